@@ -1,0 +1,107 @@
+/// One upstream endpoint of one account: what reads it and turns its answers into slices of cells and gauges.
+///
+/// A source decides nothing about when it runs, keeps nothing between syncs but what it commits, and knows nothing
+/// of metrics text: success, duration and freshness are measured by whoever runs it.
+public protocol UsageSource: Sendable {
+    /// The endpoint's name: the label `source`.
+    var name: String { get }
+
+    /// The shortest time between two syncs that makes sense for this endpoint, unless the account's own
+    /// `sync_interval` asks for less.
+    var minimumInterval: Duration { get }
+
+    /// How this source's usage is cut into slices; nil where it has none (gauges alone) or names its slices itself.
+    var slicing: Slicing? { get }
+
+    /// Reads what is due and commits it.
+    ///
+    /// - Throws: a `ReasonedFailure` where the upstream or its answer was not good; the sync then failed, and what was
+    ///   committed before stays true.
+    func sync(_ visit: any SyncVisit) async throws
+}
+
+/// How a source's usage is cut into slices.
+public struct Slicing: Sendable, Hashable {
+    /// A slice's length.
+    public enum Unit: Sendable, Hashable {
+        /// A UTC hour.
+        case hour
+        /// A UTC day.
+        case day
+    }
+
+    /// A slice's length.
+    public let unit: Unit
+    /// How far back the provider keeps its data; nil where it says nothing.
+    public let kept: Duration?
+
+    /// How a source's usage is cut.
+    public init(unit: Unit, kept: Duration? = nil) {
+        self.unit = unit
+        self.kept = kept
+    }
+}
+
+/// One run of a source: what it is asked for, and where it puts what it found.
+public protocol SyncVisit: Sendable {
+    /// When this sync began.
+    var startedAt: Timestamp { get }
+
+    /// The present moment.
+    var now: Timestamp { get }
+
+    /// Where this source's counters begin.
+    var ledgerStart: Timestamp { get }
+
+    /// Whether the source's history is not complete yet: nothing it commits is served before it is.
+    var isFirst: Bool { get }
+
+    /// The slices to read now by the re-read ladder: open and unsettled ones first, then missing ones, newest first.
+    var dueSlices: [DueSlice] { get }
+
+    /// The cells that the ledger holds for a slice; empty once it is settled.
+    func cells(of slice: SliceID) async throws -> [Cell]
+
+    /// The gauges that this source committed last.
+    func gauges(_ family: GaugeFamily) async throws -> [GaugeSample]
+
+    /// What this source remembered under a name.
+    func memory(_ name: String) async throws -> String?
+
+    /// Stores a reading durably, in one transaction.
+    func commit(_ reading: Reading) async throws
+}
+
+/// A slice that the re-read ladder asks for.
+public struct DueSlice: Sendable, Hashable {
+    /// Which slice.
+    public let slice: SliceID
+    /// When it was read last; nil for one that is missing.
+    public let lastRead: Timestamp?
+    /// Whether this reading is its last: the ladder's final rung has passed.
+    public let settles: Bool
+
+    /// A slice that is due.
+    public init(slice: SliceID, lastRead: Timestamp?, settles: Bool) {
+        self.slice = slice
+        self.lastRead = lastRead
+        self.settles = settles
+    }
+}
+
+/// Why a source could not be read.
+public struct SourceFailure: ReasonedFailure, CustomStringConvertible {
+    /// The reason, as `genai_syncs_total` counts it.
+    public let reason: FailureReason
+    /// What was wrong and what would be right, in plain words; never a secret, never a body.
+    public let message: String
+
+    /// A failure.
+    public init(_ reason: FailureReason, _ message: String) {
+        self.reason = reason
+        self.message = message
+    }
+
+    /// The message.
+    public var description: String { message }
+}

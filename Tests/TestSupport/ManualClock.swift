@@ -1,0 +1,102 @@
+import Synchronization
+import UsageModel
+
+/// A clock that stands still until a test moves it, forwards or back.
+public final class ManualClock: WallClock {
+    /// What a sleep does.
+    public enum Sleeping: Sendable {
+        /// It is over at once and time has not passed: for retries, whose waits are then on record.
+        case isSkipped
+        /// It lasts until the test has moved the clock that far.
+        case waits
+    }
+
+    private struct Sleeper {
+        let until: Timestamp
+        let wake: CheckedContinuation<Void, any Error>
+    }
+
+    private struct State {
+        var now: Timestamp
+        var sleepers: [Int: Sleeper] = [:]
+        var next = 0
+        var slept: [Duration] = []
+        var watchers: [(count: Int, wake: CheckedContinuation<Void, Never>)] = []
+    }
+
+    private let sleeping: Sleeping
+    private let state: Mutex<State>
+
+    /// A clock that shows `now`.
+    public init(_ now: Timestamp, sleeping: Sleeping = .isSkipped) {
+        self.sleeping = sleeping
+        state = Mutex(State(now: now))
+    }
+
+    public var now: Timestamp { state.withLock { $0.now } }
+
+    /// The sleeps that were asked for, in order.
+    public var slept: [Duration] { state.withLock { $0.slept } }
+
+    public func sleep(for duration: Duration) async throws {
+        try Task.checkCancellation()
+        guard case .waits = sleeping else {
+            state.withLock { $0.slept.append(duration) }
+            await Task.yield()
+            return
+        }
+        let id = state.withLock { state in
+            state.next += 1
+            return state.next
+        }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let woken = state.withLock { state in
+                    state.slept.append(duration)
+                    state.sleepers[id] = Sleeper(until: state.now + duration, wake: continuation)
+                    let count = state.sleepers.count
+                    let woken = state.watchers.filter { $0.count <= count }
+                    state.watchers.removeAll { $0.count <= count }
+                    return woken
+                }
+                for watcher in woken { watcher.wake.resume() }
+                if Task.isCancelled { cancel(id) }
+            }
+        } onCancel: {
+            cancel(id)
+        }
+    }
+
+    /// Moves the clock by a duration and wakes who slept no longer than that.
+    public func advance(by duration: Duration) {
+        move(to: now + duration)
+    }
+
+    /// Moves the clock and wakes who slept no longer than until then.
+    public func move(to now: Timestamp) {
+        let woken = state.withLock { state in
+            state.now = now
+            let woken = state.sleepers.filter { $0.value.until <= now }
+            for id in woken.keys { state.sleepers[id] = nil }
+            return woken.values
+        }
+        for sleeper in woken { sleeper.wake.resume() }
+    }
+
+    /// Waits until so many tasks sleep.
+    public func untilAsleep(_ count: Int) async {
+        await withCheckedContinuation { continuation in
+            let isReached = state.withLock { state in
+                if state.sleepers.count >= count { return true }
+                state.watchers.append((count, continuation))
+                return false
+            }
+            if isReached { continuation.resume() }
+        }
+    }
+
+    private func cancel(_ id: Int) {
+        let sleeper = state.withLock { $0.sleepers.removeValue(forKey: id) }
+        sleeper?.wake.resume(throwing: CancellationError())
+    }
+}

@@ -1,0 +1,46 @@
+import PrometheusExposition
+import UsageModel
+
+/// A scrape as a reader of Prometheus sees it.
+public struct Scrape {
+    /// The families by name.
+    public let families: [String: ParsedFamily]
+
+    /// Reads an exposition strictly: a body that breaks a rule of its format fails the test.
+    public init(_ body: [UInt8], format: ExpositionFormat = .text004) throws {
+        let parsed = try ExpositionParser.parse(body, format: format)
+        families = Dictionary(parsed.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// The samples of a family; none where it is absent.
+    public func samples(_ family: String) -> [ParsedSample] { families[family]?.samples ?? [] }
+
+    /// The value of the one series of a family that has these labels; nil where it is absent.
+    public func value(_ family: String, _ labels: [String: String] = [:]) -> Double? {
+        let found = samples(family).filter { sample in labels.allSatisfy { sample.labels[$0.key, default: ""] == $0.value } }
+        return found.count == 1 ? found.first?.value : nil
+    }
+
+    /// The values of a family by one label, those of an account alone; sums where other labels tell series apart.
+    public func values(_ family: String, by label: String, account: String) -> [String: Double] {
+        var values: [String: Double] = [:]
+        for sample in samples(family) where sample.labels["account"] == account {
+            values[sample.labels[label, default: ""], default: 0] += sample.value
+        }
+        return values
+    }
+
+    /// Every counter's value by its full identity, to hold that none ever falls.
+    public var counters: [String: Double] {
+        var counters: [String: Double] = [:]
+        for family in families.values where family.type != .gauge {
+            for sample in family.samples where !sample.name.hasPrefix("process_") {
+                // The formats write le="1" and le="1.0" for the same bucket.
+                let labels = sample.labels.sorted { $0.key < $1.key }
+                    .map { "\($0)=\($0 == "le" ? Double($1).map { "\($0)" } ?? $1 : $1)" }.joined(separator: ",")
+                counters["\(sample.name){\(labels)}"] = sample.value
+            }
+        }
+        return counters
+    }
+}

@@ -1,0 +1,29 @@
+import Synchronization
+import UsageModel
+
+/// SplitMix64: the same numbers in every run of a test.
+public final class SeededRandom: RandomSource {
+    private let state: Mutex<UInt64>
+
+    public init(_ seed: UInt64) {
+        state = Mutex(seed)
+    }
+
+    /// The next 64 bits.
+    public func next() -> UInt64 {
+        state.withLock { state in
+            state &+= 0x9e37_79b9_7f4a_7c15
+            var mixed = state
+            mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+            return mixed ^ (mixed >> 31)
+        }
+    }
+
+    public func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
+
+    /// A whole number of the range.
+    public func int(_ range: ClosedRange<Int>) -> Int {
+        range.lowerBound + Int(next() % UInt64(range.count))
+    }
+}
