@@ -1,0 +1,86 @@
+import GRDB
+import UsageModel
+
+/// Writes growth into totals, peaks and day sums, and what cost fell into the account's corrections.
+struct Posting {
+    private let db: Database
+    private let source: SourceRow
+    private let bornAt: Timestamp?
+    private let readSeries: Statement
+    private let writeSeries: Statement
+    private let readDay: Statement
+    private let writeDay: Statement
+    private var changed: [SeriesTotal] = []
+    private var newSeries = 0
+
+    /// - Parameter bornAt: what series that are served from now on say of their birth: nil for history.
+    init(for source: SourceRow, bornAt: Timestamp?, _ db: Database) throws {
+        self.db = db
+        self.source = source
+        self.bornAt = bornAt
+        readSeries = try db.cachedStatement(sql: "SELECT \(SeriesRow.columns), is_served FROM series WHERE id = ?")
+        writeSeries = try db.cachedStatement(
+            sql: "UPDATE series SET total = ?, peak = ?, started_at = ?, born_at = ?, is_served = 1 WHERE id = ?")
+        readDay = try db.cachedStatement(sql: "SELECT value FROM day_total WHERE series = ? AND day = ?")
+        writeDay = try db.cachedStatement(
+            sql: """
+                INSERT INTO day_total (series, day, value) VALUES (?, ?, ?)
+                ON CONFLICT (series, day) DO UPDATE SET value = excluded.value
+                """)
+    }
+
+    /// Posts growth, and returns the change.
+    ///
+    /// - Parameter correctionDay: the day on which it was noticed that cost fell.
+    mutating func post(_ growth: Growth, correctionDay: UTCDay) throws -> LedgerChange {
+        var fall = ExactDecimal.zero
+        var hasNewCost = false
+        for (series, days) in growth.bySeries {
+            let posted = try post(days, to: series)
+            guard posted.isCost else { continue }
+            hasNewCost = hasNewCost || posted.isNew
+            if posted.amount.isNegative { fall -= posted.amount }
+        }
+        if hasNewCost || !fall.isZero {
+            var register = try SeriesRegister(of: source, db)
+            let corrections = try register.row(of: SeriesKey(.corrections, labels: []))
+            _ = try post([(correctionDay.daysSinceEpoch, fall)], to: corrections)
+        }
+        return LedgerChange(series: changed.sorted { $0.id < $1.id }, newSeries: newSeries)
+    }
+
+    private mutating func post(
+        _ days: [(day: Int, amount: ExactDecimal)], to series: Int64
+    ) throws -> (isCost: Bool, isNew: Bool, amount: ExactDecimal) {
+        guard let row = try Row.fetchOne(readSeries, arguments: [series]) else {
+            throw LedgerError.storage("series \(series) is missing; the ledger file is damaged")
+        }
+        var stored = try SeriesRow(row)
+        let isServed: Bool = row[SeriesRow.columnCount]
+        let amount = days.reduce(ExactDecimal.zero) { $0 + $1.amount }
+        let isCost = stored.family == .cost
+        // Usage that moved from one day to another changes the days alone.
+        let moved = days.filter { !$0.amount.isZero }
+        guard !isServed || !moved.isEmpty else { return (isCost, false, amount) }
+        if !isServed || !amount.isZero {
+            stored.grow(by: amount)
+            if !isServed { stored.beginServing(startedAt: source.ledgerStart, bornAt: bornAt) }
+            try writeSeries.execute(
+                arguments: [
+                    stored.total.stored, stored.peak.stored, stored.startedAt.milliseconds,
+                    stored.bornAt?.milliseconds, series,
+                ])
+        }
+        for (day, amount) in moved {
+            // A series has no days before it is served.
+            let value = isServed ? try DatabaseValue.fetchOne(readDay, arguments: [series, day]) : nil
+            let before = try value.map(ExactDecimal.init(stored:)) ?? .zero
+            try writeDay.execute(arguments: [series, day, (before + amount).stored])
+        }
+        if let total = stored.served {
+            changed.append(total)
+            newSeries += isServed ? 0 : 1
+        }
+        return (isCost, !isServed, amount)
+    }
+}

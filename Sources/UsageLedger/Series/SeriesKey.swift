@@ -1,0 +1,59 @@
+import UsageModel
+
+/// A series' name inside its account: its family and its label values as one text.
+///
+/// Two keys are equal if their bytes are, as in the database: Swift's own string equality also takes different
+/// spellings of one accented letter for the same, which Prometheus does not.
+struct SeriesKey: Hashable {
+    let family: LedgerFamily
+    /// Label values joined by U+001F.
+    let labels: String
+
+    private static let separator: UInt8 = 0x1F
+
+    init(_ family: LedgerFamily, labels: [String]) {
+        self.family = family
+        self.labels = labels.map(Self.cleaned).joined(separator: "\u{1F}")
+    }
+
+    /// The key that a stored series has.
+    init(_ family: LedgerFamily, stored labels: String) {
+        self.family = family
+        self.labels = labels
+    }
+
+    /// The label values, one for each label name of the family.
+    var labelValues: [String] {
+        guard !family.labelNames.isEmpty else { return [] }
+        return labels.utf8.split(separator: Self.separator, omittingEmptySubsequences: false)
+            .map { String(Substring($0)) }
+    }
+
+    static func == (left: SeriesKey, right: SeriesKey) -> Bool {
+        left.family == right.family && left.labels.utf8.elementsEqual(right.labels.utf8)
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(family)
+        var labels = labels
+        labels.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Without the separator, and without NUL, at which SQLite's C interface would cut the text.
+    private static func cleaned(_ value: String) -> String {
+        guard value.utf8.contains(where: { $0 == separator || $0 == 0 }) else { return value }
+        return String(
+            String.UnicodeScalarView(
+                value.unicodeScalars.map { $0 == "\u{1F}" || $0 == "\u{0}" ? "\u{FFFD}" : $0 }))
+    }
+}
+
+extension LedgerFamily {
+    private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { ($0.rawValue, $0) })
+
+    /// The family of a stored name, by one lookup; nil for a name that this version does not know.
+    init?(stored name: String) {
+        guard let family = Self.byName[name] else { return nil }
+        self = family
+    }
+}

@@ -1,0 +1,51 @@
+import GRDB
+import UsageModel
+
+/// A row of the table `series`.
+struct SeriesRow {
+    /// The columns that `init` reads, in its order.
+    static let columns = "id, family, labels, total, peak, started_at, born_at, source"
+    static let columnCount = 8
+
+    let id: Int64
+    /// Nil for a family that this version does not know: such a series is kept and not served.
+    let family: LedgerFamily?
+    let labels: String
+    private(set) var total: ExactDecimal
+    private(set) var peak: ExactDecimal
+    private(set) var startedAt: Timestamp
+    private(set) var bornAt: Timestamp?
+    private let source: SourceID
+
+    init(_ row: Row) throws {
+        id = row[0]
+        family = LedgerFamily(stored: row[1])
+        labels = row[2]
+        total = try row.decimal(3)
+        peak = try row.decimal(4)
+        startedAt = row.timestamp(5)
+        let born: Int64? = row[6]
+        bornAt = born.map(Timestamp.init(milliseconds:))
+        source = SourceID(row: row[7])
+    }
+
+    /// Moves the sum, and the peak where the sum passes it. Reconciliation is a gauge: its peak is its sum.
+    mutating func grow(by amount: ExactDecimal) {
+        total = (total + amount).storable
+        peak = family == .reconciliation ? total : max(peak, total)
+    }
+
+    mutating func beginServing(startedAt start: Timestamp, bornAt birth: Timestamp?) {
+        startedAt = start
+        bornAt = birth
+    }
+
+    /// What is served of it.
+    var served: SeriesTotal? {
+        family.map {
+            SeriesTotal(
+                id: id, family: $0, labels: SeriesKey($0, stored: labels).labelValues, sum: total, counter: peak,
+                startedAt: startedAt, bornAt: bornAt, source: source)
+        }
+    }
+}

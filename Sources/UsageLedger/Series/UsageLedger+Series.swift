@@ -1,0 +1,99 @@
+import GRDB
+import UsageModel
+
+extension UsageLedger {
+    /// All series of the account that are served, in the order of their ids. Staged ones are not among them.
+    ///
+    /// - Throws: `LedgerError.storage`.
+    public func series(of account: AccountID) async throws -> [SeriesTotal] {
+        try await read { db in
+            let rows = try Row.fetchCursor(
+                db, sql: "SELECT \(SeriesRow.columns) FROM series WHERE account = ? AND is_served = 1 ORDER BY id",
+                arguments: [account.row])
+            var totals: [SeriesTotal] = []
+            while let row = try rows.next() {
+                if let total = try SeriesRow(row).served { totals.append(total) }
+            }
+            return totals
+        }
+    }
+
+    /// The sums of an account's series over spans of UTC days.
+    ///
+    /// - Parameter series: the rows of the series to sum; nil for all of the account.
+    /// - Returns: one sum for each span, by series; a series without usage in any span may be missing.
+    /// - Throws: `LedgerError.storage`.
+    public func windowSums(
+        of account: AccountID, series: [Int64]?, spans: [ClosedRange<UTCDay>]
+    ) async throws -> [Int64: [ExactDecimal]] {
+        try await read { db in
+            var sums: [Int64: [ExactDecimal]] = [:]
+            func add(_ rows: RowCursor) throws {
+                while let row = try rows.next() {
+                    let day = UTCDay(daysSinceEpoch: row[1])
+                    let value = try row.decimal(2)
+                    var windows = sums.removeValue(forKey: row[0]) ?? Array(repeating: .zero, count: spans.count)
+                    for (index, span) in spans.enumerated() where span.contains(day) { windows[index] += value }
+                    sums[row[0]] = windows
+                }
+            }
+            let columns = """
+                SELECT day_total.series, day_total.day, day_total.value
+                FROM series JOIN day_total ON day_total.series = series.id
+                WHERE day_total.day BETWEEN ? AND ? AND series.account = ?
+                """
+            let some = try db.cachedStatement(sql: columns + " AND series.id = ?")
+            for days in merged(spans) {
+                let bounds = [days.lowerBound.daysSinceEpoch, days.upperBound.daysSinceEpoch]
+                if let series {
+                    for id in series {
+                        try add(Row.fetchCursor(some, arguments: [bounds[0], bounds[1], account.row, id]))
+                    }
+                } else {
+                    try add(Row.fetchCursor(db, sql: columns, arguments: [bounds[0], bounds[1], account.row]))
+                }
+            }
+            return sums
+        }
+    }
+
+    /// A family's sums by UTC day and labels, in the order of days: its history as far as it is kept.
+    ///
+    /// - Throws: `LedgerError.storage`.
+    public func dayTotals(
+        of account: AccountID, family: LedgerFamily, days: ClosedRange<UTCDay>
+    ) async throws -> [(day: UTCDay, labels: [String], value: ExactDecimal)] {
+        try await read { db in
+            let rows = try Row.fetchCursor(
+                db,
+                sql: """
+                    SELECT day_total.day, series.labels, day_total.value
+                    FROM series CROSS JOIN day_total ON day_total.series = series.id
+                    WHERE series.account = ? AND series.family = ? AND day_total.day BETWEEN ? AND ?
+                    ORDER BY day_total.day, series.id
+                    """,
+                arguments: [
+                    account.row, family.rawValue, days.lowerBound.daysSinceEpoch, days.upperBound.daysSinceEpoch,
+                ])
+            var totals: [(day: UTCDay, labels: [String], value: ExactDecimal)] = []
+            while let row = try rows.next() {
+                let key = SeriesKey(family, stored: row[1])
+                totals.append((UTCDay(daysSinceEpoch: row[0]), key.labelValues, try row.decimal(2)))
+            }
+            return totals
+        }
+    }
+}
+
+/// The same days as disjoint spans in ascending order, so that each stored row is read once.
+private func merged(_ spans: [ClosedRange<UTCDay>]) -> [ClosedRange<UTCDay>] {
+    var result: [ClosedRange<UTCDay>] = []
+    for span in spans.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+        if let last = result.last, span.lowerBound <= last.upperBound.advanced(by: 1) {
+            result[result.count - 1] = last.lowerBound...max(last.upperBound, span.upperBound)
+        } else {
+            result.append(span)
+        }
+    }
+    return result
+}

@@ -1,0 +1,64 @@
+import Foundation
+import GRDB
+import UsageModel
+
+/// The gauges that a source committed last: one row for each family, its samples as JSON.
+struct GaugeStore {
+    private let source: SourceID
+    private let db: Database
+
+    init(of source: SourceID, _ db: Database) {
+        self.source = source
+        self.db = db
+    }
+
+    /// All families that have samples.
+    func all() throws -> [GaugeFamily: [GaugeSample]] {
+        let rows = try Row.fetchAll(
+            db, sql: "SELECT family, samples FROM gauge WHERE source = ?", arguments: [source.row])
+        var gauges: [GaugeFamily: [GaugeSample]] = [:]
+        for row in rows {
+            // A family that this version does not know is kept for the version that does.
+            guard let family = GaugeFamily(rawValue: row[0]) else { continue }
+            gauges[family] = try decode(row[1])
+        }
+        return gauges
+    }
+
+    /// Replaces the families given, and returns those that differ from before.
+    func replace(_ gauges: [GaugeFamily: [GaugeSample]]) throws -> [GaugeFamily: [GaugeSample]] {
+        guard !gauges.isEmpty else { return [:] }
+        let before = try all()
+        var changed: [GaugeFamily: [GaugeSample]] = [:]
+        for (family, samples) in gauges {
+            // Nothing invented (metrics law 6): what is no number is an absent sample. JSON has none either.
+            let finite = samples.filter(\.value.isFinite)
+            guard finite != before[family] ?? [] else { continue }
+            changed[family] = finite
+            if finite.isEmpty {
+                try db.cachedStatement(sql: "DELETE FROM gauge WHERE source = ? AND family = ?")
+                    .execute(arguments: [source.row, family.rawValue])
+            } else {
+                try db.cachedStatement(
+                    sql: """
+                        INSERT INTO gauge (source, family, samples) VALUES (?, ?, ?)
+                        ON CONFLICT (source, family) DO UPDATE SET samples = excluded.samples
+                        """
+                ).execute(arguments: [source.row, family.rawValue, try encode(finite)])
+            }
+        }
+        return changed
+    }
+
+    private func encode(_ samples: [GaugeSample]) throws -> String {
+        String(decoding: try JSONEncoder().encode(samples), as: UTF8.self)
+    }
+
+    private func decode(_ text: String) throws -> [GaugeSample] {
+        do {
+            return try JSONDecoder().decode([GaugeSample].self, from: Data(text.utf8))
+        } catch {
+            throw LedgerError.storage("stored gauges cannot be read; the ledger file is damaged")
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import GRDB
+import UsageModel
+
+extension UsageLedger {
+    /// Stores a reading in one transaction, or nothing of it.
+    ///
+    /// Each slice replaces what was stored for it: committing a reading twice changes nothing. A slice whose last
+    /// rung of the ladder has passed is settled: later readings of it are ignored. Until the source's history is
+    /// complete its slices are staged: stored, but not counted and not in the change. Gauges are never staged.
+    ///
+    /// - Returns: what changed of what is served, durable already.
+    /// - Throws: `LedgerError.storage`, or `.reservedFamily` for cells of `corrections`.
+    public func commit(
+        _ reading: Reading, to source: SourceID, now: Timestamp, ladder: RereadLadder
+    ) async throws -> LedgerChange {
+        try await write { db in
+            let row = try SourceRow.fetch(source, db)
+            var change = LedgerChange()
+            var replacement = try SliceReplacement(for: row, ladder: ladder, db)
+            for slice in reading.slices { try replacement.replace(slice) }
+            if row.isHistoryComplete, !replacement.growth.isEmpty {
+                var posting = try Posting(for: row, bornAt: now, db)
+                let readAt = reading.slices.map(\.readAt).max() ?? now
+                change = try posting.post(replacement.growth, correctionDay: readAt.day)
+            }
+            change.gauges = try GaugeStore(of: source, db).replace(reading.gauges)
+            try remember(reading.memory, of: source, db)
+            return change
+        }
+    }
+
+    /// Counts all that the source has staged, in one transaction; from now on its commits are counted at once.
+    /// Does nothing where the history is complete already.
+    ///
+    /// A staged slice's usage belongs to the day of the slice's last reading where the slice is attributed to its
+    /// reading.
+    ///
+    /// - Returns: what changed of what is served; new series are history (`bornAt` is nil).
+    /// - Throws: `LedgerError.storage`.
+    public func completeHistory(of source: SourceID, now: Timestamp) async throws -> LedgerChange {
+        try await write { db in
+            let row = try SourceRow.fetch(source, db)
+            guard !row.isHistoryComplete else { return LedgerChange() }
+            var growth = Growth()
+            let staged = try Row.fetchCursor(
+                db,
+                sql: """
+                    SELECT cell.series, cell.value, slice.growth_day
+                    FROM slice CROSS JOIN cell ON cell.slice = slice.id WHERE slice.source = ?
+                    """,
+                arguments: [source.row])
+            while let cell = try staged.next() {
+                growth.add(try cell.decimal(1), to: cell[0], on: UTCDay(daysSinceEpoch: cell[2]))
+            }
+            var posting = try Posting(for: row, bornAt: nil, db)
+            let change = try posting.post(growth, correctionDay: now.day)
+            try db.execute(
+                sql: "DELETE FROM cell WHERE slice IN (SELECT id FROM slice WHERE source = ? AND is_settled = 1)",
+                arguments: [source.row])
+            try db.execute(sql: "UPDATE source SET is_history_complete = 1 WHERE id = ?", arguments: [source.row])
+            return change
+        }
+    }
+}
+
+private func remember(_ memory: [String: String?], of source: SourceID, _ db: Database) throws {
+    for (name, value) in memory {
+        if let value {
+            try db.cachedStatement(
+                sql: """
+                    INSERT INTO memory (source, name, value) VALUES (?, ?, ?)
+                    ON CONFLICT (source, name) DO UPDATE SET value = excluded.value
+                    """
+            ).execute(arguments: [source.row, name, value])
+        } else {
+            try db.cachedStatement(sql: "DELETE FROM memory WHERE source = ? AND name = ?")
+                .execute(arguments: [source.row, name])
+        }
+    }
+}

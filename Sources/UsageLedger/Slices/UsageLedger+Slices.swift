@@ -1,0 +1,71 @@
+import GRDB
+import UsageModel
+
+extension UsageLedger {
+    /// What is known of the source's slices, by scope and start.
+    ///
+    /// Slices that retention has forgotten come as one settled span from the source's start on, in the scope "".
+    ///
+    /// - Throws: `LedgerError.storage`.
+    public func states(of source: SourceID) async throws -> [SliceState] {
+        try await read { db in
+            let owner = try SourceRow.fetch(source, db)
+            var states: [SliceState] = []
+            if let forgotten = owner.forgottenBefore {
+                let span = Period(start: owner.ledgerStart, end: forgotten)
+                states.append(SliceState(slice: SliceID(period: span), lastRead: forgotten, isSettled: true))
+            }
+            let rows = try Row.fetchCursor(
+                db,
+                sql: """
+                    SELECT scope, period_start, period_end, last_read, is_settled FROM slice
+                    WHERE source = ? ORDER BY scope, period_start, period_end
+                    """,
+                arguments: [source.row])
+            while let row = try rows.next() {
+                let slice = SliceID(scope: row[0], period: Period(start: row.timestamp(1), end: row.timestamp(2)))
+                states.append(SliceState(slice: slice, lastRead: row.timestamp(3), isSettled: row[4]))
+            }
+            return states
+        }
+    }
+
+    /// The cells that are stored for a slice; none once it is settled and counted.
+    ///
+    /// - Throws: `LedgerError.storage`.
+    public func cells(of source: SourceID, slice: SliceID) async throws -> [Cell] {
+        try await read { db in
+            let statement = try db.cachedStatement(
+                sql: """
+                    SELECT series.family, series.labels, cell.value
+                    FROM slice JOIN cell ON cell.slice = slice.id JOIN series ON series.id = cell.series
+                    WHERE slice.source = ? AND slice.scope = ? AND slice.period_start = ? AND slice.period_end = ?
+                    ORDER BY cell.series
+                    """)
+            let rows = try Row.fetchCursor(statement, arguments: StoredSliceID(slice).arguments(source))
+            var cells: [Cell] = []
+            while let row = try rows.next() {
+                guard let family = LedgerFamily(stored: row[0]) else { continue }
+                cells.append(Cell(family, SeriesKey(family, stored: row[1]).labelValues, try row.decimal(2)))
+            }
+            return cells
+        }
+    }
+
+    /// The gauges that the source committed last, by family.
+    ///
+    /// - Throws: `LedgerError.storage`.
+    public func gauges(of source: SourceID) async throws -> [GaugeFamily: [GaugeSample]] {
+        try await read { try GaugeStore(of: source, $0).all() }
+    }
+
+    /// What the source remembered under a name; nil if nothing, or if it forgot it.
+    ///
+    /// - Throws: `LedgerError.storage`.
+    public func memory(of source: SourceID, name: String) async throws -> String? {
+        try await read { db in
+            try String.fetchOne(
+                db, sql: "SELECT value FROM memory WHERE source = ? AND name = ?", arguments: [source.row, name])
+        }
+    }
+}

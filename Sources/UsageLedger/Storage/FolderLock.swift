@@ -1,0 +1,54 @@
+import Foundation
+import Synchronization
+import UsageModel
+
+/// Keeps a second process off the folder: an advisory lock on its file `lock`, which the kernel drops with the process.
+final class FolderLock: Sendable {
+    /// Nil once released.
+    private let descriptor: Mutex<Int32?>
+
+    /// Takes the lock, or says who has it.
+    init(folder: String, now: Timestamp) throws {
+        let path = folder + "/lock"
+        let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard opened >= 0 else { throw LedgerError.notWritable(path: path, reason: String(cString: strerror(errno))) }
+        guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            let holder = Self.holder(opened)
+            close(opened)
+            throw code == EWOULDBLOCK
+                ? LedgerError.locked(by: holder)
+                : LedgerError.notWritable(path: path, reason: String(cString: strerror(code)))
+        }
+        let text = Array("\(getpid()) \(now)\n".utf8)
+        guard ftruncate(opened, 0) == 0, pwrite(opened, text, text.count, 0) == text.count else {
+            let reason = String(cString: strerror(errno))
+            close(opened)
+            throw LedgerError.notWritable(path: path, reason: reason)
+        }
+        descriptor = Mutex(opened)
+    }
+
+    deinit { release() }
+
+    /// Whether this process still holds the lock.
+    var isHeld: Bool { descriptor.withLock { $0 != nil } }
+
+    /// Lets the next process in. The file stays: deleting it would let two processes lock two files of one name.
+    func release() {
+        descriptor.withLock { held in
+            guard let opened = held else { return }
+            close(opened)
+            held = nil
+        }
+    }
+
+    private static func holder(_ opened: Int32) -> LockHolder? {
+        var bytes = [UInt8](repeating: 0, count: 128)
+        let count = pread(opened, &bytes, bytes.count, 0)
+        guard count > 0 else { return nil }
+        let words = String(decoding: bytes[..<count], as: UTF8.self).split(whereSeparator: \.isWhitespace)
+        guard words.count == 2, let processID = Int32(words[0]), let since = Timestamp(words[1]) else { return nil }
+        return LockHolder(processID: processID, since: since)
+    }
+}

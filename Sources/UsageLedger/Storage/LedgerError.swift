@@ -1,0 +1,50 @@
+import UsageModel
+
+/// Why the ledger could not be opened, read or written.
+public enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
+    /// Another process holds the folder; nil where the lock file does not say which one.
+    case locked(by: LockHolder?)
+    /// The folder or a file in it cannot be written.
+    case notWritable(path: String, reason: String)
+    /// The file was written by a version of the exporter with a newer schema.
+    case newerSchema(path: String)
+    /// The file is a sound SQLite database, but not a ledger.
+    case foreignDatabase(path: String)
+    /// A slice holds cells of a family that only the ledger itself keeps.
+    case reservedFamily(LedgerFamily)
+    /// SQLite refused: the disk is full, the file is damaged, the ledger is closed.
+    case storage(String)
+
+    /// Always `storage`: a sync that could not commit failed for that reason.
+    public var reason: FailureReason { .storage }
+
+    /// What was wrong and what would be right.
+    public var message: String {
+        switch self {
+        case .locked(let holder):
+            let who = holder.map { "process \($0.processID) (since \($0.since))" } ?? "another process"
+            return "the storage folder is in use by \(who); stop it, or give this one its own --storage.path"
+        case .notWritable(let path, let reason):
+            return "cannot write \(path): \(reason); --storage.path must be a folder this user can write"
+        case .newerSchema(let path):
+            return "\(path) was written by a newer version of this exporter; run that version, or use another folder"
+        case .foreignDatabase(let path):
+            return "\(path) is a database of another program; use another folder"
+        case .reservedFamily(let family):
+            return "a slice holds cells of \(family.rawValue), which only the ledger itself keeps; leave them out"
+        case .storage(let message):
+            return "storage: \(message)"
+        }
+    }
+
+    /// The message.
+    public var description: String { message }
+}
+
+/// The process that holds a ledger's folder.
+public struct LockHolder: Sendable, Equatable {
+    /// Its process id.
+    public let processID: Int32
+    /// When it opened the ledger.
+    public let since: Timestamp
+}

@@ -1,0 +1,106 @@
+import GRDB
+
+/// The tables. Times are milliseconds since the Unix epoch, days are days since 1970-01-01.
+///
+/// Exact decimals are `ANY` columns of `STRICT` tables: SQLite keeps their INTEGER or TEXT as given and never makes a
+/// REAL of them.
+enum LedgerSchema {
+    /// "GUXL" in the file's header tells a ledger from other programs' databases.
+    static let applicationID = 0x4755_584C
+
+    static let migrator: DatabaseMigrator = {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("v1") { try $0.execute(sql: v1) }
+        return migrator
+    }()
+
+    private static let v1 = """
+        CREATE TABLE account (
+          id INTEGER PRIMARY KEY,
+          name TEXT NOT NULL,
+          provider TEXT NOT NULL,
+          ledger_start INTEGER NOT NULL,
+          created_at INTEGER NOT NULL,
+          UNIQUE (name, provider)
+        ) STRICT;
+
+        CREATE TABLE source (
+          id INTEGER PRIMARY KEY,
+          account INTEGER NOT NULL REFERENCES account (id),
+          name TEXT NOT NULL,
+          ledger_start INTEGER NOT NULL,
+          is_history_complete INTEGER NOT NULL DEFAULT 0,
+          -- Retention forgot the states of the slices that end up to here: they count as settled.
+          forgotten_before INTEGER,
+          status TEXT,
+          UNIQUE (account, name)
+        ) STRICT;
+
+        CREATE TABLE slice (
+          id INTEGER PRIMARY KEY,
+          source INTEGER NOT NULL REFERENCES source (id),
+          scope TEXT NOT NULL,
+          period_start INTEGER NOT NULL,
+          period_end INTEGER NOT NULL,
+          last_read INTEGER NOT NULL,
+          is_settled INTEGER NOT NULL,
+          -- The day that its last reading's growth belongs to: for cells that wait for their source's history.
+          growth_day INTEGER NOT NULL,
+          UNIQUE (source, scope, period_start, period_end)
+        ) STRICT;
+
+        CREATE TABLE series (
+          id INTEGER PRIMARY KEY,
+          account INTEGER NOT NULL REFERENCES account (id),
+          family TEXT NOT NULL,
+          labels TEXT NOT NULL,
+          -- The source that first named it.
+          source INTEGER NOT NULL REFERENCES source (id),
+          -- The sum of all its folded cells since the ledger start, and the highest that sum ever was.
+          total ANY NOT NULL,
+          peak ANY NOT NULL,
+          started_at INTEGER NOT NULL,
+          born_at INTEGER,
+          -- 0 while only staged cells name it.
+          is_served INTEGER NOT NULL,
+          UNIQUE (account, family, labels)
+        ) STRICT;
+        -- An account's series in the order of their ids, without sorting them and without the way over their labels.
+        CREATE INDEX series_by_account ON series (account);
+
+        CREATE TABLE cell (
+          slice INTEGER NOT NULL REFERENCES slice (id),
+          series INTEGER NOT NULL REFERENCES series (id),
+          value ANY NOT NULL,
+          PRIMARY KEY (slice, series)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE day_total (
+          series INTEGER NOT NULL REFERENCES series (id),
+          day INTEGER NOT NULL,
+          value ANY NOT NULL,
+          PRIMARY KEY (series, day)
+        ) STRICT, WITHOUT ROWID;
+        -- Retention deletes by day; without this it would read every row.
+        CREATE INDEX day_total_by_day ON day_total (day);
+
+        CREATE TABLE gauge (
+          source INTEGER NOT NULL REFERENCES source (id),
+          family TEXT NOT NULL,
+          samples TEXT NOT NULL,
+          PRIMARY KEY (source, family)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE memory (
+          source INTEGER NOT NULL REFERENCES source (id),
+          name TEXT NOT NULL,
+          value TEXT NOT NULL,
+          PRIMARY KEY (source, name)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE exporter_counter (
+          name TEXT PRIMARY KEY,
+          value INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
+}

@@ -1,0 +1,167 @@
+import Testing
+import UsageLedger
+import UsageModel
+
+@Suite("The re-read ladder")
+struct RereadLadderTests {
+    private let ladder = RereadLadder.standard
+    /// An hour of the first day.
+    private func hour(_ number: Int) -> SliceID {
+        SliceID(period: Period(start: .start + .hours(number), end: .start + .hours(number + 1)))
+    }
+
+    private func read(_ number: Int, at moment: Timestamp, settled: Bool = false) -> SliceState {
+        SliceState(slice: hour(number), lastRead: moment, isSettled: settled)
+    }
+
+    /// Minutes after the slice's end.
+    struct Case: CustomTestStringConvertible {
+        let lastRead: Int?
+        let now: Int
+        let isDue: Bool
+        let settles: Bool
+        var testDescription: String { "read at \(lastRead.map(String.init) ?? "never"), now \(now)" }
+    }
+
+    @Test(
+        "a slice is due after each rung once",
+        arguments: [
+            Case(lastRead: nil, now: -61, isDue: false, settles: false),
+            Case(lastRead: nil, now: -60, isDue: true, settles: false),
+            Case(lastRead: -5, now: -1, isDue: true, settles: false),
+            Case(lastRead: -1, now: 0, isDue: false, settles: false),
+            Case(lastRead: -1, now: 19, isDue: false, settles: false),
+            Case(lastRead: -1, now: 20, isDue: true, settles: false),
+            Case(lastRead: 20, now: 59, isDue: false, settles: false),
+            Case(lastRead: 20, now: 60, isDue: true, settles: false),
+            Case(lastRead: 0, now: 59, isDue: true, settles: false),
+            Case(lastRead: 60, now: 359, isDue: false, settles: false),
+            Case(lastRead: 359, now: 360, isDue: true, settles: false),
+            Case(lastRead: 360, now: 1439, isDue: false, settles: false),
+            Case(lastRead: 360, now: 1440, isDue: true, settles: false),
+            Case(lastRead: 1440, now: 4319, isDue: false, settles: false),
+            Case(lastRead: 1440, now: 4320, isDue: true, settles: true),
+            Case(lastRead: 4320, now: 90_000, isDue: false, settles: true),
+            Case(lastRead: nil, now: 90_000, isDue: true, settles: true),
+            Case(lastRead: -1, now: 90_000, isDue: true, settles: true),
+            // The clock was set back by a day after the reading.
+            Case(lastRead: 1500, now: 60, isDue: true, settles: false),
+        ])
+    func rungs(_ example: Case) {
+        let slice = hour(0)
+        let now = slice.period.end + .minutes(example.now)
+        let lastRead = example.lastRead.map { slice.period.end + .minutes($0) }
+        #expect(ladder.isDue(slice: slice, lastRead: lastRead, now: now) == example.isDue)
+        #expect(ladder.settles(slice: slice, readAt: now) == example.settles)
+    }
+
+    @Test("a first sync asks for everything since the ledger's start, the open slice first, then newest first")
+    func first() {
+        let due = ladder.dueSlices(
+            states: [], slicing: Slicing(unit: .day), ledgerStart: .start, now: .noon + .days(3))
+        #expect(due.map(\.slice) == [.day(3), .day(2), .day(1), .day(0)])
+        #expect(due.map(\.settles) == [false, false, false, false])
+        #expect(due.allSatisfy { $0.lastRead == nil })
+    }
+
+    @Test("read, settled and missing slices are told apart")
+    func mixed() {
+        let now = Timestamp.start + .hours(80)
+        var states = (0..<80).map { read($0, at: .start + .hours($0 + 1) + .hours(72), settled: true) }
+        states[3] = read(3, at: .start + .hours(5))
+        states[79] = read(79, at: now)
+        states.remove(at: 40)
+        states.append(SliceState(slice: SliceID(scope: "key", period: hour(40).period), lastRead: now, isSettled: true))
+        let due = ladder.dueSlices(
+            states: states.shuffled(), slicing: Slicing(unit: .hour), ledgerStart: .start, now: now)
+        #expect(
+            due == [
+                DueSlice(slice: hour(80), lastRead: nil, settles: false),
+                DueSlice(slice: hour(40), lastRead: nil, settles: false),
+                DueSlice(slice: hour(3), lastRead: .start + .hours(5), settles: true),
+            ])
+    }
+
+    @Test("a slice that the provider keeps only in part is not asked for, however it stands")
+    func kept() {
+        let now = Timestamp.noon + .days(10)
+        let states = [SliceState(slice: .day(7), lastRead: .noon + .days(7), isSettled: false)]
+        func days(_ kept: Duration) -> [SliceID] {
+            ladder.dueSlices(
+                states: states, slicing: Slicing(unit: .day, kept: kept), ledgerStart: .start, now: now
+            ).map(\.slice)
+        }
+        #expect(days(.days(2)) == [.day(10), .day(9)])
+        #expect(days(.days(3)) == [.day(10), .day(9), .day(8)])
+        #expect(days(.days(3) + .hours(12)) == [.day(10), .day(9), .day(8), .day(7)])
+        #expect(days(.days(400)).count == 11)
+    }
+
+    @Test("a ledger that starts inside a slice asks for that slice too")
+    func unaligned() {
+        let start = Timestamp.start + .minutes(90)
+        let due = ladder.dueSlices(
+            states: [], slicing: Slicing(unit: .hour), ledgerStart: start, now: .start + .minutes(150))
+        #expect(due.map(\.slice) == [hour(2), hour(1)])
+        #expect(
+            ladder.dataThrough(states: [], slicing: Slicing(unit: .hour), ledgerStart: start, now: .noon) == start)
+    }
+
+    @Test("a clock before the ledger's start asks for nothing")
+    func beforeStart() {
+        let slicing = Slicing(unit: .hour)
+        #expect(ladder.dueSlices(states: [], slicing: slicing, ledgerStart: .noon, now: .start).isEmpty)
+        #expect(ladder.dataThrough(states: [], slicing: slicing, ledgerStart: .noon, now: .start) == .noon)
+    }
+
+    @Test("after the clock was set back by a day, what was read in its future is read anew")
+    func clockSetBack() {
+        let states = (0..<30).map { read($0, at: .start + .hours($0 + 2)) }
+        let now = Timestamp.start + .hours(6)
+        let due = ladder.dueSlices(states: states, slicing: Slicing(unit: .hour), ledgerStart: .start, now: now)
+        #expect(due.map(\.slice) == [hour(6), hour(5)])
+        let through = ladder.dataThrough(
+            states: states, slicing: Slicing(unit: .hour), ledgerStart: .start, now: now)
+        #expect(through == now)
+    }
+
+    @Test("data reach to the first gap, or to the last reading of the first slice read while open")
+    func dataThrough() {
+        let now = Timestamp.start + .hours(5) + .minutes(30)
+        func through(_ states: [SliceState], kept: Duration? = nil) -> Timestamp {
+            ladder.dataThrough(
+                states: states, slicing: Slicing(unit: .hour, kept: kept), ledgerStart: .start, now: now)
+        }
+        let closed = (0..<5).map { read($0, at: .start + .hours($0 + 2)) }
+        let early = read(2, at: .start + .hours(2) + .minutes(40))
+        #expect(through([]) == .start)
+        #expect(through(closed) == .start + .hours(5))
+        #expect(through(closed + [read(5, at: now - .minutes(3))]) == now - .minutes(3))
+        #expect(through(Array(closed[..<2]) + Array(closed[3...])) == .start + .hours(2))
+        #expect(through(Array(closed[..<2]) + [early] + Array(closed[3...])) == .start + .hours(2) + .minutes(40))
+        // What the provider no longer keeps will never be more complete.
+        #expect(through(Array(closed[3...]), kept: .hours(3)) == .start + .hours(5))
+        #expect(through(Array(closed[3...]), kept: .hours(4)) == .start + .hours(2))
+        #expect(through([early] + Array(closed[3...]), kept: .hours(3)) == .start + .hours(5))
+    }
+
+    @Test("asking along the ladder settles every slice by five readings after it closed")
+    func walksThrough() {
+        var states: [SliceID: SliceState] = [:]
+        var readings: [SliceID: Int] = [:]
+        for minutes in stride(from: 0, through: 60 * 90, by: 10) {
+            let now = Timestamp.start + .minutes(minutes)
+            let due = ladder.dueSlices(
+                states: Array(states.values), slicing: Slicing(unit: .hour), ledgerStart: .start, now: now)
+            for next in due {
+                if next.slice.period.end <= now { readings[next.slice, default: 0] += 1 }
+                states[next.slice] = SliceState(slice: next.slice, lastRead: now, isSettled: next.settles)
+            }
+        }
+        for number in 0..<17 {
+            #expect(states[hour(number)]?.isSettled == true)
+            #expect(readings[hour(number)] == 5)
+        }
+        #expect(states[hour(18)]?.isSettled == false)
+    }
+}

@@ -1,0 +1,115 @@
+import GRDB
+import Testing
+import UsageModel
+
+@testable import UsageLedger
+
+@Suite("Retention")
+struct RetentionTests {
+    private let today = UTCDay.first.advanced(by: 30)
+
+    private func prune(_ bench: LedgerBench, before day: Int) async throws -> [AccountID: LedgerChange] {
+        try await bench.ledger.prune(before: UTCDay.first.advanced(by: day), now: today.start)
+    }
+
+    @Test("old day sums and slice states go; totals stay")
+    func prunes() async throws {
+        let bench = try await LedgerBench()
+        for day in 0..<10 { try await bench.commit([spent("m", "1")], day: day, readAt: .noon + .days(day + 5)) }
+        let before = try await bench.totals()
+        let change = try await prune(bench, before: 5)
+        #expect(change.isEmpty)
+        #expect(try await bench.totals() == before)
+        #expect(try await bench.sums(0...4).isEmpty)
+        #expect(try await bench.sums(0...9)[cost("m")] == 5)
+        let forgotten = SliceID(period: Period(start: .start, end: .start + .days(5)))
+        #expect(
+            try await bench.ledger.states(of: bench.source.id).map(\.slice)
+                == [forgotten] + (5..<10).map { SliceID.day($0) })
+    }
+
+    @Test("a forgotten slice is neither due nor counted again")
+    func neverTwice() async throws {
+        let bench = try await LedgerBench()
+        for day in 0..<10 { try await bench.commit([spent("m", "1")], day: day, readAt: .noon + .days(day + 5)) }
+        _ = try await prune(bench, before: 5)
+        #expect(try await bench.commit([spent("m", "1")], day: 2, readAt: today.start).isEmpty)
+        #expect(try await bench.totals()[cost("m")]?.sum == 10)
+
+        let states = try await bench.ledger.states(of: bench.source.id)
+        let slicing = Slicing(unit: .day)
+        let due = RereadLadder.standard.dueSlices(
+            states: states, slicing: slicing, ledgerStart: .start, now: .start + .days(11))
+        #expect(due.map(\.slice) == [.day(11), .day(10)])
+        #expect(
+            RereadLadder.standard.dataThrough(
+                states: states, slicing: slicing, ledgerStart: .start, now: .start + .days(11)) == .start + .days(10))
+    }
+
+    @Test("reconciliation covers the days that are kept")
+    func reconciliationFollows() async throws {
+        let bench = try await LedgerBench()
+        try await bench.commit([Cell(.reconciliation, [], 3)], day: 0, readAt: .noon + .days(5))
+        try await bench.commit([Cell(.reconciliation, [], -1)], day: 9, readAt: .noon + .days(14))
+        let change = try await prune(bench, before: 5)
+        #expect(change[bench.account.id]?.series.map(\.counter) == [-1])
+        #expect(try await bench.totals()[reconciliation]?.sum == -1)
+        #expect(try await prune(bench, before: 5).isEmpty)
+    }
+
+    @Test("a long slice that is still read stays, with its cells")
+    func stillRead() async throws {
+        let bench = try await LedgerBench()
+        let period = Period(start: .start, end: .start + .days(1))
+        let slice = SliceID(scope: "budget", period: period)
+        func read(_ usd: String, _ day: Int) async throws -> LedgerChange {
+            var reading = Reading()
+            let at = Timestamp.start + .days(day)
+            reading.slices = [SliceReading(slice, cells: [spent("m", usd)], readAt: at, attribution: .reading)]
+            return try await bench.ledger.commit(reading, to: bench.source.id, now: at, ladder: .standard)
+        }
+        _ = try await read("1", 2)
+        _ = try await prune(bench, before: 2)
+        #expect(try await bench.ledger.cells(of: bench.source.id, slice: slice) == [spent("m", "1")])
+        #expect(try await read("3", 3).series.named[cost("m")]?.sum == 3)
+        // Once nobody reads it any more it goes, though it never settled by the ladder.
+        let other = try await LedgerBench()
+        try await other.commit([spent("m", "1")], day: 0)
+        _ = try await prune(other, before: 20)
+        #expect(try await other.ledger.cells(of: other.source.id, slice: .day(0)).isEmpty)
+        #expect(try await other.totals()[cost("m")]?.sum == 1)
+    }
+
+    @Test("what is staged waits for its history, however old")
+    func stagedStays() async throws {
+        let bench = try await LedgerBench(historyComplete: false)
+        try await bench.commit([spent("m", "1")], day: 0, readAt: .noon + .days(9))
+        _ = try await prune(bench, before: 20)
+        let change = try await bench.ledger.completeHistory(of: bench.source.id, now: today.start)
+        #expect(change.series.named[cost("m")]?.sum == 1)
+    }
+
+    @Test("storage stays bounded while days pass")
+    func bounded() async throws {
+        let bench = try await LedgerBench()
+        func pass(_ days: Range<Int>) async throws -> Int64 {
+            for day in days {
+                let cells = (0..<50).map { spent("model-\($0)", "0.25") }
+                try await bench.commit(cells, day: day, readAt: .noon + .days(day + 4))
+                _ = try await bench.ledger.prune(
+                    before: UTCDay.first.advanced(by: day - 10), now: .noon + .days(day + 4))
+            }
+            return try await bench.ledger.read { db in
+                try Int64.fetchOne(
+                    db,
+                    sql: """
+                        SELECT (SELECT count(*) FROM slice) + (SELECT count(*) FROM cell)
+                          + (SELECT count(*) FROM day_total) + (SELECT count(*) FROM series)
+                        """) ?? 0
+            }
+        }
+        let rows = try await pass(0..<15)
+        #expect(rows > 0)
+        #expect(try await pass(15..<45) == rows)
+    }
+}

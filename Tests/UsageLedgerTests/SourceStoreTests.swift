@@ -1,0 +1,120 @@
+import Testing
+import UsageLedger
+import UsageModel
+
+@Suite("What else is kept")
+struct SourceStoreTests {
+    private func commit(
+        _ bench: LedgerBench, gauges: [GaugeFamily: [GaugeSample]] = [:], memory: [String: String?] = [:]
+    ) async throws -> LedgerChange {
+        var reading = Reading()
+        reading.gauges = gauges
+        reading.memory = memory
+        return try await bench.ledger.commit(reading, to: bench.source.id, now: .noon, ladder: .standard)
+    }
+
+    @Test("gauges are replaced by family, and reported where they differ")
+    func gauges() async throws {
+        let bench = try await LedgerBench()
+        let limits = [GaugeSample(["key", "m"], 60), GaugeSample(["key", "n"], 0.1 + 0.2)]
+        _ = try await commit(
+            bench, gauges: [.balanceUSD: [GaugeSample([], 50.25)], .rateLimitRequestsPerMinute: limits])
+        let change = try await commit(
+            bench, gauges: [.balanceUSD: [GaugeSample([], 49)], .rateLimitRequestsPerMinute: limits])
+        #expect(change.gauges == [.balanceUSD: [GaugeSample([], 49)]])
+        #expect(
+            try await bench.ledger.gauges(of: bench.source.id)
+                == [.balanceUSD: [GaugeSample([], 49)], .rateLimitRequestsPerMinute: limits])
+
+        let gone = try await commit(bench, gauges: [.rateLimitRequestsPerMinute: []])
+        #expect(gone.gauges == [.rateLimitRequestsPerMinute: []])
+        #expect(
+            try await bench.ledger.gauges(of: bench.source.id).keys.sorted { $0.rawValue < $1.rawValue } == [
+                .balanceUSD
+            ])
+    }
+
+    @Test("a gauge that is no number is absent")
+    func notFinite() async throws {
+        let bench = try await LedgerBench()
+        let samples = [GaugeSample(["a"], .nan), GaugeSample(["b"], .infinity), GaugeSample(["c"], 1)]
+        #expect(try await commit(bench, gauges: [.keyActive: samples]).gauges == [.keyActive: [GaugeSample(["c"], 1)]])
+    }
+
+    @Test("a source finds again what it remembered, until it forgets it")
+    func memory() async throws {
+        let bench = try await LedgerBench()
+        _ = try await commit(bench, memory: ["cursor": "abc", "endpoint": "usage-history"])
+        _ = try await commit(bench, memory: ["cursor": "def"])
+        #expect(try await bench.ledger.memory(of: bench.source.id, name: "cursor") == "def")
+        #expect(try await bench.ledger.memory(of: bench.source.id, name: "endpoint") == "usage-history")
+        _ = try await commit(bench, memory: ["cursor": nil as String?])
+        #expect(try await bench.ledger.memory(of: bench.source.id, name: "cursor") == nil)
+    }
+
+    @Test("a source's status and the exporter's own counters survive a restart")
+    func status() async throws {
+        let bench = try await LedgerBench()
+        try await bench.ledger.saveStatus(#"{"syncs":3}"#, of: bench.source.id)
+        try await bench.ledger.saveExporterCounters(["storage_errors": 2, "overflowed": 1])
+        try await bench.ledger.saveExporterCounters(["storage_errors": 5])
+        try await bench.ledger.close()
+        let ledger = try await bench.folder.open()
+        let source = try await ledger.registerSource("usage", of: bench.account.id, proposedStart: .start, now: .noon)
+        #expect(source.status == #"{"syncs":3}"#)
+        #expect(try await ledger.exporterCounters() == ["storage_errors": 5, "overflowed": 1])
+        try await ledger.close()
+    }
+
+    @Test("one name with two providers is two accounts")
+    func accounts() async throws {
+        let bench = try await LedgerBench()
+        try await bench.commit([spent("m", "1")])
+        let other = try await bench.ledger.registerAccount(
+            "media", provider: "venice", proposedStart: .noon, now: .noon)
+        #expect(other.id != bench.account.id)
+        #expect(other.ledgerStart == .noon)
+        #expect(try await bench.ledger.series(of: other.id).isEmpty)
+    }
+
+    @Test("a source never begins before its account")
+    func sourceStart() async throws {
+        let bench = try await LedgerBench()
+        let early = try await bench.ledger.registerSource(
+            "early", of: bench.account.id, proposedStart: .start - .days(9), now: .noon)
+        let late = try await bench.ledger.registerSource(
+            "late", of: bench.account.id, proposedStart: .start + .days(9), now: .noon)
+        #expect(early.ledgerStart == .start)
+        #expect(late.ledgerStart == .start + .days(9))
+    }
+
+    @Test("window sums take each span apart, and only the series asked for")
+    func windows() async throws {
+        let bench = try await LedgerBench()
+        for day in 0..<6 { try await bench.commit([spent("m", "\(day + 1)"), spent("n", "1")], day: day) }
+        let totals = try await bench.totals()
+        let m = try #require(totals[cost("m")]).id
+        let day = UTCDay.first
+        let spans = [
+            day.advanced(by: 5)...day.advanced(by: 5), day...day.advanced(by: 2),
+            day.advanced(by: 1)...day.advanced(by: 3), day.advanced(by: 40)...day.advanced(by: 41),
+        ]
+        let sums = try await bench.ledger.windowSums(of: bench.account.id, series: [m], spans: spans)
+        #expect(sums == [m: [6, 6, 9, 0]])
+        let other = try await bench.ledger.registerAccount("b", provider: "venice", proposedStart: .start, now: .noon)
+        #expect(try await bench.ledger.windowSums(of: other.id, series: [m], spans: spans).isEmpty)
+        #expect(try await bench.ledger.windowSums(of: other.id, series: nil, spans: spans).isEmpty)
+    }
+
+    @Test("day totals list a family's days in order")
+    func dayTotals() async throws {
+        let bench = try await LedgerBench()
+        try await bench.commit([spent("m", "2"), Cell(.requests, ["key", "m"], 9)], day: 1)
+        try await bench.commit([spent("n", "1"), spent("m", "3")], day: 0)
+        let days = UTCDay.first...UTCDay.first.advanced(by: 1)
+        let totals = try await bench.ledger.dayTotals(of: bench.account.id, family: .cost, days: days)
+        #expect(totals.map(\.day.daysSinceEpoch) == [20_000, 20_000, 20_001])
+        #expect(totals.map(\.labels) == [["key", "m"], ["key", "n"], ["key", "m"]])
+        #expect(totals.map(\.value) == [3, 1, 2])
+    }
+}
