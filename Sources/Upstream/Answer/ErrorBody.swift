@@ -1,0 +1,45 @@
+import Foundation
+
+/// What an API says in the body of an error answer.
+///
+/// APIs differ in where they put it: `{"message": "…"}`, `{"error": "…"}`, `{"error": {"message": "…"}}`,
+/// `{"detail": "…"}`, `{"errors": [{"message": "…"}]}`.
+struct ErrorBody: Decodable {
+    let text: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case message, error, detail, errors
+    }
+
+    init(from decoder: any Decoder) throws {
+        if let text = try? decoder.singleValueContainer().decode(String.self) {
+            self.text = text
+            return
+        }
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        for key in [CodingKeys.message, .error, .detail] {
+            if let text = (try? fields.decode(ErrorBody.self, forKey: key))?.text, !text.isEmpty {
+                self.text = text
+                return
+            }
+        }
+        text = (try? fields.decode([ErrorBody].self, forKey: .errors))?.first?.text
+    }
+
+    /// The most characters of an API's own words that are passed on.
+    static let longestMessage = 200
+
+    /// The API's own words on one line, without control characters and secrets; nil where there are none.
+    static func message(in body: [UInt8], redaction: Redaction) -> String? {
+        guard let text = (try? JSONDecoder().decode(ErrorBody.self, from: Data(body)))?.text else { return nil }
+        let visible = text.unicodeScalars.filter { scalar in
+            let category = scalar.properties.generalCategory
+            return scalar.properties.isWhitespace || (category != .control && category != .format)
+        }
+        let words = String(String.UnicodeScalarView(visible)).split(whereSeparator: \.isWhitespace)
+        // Secrets go out of the whole text: once it is cut at 200 characters, a part of one would not be found.
+        let line = redaction.applied(to: words.joined(separator: " "))
+        guard !line.isEmpty else { return nil }
+        return line.count > longestMessage ? line.prefix(longestMessage - 1) + "…" : line
+    }
+}

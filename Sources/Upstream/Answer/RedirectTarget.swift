@@ -1,0 +1,25 @@
+import Foundation
+
+/// Where a redirect leads.
+struct RedirectTarget: Sendable, Hashable {
+    /// The absolute URL, without fragment.
+    let url: String
+    /// Its scheme, host and port, in the form of `BaseURL.origin`.
+    let origin: String
+
+    /// Resolves a `Location` against the URL that gave it; nil where it leads to no HTTP URL, or holds a user name.
+    init?(location: String, from url: String) {
+        guard let base = URL(string: url), let resolved = URL(string: location, relativeTo: base)?.absoluteURL,
+            var parts = URLComponents(url: resolved, resolvingAgainstBaseURL: false)
+        else { return nil }
+        parts.fragment = nil
+        let path = parts.percentEncodedPath
+        let query = parts.percentEncodedQuery
+        var root = parts
+        root.percentEncodedPath = ""
+        root.percentEncodedQuery = nil
+        guard let rootText = root.string, let origin = try? BaseURL(rootText).origin else { return nil }
+        self.origin = origin
+        self.url = origin + (path.isEmpty ? "/" : path) + (query.map { "?" + $0 } ?? "")
+    }
+}

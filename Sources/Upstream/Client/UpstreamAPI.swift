@@ -1,0 +1,21 @@
+/// What sources call: an account's API.
+public protocol UpstreamAPI: Sendable {
+    /// Sends a call and gives its 2xx answer.
+    ///
+    /// - Throws: `UpstreamFailure` where no such answer came, after the retries; `CancellationError` where the task was
+    ///   cancelled.
+    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer
+}
+
+/// Counts what goes over the wire.
+public protocol UpstreamObserver: Sendable {
+    /// One HTTP request has ended: each attempt and each followed redirect is one. Cancelled ones are not reported.
+    ///
+    /// - Parameters:
+    ///   - code: the HTTP status; nil where no whole answer came.
+    ///   - duration: from the request's start to the answer's last byte, in steady time.
+    func requestFinished(code: Int?, duration: Duration)
+
+    /// A call is about to be sent again.
+    func retried()
+}

@@ -1,0 +1,163 @@
+import AsyncHTTPClient
+import Logging
+import NIOCore
+import NIOHTTP1
+import UsageModel
+
+/// An account's API over HTTP: signs calls, holds them to limits, sends them again where that helps, and says in plain
+/// words why one failed.
+///
+/// Calls, failures and logs never show the credential: it goes into the `Authorization` header of requests to the base
+/// URL's own scheme, host and port, and is taken out of whatever text an API sends back.
+public final class UpstreamClient: UpstreamAPI {
+    private let settings: UpstreamSettings
+    private let credential: Credential?
+    private let connections: UpstreamConnections
+    private let clock: any WallClock
+    private let random: any RandomSource
+    private let observer: any UpstreamObserver
+    private let logger: Logger
+
+    /// A client for one account.
+    ///
+    /// - Parameters:
+    ///   - settings: how the API is reached.
+    ///   - credential: sent as a bearer token with authenticated calls; nil where there is none.
+    ///   - connections: the pools, shared by all accounts.
+    ///   - clock: waits between attempts, and dates `Retry-After`; a request's own time-outs are real time.
+    ///   - random: jitter.
+    ///   - observer: counts requests and retries.
+    ///   - logger: gets method, path, status and duration at debug, and never a query, a body or a credential.
+    public init(
+        settings: UpstreamSettings, credential: Credential?, connections: UpstreamConnections, clock: any WallClock,
+        random: any RandomSource, observer: any UpstreamObserver, logger: Logger
+    ) {
+        self.settings = settings
+        self.credential = credential
+        self.connections = connections
+        self.clock = clock
+        self.random = random
+        self.observer = observer
+        self.logger = logger
+    }
+
+    /// The same account with another key.
+    public func authenticated(with credential: Credential) -> UpstreamClient {
+        UpstreamClient(
+            settings: settings, credential: credential, connections: connections, clock: clock, random: random,
+            observer: observer, logger: logger)
+    }
+
+    /// Sends a call, again where that helps, and gives its 2xx answer; see ``UpstreamAPI/send(_:)``.
+    public func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+        var retries = 0
+        var waited = Duration.zero
+        while true {
+            try Task.checkCancellation()
+            let attempt = try await attempt(call)
+            switch attempt {
+            case .success(let answer):
+                return answer
+            case .failure(let failed):
+                let decision = settings.retryPolicy.decision(
+                    retries: retries, outcome: failed.outcome, waited: waited, now: clock.now,
+                    randomUnit: random.unit())
+                guard case .retry(let wait) = decision else { throw failed.failure }
+                logger.debug(
+                    "retrying",
+                    metadata: [
+                        "method": "\(call.method.rawValue)", "path": "\(call.path)",
+                        "result": "\(failed.failure.reason.rawValue)", "wait": "\(wait)",
+                    ])
+                try await clock.sleep(for: wait)
+                waited += wait
+                retries += 1
+                observer.retried()
+            }
+        }
+    }
+
+    /// An attempt that failed: what the caller learns, and what the retry policy goes by.
+    private struct FailedAttempt: Error {
+        let failure: UpstreamFailure
+        let outcome: RetryPolicy.Outcome
+    }
+
+    /// One attempt, redirects within the API's own host included.
+    ///
+    /// - Throws: `CancellationError`, or `UpstreamFailure` where no request could be made at all.
+    private func attempt(_ call: UpstreamCall) async throws -> Result<UpstreamAnswer, FailedAttempt> {
+        let key = call.authenticated ? try credential?.value() : nil
+        let judge = AnswerJudge(call: call, settings: settings, redaction: redaction(key))
+        let client = try connections.client(for: settings)
+        var url = settings.baseURL.url(of: call)
+        var redirects = 0
+        while true {
+            let exchanged: RawAnswer
+            do {
+                exchanged = try await exchange(request(call, url: url, key: key), call: call, client: client)
+            } catch let failure as NetworkFailure {
+                return .failure(FailedAttempt(failure: judge.failure(failure), outcome: failure.outcome))
+            }
+            switch judge.verdict(on: exchanged, url: url, redirects: redirects, now: clock.now) {
+            case .answer(let answer):
+                return .success(answer)
+            case .redirect(let target):
+                url = target
+                redirects += 1
+            case .failure(let failure, let outcome):
+                return .failure(FailedAttempt(failure: failure, outcome: outcome))
+            }
+        }
+    }
+
+    /// One request over the wire, counted and logged.
+    ///
+    /// - Throws: `CancellationError` or `NetworkFailure`.
+    private func exchange(
+        _ request: HTTPClientRequest, call: UpstreamCall, client: HTTPClient
+    ) async throws -> RawAnswer {
+        let exchange = HTTPExchange(
+            client: client, maximumBodyBytes: settings.maximumBodyBytes, timeout: settings.requestTimeout)
+        let start = ContinuousClock.now
+        do {
+            let answer = try await exchange.perform(request)
+            finished(call, code: answer.status, since: start)
+            return answer
+        } catch {
+            // The stack names a cancellation in several ways; the task knows.
+            try Task.checkCancellation()
+            let code: Int? = if case ExchangeError.bodyTooLarge(let status) = error { status } else { nil }
+            finished(call, code: code, since: start)
+            throw NetworkFailure(error, settings: settings)
+        }
+    }
+
+    private func finished(_ call: UpstreamCall, code: Int?, since start: ContinuousClock.Instant) {
+        let duration = ContinuousClock.now - start
+        observer.requestFinished(code: code, duration: duration)
+        logger.debug(
+            "request finished",
+            metadata: [
+                "method": "\(call.method.rawValue)", "path": "\(call.path)",
+                "status": "\(code.map(String.init) ?? "none")", "duration": "\(duration)",
+            ])
+    }
+
+    private func request(_ call: UpstreamCall, url: String, key: String?) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: url)
+        request.method = call.method == .get ? .GET : .POST
+        request.headers.add(name: "Accept", value: "application/json")
+        request.headers.add(name: "User-Agent", value: "genai-usage-exporter/\(settings.version)")
+        if let key { request.headers.add(name: "Authorization", value: "Bearer \(key)") }
+        if let body = call.jsonBody {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(bytes: body))
+        }
+        return request
+    }
+
+    private func redaction(_ key: String?) -> Redaction {
+        Redaction([key, settings.proxy?.password].compactMap { $0 })
+    }
+}

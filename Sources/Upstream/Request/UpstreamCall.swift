@@ -1,0 +1,50 @@
+/// A request relative to an account's base URL.
+///
+/// Every call must be safe to send twice: a GET, or a POST that only reads (a query in a JSON body). Retries count
+/// on it.
+public struct UpstreamCall: Sendable {
+    /// The HTTP method.
+    public enum Method: String, Sendable {
+        /// Reads a resource.
+        case get = "GET"
+        /// Reads by a query in the body.
+        case post = "POST"
+    }
+
+    /// The HTTP method.
+    public let method: Method
+    /// The path below the base URL, percent-encoded, with a leading `/`.
+    public let path: String
+    /// The query as it goes over the wire, without `?`; empty where there is none.
+    public let query: String
+    /// A JSON document, sent as `application/json`; nil for none.
+    public let jsonBody: [UInt8]?
+    /// Whether the account's credential goes with it.
+    public let authenticated: Bool
+
+    /// A call.
+    ///
+    /// - Parameters:
+    ///   - method: the HTTP method.
+    ///   - path: the path below the base URL; `/` separates segments, and what a segment may not hold is
+    ///     percent-encoded. An identifier from outside goes through ``segment(_:)`` first.
+    ///   - query: names and values, in the order they are sent; both are strictly percent-encoded (RFC 3986).
+    ///   - jsonBody: a JSON document to send.
+    ///   - authenticated: whether the account's credential goes with it.
+    public init(
+        _ method: Method, _ path: String, query: [(name: String, value: String)] = [], jsonBody: [UInt8]? = nil,
+        authenticated: Bool = true
+    ) {
+        self.method = method
+        let encoded = PercentEncoding.path(path)
+        self.path = encoded.hasPrefix("/") ? encoded : "/" + encoded
+        self.query =
+            query.map { PercentEncoding.strict($0.name) + "=" + PercentEncoding.strict($0.value) }
+            .joined(separator: "&")
+        self.jsonBody = jsonBody
+        self.authenticated = authenticated
+    }
+
+    /// A text as one path segment: `/`, `?`, `%` and the like inside it are encoded.
+    public static func segment(_ text: String) -> String { PercentEncoding.strict(text) }
+}

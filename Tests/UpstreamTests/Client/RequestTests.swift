@@ -1,0 +1,100 @@
+import Testing
+import Upstream
+
+@Suite struct RequestTests {
+    @Test("A GET carries the key, asks for JSON and says who asks")
+    func get() async throws {
+        try await LoopbackServer.run([.text(200, #"{"ok":true}"#, headers: [("X-Seen", "1")])]) { server in
+            try await TestBench.run { bench in
+                let settings = try UpstreamSettings(baseURL: server.url + "/prefix", version: "1.2.3")
+                let answer = try await bench.client(settings).send(
+                    UpstreamCall(.get, "/keys/a b", query: [("from", "2026-01-01T00:00:00+00:00")]))
+                #expect(answer.status == 200)
+                #expect(answer.headers.first(name: "x-seen") == "1")
+                #expect(String(decoding: answer.body, as: UTF8.self) == #"{"ok":true}"#)
+                let request = try #require(server.requests.first)
+                #expect(request.method == "GET")
+                #expect(request.target == "/prefix/keys/a%20b?from=2026-01-01T00%3A00%3A00%2B00%3A00")
+                #expect(request.header("Authorization") == "Bearer \(TestBench.key)")
+                #expect(request.header("Accept") == "application/json")
+                #expect(request.header("User-Agent") == "genai-usage-exporter/1.2.3")
+                #expect(request.header("Host") == "127.0.0.1:\(server.port)")
+                #expect(request.header("Accept-Encoding")?.contains("gzip") == true)
+            }
+        }
+    }
+
+    @Test("A POST carries its JSON body, again on a retry")
+    func post() async throws {
+        try await LoopbackServer.run([.status(503), .text(200, "{}")]) { server in
+            try await TestBench.run { bench in
+                let call = UpstreamCall(.post, "/query", jsonBody: Array(#"{"a":1}"#.utf8))
+                _ = try await bench.client(UpstreamSettings(baseURL: server.url)).send(call)
+                #expect(server.requests.map(\.method) == ["POST", "POST"])
+                #expect(server.requests.map { String(decoding: $0.body, as: UTF8.self) } == [#"{"a":1}"#, #"{"a":1}"#])
+                #expect(server.requests.first?.header("Content-Type") == "application/json")
+            }
+        }
+    }
+
+    @Test("A call that needs no key sends none")
+    func unauthenticated() async throws {
+        try await LoopbackServer.run([.text(200, "{}")]) { server in
+            try await TestBench.run { bench in
+                let settings = try UpstreamSettings(baseURL: server.url)
+                _ = try await bench.client(settings).send(UpstreamCall(.get, "/models", authenticated: false))
+                _ = try await bench.client(settings, credential: nil).send(UpstreamCall(.get, "/models"))
+                #expect(server.requests.map { $0.header("Authorization") } == [nil, nil])
+            }
+        }
+    }
+
+    @Test("A key is read anew at each call, and each key has its own client")
+    func rotation() async throws {
+        let keys = KeyRing(["first", "second"])
+        try await LoopbackServer.run([.text(200, "{}")]) { server in
+            try await TestBench.run { bench in
+                let client = bench.client(
+                    try UpstreamSettings(baseURL: server.url), credential: Credential { keys.next() })
+                _ = try await client.send(UpstreamCall(.get, "/"))
+                _ = try await client.send(UpstreamCall(.get, "/"))
+                _ = try await client.authenticated(with: Credential(literal: "other")).send(UpstreamCall(.get, "/"))
+                #expect(
+                    server.requests.map { $0.header("Authorization") } == [
+                        "Bearer first", "Bearer second", "Bearer other",
+                    ])
+            }
+        }
+    }
+
+    @Test("Logs say what was called, and never the query, the body or the key")
+    func logs() async throws {
+        try await LoopbackServer.run([.status(500), .text(200, #"{"answer":"body-text"}"#)]) { server in
+            try await TestBench.run { bench in
+                let call = UpstreamCall(
+                    .post, "/usage", query: [("user", "query-text")], jsonBody: Array(#"{"x":"sent-text"}"#.utf8))
+                _ = try await bench.client(try UpstreamSettings(baseURL: server.url)).send(call)
+                let lines = bench.log.all
+                #expect(lines.contains { $0.contains("/usage") && $0.contains("200") })
+                for line in lines {
+                    #expect(line.hasPrefix("debug") || line.hasPrefix("trace"))
+                    for secret in [TestBench.key, "query-text", "body-text", "sent-text"] {
+                        #expect(!line.contains(secret))
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("Each request over the wire is counted with its status")
+    func counted() async throws {
+        try await LoopbackServer.run([.status(502), .hangUp, .text(200, "{}")]) { server in
+            try await TestBench.run { bench in
+                _ = try await bench.client(try UpstreamSettings(baseURL: server.url)).send(UpstreamCall(.get, "/"))
+                #expect(bench.observer.codes == [502, nil, 200])
+                #expect(bench.observer.retries == 2)
+                #expect(bench.observer.durations.allSatisfy { $0 > .zero && $0 < .seconds(20) })
+            }
+        }
+    }
+}

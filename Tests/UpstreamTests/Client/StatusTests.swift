@@ -1,0 +1,150 @@
+import Testing
+import Upstream
+import UsageModel
+
+@Suite struct StatusTests {
+    @Test(
+        "Each status has its reason, and only those that may pass are tried again",
+        arguments: [
+            (400, FailureReason.http4xx, 1), (401, .auth, 1), (402, .auth, 1), (403, .auth, 1), (404, .http4xx, 1),
+            (408, .timeout, 5), (410, .gone, 1), (418, .http4xx, 1), (429, .rateLimited, 5), (500, .http5xx, 5),
+            (501, .http5xx, 1), (502, .http5xx, 5), (503, .http5xx, 5), (504, .http5xx, 5), (304, .http4xx, 1),
+        ])
+    func reasons(status: Int, reason: FailureReason, attempts: Int) async throws {
+        try await LoopbackServer.run([.status(status)]) { server in
+            try await TestBench.run { bench in
+                let failure = try await bench.failure(UpstreamSettings(baseURL: server.url))
+                #expect(failure.reason == reason)
+                #expect(failure.status == status)
+                #expect(failure.message.contains("GET /usage at http://127.0.0.1"))
+                #expect(failure.message.contains("\(status)"))
+                #expect(server.requests.count == attempts)
+            }
+        }
+    }
+
+    @Test("A failure that passes is not seen by the caller", arguments: [408, 429, 500, 502, 503, 504])
+    func recovery(status: Int) async throws {
+        try await LoopbackServer.run([.status(status), .status(status), .text(200, "[1]")]) { server in
+            try await TestBench.run { bench in
+                let answer = try await bench.client(UpstreamSettings(baseURL: server.url)).send(UpstreamCall(.get, "/"))
+                #expect(answer.body == Array("[1]".utf8))
+                #expect(bench.clock.sleeps == [.milliseconds(250), .milliseconds(500)])
+            }
+        }
+    }
+
+    @Test(
+        "Retry-After is waited for, in both forms",
+        arguments: ["7", "Thu, 20 Nov 2025 12:00:07 GMT", "Thursday, 20-Nov-25 12:00:07 GMT"])
+    func retryAfter(value: String) async throws {
+        try await LoopbackServer.run([.status(429, headers: [("Retry-After", value)]), .text(200, "[1]")]) { server in
+            try await TestBench.run { bench in
+                _ = try await bench.client(UpstreamSettings(baseURL: server.url)).send(UpstreamCall(.get, "/"))
+                #expect(bench.clock.sleeps == [.seconds(7)])
+            }
+        }
+    }
+
+    @Test("A long Retry-After ends the call at once and tells the scheduler how long", arguments: [429, 503])
+    func longRetryAfter(status: Int) async throws {
+        try await LoopbackServer.run([.status(status, headers: [("Retry-After", "3600")])]) { server in
+            try await TestBench.run { bench in
+                let failure = try await bench.failure(UpstreamSettings(baseURL: server.url))
+                #expect(failure.retryAfter == .seconds(3600))
+                #expect(failure.headers?.first(name: "retry-after") == "3600")
+                #expect(server.requests.count == 1)
+                #expect(bench.clock.sleeps.isEmpty)
+            }
+        }
+    }
+
+    @Test(
+        "The API's own words are passed on, wherever they stand",
+        arguments: [
+            (#"{"message":"No  such\n\u0007key"}"#, "No such key"),
+            (#"{"error":"bad_scope"}"#, "bad_scope"),
+            (#"{"error":{"code":4,"message":"nested"}}"#, "nested"),
+            (#"{"error":"short","message":"long"}"#, "long"),
+            (#"{"detail":"explained"}"#, "explained"),
+            (#"{"errors":[{"message":"first"},{"message":"second"}]}"#, "first"),
+            (#""a bare text""#, "a bare text"),
+        ])
+    func apiMessage(body: String, expected: String) async throws {
+        try await LoopbackServer.run([.text(403, body)]) { server in
+            try await TestBench.run { bench in
+                let failure = try await bench.failure(UpstreamSettings(baseURL: server.url))
+                #expect(failure.apiMessage == expected)
+                #expect(failure.message.contains(expected))
+            }
+        }
+    }
+
+    @Test(
+        "An error body that says nothing readable adds nothing",
+        arguments: ["", "{", "[]", "{}", #"{"message":7}"#, #"{"error":null}"#, "\u{0}", "<html>no</html>"])
+    func noAPIMessage(body: String) async throws {
+        try await LoopbackServer.run([.text(400, body)]) { server in
+            try await TestBench.run { bench in
+                let failure = try await bench.failure(UpstreamSettings(baseURL: server.url))
+                #expect(failure.status == 400)
+                #expect(failure.apiMessage == nil)
+            }
+        }
+    }
+
+    @Test("An error body nested to the decoder's limit is no danger", arguments: [100, 500, 5000])
+    func nestedErrorBody(depth: Int) async throws {
+        let body =
+            String(repeating: #"{"error":"#, count: depth) + #""deep""# + String(repeating: "}", count: depth)
+        try await LoopbackServer.run([.text(400, body)]) { server in
+            try await TestBench.run { bench in
+                let failure = try await bench.failure(UpstreamSettings(baseURL: server.url))
+                #expect(failure.apiMessage == (depth <= 500 ? "deep" : nil))
+            }
+        }
+    }
+
+    @Test("A long API message is cut, and a huge error body is read only at its start")
+    func longAPIMessage() async throws {
+        let long = #"{"message":"\#(String(repeating: "x", count: 5000))"}"#
+        let endless = ScriptedAnswer(steps: [
+            .send(ScriptedAnswer.head(400, [])), .sendForever(Array(repeating: UInt8(ascii: "x"), count: 8192)),
+        ])
+        try await LoopbackServer.run([.text(400, long), endless]) { server in
+            try await TestBench.run { bench in
+                let settings = try UpstreamSettings(baseURL: server.url)
+                #expect(try await bench.failure(settings).apiMessage?.count == 200)
+                let failure = try await bench.failure(settings)
+                #expect(failure.reason == .http4xx)
+                #expect(failure.apiMessage == nil)
+            }
+        }
+    }
+
+    @Test("The key never shows in a failure, even where the API repeats it")
+    func keyIsRedacted() async throws {
+        let key = TestBench.key
+        let padding = String(repeating: "x", count: 190)
+        let answers: [ScriptedAnswer] = [
+            .text(401, #"{"message":"unknown key \#(key)!"}"#),
+            .text(401, #"{"message":"\#(padding) \#(key)"}"#),
+            .text(404, "{}", headers: [("X-Echo", "Bearer \(key)"), ("Content-Type", "application/json")]),
+            .status(301, headers: [("Location", "https://\(key).example.com/\(key)")]),
+            .text(200, "<html>\(key)</html>"),
+        ]
+        for answer in answers {
+            try await LoopbackServer.run([answer]) { server in
+                try await TestBench.run { bench in
+                    let failure = try await bench.failure(UpstreamSettings(baseURL: server.url))
+                    var dumped = ""
+                    dump(failure, to: &dumped)
+                    for text in [failure.message, "\(failure)", String(reflecting: failure), dumped] {
+                        #expect(!text.contains(key))
+                        #expect(!text.contains(key.prefix(9)))
+                    }
+                }
+            }
+        }
+    }
+}

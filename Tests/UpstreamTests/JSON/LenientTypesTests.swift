@@ -1,0 +1,134 @@
+import Testing
+import Upstream
+import UsageModel
+
+private struct Document<Wrapped: Decodable>: Decodable { let v: Wrapped }
+
+/// The value inside `{"v": …}`, or the message of the failure.
+private func read<Wrapper: Decodable, Value>(
+    _ json: String, as type: Wrapper.Type, _ value: (Wrapper) -> Value
+) -> Result<Value, SourceFailure> {
+    let answer = UpstreamAnswer(status: 200, headers: [:], body: Array(#"{"v":\#(json)}"#.utf8))
+    do {
+        return .success(value(try JSONBody.decode(Document<Wrapper>.self, from: answer).v))
+    } catch let failure as SourceFailure {
+        return .failure(failure)
+    } catch {
+        return .failure(SourceFailure(.storage, "unexpected: \(error)"))
+    }
+}
+
+extension Result where Failure == SourceFailure {
+    fileprivate var value: Success? { try? get() }
+    fileprivate var message: String? { if case .failure(let failure) = self { failure.message } else { nil } }
+}
+
+@Suite struct LenientTypesTests {
+    @Test(
+        "Decimals are exact, as numbers and in quotes",
+        arguments: [
+            ("4.52", "4.52"), ("0.1", "0.1"), (#""0.000000123""#, "0.000000123"), ("1.3e-7", "0.00000013"),
+            ("-12.5", "-12.5"), (#"" 7 ""#, "7"), ("0", "0"),
+            ("123456789.123456789123456789", "123456789.123456789123456789"),
+            ("1E3", "1000"), (#""-0.1""#, "-0.1"), ("9007199254740993", "9007199254740993"),
+        ])
+    func decimal(json: String, expected: String) {
+        #expect(read(json, as: LenientDecimal.self, \.value.description).value == expected)
+    }
+
+    @Test(
+        "What is no decimal says what was found, and never the value",
+        arguments: [
+            ("\"NaN\"", "text that is not one"), ("\"Infinity\"", "text that is not one"),
+            ("\"\"", "text that is not one"),
+            ("\"hunter2\"", "text that is not one"), ("1e400", "a number out of range"),
+            ("1e-400", "a number out of range"), ("1e19", "a number out of range"),
+            ("-1e30", "a number out of range"), ("true", "true or false"), ("null", "null"), ("[1]", "a list"),
+            (#"{"a":1}"#, "an object"), ("\"1e999999999999\"", "text that is not one"),
+        ])
+    func noDecimal(json: String, found: String) {
+        #expect(read(json, as: LenientDecimal.self, \.value).message == "v: expected a number, found \(found)")
+    }
+
+    @Test(
+        "Whole numbers are read in every way they are written",
+        arguments: [
+            ("12", 12), (#""12""#, 12), ("12.0", 12), (#""12.0""#, 12), ("1e3", 1000), ("-4", -4),
+            ("9223372036854775807", Int.max), (#""9223372036854775807""#, Int.max),
+        ])
+    func int(json: String, expected: Int) {
+        #expect(read(json, as: LenientInt.self, \.value).value == expected)
+    }
+
+    @Test(
+        "What is no whole number is refused",
+        arguments: [
+            ("12.5", "a number with a fraction"), (#""12.5""#, "a number with a fraction"),
+            ("9223372036854775808", "a number out of range"), ("1e400", "a number out of range"),
+            ("\"x\"", "text that is not one"), ("false", "true or false"), ("null", "null"),
+        ])
+    func noInt(json: String, found: String) {
+        #expect(read(json, as: LenientInt.self, \.value).message == "v: expected a whole number, found \(found)")
+    }
+
+    @Test(
+        "Texts are read from strings and numbers",
+        arguments: [
+            ("\"a\"", "a"), ("\"\"", ""), ("7", "7"), ("12.50", "12.5"), ("9007199254740993", "9007199254740993"),
+        ])
+    func string(json: String, expected: String) {
+        #expect(read(json, as: LenientString.self, \.value).value == expected)
+    }
+
+    @Test("What is neither text nor number is refused", arguments: ["true", "null", "[]", "{}"])
+    func noString(json: String) {
+        #expect(
+            read(json, as: LenientString.self, \.value).message?.hasPrefix("v: expected text or a number, found")
+                == true)
+    }
+
+    @Test(
+        "Moments are read as text, as a date, and as seconds or milliseconds",
+        arguments: [
+            ("\"2026-02-13T10:30:00Z\"", "2026-02-13T10:30:00Z"), ("\"2026-02-13\"", "2026-02-13T00:00:00Z"),
+            ("\"2026-02-13T10:30:00.123456+02:00\"", "2026-02-13T08:30:00.123Z"),
+            ("1770978600", "2026-02-13T10:30:00Z"), ("1770978600000", "2026-02-13T10:30:00Z"),
+            ("1770978600.5", "2026-02-13T10:30:00.500Z"), ("\"1770978600\"", "2026-02-13T10:30:00Z"),
+            ("0", "1970-01-01T00:00:00Z"),
+        ])
+    func timestamp(json: String, expected: String) {
+        #expect(read(json, as: LenientTimestamp.self, \.value.description).value == expected)
+    }
+
+    @Test(
+        "What is no moment is refused",
+        arguments: ["\"\"", "\"tomorrow\"", "\"2026-02-30\"", "-1", "1770978600000000", "1e400", "true", "null", "[]"])
+    func noTimestamp(json: String) {
+        let message = read(json, as: LenientTimestamp.self, \.value).message
+        #expect(message?.hasPrefix("v: expected a date and time") == true)
+    }
+
+    @Test("A list may be there, null or missing; its elements may not be wrong")
+    func array() throws {
+        struct Document: Decodable { let rows: LenientArray<LenientInt> }
+        func rows(_ json: String) throws -> [Int] {
+            let answer = UpstreamAnswer(status: 200, headers: [:], body: Array(json.utf8))
+            return try JSONBody.decode(Document.self, from: answer).rows.values.map(\.value)
+        }
+        #expect(try rows(#"{"rows":[1,"2"]}"#) == [1, 2])
+        #expect(try rows(#"{"rows":null}"#) == [])
+        #expect(try rows("{}") == [])
+        let failure = #expect(throws: SourceFailure.self) { try rows(#"{"rows":[1,2.5]}"#) }
+        #expect(failure?.message == "rows[1]: expected a whole number, found a number with a fraction")
+        #expect(throws: SourceFailure.self) { try rows(#"{"rows":{}}"#) }
+    }
+
+    @Test("An optional number may be null or missing")
+    func optional() throws {
+        struct Document: Decodable { let a: LenientDecimal?, b: LenientInt? }
+        let answer = UpstreamAnswer(status: 200, headers: [:], body: Array(#"{"a":null}"#.utf8))
+        let document = try JSONBody.decode(Document.self, from: answer)
+        #expect(document.a == nil)
+        #expect(document.b == nil)
+    }
+}

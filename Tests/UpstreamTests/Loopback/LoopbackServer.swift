@@ -1,0 +1,158 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// A real HTTP/1.1 server on a free loopback port that answers by a script; the script's last answer repeats.
+final class LoopbackServer: Sendable {
+    private let channel: any Channel
+    private let script: Script
+
+    private init(channel: any Channel, script: Script) {
+        self.channel = channel
+        self.script = script
+    }
+
+    var port: Int { channel.localAddress?.port ?? 0 }
+
+    /// `http://127.0.0.1:port`.
+    var url: String { "http://127.0.0.1:\(port)" }
+
+    /// What came so far, in the order it came.
+    var requests: [RecordedRequest] { script.requests }
+
+    /// Suspends until so many requests have come.
+    func waitForRequests(_ count: Int) async {
+        for await arrived in script.arrivals where arrived >= count { return }
+    }
+
+    /// Runs a server while the body runs.
+    static func run<Result>(
+        _ answers: [ScriptedAnswer], tls: Bool = false, _ body: (LoopbackServer) async throws -> Result
+    ) async throws -> Result {
+        let script = Script(answers)
+        let context = tls ? try TestCertificate.serverContext() : nil
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let context {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                    }
+                    try channel.pipeline.syncOperations.addHandler(
+                        ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
+                    try channel.pipeline.syncOperations.addHandler(ScriptHandler(script))
+                    script.opened(channel)
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let server = LoopbackServer(channel: channel, script: script)
+        do {
+            let result = try await body(server)
+            try await server.stop()
+            return result
+        } catch {
+            try await server.stop()
+            throw error
+        }
+    }
+
+    private func stop() async throws {
+        try await channel.close()
+        for connection in script.connections { connection.close(promise: nil) }
+    }
+}
+
+/// The answers to come, and what was asked.
+private final class Script: Sendable {
+    private struct State {
+        var answers: [ScriptedAnswer]
+        var requests: [RecordedRequest] = []
+        var connections: [any Channel] = []
+    }
+
+    private let state: Mutex<State>
+    let arrivals: AsyncStream<Int>
+    private let arrival: AsyncStream<Int>.Continuation
+
+    init(_ answers: [ScriptedAnswer]) {
+        state = Mutex(State(answers: answers))
+        (arrivals, arrival) = AsyncStream.makeStream()
+    }
+
+    var requests: [RecordedRequest] { state.withLock { $0.requests } }
+    var connections: [any Channel] { state.withLock { $0.connections } }
+
+    func opened(_ channel: any Channel) {
+        state.withLock { $0.connections.append(channel) }
+    }
+
+    func answer(to request: RecordedRequest) -> ScriptedAnswer {
+        let (answer, count) = state.withLock { state in
+            state.requests.append(request)
+            let answer = state.answers.count > 1 ? state.answers.removeFirst() : state.answers.first
+            return (answer ?? .silence, state.requests.count)
+        }
+        arrival.yield(count)
+        return answer
+    }
+}
+
+private final class ScriptHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = ByteBuffer
+
+    private let script: Script
+    private var head: HTTPRequestHead?
+    private var body: [UInt8] = []
+
+    init(_ script: Script) {
+        self.script = script
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            self.head = head
+            body = []
+        case .body(let part):
+            body.append(contentsOf: part.readableBytesView)
+        case .end:
+            guard let head else { return }
+            let answer = script.answer(
+                to: RecordedRequest(
+                    method: head.method.rawValue, target: head.uri,
+                    headers: head.headers.map { (name: $0.name, value: $0.value) }, body: body))
+            for step in answer.steps { perform(step, on: context.channel) }
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    private func perform(_ step: ScriptedAnswer.Step, on channel: any Channel) {
+        switch step {
+        case .send(let bytes):
+            channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
+        case .sendForever(let bytes):
+            Self.repeatForever(ByteBuffer(bytes: bytes), on: channel)
+        case .drip(let byte, let pause):
+            channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: pause) { task in
+                if channel.isActive {
+                    channel.writeAndFlush(ByteBuffer(bytes: [byte]), promise: nil)
+                } else {
+                    task.cancel()
+                }
+            }
+        case .close:
+            channel.close(promise: nil)
+        }
+    }
+
+    /// Writes again when the last write has left: the client's pace counts.
+    private static func repeatForever(_ buffer: ByteBuffer, on channel: any Channel) {
+        channel.writeAndFlush(buffer).whenSuccess { repeatForever(buffer, on: channel) }
+    }
+}

@@ -1,0 +1,138 @@
+import Logging
+import Synchronization
+import Upstream
+import UsageModel
+
+/// A clock that sleeps in no time: it moves on by what it was asked to sleep, and remembers it.
+final class ManualClock: WallClock {
+    private struct State {
+        var now: Timestamp
+        var sleeps: [Duration] = []
+    }
+
+    private let state: Mutex<State>
+
+    init(now: Timestamp = Timestamp(seconds: 1_763_640_000)) {
+        state = Mutex(State(now: now))
+    }
+
+    var now: Timestamp { state.withLock { $0.now } }
+    var sleeps: [Duration] { state.withLock { $0.sleeps } }
+
+    func sleep(for duration: Duration) async throws {
+        try Task.checkCancellation()
+        state.withLock {
+            $0.now = $0.now + duration
+            $0.sleeps.append(duration)
+        }
+    }
+}
+
+/// The same number every time.
+struct FixedRandom: RandomSource {
+    let value: Double
+
+    func unit() -> Double { value }
+}
+
+/// Remembers what it was told.
+final class RecordingObserver: UpstreamObserver {
+    private let state = Mutex<(codes: [Int?], durations: [Duration], retries: Int)>(([], [], 0))
+
+    var codes: [Int?] { state.withLock { $0.codes } }
+    var durations: [Duration] { state.withLock { $0.durations } }
+    var retries: Int { state.withLock { $0.retries } }
+
+    func requestFinished(code: Int?, duration: Duration) {
+        state.withLock {
+            $0.codes.append(code)
+            $0.durations.append(duration)
+        }
+    }
+
+    func retried() {
+        state.withLock { $0.retries += 1 }
+    }
+}
+
+/// Keeps every log line with its metadata.
+struct RecordingLogHandler: LogHandler {
+    final class Lines: Sendable {
+        private let lines = Mutex<[String]>([])
+
+        var all: [String] { lines.withLock { $0 } }
+
+        func append(_ line: String) { lines.withLock { $0.append(line) } }
+    }
+
+    let lines: Lines
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        lines.append("\(event.level) \(event.message) \(event.metadata ?? [:])")
+    }
+}
+
+/// A client with its surroundings, all of them watched.
+struct TestBench: Sendable {
+    static let key = "sk-test-5f2d9c81"
+
+    let connections: UpstreamConnections
+    let clock = ManualClock()
+    let observer = RecordingObserver()
+    let log = RecordingLogHandler.Lines()
+
+    func client(
+        _ settings: UpstreamSettings, credential: Credential? = Credential(literal: key), random: Double = 0.5
+    ) -> UpstreamClient {
+        var logger = Logger(label: "test") { _ in RecordingLogHandler(lines: log) }
+        logger.logLevel = .trace
+        return UpstreamClient(
+            settings: settings, credential: credential, connections: connections, clock: clock,
+            random: FixedRandom(value: random), observer: observer, logger: logger)
+    }
+
+    /// Runs the body with connections that are shut down after it.
+    static func run<Result>(_ body: (TestBench) async throws -> Result) async throws -> Result {
+        let bench = TestBench(connections: UpstreamConnections())
+        do {
+            let result = try await body(bench)
+            try await bench.connections.shutdown()
+            return result
+        } catch {
+            try await bench.connections.shutdown()
+            throw error
+        }
+    }
+
+    /// Sends a call that must fail, and gives the failure.
+    func failure(
+        _ settings: UpstreamSettings, _ call: UpstreamCall = UpstreamCall(.get, "/usage")
+    ) async throws -> UpstreamFailure {
+        do {
+            _ = try await client(settings).send(call)
+        } catch let failure as UpstreamFailure {
+            return failure
+        }
+        throw UnexpectedSuccess()
+    }
+}
+
+struct UnexpectedSuccess: Error {}
+
+/// Keys that are handed out one after the other.
+final class KeyRing: Sendable {
+    private let keys: Mutex<[String]>
+
+    init(_ keys: [String]) {
+        self.keys = Mutex(keys)
+    }
+
+    func next() -> String { keys.withLock { $0.isEmpty ? "none left" : $0.removeFirst() } }
+}
