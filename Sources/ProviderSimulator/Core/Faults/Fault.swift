@@ -1,0 +1,37 @@
+import UsageModel
+
+/// Something that can be wrong with an answer.
+public enum Fault: Sendable, Hashable {
+    /// Another status, with `body` or else an error in the provider's documented form.
+    case status(Int, retryAfter: RetryAfter? = nil, body: String? = nil)
+    /// No answer until `FaultPlan.release()`, then the healthy one. It hangs on for a client that has given up.
+    case hang
+    /// The healthy answer, begun only after a while by the simulator's clock.
+    case slowHeaders(Duration)
+    /// The healthy answer, so many bytes at a time with a pause before each piece by the simulator's clock.
+    case slowBody(bytes: Int, every: Duration)
+    /// The headers promise the whole body, and the connection closes after half of it.
+    case cutBody
+    /// A JSON array that never ends, as fast as the client reads.
+    case endlessBody
+    /// A page for people, as proxies and login walls send, with that status.
+    case htmlPage(status: Int)
+    /// A complete HTTP answer that holds only the first half of its JSON.
+    case truncatedJSON
+    /// Arrays inside arrays, so many deep: well-formed, and poison for a recursive reader.
+    case deepJSON(depth: Int)
+    /// The healthy answer under another `Content-Type`.
+    case contentType(String)
+    /// The healthy answer in another of its allowed forms: numbers as strings, fields missing, arrays shuffled.
+    case style(AnswerStyle)
+    /// 307 to another place.
+    case redirect(to: String)
+
+    /// The header `Retry-After` in its two forms (RFC 9110, section 10.2.3).
+    public enum RetryAfter: Sendable, Hashable {
+        /// So many seconds.
+        case seconds(Int)
+        /// Not before this moment, to the second.
+        case date(Timestamp)
+    }
+}

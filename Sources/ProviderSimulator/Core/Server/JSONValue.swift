@@ -1,0 +1,110 @@
+import Foundation
+import UsageModel
+
+/// A JSON document as the simulator reads and writes it: members keep their order, numbers are exact decimals.
+public enum JSONValue: Sendable, Hashable {
+    /// `null`.
+    case null
+    /// `true` or `false`.
+    case bool(Bool)
+    /// A number, written with all of its decimal digits and never through a `Double`.
+    case number(ExactDecimal)
+    /// A string.
+    case string(String)
+    /// An array.
+    case array([JSONValue])
+    /// An object, its members in the order in which they are written.
+    case object([Member])
+
+    /// A member of an object.
+    public struct Member: Sendable, Hashable {
+        /// The member's name.
+        public let name: String
+        /// The member's value.
+        public let value: JSONValue
+
+        /// A member.
+        public init(_ name: String, _ value: JSONValue) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// A whole number.
+    public static func count(_ whole: Int) -> JSONValue { .number(ExactDecimal(whole)) }
+
+    /// The first member of that name; nil where this is no object or has no such member.
+    public subscript(_ name: String) -> JSONValue? {
+        guard case .object(let members) = self else { return nil }
+        return members.first { $0.name == name }?.value
+    }
+
+    /// The text, where this is a string.
+    public var text: String? {
+        guard case .string(let text) = self else { return nil }
+        return text
+    }
+
+    /// The number, where this is one.
+    public var number: ExactDecimal? {
+        guard case .number(let number) = self else { return nil }
+        return number
+    }
+
+    /// The elements, where this is an array.
+    public var elements: [JSONValue]? {
+        guard case .array(let elements) = self else { return nil }
+        return elements
+    }
+}
+
+extension JSONValue: ExpressibleByDictionaryLiteral {
+    /// An object whose members keep the literal's order.
+    public init(dictionaryLiteral members: (String, JSONValue)...) {
+        self = .object(members.map { Member($0.0, $0.1) })
+    }
+}
+
+extension JSONValue: ExpressibleByStringLiteral {
+    /// A string.
+    public init(stringLiteral text: String) { self = .string(text) }
+}
+
+extension JSONValue: Decodable {
+    /// Reads any JSON document with `JSONDecoder`.
+    ///
+    /// - Throws: `DecodingError` for a number past the range of `ExactDecimal`.
+    public init(from decoder: any Decoder) throws {
+        if let object = try? decoder.container(keyedBy: Name.self) {
+            self = .object(
+                try object.allKeys.map { Member($0.stringValue, try object.decode(JSONValue.self, forKey: $0)) })
+            return
+        }
+        if var array = try? decoder.unkeyedContainer() {
+            var elements: [JSONValue] = []
+            while !array.isAtEnd { elements.append(try array.decode(JSONValue.self)) }
+            self = .array(elements)
+            return
+        }
+        let single = try decoder.singleValueContainer()
+        if single.decodeNil() {
+            self = .null
+        } else if let bool = try? single.decode(Bool.self) {
+            self = .bool(bool)
+        } else if let text = try? single.decode(String.self) {
+            self = .string(text)
+        } else if let number = ExactDecimal(try single.decode(Decimal.self).description) {
+            self = .number(number)
+        } else {
+            throw DecodingError.dataCorruptedError(
+                in: single, debugDescription: "a number past the range of ExactDecimal")
+        }
+    }
+
+    private struct Name: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+}

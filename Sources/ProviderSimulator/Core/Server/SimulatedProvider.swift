@@ -1,0 +1,82 @@
+import Hummingbird
+import UsageModel
+
+/// One provider's API: from a request to an answer, without HTTP around it.
+public protocol SimulatedProvider: Sendable {
+    /// The provider's name in the exporter's config; the server offers the API under `/<name>`.
+    var name: String { get }
+
+    /// The name of the account or key that a bearer token belongs to; nil for an unknown token.
+    func account(ofToken token: String) -> String?
+
+    /// The healthy answer. `style` asks for the forms that the provider's documentation also allows.
+    func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer
+
+    /// An error in the provider's documented form.
+    func error(_ status: Int, _ message: String) -> APIAnswer
+}
+
+/// A request as a provider's API sees it and as tests find it in the `RequestLog`.
+public struct APIRequest: Sendable, Hashable {
+    /// When it arrived, by the simulator's clock.
+    public let time: Timestamp
+    /// `GET`, `POST`, …
+    public let method: String
+    /// The path that the client asked for, with the provider's name in front: `/wavespeed/api/v3/balance`.
+    public let path: String
+    /// The path inside the provider's API: `/api/v3/balance`.
+    public let endpoint: String
+    /// The query's parameters; of a repeated one the last.
+    public let query: [String: String]
+    /// The body, where it is JSON.
+    public let body: JSONValue?
+    /// Whose bearer token it carried; nil without a token or with an unknown one. The token itself is not kept.
+    public let account: String?
+
+    /// A request.
+    public init(
+        time: Timestamp, method: String, path: String, endpoint: String, query: [String: String] = [:],
+        body: JSONValue? = nil, account: String?
+    ) {
+        self.time = time
+        self.method = method
+        self.path = path
+        self.endpoint = endpoint
+        self.query = query
+        self.body = body
+        self.account = account
+    }
+}
+
+/// What a provider's API answers.
+public struct APIAnswer: Sendable, Hashable {
+    /// The HTTP status.
+    public let status: Int
+    /// Headers beyond `Content-Type: application/json`.
+    public let headers: HTTPFields
+    /// The body.
+    public let body: JSONValue
+
+    /// An answer.
+    public init(status: Int = 200, headers: HTTPFields = [:], body: JSONValue) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// Forms of an answer that a reader has to accept beside the documented example's.
+public struct AnswerStyle: OptionSet, Sendable, Hashable {
+    /// The set's bits.
+    public let rawValue: Int
+
+    /// A set by its bits.
+    public init(rawValue: Int) { self.rawValue = rawValue }
+
+    /// Every number is in quotes.
+    public static let numbersAsStrings = AnswerStyle(rawValue: 1)
+    /// Fields that the provider may leave out are left out.
+    public static let withoutOptionalFields = AnswerStyle(rawValue: 2)
+    /// Arrays come in no particular order, a different one each time.
+    public static let shuffledArrays = AnswerStyle(rawValue: 4)
+}

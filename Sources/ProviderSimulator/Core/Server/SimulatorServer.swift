@@ -1,0 +1,89 @@
+import Hummingbird
+import Logging
+import ServiceLifecycle
+import UsageModel
+
+/// The simulated providers over real HTTP on 127.0.0.1.
+///
+/// Each provider's API is found under `/<provider>`: `http://127.0.0.1:40123/wavespeed` stands in for
+/// `https://api.wavespeed.ai`. In a test:
+/// ```swift
+/// try await withSimulator([WaveSpeedAPI(accounts: [account])], clock: clock) { server, baseURL in
+///     server.faults.queue(.status(503), at: "/wavespeed")
+///     // … requests to baseURL + "/wavespeed/api/v3/balance"
+///     #expect(server.log.count("/wavespeed/api/v3/balance") == 2)
+/// }
+/// ```
+/// In `demo` it runs as a service beside the others. A stop closes every connection at once, whatever it waits for.
+public final class SimulatorServer: Service {
+    /// What goes wrong, and where.
+    public let faults: FaultPlan
+    /// What was asked.
+    public let log: RequestLog
+
+    private let providers: [String: any SimulatedProvider]
+    private let clock: any WallClock
+    private let port: Int
+    private let bound = Signal<Result<String, any Error>>()
+
+    /// A server that is not bound yet. `clock` gives the requests' times and paces slow answers; port 0 is a free one.
+    /// Of two providers of one name the later is served.
+    public init(_ providers: [any SimulatedProvider], clock: any WallClock, port: Int = 0) {
+        self.providers = Dictionary(providers.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+        self.clock = clock
+        self.port = port
+        faults = FaultPlan()
+        log = RequestLog()
+    }
+
+    /// `http://127.0.0.1:<port>`, once the server listens.
+    ///
+    /// - Throws: what kept the server from listening, or `CancellationError`.
+    public var baseURL: String {
+        get async throws { try await bound.value().get() }
+    }
+
+    /// Serves until the task is cancelled or the service is asked to shut down; call it once.
+    ///
+    /// - Throws: `IOError` where the port cannot be bound.
+    public func run() async throws {
+        let application = Application(
+            responder: SimulatorResponder(providers: providers, faults: faults, log: log, clock: clock),
+            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
+            onServerRunning: { [bound] channel in
+                guard let port = channel.localAddress?.port else { return }
+                bound.send(.success("http://127.0.0.1:\(port)"))
+            },
+            // The exporter's log is about the exporter.
+            logger: Logger(label: "simulator", factory: { _ in SwiftLogNoOpLogHandler() }))
+        // Whoever still waits for the base URL by then waits in vain; once it is sent, this is dropped.
+        defer { bound.send(.failure(CancellationError())) }
+        do {
+            // Cancelled rather than shut down gracefully: that would wait for hanging and endless answers.
+            try await cancelWhenGracefulShutdown { try await application.run() }
+        } catch is CancellationError {
+            // How a stop ends, not a failure.
+        } catch {
+            bound.send(.failure(error))
+            throw error
+        }
+    }
+}
+
+/// Runs a server on a free port for as long as `body` takes; `body` gets the server and its base URL.
+///
+/// - Throws: what `body` throws, or what kept the server from listening.
+public func withSimulator<Value>(
+    _ providers: [any SimulatedProvider], clock: any WallClock,
+    _ body: (SimulatorServer, String) async throws -> Value
+) async throws -> Value {
+    let server = SimulatorServer(providers, clock: clock)
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await server.run() }
+        // Leaving the group by an error cancels the server as well.
+        let value = try await body(server, try await server.baseURL)
+        group.cancelAll()
+        try await group.waitForAll()
+        return value
+    }
+}

@@ -1,0 +1,88 @@
+import Synchronization
+import UsageModel
+
+/// What an account used, and how much of it its provider shows at the moment.
+///
+/// The present comes from the clock: an event after now, or not visible yet, is not shown. With `traffic` the store
+/// also holds the generator's events, made when somebody first asks for them, so that live traffic needs no timer.
+public final class UsageEventStore: Sendable {
+    /// Names an event for a later change.
+    public struct EventID: Sendable, Hashable {
+        let index: Int
+    }
+
+    private struct State {
+        var book = UsageBook()
+        var generatedUpTo: Timestamp?
+    }
+
+    private let clock: any WallClock
+    private let traffic: TrafficGenerator?
+    private let state = Mutex(State())
+
+    /// A store without events but those of `traffic`.
+    public init(clock: any WallClock, traffic: TrafficGenerator? = nil) {
+        self.clock = clock
+        self.traffic = traffic
+    }
+
+    /// Adds an event, whenever it happened.
+    @discardableResult
+    public func add(_ event: UsageEvent) -> EventID {
+        state.withLock { $0.book.add(event) }
+    }
+
+    /// Adds events, whenever they happened.
+    public func add(_ events: [UsageEvent]) {
+        state.withLock { state in for event in events { _ = state.book.add(event) } }
+    }
+
+    /// The provider charges another amount (USD) for an event than it said before; false where there is no such event.
+    @discardableResult
+    public func revise(_ id: EventID, cost: ExactDecimal) -> Bool {
+        withBook { book, _ in book.change(id) { $0.costing(cost) } }
+    }
+
+    /// The provider takes an event back; false where there is no such event.
+    @discardableResult
+    public func remove(_ id: EventID) -> Bool {
+        withBook { book, _ in book.change(id) { _ in nil } }
+    }
+
+    /// What the provider shows of a period, of one model or of all.
+    public func report(in period: Period, model: String? = nil) -> UsageReport {
+        withBook { book, _ in book.report(in: period, model: model) }
+    }
+
+    /// What was charged for everything that is shown, in USD.
+    public var shownCost: ExactDecimal {
+        withBook { book, _ in book.shownCost }
+    }
+
+    /// What really happened in a period up to now, whether the provider shows it already or not.
+    public func truth(in period: Period) -> UsageTotals {
+        withBook { book, now in book.recount { period.contains($0.time) && $0.time <= now } }
+    }
+
+    /// The part of the truth that the provider shows by now.
+    public func visibleTruth(in period: Period) -> UsageTotals {
+        withBook { book, now in book.recount { period.contains($0.time) && $0.visibleFrom <= now } }
+    }
+
+    private func withBook<Value>(_ body: (inout UsageBook, Timestamp) -> Value) -> Value {
+        state.withLock { state in
+            // Read inside the lock: two readers must not show the store two times in the wrong order.
+            let now = clock.now
+            if let traffic {
+                var hour = state.generatedUpTo ?? traffic.start
+                while hour <= now {
+                    for event in traffic.events(inHourOf: hour) { _ = state.book.add(event) }
+                    hour = hour + .hours(1)
+                }
+                state.generatedUpTo = hour
+            }
+            state.book.show(at: now)
+            return body(&state.book, now)
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import UsageModel
+
+/// The simulated accounts behind the `demo` command: a month of history, and traffic that goes on.
+///
+/// ```swift
+/// let world = DemoWorld(clock: clock)
+/// let server = SimulatorServer(world.providers, clock: clock)
+/// // … for each of world.accounts a config entry with base_url = server.baseURL + account.basePath
+/// ```
+public struct DemoWorld: Sendable {
+    /// What the exporter's config needs to know of an account.
+    public struct Account: Sendable, Hashable {
+        /// The provider's name: `wavespeed`.
+        public let provider: String
+        /// The account's name.
+        public let name: String
+        /// Its key; it opens nothing but the simulator.
+        public let token: String
+        /// What follows the server's base URL: `/wavespeed`.
+        public let basePath: String
+    }
+
+    /// The accounts, in the order in which a config should list them.
+    public let accounts: [Account]
+    /// The APIs to serve.
+    public let providers: [any SimulatedProvider]
+
+    /// History reaches so many days back.
+    static let history = Duration.days(31)
+
+    /// A world whose history ends now; the same seed has the same history, whenever it is looked at.
+    public init(clock: any WallClock, seed: UInt64 = 1) {
+        // From a midnight on, so that the oldest day shown is whole.
+        let start = (clock.now - Self.history).day.start
+        let waveSpeed = [
+            ("media", TrafficProfile.mediaTeam, 250, 900), ("studio", TrafficProfile.studioTeam, 10, 40),
+        ].map { name, profile, low, topUp in
+            WaveSpeedAccount(
+                name: name, token: "demo-wavespeed-\(name)",
+                store: UsageEventStore(
+                    clock: clock,
+                    traffic: TrafficGenerator(seed: seed, account: "wavespeed/\(name)", profile: profile, start: start)),
+                balance: PrepaidBalance(
+                    opening: ExactDecimal(topUp),
+                    topUp: .init(below: ExactDecimal(low), amount: ExactDecimal(topUp))))
+        }
+        providers = [WaveSpeedAPI(accounts: waveSpeed)]
+        accounts = waveSpeed.map {
+            Account(provider: "wavespeed", name: $0.name, token: $0.token, basePath: "/wavespeed")
+        }
+    }
+}

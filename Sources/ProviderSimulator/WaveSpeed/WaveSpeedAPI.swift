@@ -1,0 +1,77 @@
+import UsageModel
+
+/// An account at the simulated WaveSpeedAI.
+public struct WaveSpeedAccount: Sendable {
+    /// How tests and the request log name it.
+    public let name: String
+    /// Its API key.
+    public let token: String
+    /// What it used.
+    public let store: UsageEventStore
+    /// Its prepaid money.
+    public let balance: PrepaidBalance
+
+    /// An account; `balance` falls with what `store` shows.
+    public init(name: String, token: String, store: UsageEventStore, balance: PrepaidBalance) {
+        self.name = name
+        self.token = token
+        self.store = store
+        self.balance = balance
+    }
+}
+
+/// The WaveSpeedAI API: `POST /api/v3/user/usage_stats` as its documentation page "How to Check Usage" has it, and
+/// `GET /api/v3/balance`, which the provider's clients use.
+public struct WaveSpeedAPI: SimulatedProvider {
+    /// `wavespeed`.
+    public let name = "wavespeed"
+
+    private let accounts: [WaveSpeedAccount]
+
+    /// An API with these accounts.
+    public init(accounts: [WaveSpeedAccount]) {
+        self.accounts = accounts
+    }
+
+    /// The name of the account whose key the token is.
+    public func account(ofToken token: String) -> String? {
+        accounts.first { $0.token == token }?.name
+    }
+
+    /// The documented answer; 401 without a known key, 404 for any other path or method.
+    public func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer {
+        guard let account = accounts.first(where: { $0.name == request.account }) else {
+            return error(401, "access_key is required")
+        }
+        switch (request.method, request.endpoint) {
+        case ("POST", "/api/v3/user/usage_stats"):
+            return usageStats(of: account, request.body, style)
+        case ("GET", "/api/v3/balance"):
+            let left = account.balance.remaining(afterSpending: account.store.shownCost)
+            return success(["balance": .number(left)])
+        default:
+            return error(404, "not found")
+        }
+    }
+
+    /// `{"code": 400, "message": "invalid time range"}` under the same HTTP status.
+    public func error(_ status: Int, _ message: String) -> APIAnswer {
+        APIAnswer(status: status, body: ["code": .count(status), "message": .string(message)])
+    }
+
+    private func success(_ data: JSONValue) -> APIAnswer {
+        APIAnswer(body: ["code": .count(200), "message": "success", "data": data])
+    }
+
+    private func usageStats(of account: WaveSpeedAccount, _ body: JSONValue?, _ style: AnswerStyle) -> APIAnswer {
+        guard let start = body?["start_time"]?.text.flatMap({ Timestamp($0) }),
+            let end = body?["end_time"]?.text.flatMap({ Timestamp($0) }), end > start
+        else { return error(400, "invalid time range") }
+        guard end - start <= .days(31) else { return error(400, "time range cannot exceed 31 days") }
+        // The end is inclusive to the second: 23:59:59Z takes in all of that second.
+        let endSecond = end.milliseconds - end.milliseconds % 1000
+        let period = Period(start: start, end: Timestamp(milliseconds: endSecond + 1000))
+        let model = body?["model_uuid"]?.text.flatMap { $0.isEmpty ? nil : $0 }
+        return success(WaveSpeedUsageStats(account.store.report(in: period, model: model), style).data)
+    }
+}

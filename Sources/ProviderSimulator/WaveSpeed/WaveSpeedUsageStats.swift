@@ -1,0 +1,65 @@
+import UsageModel
+
+/// The `data` of an answer to `POST /api/v3/user/usage_stats`, its fields as the provider's documentation page names
+/// them. Models come with the costliest first, days in order.
+struct WaveSpeedUsageStats {
+    private let report: UsageReport
+    private let isFull: Bool
+
+    init(_ report: UsageReport, _ style: AnswerStyle) {
+        self.report = report
+        isFull = !style.contains(.withoutOptionalFields)
+    }
+
+    var data: JSONValue {
+        let figures = report.figures
+        return [
+            "per_model_usage": .array(Self.listed(report.models).map(perModel)),
+            "daily_usage": .array(report.days.map(daily)),
+            "summary": [
+                "total_cost": .number(figures.cost),
+                "total_requests": .count(figures.requests),
+                "success_requests": .count(figures.successes),
+            ],
+        ]
+    }
+
+    private func perModel(_ model: String, _ usage: ModelUsage) -> JSONValue {
+        var members = [JSONValue.Member("model_uuid", .string(model))]
+        if isFull {
+            members.append(.init("model_type", usage.modality.map(JSONValue.string) ?? .null))
+            members.append(.init("unit_price", .number(usage.unitPrice)))
+        }
+        members.append(.init("total_cost", .number(usage.figures.cost)))
+        if isFull {
+            members.append(.init("total_count", .count(usage.figures.requests)))
+            members.append(.init("last_used_date", .string(usage.lastUsed.day.description)))
+        }
+        return .object(members)
+    }
+
+    private func daily(_ day: UsageReport.Day) -> JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("date", .string(day.day.description)),
+            .init("amount", .number(day.figures.cost)),
+            .init("count", .count(day.figures.requests)),
+        ]
+        if isFull {
+            let models = Self.listed(day.models).map { model, usage -> JSONValue in
+                [
+                    "model_uuid": .string(model), "amount": .number(usage.figures.cost),
+                    "count": .count(usage.figures.requests),
+                ]
+            }
+            members.append(.init("models", .array(models)))
+        }
+        return .object(members)
+    }
+
+    /// The models that have a name, the costliest first.
+    private static func listed(_ models: [String: ModelUsage]) -> [(String, ModelUsage)] {
+        models.filter { !$0.key.isEmpty }.sorted {
+            ($1.value.figures.cost, $0.key) < ($0.value.figures.cost, $1.key)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import Synchronization
+import Testing
+import UsageModel
+
+@testable import ProviderSimulator
+
+/// A clock that stands still until a test moves it, forwards or back.
+final class ManualClock: WallClock {
+    private struct Sleeper {
+        let until: Timestamp
+        let wake = Signal<Void>()
+    }
+
+    private struct State {
+        var now: Timestamp
+        var sleepers: [Sleeper] = []
+        var nextSleep = Signal<Void>()
+    }
+
+    private let state: Mutex<State>
+
+    init(_ now: Timestamp) {
+        state = Mutex(State(now: now))
+    }
+
+    var now: Timestamp { state.withLock { $0.now } }
+
+    func sleep(for duration: Duration) async throws {
+        let (sleeper, fallsAsleep) = state.withLock { state in
+            let sleeper = Sleeper(until: state.now + duration)
+            state.sleepers.append(sleeper)
+            let fallsAsleep = state.nextSleep
+            state.nextSleep = Signal()
+            return (sleeper, fallsAsleep)
+        }
+        fallsAsleep.send(())
+        try await sleeper.wake.value()
+    }
+
+    func move(to now: Timestamp) {
+        let woken = state.withLock { state in
+            state.now = now
+            let woken = state.sleepers.filter { $0.until <= now }
+            state.sleepers.removeAll { $0.until <= now }
+            return woken
+        }
+        for sleeper in woken { sleeper.wake.send(()) }
+    }
+
+    /// Moves on once somebody sleeps.
+    func passSleep(of duration: Duration) async throws {
+        while let next = state.withLock({ $0.sleepers.isEmpty ? $0.nextSleep : nil }) { try await next.value() }
+        move(to: now + duration)
+    }
+}
+
+func at(_ text: String) throws -> Timestamp {
+    try #require(Timestamp(text))
+}
+
+func usd(_ text: String) throws -> ExactDecimal {
+    try #require(ExactDecimal(text))
+}
