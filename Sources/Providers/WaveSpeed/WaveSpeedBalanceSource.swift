@@ -1,0 +1,21 @@
+import UsageModel
+import Upstream
+
+/// `GET /api/v3/balance`: the prepaid balance in USD.
+struct WaveSpeedBalanceSource: UsageSource {
+    static let endpoint = "balance"
+
+    let name = endpoint
+    let minimumInterval = Duration.seconds(60)
+    let slicing: Slicing? = nil
+    let api: any UpstreamAPI
+
+    func sync(_ visit: any SyncVisit) async throws {
+        let answer = try await api.send(UpstreamCall(.get, "/api/v3/balance"))
+        let data = try WaveSpeedEnvelope<WaveSpeedBalance>.payload(of: answer, from: "balance")
+        var reading = Reading()
+        // A null balance is no balance: the series is absent, never 0.
+        reading.gauges[.balanceUSD] = data.balance.map { [GaugeSample([], $0.value.doubleValue)] } ?? []
+        try await visit.commit(reading)
+    }
+}

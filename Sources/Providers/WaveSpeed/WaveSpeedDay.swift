@@ -1,0 +1,103 @@
+import UsageModel
+import Upstream
+
+/// One UTC day of a WaveSpeedAI account, as an answer to a query of that day tells it.
+///
+/// `unit_price × count` is not the cost (prices vary inside a model), so the amounts are used and the price is
+/// exported for what it is.
+struct WaveSpeedDay {
+    struct Model {
+        var cost = ExactDecimal.zero
+        var count = 0
+        var modality: String?
+    }
+
+    /// Requests whose outcome is known.
+    struct Outcomes: Equatable {
+        let total: Int
+        let successes: Int
+
+        var failures: Int { max(0, total - successes) }
+    }
+
+    /// By model id, unshortened; the order of the answer carries no meaning.
+    private(set) var models: [String: Model] = [:]
+    private(set) var totalCost: ExactDecimal?
+    private(set) var totalCount: Int?
+    /// The whole day's outcomes; nil where the answer has no count of successes.
+    private(set) var outcomes: Outcomes?
+
+    /// Requests that the day's total holds beyond its listed models.
+    var unlistedCount: Int {
+        max(0, (totalCount ?? 0) - models.values.reduce(0) { $0 + $1.count })
+    }
+
+    init(_ day: UTCDay, _ stats: WaveSpeedUsageStats) {
+        for usage in stats.per_model_usage.values {
+            add(
+                usage.model_uuid?.value, cost: usage.total_cost?.value, count: usage.total_count?.value,
+                modality: usage.model_type?.value)
+        }
+        let daily = stats.daily_usage.values.first { $0.date?.value == day.description }
+        if models.isEmpty {
+            // The same figures stand in `daily_usage` too, without the model's type.
+            for usage in daily?.models.values ?? [] {
+                add(usage.model_uuid?.value, cost: usage.amount?.value, count: usage.count?.value, modality: nil)
+            }
+        }
+        totalCost = stats.summary?.total_cost?.value ?? daily?.amount?.value
+        totalCount = stats.summary?.total_requests?.value ?? daily?.count?.value
+        if let successes = stats.summary?.success_requests?.value {
+            let total = totalCount ?? models.values.reduce(0) { $0 + $1.count }
+            outcomes = Outcomes(total: total, successes: min(successes, total))
+        }
+    }
+
+    private mutating func add(_ model: String?, cost: ExactDecimal?, count: Int?, modality: String?) {
+        // A row without an id is part of the total all the same: it ends in the remainder.
+        guard let model, !model.isEmpty else { return }
+        var sum = models[model] ?? Model()
+        sum.cost += cost ?? .zero
+        sum.count += count ?? 0
+        sum.modality = modality.flatMap { $0.isEmpty ? nil : $0 } ?? sum.modality
+        models[model] = sum
+    }
+
+    /// The day's cells, with `outcomes` by model (the empty id holds those of no listed model).
+    func cells(outcomes byModel: [String: Outcomes]) -> [Cell] {
+        var cells: [Cell] = []
+        let cost = Remainder(total: totalCost, parts: models.values.map(\.cost))
+        for (model, usage) in models {
+            cells.append(Cell(.cost, ["", model], usage.cost))
+            cells.append(Cell(.requests, ["", model], ExactDecimal(usage.count)))
+        }
+        if !cost.unlisted.isZero { cells.append(Cell(.cost, ["", ""], cost.unlisted)) }
+        if unlistedCount > 0 { cells.append(Cell(.requests, ["", ""], ExactDecimal(unlistedCount))) }
+        // Also where it is 0: the figures agreeing is news too.
+        if totalCost != nil { cells.append(Cell(.reconciliation, [], cost.difference)) }
+        for (model, outcomes) in byModel {
+            cells.append(Cell(.outcomes, ["", model, "success"], ExactDecimal(outcomes.successes)))
+            cells.append(Cell(.outcomes, ["", model, "failure"], ExactDecimal(outcomes.failures)))
+        }
+        return cells + modalityCells(unlisted: cost.unlisted)
+    }
+
+    /// Cost and requests by `model_type`, where the answer has types at all; what has none goes to the empty label.
+    private func modalityCells(unlisted: ExactDecimal) -> [Cell] {
+        guard models.values.contains(where: { $0.modality != nil }) else { return [] }
+        var cells: [Cell] = []
+        var untyped = (cost: unlisted, count: unlistedCount)
+        for usage in models.values {
+            if let modality = usage.modality {
+                cells.append(Cell(.modalityCost, [modality], usage.cost))
+                cells.append(Cell(.modalityRequests, [modality], ExactDecimal(usage.count)))
+            } else {
+                untyped.cost += usage.cost
+                untyped.count += usage.count
+            }
+        }
+        if !untyped.cost.isZero { cells.append(Cell(.modalityCost, [""], untyped.cost)) }
+        if untyped.count > 0 { cells.append(Cell(.modalityRequests, [""], ExactDecimal(untyped.count))) }
+        return cells
+    }
+}

@@ -1,0 +1,51 @@
+import UsageModel
+import Upstream
+
+/// What is known of an account's models: the type, the unit price and the day of last use, gathered over answers.
+struct WaveSpeedModels {
+    private struct Model {
+        var modality: String?
+        var unitPrice: Double?
+        var lastUsed: Double?
+    }
+
+    private var models: [String: Model] = [:]
+
+    /// Begins with what was known before, so that a model keeps its series on days without its usage.
+    init(info: [GaugeSample], unitPrices: [GaugeSample], lastUsed: [GaugeSample]) {
+        for sample in info where sample.labels.count == 2 {
+            models[sample.labels[0], default: Model()].modality = sample.labels[1]
+        }
+        for sample in unitPrices where sample.labels.count == 1 {
+            models[sample.labels[0], default: Model()].unitPrice = sample.value
+        }
+        for sample in lastUsed where sample.labels.count == 1 {
+            models[sample.labels[0], default: Model()].lastUsed = sample.value
+        }
+    }
+
+    /// Takes what an answer says; call it in the order of the days asked for, so that the newest price stays.
+    mutating func learn(_ usage: [WaveSpeedUsageStats.ModelUsage]) {
+        for row in usage {
+            guard let id = row.model_uuid?.value, !id.isEmpty else { continue }
+            var model = models[id] ?? Model()
+            model.modality = row.model_type?.value ?? model.modality
+            model.unitPrice = row.unit_price?.value.doubleValue ?? model.unitPrice
+            if let date = row.last_used_date?.value, let day = Timestamp(date) {
+                model.lastUsed = max(model.lastUsed ?? 0, day.day.start.seconds)
+            }
+            models[id] = model
+        }
+    }
+
+    /// The gauges to commit: whole families, since each model has exactly one series in them.
+    var gauges: [GaugeFamily: [GaugeSample]] {
+        var gauges: [GaugeFamily: [GaugeSample]] = [.modelInfo: [], .modelUnitPrice: [], .modelLastUsed: []]
+        for (id, model) in models.sorted(by: { $0.key < $1.key }) {
+            gauges[.modelInfo]?.append(GaugeSample([id, model.modality ?? ""], 1))
+            if let price = model.unitPrice { gauges[.modelUnitPrice]?.append(GaugeSample([id], price)) }
+            if let day = model.lastUsed { gauges[.modelLastUsed]?.append(GaugeSample([id], day)) }
+        }
+        return gauges
+    }
+}

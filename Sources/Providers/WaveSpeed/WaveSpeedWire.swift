@@ -1,0 +1,77 @@
+import UsageModel
+import Upstream
+
+/// The frame around every WaveSpeedAI answer: HTTP 200 may still carry another `code`.
+///
+/// Source: "How to Check Usage", section Response.
+struct WaveSpeedEnvelope<Payload: Decodable>: Decodable {
+    let code: LenientInt?
+    // `message` is for people; it may quote what was sent, so it is not read.
+    let data: Payload?
+}
+
+/// `data` of `POST /api/v3/user/usage_stats`; fields that accounts were seen without are optional.
+struct WaveSpeedUsageStats: Decodable {
+    struct ModelUsage: Decodable {
+        let model_uuid: LenientString?
+        let model_type: LenientString?
+        let unit_price: LenientDecimal?
+        let total_cost: LenientDecimal?
+        let total_count: LenientInt?
+        let last_used_date: LenientString?
+    }
+
+    struct DailyUsage: Decodable {
+        struct DailyModel: Decodable {
+            let model_uuid: LenientString?
+            let amount: LenientDecimal?
+            let count: LenientInt?
+        }
+
+        let date: LenientString?
+        let amount: LenientDecimal?
+        let count: LenientInt?
+        let models: LenientArray<DailyModel>
+    }
+
+    struct Summary: Decodable {
+        let total_cost: LenientDecimal?
+        let total_requests: LenientInt?
+        let success_requests: LenientInt?
+    }
+
+    let per_model_usage: LenientArray<ModelUsage>
+    let daily_usage: LenientArray<DailyUsage>
+    let summary: Summary?
+}
+
+/// `data` of `GET /api/v3/balance`.
+struct WaveSpeedBalance: Decodable {
+    let balance: LenientDecimal?
+}
+
+extension WaveSpeedEnvelope {
+    /// The payload of an answer whose `code` is 200, as the documentation asks to check.
+    static func payload(of answer: UpstreamAnswer, from endpoint: String) throws -> Payload {
+        let envelope = try JSONBody.decode(Self.self, from: answer)
+        if let code = envelope.code?.value, code != 200 {
+            throw SourceFailure(reason(code), "\(endpoint) answered with code \(code) in its body; 200 was expected")
+        }
+        guard let data = envelope.data else {
+            throw SourceFailure(.decode, "\(endpoint) answered without `data`; is base_url the WaveSpeedAI API?")
+        }
+        return data
+    }
+
+    private static func reason(_ code: Int) -> FailureReason {
+        switch code {
+        case 401, 402, 403: .auth
+        case 408: .timeout
+        case 410: .gone
+        case 429: .rateLimited
+        case 400..<500: .http4xx
+        case 500..<600: .http5xx
+        default: .decode
+        }
+    }
+}
