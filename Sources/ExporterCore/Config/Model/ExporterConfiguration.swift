@@ -1,0 +1,61 @@
+import UsageModel
+
+/// The whole config file: checked, with all defaults filled in.
+public struct ExporterConfiguration: Sendable, Hashable {
+    /// What holds for all accounts together.
+    public var global: GlobalConfiguration
+    /// How label values are shown, where an account does not say otherwise.
+    public var labels: LabelOptions
+    /// The accounts in the file's order; never empty when it was read from a file.
+    public var accounts: [AccountConfiguration]
+    /// What is allowed but probably not meant, sorted by place.
+    public var warnings: [ConfigurationProblem]
+
+    /// A configuration put together in code: the demo's, a test's.
+    public init(
+        global: GlobalConfiguration = .standard, labels: LabelOptions = LabelOptions(),
+        accounts: [AccountConfiguration], warnings: [ConfigurationProblem] = []
+    ) {
+        self.global = global
+        self.labels = labels
+        self.accounts = accounts
+        self.warnings = warnings
+    }
+}
+
+/// The section `global`.
+public struct GlobalConfiguration: Sendable, Hashable {
+    /// How often each source is read; a source never syncs faster than its own floor for this value.
+    public var syncInterval: Duration = .minutes(5)
+    /// The longest that one upstream request may take.
+    public var timeout: Duration = .seconds(30)
+    /// How long before an account's first sync its ledger begins, at UTC midnight.
+    public var history: Duration = .days(30)
+    /// The day ledgers begin, in place of `history`, so that replicas agree.
+    public var ledgerStart: UTCDay?
+    /// How long a series that is born later is served as 0 first.
+    public var zeroFirst: Duration = .seconds(90)
+    /// The windows that are computed here, in the order of the file.
+    public var windows: [WindowSpan] = WindowSpan.allCases
+    /// The most series that one account may have.
+    public var seriesLimit = 5000
+    /// How long daily roll-ups stay in storage.
+    public var retention: Duration = .days(400)
+
+    /// The section with nothing in it.
+    public static let standard = GlobalConfiguration()
+
+    /// The section with nothing in it.
+    public init() {}
+}
+
+/// The section `labels`.
+public struct LabelOptions: Sendable, Hashable {
+    /// Whether values of `key` are replaced by a hash, for e-mail addresses that must not reach Prometheus.
+    public var hashKeys = false
+    /// New values for label values: label name → value as the provider gives it → value to show.
+    public var rename: [String: [String: String]] = [:]
+
+    /// Label values are shown as they are.
+    public init() {}
+}

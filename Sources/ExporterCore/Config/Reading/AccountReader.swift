@@ -1,0 +1,114 @@
+import UsageModel
+
+/// Reads one item of `accounts`: the keys that every provider takes; the rest is in `AccountReader+Provider`.
+struct AccountReader {
+    let global: GlobalConfiguration
+    let labels: LabelOptions
+    let secrets: SecretReader
+    let today: UTCDay
+
+    /// The account; nil where it has no name or provider to be known by, with the problem in the log.
+    func account(_ item: ConfigurationValue) -> AccountConfiguration? {
+        guard let mapping = item.mapping() else { return nil }
+        let provider = required("provider", in: mapping)?.choice(ProviderName.self)
+        rejectUnknownKeys(mapping, provider: provider)
+        let name = required("name", in: mapping).flatMap(name)
+        // Without a provider there still are a name, intervals and keys to check: none of it is used.
+        var account = AccountConfiguration(name: name ?? "", provider: provider ?? .wavespeed)
+        readTiming(mapping, into: &account)
+        readConnection(mapping, into: &account)
+        account.labels = LabelsSection.read(mapping["labels"], inherited: labels)
+        account.seriesLimit = mapping["series_limit"]?.wholeNumber(in: ConfigurationLimits.series) ?? global.seriesLimit
+        account.monthlyBudget = budget(mapping)
+        account.credential = secrets.secret("api_key", in: mapping)
+        if let provider { read(provider, mapping, into: &account) }
+        return name == nil || provider == nil ? nil : account
+    }
+
+    /// The value of a key that must be there.
+    func required(_ key: String, in mapping: ConfigurationMapping) -> ConfigurationValue? {
+        if let value = mapping[key] { return value }
+        mapping.value.problem("missing key \(key)")
+        return nil
+    }
+
+    /// A name that can be a label value, a file name and a part of a URL as it is.
+    func name(_ value: ConfigurationValue) -> String? {
+        let expected = "1 to 64 letters, digits, dots, hyphens or underscores"
+        guard let text = value.text(expected) else { return nil }
+        let isPlain = text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        guard isPlain, text.utf8.count <= 64 else {
+            value.mismatch(expected)
+            return nil
+        }
+        return text
+    }
+
+    private func readTiming(_ mapping: ConfigurationMapping, into account: inout AccountConfiguration) {
+        let interval = mapping["sync_interval"]?.duration(in: ConfigurationLimits.syncInterval, example: "5m")
+        account.syncInterval = interval ?? global.syncInterval
+        account.isSyncIntervalOwn = interval != nil
+        account.timeout =
+            mapping["timeout"]?.duration(in: ConfigurationLimits.timeout, example: "30s") ?? global.timeout
+        account.history = global.history
+        account.ledgerStart = global.ledgerStart
+        switch LedgerBeginning.read(mapping, retention: global.retention, today: today) {
+        case .day(let day): account.ledgerStart = day
+        case .history(let history):
+            account.history = history
+            account.ledgerStart = nil
+        case nil: break
+        }
+    }
+
+    private func readConnection(_ mapping: ConfigurationMapping, into account: inout AccountConfiguration) {
+        account.allowInsecure = mapping["allow_insecure"]?.boolean() ?? false
+        account.baseURL = mapping["base_url"].flatMap { value in
+            address(value) { UpstreamAddress.baseURL($0, allowInsecure: account.allowInsecure) }
+        }
+        account.proxy = mapping["proxy"].flatMap { address($0, check: UpstreamAddress.proxy) }
+        account.caFile = mapping["ca_file"].flatMap(certificates)
+    }
+
+    /// An address; a wrong one is not repeated, since it may hold a password or a key.
+    private func address(
+        _ value: ConfigurationValue, check: (String) -> Result<String, UpstreamAddress.Flaw>
+    ) -> String? {
+        var value = value
+        value.isSecret = true
+        guard let text = value.text("an address as text") else { return nil }
+        switch check(text) {
+        case .success(let address): return address
+        case .failure(let flaw):
+            value.problem(flaw.message)
+            return nil
+        }
+    }
+
+    private func certificates(_ value: ConfigurationValue) -> String? {
+        guard let text = value.text("the path of a PEM file") else { return nil }
+        let path = resolvedPath(text, besides: value.log.file)
+        do {
+            let bytes = try secrets.files.contents(of: path, limit: 4_194_304)
+            if String(decoding: bytes, as: UTF8.self).contains("-----BEGIN CERTIFICATE-----") { return path }
+            value.problem("the file \(QuotedValue.text(text)) holds no PEM certificate (-----BEGIN CERTIFICATE-----)")
+        } catch {
+            value.problem("the file \(QuotedValue.text(text)) cannot be read: \(error.reason)")
+        }
+        return nil
+    }
+
+    private func budget(_ mapping: ConfigurationMapping) -> ExactDecimal? {
+        guard let budget = mapping["budget"]?.mapping() else { return nil }
+        budget.rejectUnknownKeys(known: ["monthly_usd"])
+        let expected = "an amount of USD above 0, such as 500"
+        return required("monthly_usd", in: budget)?.amount(expected) { !$0.isZero && !$0.isNegative }
+    }
+}

@@ -1,0 +1,158 @@
+import UsageModel
+import Yams
+
+/// A node of the document with its place; each reading either gives a value or puts a problem in the log.
+struct ConfigurationValue {
+    let node: Node
+    let path: String
+    let log: ProblemLog
+    /// Whether the value may be a secret: it is then never repeated in a message.
+    var isSecret = false
+
+    /// Puts a problem with this value in the log.
+    func problem(_ message: String) {
+        log.problem(message, at: node.mark?.place, path: path)
+    }
+
+    /// Puts "expected …, got …" in the log.
+    func mismatch(_ expected: String) {
+        problem("expected \(expected), got \(found)")
+    }
+
+    /// What stands here, as far as it may be told.
+    private var found: String {
+        switch node {
+        case .mapping: "a mapping"
+        case .sequence: "a list"
+        case .alias: "an alias"
+        case .scalar(let scalar):
+            if isNothing {
+                "nothing"
+            } else if scalar.string.isEmpty {
+                "an empty text"
+            } else {
+                isSecret ? "text (not repeated)" : QuotedValue.text(scalar.string)
+            }
+        }
+    }
+
+    /// Whether there is a key but no value after it.
+    var isNothing: Bool {
+        guard case .scalar(let scalar) = node, scalar.style == .plain else { return false }
+        return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+    }
+
+    /// The text of a scalar, whatever type YAML would guess; never empty.
+    func text(_ expected: String) -> String? {
+        guard hasKnownTag else { return nil }
+        guard case .scalar(let scalar) = node, !isNothing, !scalar.string.isEmpty else {
+            mismatch(expected)
+            return nil
+        }
+        return scalar.string
+    }
+
+    /// `true` or `false`.
+    func boolean() -> Bool? {
+        switch text("true or false") {
+        case nil: return nil
+        case "true", "True", "TRUE": return true
+        case "false", "False", "FALSE": return false
+        default:
+            mismatch("true or false")
+            return nil
+        }
+    }
+
+    /// A whole number in a range.
+    func wholeNumber(in range: ClosedRange<Int>) -> Int? {
+        let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        guard let text = text(expected) else { return nil }
+        guard let number = Int(text), range.contains(number) else {
+            mismatch(expected)
+            return nil
+        }
+        return number
+    }
+
+    /// A duration in a range, such as `1h30m`.
+    func duration(in range: ClosedRange<Duration>, example: String) -> Duration? {
+        guard let text = text("a duration such as \(example)") else { return nil }
+        guard let duration = DurationNotation.duration(text) else {
+            // A bare number is the commonest slip: other programs take it for seconds.
+            let isNumber = text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            let stress = isNumber ? "with its unit, " : text.hasPrefix("-") ? "above zero, " : ""
+            mismatch("a duration \(stress)such as \(example)")
+            return nil
+        }
+        guard range.contains(duration) else {
+            let bounds = [range.lowerBound, range.upperBound].map(DurationNotation.text)
+            mismatch("a duration from \(bounds[0]) to \(bounds[1])")
+            return nil
+        }
+        return duration
+    }
+
+    /// An amount of USD, exactly as written.
+    func amount(_ expected: String, where isRight: (ExactDecimal) -> Bool) -> ExactDecimal? {
+        guard let text = text(expected) else { return nil }
+        guard let amount = ExactDecimal(text), isRight(amount) else {
+            mismatch(expected)
+            return nil
+        }
+        return amount
+    }
+
+    /// A date such as `2026-11-01`.
+    func day() -> UTCDay? {
+        let expected = "a date such as 2026-11-01"
+        guard let text = text(expected) else { return nil }
+        guard let day = UTCDay(text) else {
+            mismatch(expected)
+            return nil
+        }
+        return day
+    }
+
+    /// One of a fixed set of words.
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(_ type: Choice.Type) -> Choice? {
+        let words = Choice.allCases.map(\.rawValue)
+        let expected = "one of \(words.joined(separator: ", "))"
+        guard let text = text(expected) else { return nil }
+        if let choice = Choice(rawValue: text) { return choice }
+        let hint = NearestName.suggestion(for: text, among: words).map { " (did you mean `\($0)`?)" } ?? ""
+        problem("expected \(expected), got \(found)\(hint)")
+        return nil
+    }
+
+    /// The items of a list.
+    func list(of what: String) -> [ConfigurationValue]? {
+        guard hasKnownTag else { return nil }
+        guard case .sequence(let items) = node else {
+            mismatch("a list of \(what)")
+            return nil
+        }
+        return items.enumerated().map { ConfigurationValue(node: $1, path: "\(path)[\($0)]", log: log) }
+    }
+
+    /// A mapping; a key without a value is a mapping without keys.
+    func mapping() -> ConfigurationMapping? {
+        if isNothing { return ConfigurationMapping(value: self, [:]) }
+        guard hasKnownTag else { return nil }
+        guard case .mapping(let mapping) = node else {
+            mismatch("a mapping (`key: value`)")
+            return nil
+        }
+        return ConfigurationMapping(value: self, mapping)
+    }
+
+    /// False, with a problem in the log, where a tag such as `!vault` asks for what is not understood here.
+    private var hasKnownTag: Bool {
+        let name = node.tag.description
+        if name.isEmpty || name == "!" || name.hasPrefix("tag:yaml.org,2002:"), name != Tag.Name.binary.rawValue {
+            return true
+        }
+        problem("a YAML tag (!…) is not understood here: remove it")
+        return false
+    }
+}

@@ -1,0 +1,93 @@
+import UsageModel
+import Yams
+
+extension ExporterConfiguration {
+    /// Reads the config file and checks all that can be checked without the network.
+    ///
+    /// - Parameters:
+    ///   - path: the file; relative paths inside it start at its folder.
+    ///   - environment: where `*_env` keys look for their variables.
+    ///   - today: a `ledger_start` after this day is refused.
+    ///   - files: how files are read.
+    ///   - redaction: learns every secret as it is read, so that no later log line can hold one.
+    /// - Throws: all problems together, sorted by place.
+    public static func load(
+        path: String, environment: [String: String], today: UTCDay, files: any FileReading = SystemFiles(),
+        redaction: LogRedaction = LogRedaction()
+    ) throws(ConfigurationProblems) -> ExporterConfiguration {
+        let log = ProblemLog(file: path)
+        let bytes: [UInt8]
+        do {
+            bytes = try files.contents(of: path, limit: YAMLDocument.longest)
+        } catch {
+            let message = "the config file cannot be read: \(error.reason)"
+            throw ConfigurationProblems([ConfigurationProblem(file: path, message: message)])
+        }
+        let secrets = SecretReader(environment: environment, files: files, redaction: redaction, log: log)
+        guard let root = YAMLDocument.root(of: bytes, log: log),
+            let configuration = read(root, secrets: secrets, today: today), log.problems.isEmpty
+        else { throw ConfigurationProblems(log.problems) }
+        return configuration
+    }
+
+    /// The configuration that a document describes; of no use where problems are in the log.
+    private static func read(_ root: Node, secrets: SecretReader, today: UTCDay) -> ExporterConfiguration? {
+        let log = secrets.log
+        let document = ConfigurationValue(node: root, path: "", log: log)
+        guard !document.isNothing else {
+            document.problem("the file is empty: expected at least the section accounts")
+            return nil
+        }
+        guard let sections = document.mapping() else { return nil }
+        sections.rejectUnknownKeys(known: ["global", "labels", "accounts"])
+        let global = GlobalSection.read(sections["global"], today: today)
+        let labels = LabelsSection.read(sections["labels"], inherited: LabelOptions())
+        guard let list = sections["accounts"] else {
+            document.problem("missing section accounts: expected a list with at least one account")
+            return nil
+        }
+        let items = list.list(of: "accounts")
+        if items?.isEmpty == true { list.problem("expected at least one account") }
+        let reader = AccountReader(global: global, labels: labels, secrets: secrets, today: today)
+        let accounts = (items ?? []).compactMap { item in reader.account(item).map { (item: item, account: $0) } }
+        rejectRepeatedNames(items ?? [])
+        warnOfSharedKeys(accounts)
+        return ExporterConfiguration(
+            global: global, labels: labels, accounts: accounts.map(\.account), warnings: log.warnings.sorted())
+    }
+
+    private static func rejectRepeatedNames(_ items: [ConfigurationValue]) {
+        var lines: [String: Int] = [:]
+        for item in items {
+            guard case .mapping(let mapping) = item.node,
+                let name = ConfigurationMapping(value: item, mapping)["name"], case .scalar(let scalar) = name.node,
+                !scalar.string.isEmpty
+            else { continue }
+            if let line = lines[scalar.string] {
+                name.problem("duplicate account \(QuotedValue.text(scalar.string)): the other is on line \(line)")
+            } else {
+                lines[scalar.string] = scalar.mark?.line ?? 0
+            }
+        }
+    }
+
+    /// Two accounts with one key show the same usage twice.
+    private static func warnOfSharedKeys(_ accounts: [(item: ConfigurationValue, account: AccountConfiguration)]) {
+        struct Login: Hashable {
+            let provider: ProviderName
+            let baseURL: String?
+            let credential: SecretSource
+        }
+        var owners: [Login: String] = [:]
+        for (item, account) in accounts {
+            guard let credential = account.credential ?? account.managementKey else { continue }
+            let login = Login(provider: account.provider, baseURL: account.baseURL, credential: credential)
+            if let other = owners[login] {
+                let message = "the same key as account \(QuotedValue.text(other)): sums over both count its usage twice"
+                item.log.warning(message, at: item.node.mark?.place, path: item.path)
+            } else {
+                owners[login] = account.name
+            }
+        }
+    }
+}

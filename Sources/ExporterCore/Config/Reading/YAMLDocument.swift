@@ -1,0 +1,111 @@
+import Yams
+
+/// Turns the file's bytes into YAML nodes, or says in plain words where and why they are no YAML.
+///
+/// The parser's own error texts quote the whole line, keys included, so none of them is passed on.
+enum YAMLDocument {
+    /// The largest config file: 1 MiB is some ten thousand accounts.
+    static let longest = 1_048_576
+
+    /// The document's root; nil once a problem is in the log.
+    static func root(of bytes: [UInt8], log: ProblemLog) -> Node? {
+        guard let text = text(of: bytes, log: log) else { return nil }
+        do {
+            // Without the resolver's guesses a scalar stays the text that was written: each key knows its own type.
+            guard let root = try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot() else {
+                log.problem("the file is empty: expected at least the section accounts", at: nil, path: "")
+                return nil
+            }
+            return root
+        } catch let error as YamlError {
+            report(error, in: text, log: log)
+        } catch {
+            log.problem("not valid YAML", at: nil, path: "")
+        }
+        return nil
+    }
+
+    /// The text, checked scalar by scalar: the parser gives no line for what it cannot decode.
+    private static func text(of bytes: [UInt8], log: ProblemLog) -> String? {
+        var text = String.UnicodeScalarView()
+        var decoder = UTF8()
+        var input = bytes.makeIterator()
+        var here = FilePlace(line: 1, column: 1)
+        while true {
+            switch decoder.decode(&input) {
+            case .emptyInput:
+                return String(text)
+            case .error:
+                log.problem("this is not UTF-8: save the file as UTF-8", at: here, path: "")
+                return nil
+            case .scalarValue(let scalar):
+                if scalar == "\u{FEFF}", text.isEmpty { continue }
+                guard isAllowed(scalar) else {
+                    let code = String(scalar.value, radix: 16)
+                    let message = "the control character 0x\(code) cannot stand in YAML: remove it"
+                    log.problem(message, at: here, path: "")
+                    return nil
+                }
+                text.append(scalar)
+                here =
+                    scalar == "\n"
+                    ? FilePlace(line: here.line + 1, column: 1) : FilePlace(line: here.line, column: here.column + 1)
+            }
+        }
+    }
+
+    /// The printable characters of YAML 1.1, section 5.1.
+    private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x09, 0x0A, 0x0D, 0x20...0x7E, 0x85, 0xA0...0xD7FF, 0xE000...0xFFFD, 0x1_0000...0x10_FFFF: true
+        default: false
+        }
+    }
+
+    private static func report(_ error: YamlError, in text: String, log: ProblemLog) {
+        switch error {
+        case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
+            .composer(let context, let problem, let mark, _):
+            if hasTabIndentation(text, line: mark.line) {
+                let message = "a tab in the indentation: YAML allows spaces only"
+                log.problem(message, at: FilePlace(line: mark.line, column: 1), path: "")
+                return
+            }
+            var message = plainWords[problem] ?? "not valid YAML: \(problem)"
+            if let begin = context?.mark, begin.line != mark.line, plainWords[problem]?.hasPrefix("several") != true {
+                message += " (the part that is wrong begins on line \(begin.line))"
+            }
+            log.problem(message, at: mark.place, path: "")
+        case .duplicatedKeysInMapping(let names, let context):
+            let shown = names.map(QuotedValue.key).joined(separator: ", ")
+            let message = "duplicate key \(shown) in this mapping, the first of them here: keep one"
+            log.problem(message, at: context.mark.place, path: "")
+        default:
+            log.problem("not valid YAML", at: nil, path: "")
+        }
+    }
+
+    private static func hasTabIndentation(_ text: String, line: Int) -> Bool {
+        let lines = text.split(separator: "\n", maxSplits: line, omittingEmptySubsequences: false)
+        guard lines.indices.contains(line - 1) else { return false }
+        return lines[line - 1].prefix { $0 == " " || $0 == "\t" }.contains("\t")
+    }
+
+    /// What the parser's terse phrases mean for who wrote the file.
+    private static let plainWords = [
+        "mapping values are not allowed in this context":
+            "a key cannot stand here: check the indentation, and put a value that holds `: ` in quotes",
+        "did not find expected key": "expected a key here: check the indentation of this line and the one before",
+        "could not find expected ':'": "expected `key: value`: there is no `:` after the key",
+        "found character that cannot start any token": "a value cannot begin with this character: put it in quotes",
+        "found undefined alias": "this alias (*name) has no anchor (&name) before it",
+        "did not find expected ',' or ']'": "expected `,` or `]`: the list in brackets is not closed",
+        "did not find expected ',' or '}'": "expected `,` or `}`: the mapping in braces is not closed",
+        "found unexpected end of stream": "the file ends inside quotes: close them",
+        "did not find expected '-' indicator": "expected `- `: check the indentation of this list",
+        "block sequence entries are not allowed in this context":
+            "a list cannot begin here: put `- ` on a line of its own",
+        "did not find expected <document start>": "expected the end of the file: check the indentation of this line",
+        "but found another document": "several documents in one file: remove this `---` and what follows",
+    ]
+}

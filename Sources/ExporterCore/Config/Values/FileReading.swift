@@ -1,0 +1,70 @@
+import Foundation
+
+/// How files are read, so that tests need none.
+public protocol FileReading: Sendable {
+    /// The whole file.
+    ///
+    /// - Parameter limit: the most bytes that are accepted.
+    func contents(of path: String, limit: Int) throws(FileReadingFailure) -> [UInt8]
+
+    /// Whether users other than the file's owner may read it; false where that cannot be told.
+    func isReadableByOthers(_ path: String) -> Bool
+}
+
+/// Why a file could not be read, in plain words and without its name.
+public struct FileReadingFailure: Error, Sendable, Hashable {
+    /// What was wrong.
+    public let reason: String
+
+    /// A failure to read.
+    public init(_ reason: String) {
+        self.reason = reason
+    }
+}
+
+/// The machine's own files.
+public struct SystemFiles: FileReading {
+    /// The machine's own files.
+    public init() {}
+
+    /// The whole file.
+    public func contents(of path: String, limit: Int) throws(FileReadingFailure) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Self.failure(errno) }
+        defer { close(descriptor) }
+        var contents: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw Self.failure(errno)
+            }
+            if count == 0 { return contents }
+            contents += buffer[..<count]
+            if contents.count > limit { throw FileReadingFailure("it is larger than \(limit) bytes") }
+        }
+    }
+
+    /// Whether the mode lets the group or everyone read.
+    public func isReadableByOthers(_ path: String) -> Bool {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return false }
+        return status.st_mode & (S_IRGRP | S_IROTH) != 0
+    }
+
+    private static func failure(_ code: Int32) -> FileReadingFailure {
+        switch code {
+        case ENOENT, ENOTDIR: FileReadingFailure("there is no such file")
+        case EACCES, EPERM: FileReadingFailure("this user may not read it")
+        case EISDIR: FileReadingFailure("it is a folder")
+        default: FileReadingFailure(String(cString: strerror(code)))
+        }
+    }
+}
+
+/// A path in the config file: relative ones start at the config file's folder.
+func resolvedPath(_ path: String, besides configFile: String) -> String {
+    guard !path.hasPrefix("/"), let slash = configFile.lastIndex(of: "/") else { return path }
+    return configFile[...slash] + path
+}

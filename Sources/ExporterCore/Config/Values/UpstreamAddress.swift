@@ -1,0 +1,66 @@
+import Foundation
+
+/// What `base_url` and `proxy` may hold.
+enum UpstreamAddress {
+    /// Why an address is refused.
+    struct Flaw: Error {
+        let message: String
+    }
+
+    /// The address of an API, without slashes at its end.
+    static func baseURL(_ text: String, allowInsecure: Bool) -> Result<String, Flaw> {
+        guard let parts = components(text), let scheme = parts.scheme?.lowercased(), let host = parts.host else {
+            return .failure(Flaw(message: "expected an address such as https://api.example.com"))
+        }
+        if let flaw = commonFlaw(parts) { return .failure(flaw) }
+        guard scheme == "https" || scheme == "http" else {
+            return .failure(Flaw(message: "expected an address that begins with https://"))
+        }
+        guard scheme == "https" || allowInsecure || isLoopback(host) else {
+            let message = "http:// would send the key unencrypted: use https://, or set allow_insecure: true"
+            return .failure(Flaw(message: message))
+        }
+        var address = text[...]
+        while address.last == "/" { address.removeLast() }
+        return .success(String(address))
+    }
+
+    /// The address of a proxy: scheme, host and port alone.
+    static func proxy(_ text: String) -> Result<String, Flaw> {
+        guard let parts = components(text), parts.host != nil else {
+            return .failure(Flaw(message: "expected a proxy such as http://proxy.example.com:3128"))
+        }
+        if let flaw = commonFlaw(parts) { return .failure(flaw) }
+        guard parts.scheme?.lowercased() == "http", parts.port != nil, parts.path.isEmpty || parts.path == "/" else {
+            return .failure(Flaw(message: "expected http://host:port alone, such as http://proxy.example.com:3128"))
+        }
+        return .success(text.hasSuffix("/") ? String(text.dropLast()) : text)
+    }
+
+    /// Whether a host is this machine by its name or address alone, without asking DNS.
+    static func isLoopback(_ host: String) -> Bool {
+        let name = host.lowercased()
+        if name == "localhost" || name.hasSuffix(".localhost") || name == "[::1]" || name == "::1" { return true }
+        let numbers = name.split(separator: ".", omittingEmptySubsequences: false)
+        return numbers.count == 4 && numbers.first == "127" && numbers.allSatisfy { UInt8($0) != nil }
+    }
+
+    private static func components(_ text: String) -> URLComponents? {
+        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
+        let parts = URLComponents(string: text, encodingInvalidCharacters: false)
+        return parts?.host?.isEmpty == false ? parts : nil
+    }
+
+    private static func commonFlaw(_ parts: URLComponents) -> Flaw? {
+        if parts.user != nil || parts.password != nil {
+            return Flaw(message: "a user or password in an address is not used: remove everything up to the @")
+        }
+        if parts.query != nil || parts.fragment != nil {
+            return Flaw(message: "an address ends before ? and #: remove what follows")
+        }
+        if let port = parts.port, !(1...65_535).contains(port) {
+            return Flaw(message: "expected a port from 1 to 65535")
+        }
+        return nil
+    }
+}

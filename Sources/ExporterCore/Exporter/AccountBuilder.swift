@@ -1,0 +1,86 @@
+import Foundation
+import Logging
+import Providers
+import UsageLedger
+import UsageModel
+import Upstream
+
+/// Makes accounts of their configuration: connections, sources, their place in the ledger, what they show.
+struct AccountBuilder {
+    let configuration: ExporterConfiguration
+    let ledger: UsageLedger
+    let renderer: MetricsRenderer
+    let connections: UpstreamConnections
+    let storageErrors: StorageErrors
+    let environment: Exporter.Environment
+
+    private var clock: any WallClock { environment.clock }
+
+    /// Sets an account up and shows what the storage holds of it.
+    func account(_ account: AccountConfiguration, index: Int) async throws -> ExporterAccount {
+        guard let provider = allProviders.first(where: { $0.name == account.provider.rawValue }) else {
+            throw InvalidUpstreamSetting("provider \(account.provider.rawValue) is not part of this build")
+        }
+        var logger = environment.logger
+        logger[metadataKey: "account"] = "\(account.name)"
+        let now = clock.now
+        let start = account.ledgerStart?.start ?? (now - account.history).day.start
+        let stored = try await ledger.registerAccount(
+            account.name, provider: provider.name, proposedStart: start, now: now)
+        let exposition = AccountExposition(
+            AccountExposition.Identity(index: index, provider: provider.name, name: account.name),
+            account: stored, ledger: ledger, renderer: renderer, windows: configuration.global.windows,
+            zeroFirst: configuration.global.zeroFirst, clock: clock)
+
+        let settings = try settings(of: account, at: provider.defaultBaseURL)
+        let observers = SyncObservers()
+        let sources = provider.sources(
+            for: ProviderAccount(options: options(of: account)) { [connections, environment, logger] source in
+                UpstreamClient(
+                    settings: settings, credential: account.credential.map(Credential.init(secret:)),
+                    connections: connections, clock: environment.clock, random: environment.random,
+                    observer: observers.observer(of: source), logger: logger)
+            })
+        var runners: [SourceRunner] = []
+        var restored: [(source: LedgerSource, status: SyncStatus)] = []
+        for source in sources {
+            let registered = try await ledger.registerSource(
+                source.name, of: stored.id, proposedStart: stored.ledgerStart, now: now)
+            let status = registered.status.flatMap {
+                try? JSONDecoder().decode(SyncStatus.self, from: Data($0.utf8))
+            }
+            restored.append((registered, status ?? SyncStatus()))
+            logger[metadataKey: "source"] = "\(source.name)"
+            runners.append(
+                SourceRunner(
+                    source, stored: registered, status: status ?? SyncStatus(), ledger: ledger,
+                    exposition: exposition, renderer: renderer, observer: observers.observer(of: source.name),
+                    schedule: SyncSchedule(
+                        wanted: account.syncInterval, floor: source.minimumInterval, isOwn: account.isSyncIntervalOwn),
+                    clock: clock, random: environment.random, storageErrors: storageErrors, logger: logger))
+        }
+        try await exposition.restore(account: stored, sources: restored)
+        return ExporterAccount(
+            id: stored.id, name: account.name, provider: provider.name, exposition: exposition, runners: runners)
+    }
+
+    private func settings(of account: AccountConfiguration, at defaultBaseURL: String) throws -> UpstreamSettings {
+        try UpstreamSettings(
+            baseURL: account.baseURL ?? defaultBaseURL, requestTimeout: account.timeout,
+            proxy: try account.proxy.map { try ProxyServer($0) }, certificateAuthorityFile: account.caFile,
+            version: BuildInformation.version)
+    }
+
+    private func options(of account: AccountConfiguration) -> ProviderOptions {
+        var options = ProviderOptions()
+        options.successByModel = account.successByModel
+        return options
+    }
+}
+
+extension Credential {
+    /// A configured secret: a file is read again at each use, so that rotation needs no restart.
+    fileprivate init(secret: SecretSource) {
+        self.init(read: { try secret.value() })
+    }
+}

@@ -1,0 +1,150 @@
+import Logging
+import ServiceLifecycle
+import UsageLedger
+import UsageModel
+import Upstream
+
+/// The whole exporter but its web face: accounts, their sources, the ledger, and the snapshot that scrapes are given.
+public final class Exporter: Service {
+    /// What the exporter is made with, apart from its config.
+    public struct Environment: Sendable {
+        /// Where the time comes from.
+        public var clock: any WallClock = SystemClock()
+        /// Where jitter comes from.
+        public var random: any RandomSource = SystemRandom()
+        /// What the exporter was built from.
+        public var build = BuildInformation(revision: "unknown")
+        /// Where log records go.
+        public var logger: Logger
+
+        /// The machine's clock and randomness.
+        public init(logger: Logger) {
+            self.logger = logger
+        }
+    }
+
+    /// The newest complete snapshot.
+    public let store = SnapshotStore()
+    /// Scrapes, as the web face counts them.
+    public let scrapes = ScrapeTally()
+
+    let renderer: MetricsRenderer
+    private let ledger: UsageLedger
+    private let connections: UpstreamConnections
+    private let accounts: [ExporterAccount]
+    private let housekeeping: Housekeeping
+    private let readiness: Readiness
+    private let clock: any WallClock
+    private let logger: Logger
+
+    /// Opens the storage and shows what it holds; nothing is asked of a provider yet.
+    ///
+    /// - Parameters:
+    ///   - configuration: checked accounts and defaults.
+    ///   - folder: the ledger's folder.
+    /// - Throws: `LedgerError` where the storage is refused; `InvalidUpstreamSetting` for an address or proxy that
+    ///   cannot be used.
+    public init(
+        _ configuration: ExporterConfiguration, storage folder: String, environment: Environment
+    ) async throws {
+        clock = environment.clock
+        logger = environment.logger
+        let now = clock.now
+        ledger = try await UsageLedger.open(folder: folder, now: now)
+        if let setAside = ledger.setAside {
+            logger.error(
+                "the ledger was damaged: it was set aside, and is rebuilt from the providers",
+                metadata: ["file": "\(setAside)"])
+        }
+        renderer = try MetricsRenderer(publishingTo: store)
+        connections = UpstreamConnections()
+        let errors = StorageErrors()
+        housekeeping = Housekeeping(
+            ledger: ledger, renderer: renderer, scrapes: scrapes, storageErrors: errors,
+            rendering: ExporterRendering(build: environment.build, startedAt: now),
+            retention: configuration.global.retention, clock: clock, logger: logger)
+        let builder = AccountBuilder(
+            configuration: configuration, ledger: ledger, renderer: renderer, connections: connections,
+            storageErrors: errors, environment: environment)
+        var accounts: [ExporterAccount] = []
+        do {
+            for (index, account) in configuration.accounts.enumerated() {
+                accounts.append(try await builder.account(account, index: index))
+            }
+            try await housekeeping.begin(accounts: accounts)
+        } catch {
+            try? await connections.shutdown()
+            try? await ledger.close()
+            throw error
+        }
+        self.accounts = accounts
+        readiness = Readiness(expected: accounts.count)
+        await renderer.publish()
+    }
+
+    /// Whether the storage is open and every account was tried once.
+    public var isReady: Bool { readiness.isReady }
+
+    /// Syncs every source on its schedule until shutdown, then closes the ledger.
+    public func run() async throws {
+        let result: Result<Void, any Error>
+        do {
+            try await cancelWhenGracefulShutdown { try await self.work() }
+            result = .success(())
+        } catch is CancellationError {
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        try await close()
+        try result.get()
+    }
+
+    /// Syncs every source once and answers whether all succeeded. Call `close` afterwards.
+    public func syncOnce() async throws -> Bool {
+        let succeeded = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for account in accounts {
+                for runner in account.runners {
+                    group.addTask {
+                        _ = try await runner.sync()
+                        return await runner.status.isUp == true
+                    }
+                }
+            }
+            return try await group.reduce(true) { $0 && $1 }
+        }
+        try await housekeeping.tick()
+        return succeeded
+    }
+
+    /// Ends connections to the providers and closes the ledger.
+    public func close() async throws {
+        try await connections.shutdown()
+        try await ledger.close()
+    }
+
+    /// What a status page shows of each account.
+    public func overview() async -> [AccountOverview] {
+        var overviews: [AccountOverview] = []
+        for account in accounts { overviews.append(await account.overview()) }
+        return overviews
+    }
+
+    /// Lets time-driven changes happen now: what a timer does while `run` runs.
+    func tick() async throws {
+        try await housekeeping.tick()
+    }
+
+    private func work() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for account in accounts {
+                let tried = readiness.expectation(of: account.runners.count)
+                for runner in account.runners {
+                    group.addTask { try await runner.run(tried: tried) }
+                }
+            }
+            group.addTask { try await self.housekeeping.run() }
+            try await group.waitForAll()
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import Foundation
+import Synchronization
+
+/// Where log lines go.
+public protocol LogOutput: Sendable {
+    /// Writes one line, its line break included.
+    func write(_ line: [UInt8])
+}
+
+/// An open file, unbuffered: what was logged before a crash has been written.
+public final class DescriptorOutput: LogOutput {
+    /// Standard error, once for the whole process: lines of two outputs would not wait for each other.
+    public static let standardError = DescriptorOutput(STDERR_FILENO)
+
+    private let descriptor: Int32
+    private let turn = Mutex(())
+
+    /// Writes to this descriptor, which stays the caller's to close.
+    public init(_ descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
+    /// Writes the line with one `write(2)`, so that lines of several threads or processes do not mix.
+    ///
+    /// A line that the kernel takes in parts (a full pipe) is continued before another begins. A line that cannot be
+    /// written is lost: logging must not stop the program.
+    public func write(_ line: [UInt8]) {
+        turn.withLock { _ in
+            var rest = line[...]
+            while !rest.isEmpty {
+                let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+                if count > 0 {
+                    rest = rest.dropFirst(count)
+                } else if errno == EAGAIN {
+                    // Whoever shares this end of a pipe may have made it non-blocking: wait as a blocking one would.
+                    var writable = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                    _ = poll(&writable, 1, -1)
+                } else if errno != EINTR {
+                    return
+                }
+            }
+        }
+    }
+}

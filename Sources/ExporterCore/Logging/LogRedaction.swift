@@ -1,0 +1,62 @@
+import Synchronization
+
+/// The secrets that must not reach a log line: the last line of defence behind code that never logs them.
+///
+/// A reference: config loading and key files that are read again add to it while handlers use it.
+public final class LogRedaction: Sendable {
+    /// What stands in a secret's place.
+    public static let replacement = "<redacted>"
+
+    /// Values shorter than this are not registered: replacing `test` everywhere would ruin logs and hide nothing.
+    public static let shortestSecret = 6
+
+    /// Longest first, so that a secret that holds another is replaced whole.
+    private let secrets = Mutex<[[UInt8]]>([])
+
+    /// No secrets yet.
+    public init() {}
+
+    /// From now on this value is replaced wherever it appears.
+    public func register(_ secret: String) {
+        let bytes = Array(secret.utf8)
+        guard bytes.count >= Self.shortestSecret else { return }
+        secrets.withLock { secrets in
+            guard !secrets.contains(bytes) else { return }
+            let place = secrets.firstIndex { $0.count < bytes.count } ?? secrets.endIndex
+            secrets.insert(bytes, at: place)
+        }
+    }
+
+    /// The text with each secret in it replaced.
+    public func redacted(_ text: String) -> String {
+        let secrets = secrets.withLock { $0 }
+        // Bytes rather than characters: a combining mark after a secret makes another character of its last letter.
+        var bytes = Array(text.utf8)
+        var found = false
+        for secret in secrets {
+            guard let replaced = Self.replace(secret, in: bytes) else { continue }
+            bytes = replaced
+            found = true
+        }
+        return found ? String(decoding: bytes, as: UTF8.self) : text
+    }
+
+    /// Nil where the secret is not in the text.
+    private static func replace(_ secret: [UInt8], in bytes: [UInt8]) -> [UInt8]? {
+        guard let first = secret.first, bytes.count >= secret.count else { return nil }
+        var result: [UInt8] = []
+        var copied = 0
+        var index = 0
+        while index + secret.count <= bytes.count {
+            if bytes[index] == first, bytes[index..<(index + secret.count)].elementsEqual(secret) {
+                result += bytes[copied..<index]
+                result += Array(replacement.utf8)
+                index += secret.count
+                copied = index
+            } else {
+                index += 1
+            }
+        }
+        return copied == 0 ? nil : result + bytes[copied...]
+    }
+}

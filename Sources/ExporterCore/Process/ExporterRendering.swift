@@ -1,0 +1,63 @@
+import UsageLedger
+import UsageModel
+
+/// What the families about the exporter itself show.
+struct ExporterRendering {
+    let build: BuildInformation
+    let startedAt: Timestamp
+
+    /// What never changes while the exporter runs.
+    func constant(accounts: Int, shard: Int, shards: Int) -> [SeriesChange] {
+        [
+            replace(
+                ExporterFamily.buildInfo,
+                [ShownSample([BuildInformation.version, build.revision, build.swiftVersion], 1)]),
+            replace(ExporterFamily.accounts, [ShownSample([], Double(accounts))]),
+            replace(ExporterFamily.shard, [ShownSample([], Double(shard))]),
+            replace(ExporterFamily.shards, [ShownSample([], Double(shards))]),
+        ]
+    }
+
+    /// How the config's last load went.
+    func reload(succeeded: Bool, lastSuccess: Timestamp) -> [SeriesChange] {
+        [
+            replace(ExporterFamily.reloadSuccessful, [ShownSample([], succeeded ? 1 : 0)]),
+            replace(ExporterFamily.reloadTime, [ShownSample([], lastSuccess.seconds)]),
+        ]
+    }
+
+    /// What changes all the time.
+    ///
+    /// - Parameters:
+    ///   - scrapes: by status code, as far as they are stored.
+    ///   - since: when counting scrapes began.
+    func figures(
+        scrapes: [Int: Int64], since: Timestamp, inFlight: Int, storageBytes: Int64, storageErrors: Int,
+        process: ProcessFigures
+    ) -> [SeriesChange] {
+        [
+            replace(ExporterFamily.scrapesInFlight, [ShownSample([], Double(inFlight))]),
+            replace(
+                ExporterFamily.scrapes,
+                scrapes.sorted { $0.key < $1.key }.map { ShownSample(["\($0)"], Double($1), created: since) }),
+            replace(ExporterFamily.storageBytes, [ShownSample([], Double(storageBytes))]),
+            replace(ExporterFamily.storageErrors, [ShownSample([], Double(storageErrors), created: startedAt)]),
+            standard(process.cpuSeconds, "process_cpu_seconds_total", isCounter: true),
+            standard(process.residentBytes, "process_resident_memory_bytes"),
+            standard(process.virtualBytes, "process_virtual_memory_bytes"),
+            standard(process.openFiles, "process_open_fds"),
+            standard(process.maximumFiles, "process_max_fds"),
+            standard(process.startTime, "process_start_time_seconds"),
+            standard(process.receivedBytes, "process_network_receive_bytes_total", isCounter: true),
+            standard(process.sentBytes, "process_network_transmit_bytes_total", isCounter: true),
+        ]
+    }
+
+    private func standard(_ value: Double?, _ family: String, isCounter: Bool = false) -> SeriesChange {
+        replace(family, value.map { [ShownSample([], $0, created: isCounter ? startedAt : nil)] } ?? [])
+    }
+
+    private func replace(_ family: String, _ samples: [ShownSample]) -> SeriesChange {
+        .replace(family: family, account: 0, samples: samples)
+    }
+}

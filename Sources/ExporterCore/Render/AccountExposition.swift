@@ -1,0 +1,169 @@
+import UsageLedger
+import UsageModel
+
+/// What one account shows: turns what its sources committed into changes for the renderer.
+actor AccountExposition {
+    /// How an account appears in labels, and its place among the accounts.
+    struct Identity: Sendable {
+        let index: Int
+        let provider: String
+        let name: String
+
+        var labels: [String] { [provider, name] }
+    }
+
+    private struct SourceWindows {
+        let ledgerStart: Timestamp
+        var dataThrough: Timestamp?
+        var visible: [Bool]
+    }
+
+    private let identity: Identity
+    private let id: AccountID
+    private let ledger: UsageLedger
+    private let renderer: MetricsRenderer
+    private let clock: any WallClock
+    private var series: LedgerSeriesRendering
+    private var windows: WindowRendering
+    private var gauges: GaugeRendering
+    private var statuses: StatusRendering
+    private var sources: [SourceID: SourceWindows] = [:]
+    private var today: UTCDay
+    private var seriesShown = 0
+    private var isBusy = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    init(
+        _ identity: Identity, account: LedgerAccount, ledger: UsageLedger, renderer: MetricsRenderer,
+        windows spans: [WindowSpan], zeroFirst: Duration, clock: any WallClock
+    ) {
+        self.identity = identity
+        id = account.id
+        self.ledger = ledger
+        self.renderer = renderer
+        self.clock = clock
+        let (index, labels) = (identity.index, identity.labels)
+        series = LedgerSeriesRendering(account: index, accountLabels: labels, zeroFirst: zeroFirst)
+        windows = WindowRendering(account: index, accountLabels: labels, windows: spans)
+        gauges = GaugeRendering(account: index, accountLabels: labels)
+        statuses = StatusRendering(account: index, accountLabels: labels)
+        today = clock.now.day
+    }
+
+    /// Shows what the storage holds from earlier runs, so that a restart serves what was served before.
+    func restore(account: LedgerAccount, sources stored: [(source: LedgerSource, status: SyncStatus)]) async throws {
+        await enter()
+        defer { leave() }
+        var changes: [SeriesChange] = [
+            .replace(
+                family: HealthFamily.ledgerStart, account: identity.index,
+                samples: [ShownSample(identity.labels, account.ledgerStart.seconds)])
+        ]
+        for (source, status) in stored {
+            sources[source.id] = SourceWindows(
+                ledgerStart: source.ledgerStart, dataThrough: status.dataThrough,
+                visible: visibleWindows(source.ledgerStart, status.dataThrough))
+            changes += gauges.changes(for: try await ledger.gauges(of: source.id), from: source.name)
+            changes += statuses.changes(for: status, of: source.name)
+        }
+        try await renderer.apply(changes)
+        try await showAll()
+    }
+
+    /// Shows what a source committed.
+    func show(_ change: LedgerChange, from source: LedgerSource) async throws {
+        await enter()
+        defer { leave() }
+        try await renderer.apply(gauges.changes(for: change.gauges, from: source.name))
+        try await showSeries(of: change)
+    }
+
+    /// Shows totals that changed.
+    func show(_ change: LedgerChange) async throws {
+        await enter()
+        defer { leave() }
+        try await showSeries(of: change)
+    }
+
+    private func showSeries(of change: LedgerChange) async throws {
+        guard !change.series.isEmpty else { return }
+        try await show(change.series, isWhole: false, count: seriesShown + change.newSeries)
+    }
+
+    /// Shows how a source's sync went.
+    func show(_ status: SyncStatus, of source: LedgerSource) async throws {
+        await enter()
+        defer { leave() }
+        try await renderer.apply(statuses.changes(for: status, of: source.name))
+        let visible = visibleWindows(source.ledgerStart, status.dataThrough)
+        let isChanged = sources[source.id]?.visible != visible
+        sources[source.id] = SourceWindows(
+            ledgerStart: source.ledgerStart, dataThrough: status.dataThrough, visible: visible)
+        if isChanged { try await showAll() }
+    }
+
+    /// Lets time pass: series that were shown as 0 get their value, and windows roll over at midnight.
+    ///
+    /// - Returns: whether anything changed.
+    func tick() async throws -> Bool {
+        await enter()
+        defer { leave() }
+        let now = clock.now
+        if now.day != today {
+            for (source, windows) in sources {
+                sources[source]?.visible = visibleWindows(windows.ledgerStart, windows.dataThrough)
+            }
+            try await showAll()
+            return true
+        }
+        guard let release = series.nextRelease, release <= now else { return false }
+        try await renderer.apply(series.release(now: now))
+        return true
+    }
+
+    /// Waits for its turn: what is read from the ledger and what is shown of it must not interleave with another's.
+    private func enter() async {
+        guard isBusy else {
+            isBusy = true
+            return
+        }
+        await withCheckedContinuation { waiting.append($0) }
+    }
+
+    private func leave() {
+        if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
+    }
+
+    private func visibleWindows(_ ledgerStart: Timestamp, _ dataThrough: Timestamp?) -> [Bool] {
+        WindowRendering.visible(
+            windows.spans(at: clock.now), ledgerStart: ledgerStart, dataThrough: dataThrough)
+    }
+
+    private func showAll() async throws {
+        today = clock.now.day
+        let all = try await ledger.series(of: id)
+        try await show(all, isWhole: true, count: all.count)
+    }
+
+    private func show(_ totals: [SeriesTotal], isWhole: Bool, count: Int) async throws {
+        let now = clock.now
+        let withWindows = totals.filter { WindowRendering.families.contains($0.family) }.map(\.id)
+        let sums =
+            withWindows.isEmpty
+            ? [:]
+            : try await ledger.windowSums(
+                of: id, series: isWhole ? nil : withWindows, spans: windows.spans(at: now))
+        var changes = series.changes(for: totals, now: now)
+        let sources = sources
+        let none = windows.windows.map { _ in false }
+        changes += windows.changes(for: totals, sums: sums) { sources[$0.source]?.visible ?? none }
+        if count != seriesShown {
+            seriesShown = count
+            changes.append(
+                .replace(
+                    family: HealthFamily.series, account: identity.index,
+                    samples: [ShownSample(identity.labels, Double(count))]))
+        }
+        try await renderer.apply(changes)
+    }
+}

@@ -1,0 +1,31 @@
+import UsageModel
+
+/// Puts together the gauges that an account's sources measured: a family may come from several of them.
+struct GaugeRendering {
+    let account: Int
+    let accountLabels: [String]
+    private var bySource: [GaugeFamily: [String: [GaugeSample]]] = [:]
+
+    init(account: Int, accountLabels: [String]) {
+        self.account = account
+        self.accountLabels = accountLabels
+    }
+
+    /// What to show after a source measured anew.
+    mutating func changes(for gauges: [GaugeFamily: [GaugeSample]], from source: String) -> [SeriesChange] {
+        gauges.map { family, samples in
+            bySource[family, default: [:]][source] = samples
+            var seen: Set<[String]> = []
+            var shown: [ShownSample] = []
+            for (_, samples) in bySource[family, default: [:]].sorted(by: { $0.key < $1.key }) {
+                for sample in samples where sample.labels.count == family.labelNames.count {
+                    // Two sources that measure the same thing show it once: series are unique.
+                    if seen.insert(sample.labels).inserted {
+                        shown.append(ShownSample(accountLabels + sample.labels, sample.value))
+                    }
+                }
+            }
+            return .replace(family: family.rawValue, account: account, samples: shown)
+        }
+    }
+}

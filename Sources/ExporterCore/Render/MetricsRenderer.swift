@@ -1,0 +1,82 @@
+import PrometheusExposition
+import UsageModel
+
+/// Keeps the text of every family and publishes a new snapshot when something changed.
+///
+/// Rendering follows what changed; a scrape never comes here.
+public actor MetricsRenderer {
+    /// Pages rendered so far: a scrape must not move it.
+    public private(set) var renderings = 0
+
+    private let store: SnapshotStore
+    private let deflater: Deflater
+    private var main: [FamilyBlock] = []
+    private var tail: [FamilyBlock] = []
+    private var places: [String: (isTail: Bool, index: Int)] = [:]
+    private var document = Document.empty
+
+    /// - Parameter store: where snapshots are published.
+    public init(publishingTo store: SnapshotStore) throws {
+        self.store = store
+        let deflater = try Deflater()
+        self.deflater = deflater
+        let tailNames = Set(MetricCatalogue.exporterEntries.map(\.name))
+        for family in MetricCatalogue.families {
+            let bounds =
+                family.name == HealthFamily.upstreamDuration
+                ? MetricCatalogue.upstreamDurationBounds : LedgerFamily.durationBounds
+            let block = try FamilyBlock(family, bounds: bounds, deflater: deflater)
+            if tailNames.contains(family.name) {
+                places[family.name] = (true, tail.count)
+                tail.append(block)
+            } else {
+                places[family.name] = (false, main.count)
+                main.append(block)
+            }
+        }
+    }
+
+    /// Takes changes in; they are shown by the next `publish`.
+    func apply(_ changes: [SeriesChange]) throws {
+        for change in changes {
+            switch change {
+            case .set(let family, let account, let key, let labels, let value, let created):
+                try withBlock(family) { block in
+                    try block.set(
+                        key, account: account, value, labelValues: { labels },
+                        created: created.map { UnixTimestamp(milliseconds: $0.milliseconds) })
+                }
+            case .replace(let family, let account, let samples):
+                try withBlock(family) { block in
+                    block.replace(
+                        account: account,
+                        with: try samples.map { sample in
+                            SeriesTable.Entry(
+                                labels: try LabelSet(sample.labels, of: block.family),
+                                created: sample.created.map { UnixTimestamp(milliseconds: $0.milliseconds) },
+                                value: sample.value)
+                        })
+                }
+            }
+        }
+    }
+
+    /// Takes everything of an account away.
+    func remove(account: Int) {
+        for index in main.indices { main[index].remove(account: account) }
+    }
+
+    /// Renders what changed and shows it.
+    func publish() {
+        let changed = main.contains(where: \.isDirty)
+        for index in main.indices where main[index].isDirty { renderings += main[index].render(with: deflater) }
+        for index in tail.indices where tail[index].isDirty { renderings += tail[index].render(with: deflater) }
+        if changed { document = Document(families: main.compactMap(\.rendered), deflater: deflater) }
+        store.publish(Snapshot(main: document, tail: tail.compactMap(\.rendered), deflater: deflater))
+    }
+
+    private func withBlock(_ family: String, _ body: (inout FamilyBlock) throws -> Void) throws {
+        guard let place = places[family] else { return }
+        if place.isTail { try body(&tail[place.index]) } else { try body(&main[place.index]) }
+    }
+}

@@ -1,0 +1,26 @@
+import UsageModel
+
+/// A change to what is shown: the one language between what is known and its rendering.
+enum SeriesChange: Sendable, Equatable {
+    /// One series of an account has a new value; nil hides it. `labels` follow the family's label names.
+    case set(family: String, account: Int, key: Int64, labels: [String], value: SampleValue?, created: Timestamp?)
+    /// All series of an account in a family are these.
+    case replace(family: String, account: Int, samples: [ShownSample])
+}
+
+/// A series as it is to be shown.
+struct ShownSample: Sendable, Equatable {
+    let labels: [String]
+    let value: SampleValue
+    var created: Timestamp?
+
+    init(_ labels: [String], _ value: Double, created: Timestamp? = nil) {
+        self.init(labels, .number(value), created: created)
+    }
+
+    init(_ labels: [String], _ value: SampleValue, created: Timestamp? = nil) {
+        self.labels = labels
+        self.value = value
+        self.created = created
+    }
+}

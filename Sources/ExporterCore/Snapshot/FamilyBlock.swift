@@ -1,0 +1,113 @@
+import NIOCore
+import PrometheusExposition
+
+/// A group of a family's series as ready-made bytes in both formats.
+///
+/// Pages are compressed one by one, so that a change of one series compresses its page anew and no other.
+struct Page: Sendable {
+    let text: EncodedPart
+    let openMetrics: EncodedPart
+    /// Where each account's lines are, so that one account can be shown alone.
+    let accounts: [Int: (text: Range<Int>, openMetrics: Range<Int>)]
+
+    func part(_ format: ExpositionFormat) -> EncodedPart {
+        switch format {
+        case .text004: text
+        case .openMetrics100: openMetrics
+        }
+    }
+}
+
+/// One family with the series of all accounts: renders the pages whose series changed, and keeps the others.
+struct FamilyBlock {
+    private struct PageKey: Hashable, Comparable {
+        let group: Int
+        let chunk: Int
+
+        static func < (left: PageKey, right: PageKey) -> Bool {
+            (left.group, left.chunk) < (right.group, right.chunk)
+        }
+    }
+
+    /// Accounts that share a page, so that many small accounts don't make many tiny pages.
+    private static let accountsInGroup = 8
+
+    let encoder: FamilyEncoder
+    private let header: Page
+    private var tables: [Int: SeriesTable] = [:]
+    private var pages: [PageKey: Page] = [:]
+    private var dirty: Set<PageKey> = []
+    private(set) var rendered: RenderedFamily?
+
+    var family: MetricFamily { encoder.family }
+    var isDirty: Bool { !dirty.isEmpty }
+
+    init(_ family: MetricFamily, bounds: [Double], deflater: Deflater) throws {
+        encoder = try FamilyEncoder(family, bounds: bounds)
+        header = Page(
+            text: deflater.encode(family.header(in: .text004)),
+            openMetrics: deflater.encode(family.header(in: .openMetrics100)), accounts: [:])
+    }
+
+    /// Sets one series of an account; `value` nil hides it.
+    mutating func set(
+        _ key: Int64, account: Int, _ value: SampleValue?, labelValues: () -> [String], created: UnixTimestamp? = nil
+    ) throws {
+        let family = encoder.family
+        let chunk = try tables[account, default: SeriesTable()].set(
+            key, value, mayFall: family.type != .counter, labels: { try LabelSet(labelValues(), of: family) }, created: created)
+        if let chunk { dirty.insert(PageKey(group: account / Self.accountsInGroup, chunk: chunk)) }
+    }
+
+    /// Replaces all series of an account.
+    mutating func replace(account: Int, with entries: [SeriesTable.Entry]) {
+        var table = tables[account] ?? SeriesTable()
+        let before = table.chunks.count
+        table.replace(with: entries)
+        for chunk in 0..<max(before, table.chunks.count) {
+            dirty.insert(PageKey(group: account / Self.accountsInGroup, chunk: chunk))
+        }
+        tables[account] = entries.isEmpty ? nil : table
+    }
+
+    /// Takes an account's series away.
+    mutating func remove(account: Int) {
+        if tables[account] != nil { replace(account: account, with: []) }
+    }
+
+    /// Renders what changed and answers how many pages that were.
+    mutating func render(with deflater: Deflater) -> Int {
+        guard isDirty else { return 0 }
+        for key in dirty {
+            pages[key] = page(key, deflater)
+        }
+        let count = dirty.count
+        dirty.removeAll()
+        let ordered = pages.sorted { $0.key < $1.key }.map(\.value)
+        rendered = ordered.isEmpty ? nil : RenderedFamily(family: family, pages: [header] + ordered)
+        return count
+    }
+
+    private func page(_ key: PageKey, _ deflater: Deflater) -> Page? {
+        var text: [UInt8] = []
+        var openMetrics: [UInt8] = []
+        var accounts: [Int: (text: Range<Int>, openMetrics: Range<Int>)] = [:]
+        let first = key.group * Self.accountsInGroup
+        for account in first..<(first + Self.accountsInGroup) {
+            guard let table = tables[account], key.chunk < table.chunks.count else { continue }
+            let start = (text.count, openMetrics.count)
+            for entry in table.chunks[key.chunk] {
+                encoder.append(entry, text: &text, openMetrics: &openMetrics)
+            }
+            accounts[account] = (start.0..<text.count, start.1..<openMetrics.count)
+        }
+        guard !text.isEmpty else { return nil }
+        return Page(text: deflater.encode(text), openMetrics: deflater.encode(openMetrics), accounts: accounts)
+    }
+}
+
+/// A family's bytes at one moment: its header, then its pages.
+struct RenderedFamily: Sendable {
+    let family: MetricFamily
+    let pages: [Page]
+}

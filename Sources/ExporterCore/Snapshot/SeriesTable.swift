@@ -1,0 +1,61 @@
+import PrometheusExposition
+
+/// What a series shows.
+enum SampleValue: Sendable, Equatable {
+    case number(Double)
+    /// Observations by bucket, not cumulative, the last for those above every bound; and their sum.
+    case histogram(counts: [UInt64], sum: Double)
+}
+
+/// One account's series of one family, in chunks of a bounded size: a change renders its chunk anew, not the family.
+struct SeriesTable {
+    struct Entry {
+        let labels: LabelSet
+        let created: UnixTimestamp?
+        /// Nil while the series is not shown.
+        var value: SampleValue?
+    }
+
+    /// Series in a chunk: about 30 kB of text.
+    static let chunkSize = 256
+
+    private(set) var chunks: [[Entry]] = []
+    private var places: [Int64: Int] = [:]
+    private var count = 0
+
+    /// Sets a series' value and answers the chunk that changed; nil where nothing did.
+    ///
+    /// - Parameters:
+    ///   - key: what the series is known by here; its labels are made only the first time.
+    ///   - mayFall: whether a lower value is taken. A counter's never is: two sources that add to one series may
+    ///     report out of order.
+    mutating func set(
+        _ key: Int64, _ value: SampleValue?, mayFall: Bool, labels: () throws -> LabelSet,
+        created: UnixTimestamp? = nil
+    ) rethrows -> Int? {
+        if let place = places[key] {
+            let (chunk, slot) = place.quotientAndRemainder(dividingBy: Self.chunkSize)
+            let before = chunks[chunk][slot].value
+            guard before != value else { return nil }
+            if !mayFall, case .number(let old) = before, case .number(let new) = value, new < old { return nil }
+            chunks[chunk][slot].value = value
+            return chunk
+        }
+        guard let value else { return nil }
+        let (chunk, slot) = count.quotientAndRemainder(dividingBy: Self.chunkSize)
+        if slot == 0 { chunks.append([]) }
+        chunks[chunk].append(Entry(labels: try labels(), created: created, value: value))
+        places[key] = count
+        count += 1
+        return chunk
+    }
+
+    /// Replaces every series: for families that a source measures as a whole.
+    mutating func replace(with entries: [Entry]) {
+        chunks = stride(from: 0, to: entries.count, by: Self.chunkSize).map {
+            Array(entries[$0..<min($0 + Self.chunkSize, entries.count)])
+        }
+        places = [:]
+        count = entries.count
+    }
+}

@@ -1,0 +1,72 @@
+import Synchronization
+import UsageLedger
+import UsageModel
+
+/// One run of a source against the ledger.
+final class LedgerVisit: SyncVisit {
+    let startedAt: Timestamp
+    let ledgerStart: Timestamp
+    let isFirst: Bool
+    let dueSlices: [DueSlice]
+
+    private let source: LedgerSource
+    private let ledger: UsageLedger
+    private let ladder: RereadLadder
+    private let clock: any WallClock
+    private let collected = Mutex(LedgerChange())
+
+    init(
+        source: LedgerSource, isFirst: Bool, dueSlices: [DueSlice], ledger: UsageLedger, ladder: RereadLadder,
+        clock: any WallClock
+    ) {
+        self.source = source
+        self.isFirst = isFirst
+        self.dueSlices = dueSlices
+        self.ledger = ledger
+        self.ladder = ladder
+        self.clock = clock
+        startedAt = clock.now
+        ledgerStart = source.ledgerStart
+    }
+
+    var now: Timestamp { clock.now }
+
+    /// What the commits of this run changed, all of it durable.
+    var change: LedgerChange { collected.withLock { $0 } }
+
+    func cells(of slice: SliceID) async throws -> [Cell] {
+        try await storage { try await ledger.cells(of: source.id, slice: slice) }
+    }
+
+    func gauges(_ family: GaugeFamily) async throws -> [GaugeSample] {
+        try await storage { try await ledger.gauges(of: source.id)[family] ?? [] }
+    }
+
+    func memory(_ name: String) async throws -> String? {
+        try await storage { try await ledger.memory(of: source.id, name: name) }
+    }
+
+    func commit(_ reading: Reading) async throws {
+        let change = try await storage {
+            try await ledger.commit(reading, to: source.id, now: clock.now, ladder: ladder)
+        }
+        collect(change)
+    }
+
+    /// Takes in a change that was made durable for this source.
+    func collect(_ change: LedgerChange) {
+        collected.withLock { collected in
+            collected.series += change.series
+            collected.newSeries += change.newSeries
+            collected.gauges.merge(change.gauges) { _, newer in newer }
+        }
+    }
+
+    private func storage<Result>(_ body: () async throws -> Result) async throws -> Result {
+        do {
+            return try await body()
+        } catch let error as LedgerError {
+            throw SourceFailure(.storage, "the ledger: \(error)")
+        }
+    }
+}

@@ -1,0 +1,170 @@
+import Foundation
+import Logging
+import UsageLedger
+import UsageModel
+import Upstream
+
+/// Runs one source: measures every sync alike, stores how it went, and shows what it found.
+///
+/// Duration, success and freshness come from here, never from a source.
+actor SourceRunner {
+    /// The source's name.
+    nonisolated let name: String
+    private let source: any UsageSource
+    private let stored: LedgerSource
+    private let ledger: UsageLedger
+    private let exposition: AccountExposition
+    private let renderer: MetricsRenderer
+    private let observer: SyncObserver
+    private let schedule: SyncSchedule
+    private let clock: any WallClock
+    private let random: any RandomSource
+    private let logger: Logger
+    private let storageErrors: StorageErrors
+    private let ladder = RereadLadder.standard
+    private var isHistoryComplete: Bool
+    private(set) var status: SyncStatus
+    /// The status as it was last stored: its counters are what may be shown.
+    private var storedStatus: SyncStatus
+
+    init(
+        _ source: any UsageSource, stored: LedgerSource, status: SyncStatus, ledger: UsageLedger,
+        exposition: AccountExposition, renderer: MetricsRenderer, observer: SyncObserver, schedule: SyncSchedule,
+        clock: any WallClock, random: any RandomSource, storageErrors: StorageErrors, logger: Logger
+    ) {
+        name = source.name
+        self.source = source
+        self.stored = stored
+        self.status = status
+        storedStatus = status
+        self.ledger = ledger
+        self.exposition = exposition
+        self.renderer = renderer
+        self.observer = observer
+        self.schedule = schedule
+        self.clock = clock
+        self.random = random
+        self.storageErrors = storageErrors
+        self.logger = logger
+        isHistoryComplete = stored.isHistoryComplete
+        observer.restore(status.upstream)
+    }
+
+    /// Syncs at once, then on the schedule, until the task is cancelled.
+    ///
+    /// - Parameter tried: called after the first try.
+    func run(tried: @Sendable () -> Void) async throws {
+        var isFirst = true
+        while !Task.isCancelled {
+            let delay = try await sync()
+            if isFirst {
+                isFirst = false
+                tried()
+            }
+            try await clock.sleep(for: delay)
+        }
+    }
+
+    /// Syncs once and answers how long to wait until the next time.
+    ///
+    /// - Throws: `CancellationError` alone: every other failure is stored, shown and logged.
+    func sync() async throws -> Duration {
+        let started = clock.now
+        let steady = ContinuousClock.now
+        status.since = status.since ?? started
+        status.lastAttempt = started
+        var visit: LedgerVisit?
+        var failure: (any ReasonedFailure)?
+        do {
+            let states = source.slicing == nil ? [] : try await ledger.states(of: stored.id)
+            let run = makeVisit(states)
+            visit = run
+            try await source.sync(run)
+            if !isHistoryComplete {
+                run.collect(try await ledger.completeHistory(of: stored.id, now: clock.now))
+                isHistoryComplete = true
+            }
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch let error as any ReasonedFailure {
+            failure = error
+        } catch {
+            // What is left is the ledger's own trouble: sources and the upstream give their reasons.
+            failure = SourceFailure(.storage, "the ledger: \(error)")
+        }
+        let delay = await finish(started, elapsed: ContinuousClock.now - steady, failure: failure)
+        await show(visit?.change ?? LedgerChange())
+        return delay
+    }
+
+    private func makeVisit(_ states: [SliceState]) -> LedgerVisit {
+        let due =
+            source.slicing.map {
+                ladder.dueSlices(states: states, slicing: $0, ledgerStart: stored.ledgerStart, now: clock.now)
+            } ?? []
+        return LedgerVisit(
+            source: stored, isFirst: !isHistoryComplete, dueSlices: due, ledger: ledger, ladder: ladder, clock: clock)
+    }
+
+    /// Writes down how the sync went; the figures are shown only once they are stored.
+    private func finish(_ started: Timestamp, elapsed: Duration, failure: (any ReasonedFailure)?) async -> Duration {
+        status.isUp = failure == nil
+        status.duration = elapsed.inSeconds
+        status.results[failure?.reason.rawValue ?? "success", default: 0] += 1
+        status.failuresInRow = failure == nil ? 0 : status.failuresInRow + 1
+        status.lastError = failure?.message
+        status.upstream = observer.current
+        if failure == nil { status.lastSuccess = started }
+        let delay = schedule.delay(
+            after: failure?.reason, failuresInRow: status.failuresInRow,
+            retryAfter: (failure as? UpstreamFailure)?.retryAfter, unit: random.unit())
+        status.next = clock.now + delay
+        do {
+            if let slicing = source.slicing, isHistoryComplete {
+                status.dataThrough = ladder.dataThrough(
+                    states: try await ledger.states(of: stored.id), slicing: slicing, ledgerStart: stored.ledgerStart,
+                    now: clock.now)
+            } else if source.slicing == nil, failure == nil {
+                status.dataThrough = started
+            }
+            let json = try JSONEncoder().encode(status)
+            try await ledger.saveStatus(String(decoding: json, as: UTF8.self), of: stored.id)
+            storedStatus = status
+        } catch {
+            storageErrors.add()
+            logger.error("the sync's result could not be stored", metadata: ["error": "\(error)"])
+        }
+        log(failure, elapsed: elapsed, next: delay)
+        return delay
+    }
+
+    private func show(_ change: LedgerChange) async {
+        do {
+            try await exposition.show(change, from: stored)
+            var shown = status
+            shown.results = storedStatus.results
+            shown.upstream = storedStatus.upstream
+            try await exposition.show(shown, of: stored)
+        } catch {
+            storageErrors.add()
+            logger.error("what was synced could not be shown", metadata: ["error": "\(error)"])
+        }
+        await renderer.publish()
+    }
+
+    private func log(_ failure: (any ReasonedFailure)?, elapsed: Duration, next: Duration) {
+        let timing: Logger.Metadata = [
+            "duration": "\(Int(elapsed.inSeconds * 1000))ms", "next": "\(Int(next.inSeconds))s",
+        ]
+        if let failure {
+            if failure.reason == .storage { storageErrors.add() }
+            logger.warning(
+                "sync failed",
+                metadata: timing.merging(["reason": "\(failure.reason.rawValue)", "error": "\(failure.message)"]) {
+                    $1
+                })
+        } else {
+            logger.debug("synced", metadata: timing)
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import UsageModel
+
+/// When a source is synced next: a pure value that is asked after each sync.
+///
+/// After a success: the interval, give or take a tenth, so that a thousand accounts don't ask at once.
+/// After a failure that may pass by itself (network, time-out, 5xx …) sooner, so that an outage is over here soon
+/// after it is over there; after one that a person must mend (auth, gone, other 4xx) later and later, since providers
+/// lock out clients that go on asking.
+///
+/// | failures in a row | passing failure, interval 5 min | lasting failure, interval 5 min |
+/// |---|---|---|
+/// | 1 | 30 s | 5 min |
+/// | 2 | 1 min | 10 min |
+/// | 3 | 2 min | 20 min |
+/// | 4 | 4 min | 40 min |
+/// | 5 and more | 5 min | 1 h |
+public struct SyncSchedule: Sendable, Equatable {
+    /// The time between two syncs that succeed.
+    public let interval: Duration
+
+    private static let firstRetry = Duration.seconds(30)
+    private static let longestBackOff = Duration.seconds(3600)
+
+    /// - Parameters:
+    ///   - wanted: the configured interval.
+    ///   - floor: the source's own shortest interval.
+    ///   - isOwn: whether the account itself asks for `wanted`, which then may go below the floor.
+    public init(wanted: Duration, floor: Duration, isOwn: Bool) {
+        interval = isOwn ? wanted : max(wanted, floor)
+    }
+
+    /// How long to wait after a sync.
+    ///
+    /// - Parameters:
+    ///   - failure: why it failed; nil after a success.
+    ///   - failuresInRow: how often it has failed since the last success, this time included.
+    ///   - retryAfter: how long the provider asked to wait.
+    ///   - unit: a random number from 0 to 1.
+    public func delay(
+        after failure: FailureReason?, failuresInRow: Int, retryAfter: Duration?, unit: Double
+    ) -> Duration {
+        let jittered: (Duration) -> Duration = { $0 * (0.9 + 0.2 * unit) }
+        guard let failure else { return jittered(interval) }
+        let doublings = min(max(0, failuresInRow - 1), 16)
+        let base: Duration
+        switch failure {
+        case .auth, .gone, .http4xx:
+            base = min(interval * (1 << doublings), max(interval, Self.longestBackOff))
+        case .rateLimited:
+            base = interval
+        case .timeout, .network, .http5xx, .decode, .storage:
+            base = min(Self.firstRetry * (1 << doublings), interval)
+        }
+        return max(jittered(base), retryAfter ?? .zero)
+    }
+}

@@ -1,0 +1,29 @@
+import Foundation
+import UsageModel
+
+/// The machine's clock.
+public struct SystemClock: WallClock {
+    /// The machine's clock.
+    public init() {}
+
+    /// The present moment.
+    public var now: Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+
+    /// Waits on the steady clock.
+    public func sleep(for duration: Duration) async throws {
+        try await Task.sleep(for: max(.zero, duration))
+    }
+}
+
+/// The system's generator of random numbers.
+public struct SystemRandom: RandomSource {
+    /// The system's generator of random numbers.
+    public init() {}
+
+    /// A number from 0 (inclusive) to 1 (exclusive).
+    public func unit() -> Double { Double.random(in: 0..<1) }
+}

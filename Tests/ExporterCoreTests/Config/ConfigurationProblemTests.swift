@@ -1,0 +1,69 @@
+import ExporterCore
+import Foundation
+import Testing
+import UsageModel
+
+@Suite("Problems with a config file")
+struct ConfigurationProblemTests {
+    @Test("Each bad file has exactly the problems in the file beside it", arguments: ConfigurationFixtures.bad)
+    func problems(name: String) throws {
+        let found = ConfigurationFixtures.problems(try ConfigurationFixtures.text("\(name).bad.yml"))
+        let expected = String(decoding: try ConfigurationFixtures.text("\(name).bad.expected"), as: UTF8.self)
+        #expect(found == expected.split(separator: "\n").map(String.init))
+    }
+
+    @Test("No bad file makes a secret appear in a message", arguments: ConfigurationFixtures.bad)
+    func secretsStaySecret(name: String) throws {
+        let text = ConfigurationFixtures.problems(try ConfigurationFixtures.text("\(name).bad.yml")).joined(
+            separator: "\n")
+        for piece in ConfigurationFixtures.secretPieces { #expect(!text.contains(piece)) }
+    }
+
+    @Test("The table of bad files is there")
+    func tableIsThere() {
+        #expect(ConfigurationFixtures.bad.count > 25)
+    }
+
+    @Test("Problems print one a line, the file first, in the form file:line:column: path: message")
+    func form() throws {
+        let bytes = Array("accounts:\n  - { name: a, provider: venice, api_key_env: NOT_SET, timeout: soon }\n".utf8)
+        let error = #expect(throws: ConfigurationProblems.self) { try ConfigurationFixtures.load(bytes) }
+        let variable = "the environment variable NOT_SET is not set: set it, or name another"
+        #expect(
+            error?.description == """
+                /etc/exporter/config.yml:2:47: accounts[0].api_key_env: \(variable)
+                /etc/exporter/config.yml:2:65: accounts[0].timeout: expected a duration such as 30s, got "soon"
+                """)
+    }
+
+    @Test("A config file that is not there is one problem that names it")
+    func missingFile() {
+        let error = #expect(throws: ConfigurationProblems.self) {
+            try ExporterConfiguration.load(
+                path: "conf/config.yml", environment: [:], today: ConfigurationFixtures.today, files: MemoryFiles([:]))
+        }
+        #expect(error?.description == "conf/config.yml: the config file cannot be read: there is no such file")
+    }
+
+    @Test("A config file beyond a mebibyte is refused before it is parsed")
+    func hugeFile() {
+        let problems = ConfigurationFixtures.problems([UInt8](repeating: UInt8(ascii: "#"), count: 1_048_577))
+        #expect(problems == ["the config file cannot be read: it is larger than 1048576 bytes"])
+    }
+
+    @Test("Merges that multiply with each level end in bounded time")
+    func mergeBomb() {
+        var text = "accounts:\n  - &a0 { name: a }\n"
+        for level in 1...40 {
+            let again = Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ", ")
+            text += "  - &a\(level) { <<: [\(again)] }\n"
+        }
+        #expect(ConfigurationFixtures.problems(Array(text.utf8)).contains("2:5: accounts[0]: missing key provider"))
+    }
+
+    @Test("Lists nested a hundred thousand deep are a problem, not a crash")
+    func deepNesting() {
+        let problems = ConfigurationFixtures.problems([UInt8](repeating: UInt8(ascii: "["), count: 100_000))
+        #expect(problems.count == 1)
+    }
+}

@@ -1,0 +1,201 @@
+import ExporterCore
+import Foundation
+import Testing
+import UsageModel
+
+@Suite("A good config file")
+struct ExporterConfigurationTests {
+    @Test("Every option of the file with everything arrives where it belongs")
+    func everything() throws {
+        let configuration = try ConfigurationFixtures.load(try ConfigurationFixtures.text("everything.yml"))
+
+        var global = GlobalConfiguration()
+        global.syncInterval = .minutes(10)
+        global.timeout = .seconds(20)
+        global.history = .days(60)
+        global.zeroFirst = .minutes(2)
+        global.windows = [.today, .yesterday, .monthToDate]
+        global.seriesLimit = 2000
+        global.retention = .days(100) + .hours(12)
+        #expect(configuration.global == global)
+
+        var labels = LabelOptions()
+        labels.hashKeys = true
+        labels.rename = ["key": ["a@example.com": "team-a"], "model": ["google/imagen-4": "imagen-4"]]
+        #expect(configuration.labels == labels)
+
+        func account(_ name: String, _ provider: ProviderName, _ credential: SecretSource?) -> AccountConfiguration {
+            var account = AccountConfiguration(name: name, provider: provider, credential: credential)
+            account.syncInterval = .minutes(10)
+            account.timeout = .seconds(20)
+            account.history = .days(60)
+            account.seriesLimit = 2000
+            account.labels = labels
+            return account
+        }
+        var media = account("media", .wavespeed, .environment(name: "WAVESPEED_API_KEY", value: "ws-0a1b2c3d4e5f"))
+        media.successByModel = false
+        media.monthlyBudget = ExactDecimal("500.5")
+        media.baseURL = "https://wavespeed.example.com/prefix"
+        media.syncInterval = .seconds(1)
+        media.isSyncIntervalOwn = true
+        media.timeout = .minutes(1)
+        media.ledgerStart = UTCDay(year: 2026, month: 11, day: 1)
+        media.seriesLimit = 100
+        media.labels.hashKeys = false
+        media.labels.rename["key"]?["b@example.com"] = "team-b"
+        media.proxy = "http://proxy.example.com:3128"
+        media.caFile = "/etc/exporter/certificates/authority.pem"
+
+        var stack = account("stack", .fairstack, .environment(name: "FAIRSTACK_API_KEY", value: "fs-0a1b2c3d4e5f"))
+        stack.keys = [
+            KeyConfiguration(name: "web", id: "key_web"), KeyConfiguration(name: "key_batch", id: "key_batch"),
+        ]
+        stack.baseURL = "http://gateway.example.com"
+        stack.allowInsecure = true
+
+        var venice = account("venice", .venice, .file(path: "/etc/exporter/secrets/venice"))
+        venice.endpoint = .usageHistory
+        venice.history = .days(14)
+
+        var ci = account("ci", .cheapestinference, nil)
+        ci.managementKey = .environment(name: "CI_MANAGEMENT_KEY", value: "mk_0a1b2c3d4e5f")
+        ci.keyIDs = ["key_7", "key_9"]
+        ci.keys = [
+            KeyConfiguration(name: "prod", credential: .environment(name: "CI_PROD_KEY", value: "sk_0a1b2c3d4e5f")),
+            KeyConfiguration(name: "stage", credential: .literal("sk_stage_literal_0c1d2e3f")),
+            KeyConfiguration(name: "night shift", credential: .file(path: "/run/secrets/night")),
+        ]
+
+        var studio = account("studio", .useapi, .literal("user:4711-q1w2e3r4t5y6u7i8"))
+        studio.bots = ["google-flow", "midjourney"]
+        studio.prices = ["imagen-4": ExactDecimal("0.02") ?? .zero, "free-model": .zero]
+        studio.prices["veo-3"] = ExactDecimal("1.25")
+
+        #expect(configuration.accounts == [media, stack, venice, ci, studio])
+        #expect(configuration.warnings.isEmpty)
+    }
+
+    @Test("What the file does not say has the documented default")
+    func defaults() throws {
+        let text = "accounts: [ { name: a, provider: venice, api_key_env: VENICE_API_KEY } ]"
+        let configuration = try ConfigurationFixtures.load(Array(text.utf8))
+        let global = configuration.global
+        #expect(global.syncInterval == .seconds(300))
+        #expect(global.timeout == .seconds(30))
+        #expect(global.history == .seconds(30 * 86_400))
+        #expect(global.ledgerStart == nil)
+        #expect(global.zeroFirst == .seconds(90))
+        #expect(global.windows == [.today, .yesterday, .monthToDate, .previousMonth])
+        #expect(global.seriesLimit == 5000)
+        #expect(global.retention == .seconds(400 * 86_400))
+        let account = try #require(configuration.accounts.first)
+        #expect(account.syncInterval == .seconds(300))
+        #expect(!account.isSyncIntervalOwn)
+        #expect(account.timeout == .seconds(30))
+        #expect(account.history == global.history)
+        #expect(account.endpoint == .auto)
+        #expect(account.baseURL == nil)
+        #expect(account.labels == LabelOptions())
+    }
+
+    @Test("An account's own history wins over a global ledger_start")
+    func historyOverLedgerStart() throws {
+        let text = """
+            global: { ledger_start: 2026-11-01 }
+            accounts:
+              - { name: a, provider: venice, api_key_env: VENICE_API_KEY }
+              - { name: b, provider: venice, api_key_file: secrets/venice, history: 3d }
+            """
+        let accounts = try ConfigurationFixtures.load(Array(text.utf8)).accounts
+        #expect(accounts.map(\.ledgerStart) == [UTCDay(year: 2026, month: 11, day: 1), nil])
+        #expect(accounts[1].history == .days(3))
+    }
+
+    @Test("Anchors, aliases and merge keys work, and an account's own keys win over merged ones")
+    func anchors() throws {
+        let text = """
+            accounts:
+              - &base
+                name: a
+                provider: venice
+                api_key_env: &variable VENICE_API_KEY
+                timeout: 7s
+                labels: &labels { hash_keys: true }
+              - <<: *base
+                name: b
+                timeout: 8s
+              - { name: c, provider: useapi, api_key_env: *variable, labels: *labels, bots: [kling] }
+            """
+        let accounts = try ConfigurationFixtures.load(Array(text.utf8)).accounts
+        #expect(accounts.map(\.name) == ["a", "b", "c"])
+        #expect(accounts.map(\.timeout) == [.seconds(7), .seconds(8), .seconds(30)])
+        #expect(accounts.allSatisfy { $0.labels.hashKeys })
+    }
+
+    @Test("A byte order mark, Windows line ends and a document marker are no problem")
+    func windowsText() throws {
+        let text = "\u{FEFF}---\r\naccounts:\r\n- name: a\r\n  provider: venice\r\n  api_key_env: VENICE_API_KEY\r\n"
+        #expect(try ConfigurationFixtures.load(Array(text.utf8)).accounts.map(\.name) == ["a"])
+    }
+
+    @Test(
+        "Addresses that are encrypted or on loopback are taken without allow_insecure",
+        arguments: [
+            ("https://api.example.com", "https://api.example.com"),
+            ("https://[2001:db8::1]:8443/x/", "https://[2001:db8::1]:8443/x"),
+            ("http://localhost:8080", "http://localhost:8080"), ("http://127.0.0.1:1/", "http://127.0.0.1:1"),
+            ("http://127.8.9.10", "http://127.8.9.10"), ("http://[::1]:99", "http://[::1]:99"),
+            ("HTTPS://API.example.com", "HTTPS://API.example.com"),
+        ])
+    func addresses(written: String, kept: String) throws {
+        let text = """
+            accounts: [ { name: a, provider: venice, api_key_env: VENICE_API_KEY, base_url: "\(written)" } ]
+            """
+        #expect(try ConfigurationFixtures.load(Array(text.utf8)).accounts.map(\.baseURL) == [kept])
+    }
+
+    @Test(
+        "A relative path starts at the config file's folder",
+        arguments: [
+            ("config.yml", "secrets/venice"), ("./config.yml", "./secrets/venice"),
+            ("/etc/x/config.yml", "/etc/x/secrets/venice"), ("/config.yml", "/secrets/venice"),
+        ])
+    func relativePaths(configFile: String, secretFile: String) throws {
+        let text = "accounts: [ { name: a, provider: venice, api_key_file: secrets/venice } ]"
+        let files = MemoryFiles([configFile: text, secretFile: "vf-0a1b2c3d4e5f"])
+        let configuration = try ExporterConfiguration.load(
+            path: configFile, environment: [:], today: ConfigurationFixtures.today, files: files)
+        #expect(configuration.accounts.map(\.credential) == [.file(path: secretFile)])
+    }
+
+    @Test("A literal key in a file that others can read is a warning with its place, not an error")
+    func readableLiteral() throws {
+        let warnings = try ConfigurationFixtures.load(
+            try ConfigurationFixtures.text("everything.yml"), readableByOthers: ["/etc/exporter/config.yml"]
+        ).warnings
+        #expect(warnings.map(\.path) == ["accounts[3].keys[1].api_key", "accounts[4].api_key"])
+        #expect(warnings.allSatisfy { $0.message.contains("chmod 600") && $0.line != nil })
+    }
+
+    @Test("A file without a literal key may be read by others")
+    func readableWithoutLiteral() throws {
+        let text = "accounts: [ { name: a, provider: venice, api_key_env: VENICE_API_KEY } ]"
+        let configuration = try ConfigurationFixtures.load(
+            Array(text.utf8), readableByOthers: ["/etc/exporter/config.yml"])
+        #expect(configuration.warnings.isEmpty)
+    }
+
+    @Test("Two accounts with one key are warned of, since their sum counts twice")
+    func sharedKey() throws {
+        let text = """
+            accounts:
+              - { name: a, provider: venice, api_key_env: VENICE_API_KEY }
+              - { name: b, provider: venice, api_key_env: VENICE_API_KEY }
+              - { name: c, provider: wavespeed, api_key_env: VENICE_API_KEY }
+            """
+        let warnings = try ConfigurationFixtures.load(Array(text.utf8)).warnings
+        #expect(warnings.map { $0.line } == [3])
+        #expect(warnings.first?.message.contains("\"a\"") == true)
+    }
+}

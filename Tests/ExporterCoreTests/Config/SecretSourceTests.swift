@@ -1,0 +1,78 @@
+import ExporterCore
+import Testing
+import UsageModel
+
+@Suite("Secrets")
+struct SecretSourceTests {
+    @Test("A key file is read again on each use, its line break left out")
+    func rotation() throws {
+        let files = MemoryFiles(["/run/key": "first-key-1234\n"])
+        let source = SecretSource.file(path: "/run/key")
+        #expect(try source.value(files: files) == "first-key-1234")
+        files.write(Array("second-key-5678\r\n".utf8), to: "/run/key")
+        #expect(try source.value(files: files) == "second-key-5678")
+    }
+
+    @Test(
+        "A key file that cannot be used is named, what is in it is not",
+        arguments: [
+            ("", "is empty"), ("\n", "is empty"), ("sk-1234567890ab\n\n", "holds a space"),
+            ("sk-1234567890ab\r\nHost: x", "holds a space"), ("sk-1234567890ab\u{0}", "holds a space"),
+            ("sk-1234567890abé", "holds a space"), (" sk-1234567890ab", "holds a space"),
+        ])
+    func unusable(content: String, complaint: String) {
+        let files = MemoryFiles(["/run/key": content])
+        let failure = #expect(throws: SecretFailure.self) {
+            try SecretSource.file(path: "/run/key").value(files: files)
+        }
+        #expect(failure?.message.hasPrefix("the key file /run/key \(complaint)") == true)
+        #expect(failure?.message.contains("1234567890ab") == false)
+        #expect(failure?.reason == .auth)
+    }
+
+    @Test("A key file that has gone is a failure that says so")
+    func gone() {
+        let failure = #expect(throws: SecretFailure.self) {
+            try SecretSource.file(path: "/run/key").value(files: MemoryFiles([:]))
+        }
+        #expect(failure?.message == "the key file /run/key cannot be read: there is no such file")
+    }
+
+    @Test("The machine's own files are read whole, and a folder or a missing file is told in plain words")
+    func systemFiles() throws {
+        let files = SystemFiles()
+        #expect(try files.contents(of: #filePath, limit: 100_000).starts(with: Array("import ExporterCore".utf8)))
+        #expect(throws: FileReadingFailure("it is a folder")) { try files.contents(of: "/", limit: 10) }
+        #expect(throws: FileReadingFailure("there is no such file")) { try files.contents(of: "/no/such", limit: 10) }
+        #expect(throws: FileReadingFailure("it is larger than 10 bytes")) {
+            try files.contents(of: #filePath, limit: 10)
+        }
+    }
+
+    @Test("No way of printing a configuration shows a key")
+    func printing() throws {
+        let configuration = try ConfigurationFixtures.load(try ConfigurationFixtures.text("everything.yml"))
+        var dumped = ""
+        dump(configuration, to: &dumped)
+        let sources = configuration.accounts.flatMap { [$0.credential] + $0.keys.map(\.credential) }
+        let printed = [
+            dumped, "\(configuration)", String(reflecting: configuration), String(describing: configuration.accounts),
+            "\(sources)", sources.map { String(describing: $0) + String(reflecting: $0) }.joined(),
+        ]
+        for text in printed {
+            for piece in ConfigurationFixtures.secretPieces { #expect(!text.contains(piece)) }
+        }
+        #expect(dumped.contains("environment variable WAVESPEED_API_KEY"))
+    }
+
+    @Test("Every secret of a config is known to the redaction of logs once it is loaded")
+    func registration() throws {
+        let redaction = LogRedaction()
+        _ = try ConfigurationFixtures.load(try ConfigurationFixtures.text("everything.yml"), redaction: redaction)
+        let secrets = [
+            "ws-0a1b2c3d4e5f", "vf-0a1b2c3d4e5f", "mk_0a1b2c3d4e5f", "sk_stage_literal_0c1d2e3f", "sk_night_0a1b2c3d",
+            "user:4711-q1w2e3r4t5y6u7i8",
+        ]
+        for secret in secrets { #expect(redaction.redacted("key=\(secret).") == "key=<redacted>.") }
+    }
+}

@@ -1,0 +1,137 @@
+import ExporterCore
+import Logging
+import PrometheusExposition
+import ProviderSimulator
+import Synchronization
+import TestSupport
+import Testing
+import UsageModel
+
+@testable import ExporterCore
+
+/// An exporter on simulated providers, with a clock that the test holds.
+struct ExporterRig {
+    let clock: ManualClock
+    let folder: String
+    let configuration: ExporterConfiguration
+
+    /// Runs a body with an exporter on the rig's storage; ending it is an orderly stop.
+    func withExporter<Result>(
+        isolation: isolated (any Actor)? = #isolation, _ body: (Exporter) async throws -> Result
+    ) async throws -> Result {
+        var environment = Exporter.Environment(
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        environment.clock = clock
+        environment.random = SeededRandom(7)
+        let exporter = try await Exporter(configuration, storage: folder, environment: environment)
+        do {
+            let result = try await body(exporter)
+            try await exporter.close()
+            return result
+        } catch {
+            try? await exporter.close()
+            throw error
+        }
+    }
+}
+
+extension Exporter {
+    /// What a scrape shows now; both formats have to be strictly well-formed and say the same.
+    func scrape() throws -> Scrape {
+        let text = try Scrape(store.current.body(.text004, .identity).bytes)
+        let openMetrics = try Scrape(store.current.body(.openMetrics100, .identity).bytes, format: .openMetrics100)
+        #expect(text.counters == openMetrics.counters)
+        return text
+    }
+}
+
+/// The present of the tests: a Friday afternoon.
+let friday = Timestamp(milliseconds: 1_795_186_800_000)  // 2026-11-20T15:00:00Z
+
+/// One simulated WaveSpeedAI account in an exporter of its own.
+struct WaveSpeedRig {
+    let clock: ManualClock
+    let events: UsageEventStore
+    let server: SimulatorServer
+    let rig: ExporterRig
+
+    /// Runs a body with a simulated account `media`.
+    static func run(
+        at now: Timestamp = friday, isolation: isolated (any Actor)? = #isolation,
+        adjust: (inout ExporterConfiguration) -> Void = { _ in }, _ body: (WaveSpeedRig) async throws -> Void
+    ) async throws {
+        let clock = ManualClock(now)
+        let store = UsageEventStore(clock: clock)
+        let account = WaveSpeedAccount(
+            name: "media", token: "test-token-media", store: store,
+            balance: PrepaidBalance(opening: ExactDecimal(5000)))
+        try await withTemporaryFolder { folder in
+            try await withSimulator([WaveSpeedAPI(accounts: [account])], clock: clock) { server, baseURL in
+                var configured = AccountConfiguration(
+                    name: "media", provider: .wavespeed, credential: .literal("test-token-media"))
+                configured.baseURL = baseURL + "/wavespeed"
+                configured.history = .days(6)
+                var configuration = ExporterConfiguration(accounts: [configured])
+                adjust(&configuration)
+                try await body(
+                    WaveSpeedRig(
+                        clock: clock, events: store, server: server,
+                        rig: ExporterRig(clock: clock, folder: folder, configuration: configuration)))
+            }
+        }
+    }
+
+    /// Everything that the provider shows now, from the ledger's start on.
+    var truth: UsageTotals {
+        events.visibleTruth(in: Period(start: (friday - .days(6)).day.start, end: clock.now + .days(1)))
+    }
+
+    /// Holds that cost, requests and outcomes of a scrape are the provider's, exactly, by model.
+    func expectTruth(_ scrape: Scrape, sourceLocation: SourceLocation = #_sourceLocation) {
+        let truth = truth.byModel
+        #expect(
+            scrape.values("genai_cost_usd_total", by: "model", account: "media")
+                == truth.mapValues { $0.cost.doubleValue }, sourceLocation: sourceLocation)
+        #expect(
+            scrape.values("genai_requests_total", by: "model", account: "media")
+                == truth.mapValues { Double($0.requests) }, sourceLocation: sourceLocation)
+        let outcomes = scrape.samples("genai_request_outcomes_total")
+        for (outcome, count) in [("success", \UsageFigures.successes), ("failure", \UsageFigures.failures)] {
+            var byModel: [String: Double] = [:]
+            for sample in outcomes where sample.labels["outcome"] == outcome {
+                byModel[sample.labels["model", default: ""]] = sample.value
+            }
+            #expect(byModel == truth.mapValues { Double($0[keyPath: count]) }, sourceLocation: sourceLocation)
+        }
+    }
+}
+
+/// Usage as it may really look: five models, awkward prices, failures.
+struct TestTraffic {
+    static let models = [
+        "kwaivgi/kling-v2.0-i2v-master", "bytedance/seedance-v1-pro-t2v-720p", "wavespeed-ai/flux-dev",
+        "quote\"back\\slash\nline", "模型/пример-é",
+    ]
+
+    let random: SeededRandom
+
+    /// So many events spread over a period.
+    func events(_ count: Int, in period: Period) -> [UsageEvent] {
+        (0..<count).map { _ in event(at: moment(in: period)) }
+    }
+
+    /// One event, shown from `visibleFrom` on.
+    func event(at time: Timestamp, visibleFrom: Timestamp? = nil) -> UsageEvent {
+        let place = random.int(0...(Self.models.count - 1))
+        let price = ExactDecimal(micros: 488 * (place + 1) + 1)
+        return UsageEvent(
+            time: time, model: Self.models[place], modality: place == 2 ? "text-to-image" : "text-to-video",
+            unitPrice: price, cost: price * random.int(1...9), succeeded: random.int(0...9) > 0,
+            visibleFrom: visibleFrom)
+    }
+
+    func moment(in period: Period) -> Timestamp {
+        let length = Int(period.end.milliseconds - period.start.milliseconds)
+        return Timestamp(milliseconds: period.start.milliseconds + Int64(random.int(0...(length / 1000 - 1))) * 1000)
+    }
+}
