@@ -1,0 +1,62 @@
+import ExporterCore
+import HTTPTypes
+import Hummingbird
+
+/// Answers every request: a table of paths, each with the methods it takes.
+struct ExporterResponder: HTTPResponder {
+    typealias Context = BasicRequestContext
+
+    let exporter: Exporter
+    let metrics: MetricsEndpoint
+    let telemetryPath: String
+
+    func respond(to request: Request, context: Context) async throws -> Response {
+        let isHead = request.method == .head
+        guard isHead || request.method == .get else {
+            return isKnown(request.uri.path) ? .methodNotAllowed : .notFound
+        }
+        switch request.uri.path {
+        case telemetryPath:
+            return metrics.respond(to: request)
+        case "/":
+            let page = StatusPage(accounts: await exporter.overview(), telemetryPath: telemetryPath).html
+            return .text(page, type: "text/html; charset=utf-8", isHead: isHead)
+        case "/-/healthy":
+            return .text("genai_usage_exporter is healthy.\n", isHead: isHead)
+        case "/-/ready":
+            return exporter.isReady
+                ? .text("genai_usage_exporter is ready.\n", isHead: isHead)
+                : .text(
+                    "Not ready: not every account was tried yet.\n", status: .serviceUnavailable, isHead: isHead)
+        default:
+            return .notFound
+        }
+    }
+
+    private func isKnown(_ path: String) -> Bool {
+        path == telemetryPath || ["/", "/-/healthy", "/-/ready"].contains(path)
+    }
+}
+
+extension Response {
+    static let notFound = text("Not found. Metrics are at the telemetry path, a page for people at /.\n", status: .notFound)
+
+    static var methodNotAllowed: Response {
+        var response = text("Method not allowed: GET and HEAD are.\n", status: .methodNotAllowed)
+        response.headers[.allow] = "GET, HEAD"
+        return response
+    }
+
+    static func text(
+        _ text: String, type: String = "text/plain; charset=utf-8", status: HTTPResponse.Status = .ok,
+        isHead: Bool = false
+    ) -> Response {
+        let buffer = ByteBuffer(string: text)
+        return Response(
+            status: status,
+            headers: [
+                .contentType: type, .contentLength: "\(buffer.readableBytes)", .xContentTypeOptions: "nosniff",
+            ],
+            body: isHead ? ResponseBody() : ResponseBody(byteBuffer: buffer))
+    }
+}

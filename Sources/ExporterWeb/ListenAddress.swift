@@ -1,0 +1,54 @@
+import Foundation
+
+/// Where the exporter listens: `:10061`, `host:port` or `[v6]:port`, as Prometheus exporters write it.
+public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
+    /// Name or address of one interface; nil for all of them.
+    public let host: String?
+    /// 0 picks a free port.
+    public let port: Int
+
+    /// An address.
+    public init(host: String?, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Reads an address.
+    ///
+    /// - Throws: `InvalidListenAddress` that says what would be right.
+    public init(_ text: String) throws(InvalidListenAddress) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else { throw InvalidListenAddress(text: text) }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = String(host.dropFirst().dropLast())
+        } else if host.contains(":") || host.contains("[") {
+            throw InvalidListenAddress(text: text)
+        }
+        self.init(host: host.isEmpty ? nil : host, port: port)
+    }
+
+    /// `host:port`, the host of an IPv6 address in brackets.
+    public var description: String {
+        guard let host else { return ":\(port)" }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
+    /// What to bind: all interfaces by IPv6, which takes IPv4 too, where the machine has it.
+    var bindHost: String {
+        if let host { return host }
+        let hasIPv6 = FileManager.default.contents(atPath: "/proc/net/if_inet6").map { !$0.isEmpty } ?? false
+        return hasIPv6 ? "::" : "0.0.0.0"
+    }
+}
+
+/// An address that cannot be listened on.
+public struct InvalidListenAddress: Error, Sendable, CustomStringConvertible {
+    let text: String
+
+    /// What would be right.
+    public var description: String {
+        "cannot listen on \"\(text)\": expected host:port, [IPv6]:port or :port with a port from 0 to 65535"
+    }
+}

@@ -1,0 +1,68 @@
+import ArgumentParser
+import ExporterCore
+import ExporterWeb
+import Foundation
+import Logging
+import ProviderSimulator
+
+/// `demo`: the exporter on built-in simulated providers: no keys, no config, no network.
+struct DemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo",
+        abstract: "Serve /metrics of built-in simulated providers: no keys, no config, no network.")
+
+    @Option(
+        name: .customLong("storage.path"),
+        help: "The folder of the ledger; a temporary one that is deleted at the end unless given.")
+    var storagePath: String?
+
+    @OptionGroup var web: WebOptions
+    @OptionGroup var log: LogOptions
+
+    func run() async throws {
+        let clock = SystemClock()
+        let logger = log.logger(clock: clock, redaction: LogRedaction())
+        let folder = storagePath ?? NSTemporaryDirectory() + "genai-usage-exporter-demo-\(UUID().uuidString)"
+        defer {
+            if storagePath == nil { try? FileManager.default.removeItem(atPath: folder) }
+        }
+        let world = DemoWorld(clock: clock)
+        let simulator = SimulatorServer(world.providers, clock: clock)
+        let options = try web.options()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await simulator.run() }
+            let configuration = Self.configuration(of: world, at: try await simulator.baseURL)
+            var environment = Exporter.Environment(logger: logger)
+            environment.build = RootCommand.build
+            let exporter = try await Exporter(configuration, storage: folder, environment: environment)
+            try await Serving(
+                exporter: exporter, web: options, logger: logger,
+                onListening: { address in
+                    let host = address.host.flatMap { ["::", "0.0.0.0"].contains($0) ? nil : $0 } ?? "localhost"
+                    let shown = ListenAddress(host: host, port: address.port)
+                    print("Metrics: http://\(shown)\(options.telemetryPath)   Page for people: http://\(shown)/")
+                    // Standard output may be a pipe, which would keep the line until the end.
+                    fflush(nil)
+                }
+            ).run()
+            group.cancelAll()
+        }
+    }
+
+    private static func configuration(of world: DemoWorld, at baseURL: String) -> ExporterConfiguration {
+        var configuration = ExporterConfiguration(
+            accounts: world.accounts.compactMap { simulated in
+                ProviderName(rawValue: simulated.provider).map { provider in
+                    var account = AccountConfiguration(
+                        name: simulated.name, provider: provider, credential: .literal(simulated.token))
+                    account.baseURL = baseURL + simulated.basePath
+                    // Live traffic should be seen to move, so the demo asks more often than a real account would.
+                    account.syncInterval = .seconds(15)
+                    account.isSyncIntervalOwn = true
+                    return account
+                }
+            })
+        configuration.global.syncInterval = .seconds(15)
+        return configuration
+    }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import ExporterCore
+import ExporterWeb
+import Logging
+import ServiceLifecycle
+
+/// `serve`: reads the accounts of a config file and serves `/metrics`.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serve /metrics from a config file.")
+
+    @OptionGroup var config: ConfigOptions
+    @OptionGroup var storage: StorageOptions
+    @OptionGroup var web: WebOptions
+    @OptionGroup var log: LogOptions
+
+    func run() async throws {
+        let clock = SystemClock()
+        let redaction = LogRedaction()
+        let logger = log.logger(clock: clock, redaction: redaction)
+        let configuration = try config.load(clock: clock, redaction: redaction)
+        for warning in configuration.warnings {
+            logger.warning("config", metadata: ["problem": "\(warning)"])
+        }
+        var environment = Exporter.Environment(logger: logger)
+        environment.build = RootCommand.build
+        logger.info(
+            "starting",
+            metadata: [
+                "version": "\(BuildInformation.version)", "revision": "\(environment.build.revision)",
+                "accounts": "\(configuration.accounts.count)",
+            ])
+        let exporter = try await Exporter(configuration, storage: storage.path, environment: environment)
+        try await Serving(exporter: exporter, web: try web.options(), logger: logger).run()
+    }
+}
+
+/// An exporter and its web face, until a signal ends them.
+struct Serving {
+    let exporter: Exporter
+    let web: ExporterWebServer.Options
+    let logger: Logger
+    var onListening: @Sendable (ListenAddress) -> Void = { _ in }
+
+    func run() async throws {
+        var configuration = ServiceGroupConfiguration(
+            services: [exporter, ExporterWebServer(exporter, options: web, logger: logger, onListening: onListening)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger))
+        // An upstream that hangs or a client that reads slowly must not keep the exporter from ending within 2 s.
+        configuration.maximumGracefulShutdownDuration = .milliseconds(1000)
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+        } catch is CancellationError {
+            // The grace period was over before the last client was done: the ledger is closed all the same.
+        }
+        logger.info("stopped")
+    }
+
+    private func quiet(_ logger: Logger) -> Logger {
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .error)
+        return quiet
+    }
+}

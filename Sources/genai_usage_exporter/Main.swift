@@ -1,0 +1,70 @@
+import ArgumentParser
+import CBuildInformation
+import ExporterCore
+import Foundation
+import UsageLedger
+
+/// The command line: `serve` unless another command is named.
+@main
+struct Main {
+    static func main() async {
+        exit(await run(Array(CommandLine.arguments.dropFirst())))
+    }
+
+    /// Runs a command line and answers the exit code: 0 done, 1 bad config or failed sync, 2 usage, 3 storage refused.
+    static func run(_ arguments: [String]) async -> Int32 {
+        do {
+            var command = try RootCommand.parseAsRoot(arguments)
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+            return 0
+        } catch let code as ExitCode {
+            return code.rawValue
+        } catch let error as LedgerError {
+            complain("storage: \(error)")
+            return 3
+        } catch let error as CommandFailure {
+            complain(error.message)
+            return 1
+        } catch where RootCommand.exitCode(for: error) == .success {
+            // --help and --version come as errors.
+            print(RootCommand.fullMessage(for: error))
+            return 0
+        } catch where RootCommand.exitCode(for: error) == .validationFailure {
+            complain(RootCommand.fullMessage(for: error))
+            return 2
+        } catch {
+            complain("\(error)")
+            return 1
+        }
+    }
+
+    private static func complain(_ message: String) {
+        FileHandle.standardError.write(Data((message + "\n").utf8))
+    }
+}
+
+/// The root of the command line.
+struct RootCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "genai_usage_exporter",
+        abstract: "Prometheus exporter for the cost, requests, tokens and success rate of AI inference.",
+        version: version,
+        subcommands: [ServeCommand.self, DemoCommand.self, CheckCommand.self, OnceCommand.self],
+        defaultSubcommand: ServeCommand.self)
+
+    static let build = BuildInformation(revision: String(cString: genai_build_revision()))
+
+    private static var version: String {
+        "genai_usage_exporter, version \(BuildInformation.version) (revision: \(build.revision))\n"
+            + "  swift version:    \(build.swiftVersion)"
+    }
+}
+
+/// A command that failed for a reason already told in full.
+struct CommandFailure: Error {
+    let message: String
+}

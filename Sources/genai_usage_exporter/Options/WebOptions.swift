@@ -1,0 +1,38 @@
+import ArgumentParser
+import ExporterWeb
+
+/// The flags of the web face.
+struct WebOptions: ParsableArguments {
+    @Option(
+        name: .customLong("web.listen-address"),
+        help: "Where to listen: host:port, [IPv6]:port or :port; may be given several times. Port 0 picks a free one.")
+    var listenAddresses = [":10061"]
+
+    @Option(name: .customLong("web.telemetry-path"), help: "The path of the metrics.")
+    var telemetryPath = "/metrics"
+
+    @Option(name: .customLong("web.max-requests"), help: "Scrapes in flight; beyond, the answer is 503.")
+    var maximumScrapes = 40
+
+    func validate() throws {
+        guard telemetryPath.hasPrefix("/"), telemetryPath != "/" else {
+            throw ValidationError("--web.telemetry-path must begin with / and name a path other than /")
+        }
+        guard maximumScrapes > 0 else { throw ValidationError("--web.max-requests must be at least 1") }
+        do {
+            _ = try addresses()
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+
+    /// What the web face is made with.
+    func options() throws -> ExporterWebServer.Options {
+        ExporterWebServer.Options(
+            addresses: try addresses(), telemetryPath: telemetryPath, maximumScrapes: maximumScrapes)
+    }
+
+    private func addresses() throws -> [ListenAddress] {
+        try listenAddresses.map { try ListenAddress($0) }
+    }
+}
