@@ -9,9 +9,9 @@ struct DemoWorldTests {
     private func answers(now: String) throws -> [[JSONValue]] {
         let clock = ManualClock(try at(now))
         let world = DemoWorld(clock: clock)
-        return try world.accounts.map { account in
+        return try world.accounts.filter { $0.provider == "wavespeed" }.map { account in
             let provider = try #require(world.providers.first { $0.name == account.provider })
-            let name = try #require(provider.account(ofToken: account.token))
+            let name = try #require(account.token.flatMap(provider.account(ofToken:)))
             func ask(_ method: String, _ endpoint: String, _ body: JSONValue? = nil) -> JSONValue {
                 let request = APIRequest(
                     time: clock.now, method: method, path: account.basePath + endpoint, endpoint: endpoint, body: body,

@@ -35,9 +35,9 @@ struct AccountBuilder {
         let settings = try settings(of: account, at: provider.defaultBaseURL)
         let observers = SyncObservers()
         let sources = provider.sources(
-            for: ProviderAccount(options: options(of: account)) { [connections, environment, logger] source in
+            for: ProviderAccount(options: options(of: account)) { [connections, environment, logger] source, credential in
                 UpstreamClient(
-                    settings: settings, credential: account.credential.map(Credential.init(secret:)),
+                    settings: settings, credential: account.secret(for: credential).map(Credential.init(secret:)),
                     connections: connections, clock: environment.clock, random: environment.random,
                     observer: observers.observer(of: source), logger: logger)
             })
@@ -74,7 +74,25 @@ struct AccountBuilder {
     private func options(of account: AccountConfiguration) -> ProviderOptions {
         var options = ProviderOptions()
         options.successByModel = account.successByModel
+        options.keys = account.keys.map {
+            ProviderOptions.Key(name: $0.name, id: $0.id, hasCredential: $0.credential != nil)
+        }
+        options.hasManagementKey = account.managementKey != nil
+        options.keyIDs = account.keyIDs
+        options.veniceEndpoint = account.endpoint.rawValue
+        options.bots = account.bots
+        options.prices = account.prices
         return options
+    }
+}
+
+extension AccountConfiguration {
+    fileprivate func secret(for credential: AccountCredential) -> SecretSource? {
+        switch credential {
+        case .account: self.credential
+        case .management: managementKey
+        case .key(let name): keys.first { $0.name == name }?.credential
+        }
     }
 }
 

@@ -14,10 +14,30 @@ public struct DemoWorld: Sendable {
         public let provider: String
         /// The account's name.
         public let name: String
-        /// Its key; it opens nothing but the simulator.
-        public let token: String
+        /// Its key; it opens nothing but the simulator. Nil where the provider has none for the account.
+        public var token: String?
         /// What follows the server's base URL: `/wavespeed`.
         public let basePath: String
+        /// Its management key, where the provider has such.
+        public var managementToken: String?
+        /// Its keys, where they are read apart.
+        public var keys: [Key] = []
+        /// Its bots, where it has such.
+        public var bots: [String] = []
+        /// USD for a successful request by model, where the provider reports no cost.
+        public var prices: [String: ExactDecimal] = [:]
+        /// A monthly budget of our own in USD.
+        public var monthlyBudget: ExactDecimal?
+
+        /// One of an account's keys.
+        public struct Key: Sendable, Hashable {
+            /// How it is called.
+            public let name: String
+            /// The provider's id of it.
+            public var id: String?
+            /// What it is used by.
+            public var token: String?
+        }
     }
 
     /// The accounts, in the order in which a config should list them.

@@ -22,26 +22,32 @@ public let allProviders: [any Provider.Type] = [
 public struct ProviderAccount: Sendable {
     /// The account's options.
     public let options: ProviderOptions
-    private let connect: @Sendable (_ source: String) -> any UpstreamAPI
+    private let connect: @Sendable (_ source: String, _ credential: AccountCredential) -> any UpstreamAPI
 
     /// An account.
     ///
-    /// - Parameter connect: makes the API with the account's own key for one of its sources, which has its calls
-    ///   counted apart.
-    public init(options: ProviderOptions = ProviderOptions(), connect: @escaping @Sendable (String) -> any UpstreamAPI) {
+    /// - Parameter connect: makes the API with one of the account's credentials for one of its sources, which has its
+    ///   calls counted apart.
+    public init(
+        options: ProviderOptions = ProviderOptions(),
+        connect: @escaping @Sendable (_ source: String, _ credential: AccountCredential) -> any UpstreamAPI
+    ) {
         self.options = options
         self.connect = connect
     }
 
-    /// The API with the account's own key, its calls counted for the source of this name.
-    public func api(for source: String) -> any UpstreamAPI { connect(source) }
+    /// The API as one of the account's credentials opens it, its calls counted for the source of this name.
+    public func api(for source: String, with credential: AccountCredential = .account) -> any UpstreamAPI {
+        connect(source, credential)
+    }
 }
 
-/// The options of an account that decide what is read and how.
-public struct ProviderOptions: Sendable {
-    /// WaveSpeedAI: ask for the outcomes of each model, which costs a query a model and day.
-    public var successByModel = true
-
-    /// The defaults.
-    public init() {}
+/// Which of an account's credentials a call is made with.
+public enum AccountCredential: Sendable, Hashable {
+    /// The account's own key.
+    case account
+    /// Its management key.
+    case management
+    /// One of its `keys`, by name.
+    case key(String)
 }

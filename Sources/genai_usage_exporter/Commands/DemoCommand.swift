@@ -54,7 +54,14 @@ struct DemoCommand: AsyncParsableCommand {
             accounts: world.accounts.compactMap { simulated in
                 ProviderName(rawValue: simulated.provider).map { provider in
                     var account = AccountConfiguration(
-                        name: simulated.name, provider: provider, credential: .literal(simulated.token))
+                        name: simulated.name, provider: provider, credential: simulated.token.map(SecretSource.literal))
+                    account.managementKey = simulated.managementToken.map(SecretSource.literal)
+                    account.keys = simulated.keys.map {
+                        KeyConfiguration(name: $0.name, id: $0.id, credential: $0.token.map(SecretSource.literal))
+                    }
+                    account.bots = simulated.bots
+                    account.prices = simulated.prices
+                    account.monthlyBudget = simulated.monthlyBudget
                     account.baseURL = baseURL + simulated.basePath
                     // Live traffic should be seen to move, so the demo asks more often than a real account would.
                     account.syncInterval = .seconds(15)
