@@ -92,7 +92,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["PrometheusExposition", "UsageModel"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(
-            name: "PrometheusExpositionTests", dependencies: ["PrometheusExposition"], swiftSettings: strict),
+            name: "PrometheusExpositionTests", dependencies: ["PrometheusExposition", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "UsageModelTests", dependencies: ["UsageModel", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "UsageLedgerTests",
@@ -125,5 +126,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             exclude: ["Config/Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "genai_usage_exporter", "ProviderSimulator", "TestSupport", "UsageModel",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
     ]
 )

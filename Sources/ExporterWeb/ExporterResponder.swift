@@ -39,7 +39,8 @@ struct ExporterResponder: HTTPResponder {
 }
 
 extension Response {
-    static let notFound = text("Not found. Metrics are at the telemetry path, a page for people at /.\n", status: .notFound)
+    static let notFound = text(
+        "Not found. Metrics are at the telemetry path, a page for people at /.\n", status: .notFound)
 
     static var methodNotAllowed: Response {
         var response = text("Method not allowed: GET and HEAD are.\n", status: .methodNotAllowed)

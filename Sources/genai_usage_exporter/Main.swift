@@ -8,6 +8,8 @@ import UsageLedger
 @main
 struct Main {
     static func main() async {
+        // A reader that goes away (a closed pipe, a client) is an error of a write, not the end of the exporter.
+        signal(SIGPIPE, SIG_IGN)
         exit(await run(Array(CommandLine.arguments.dropFirst())))
     }
 
@@ -29,11 +31,11 @@ struct Main {
         } catch let error as CommandFailure {
             complain(error.message)
             return 1
-        } catch where RootCommand.exitCode(for: error) == .success {
+        } catch  where RootCommand.exitCode(for: error) == .success {
             // --help and --version come as errors.
             print(RootCommand.fullMessage(for: error))
             return 0
-        } catch where RootCommand.exitCode(for: error) == .validationFailure {
+        } catch  where RootCommand.exitCode(for: error) == .validationFailure {
             complain(RootCommand.fullMessage(for: error))
             return 2
         } catch {

@@ -1,5 +1,6 @@
 import Foundation
 import PrometheusExposition
+import TestSupport
 import Testing
 
 /// What other people's readers say of our output. A tool that is missing is a failure: an unjudged format is not done.

@@ -33,11 +33,13 @@ public final class ManualClock: WallClock {
         state = Mutex(State(now: now))
     }
 
+    /// The moment that the clock shows.
     public var now: Timestamp { state.withLock { $0.now } }
 
     /// The sleeps that were asked for, in order.
     public var slept: [Duration] { state.withLock { $0.slept } }
 
+    /// Sleeps as the clock was made to.
     public func sleep(for duration: Duration) async throws {
         try Task.checkCancellation()
         guard case .waits = sleeping else {

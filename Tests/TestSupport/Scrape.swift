@@ -17,7 +17,9 @@ public struct Scrape {
 
     /// The value of the one series of a family that has these labels; nil where it is absent.
     public func value(_ family: String, _ labels: [String: String] = [:]) -> Double? {
-        let found = samples(family).filter { sample in labels.allSatisfy { sample.labels[$0.key, default: ""] == $0.value } }
+        let found = samples(family).filter { sample in
+            labels.allSatisfy { sample.labels[$0.key, default: ""] == $0.value }
+        }
         return found.count == 1 ? found.first?.value : nil
     }
 

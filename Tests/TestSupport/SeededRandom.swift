@@ -5,6 +5,7 @@ import UsageModel
 public final class SeededRandom: RandomSource {
     private let state: Mutex<UInt64>
 
+    /// The numbers of a seed.
     public init(_ seed: UInt64) {
         state = Mutex(seed)
     }
@@ -20,6 +21,7 @@ public final class SeededRandom: RandomSource {
         }
     }
 
+    /// A number from 0 (inclusive) to 1 (exclusive).
     public func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
 
     /// A whole number of the range.

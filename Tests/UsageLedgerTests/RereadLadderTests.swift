@@ -29,9 +29,10 @@ struct RereadLadderTests {
             Case(lastRead: nil, now: -61, isDue: false, settles: false),
             Case(lastRead: nil, now: -60, isDue: true, settles: false),
             Case(lastRead: -5, now: -1, isDue: true, settles: false),
-            Case(lastRead: -1, now: 0, isDue: false, settles: false),
-            Case(lastRead: -1, now: 19, isDue: false, settles: false),
-            Case(lastRead: -1, now: 20, isDue: true, settles: false),
+            Case(lastRead: -1, now: 0, isDue: true, settles: false),
+            Case(lastRead: -1, now: 19, isDue: true, settles: false),
+            Case(lastRead: 0, now: 19, isDue: false, settles: false),
+            Case(lastRead: 0, now: 20, isDue: true, settles: false),
             Case(lastRead: 20, now: 59, isDue: false, settles: false),
             Case(lastRead: 20, now: 60, isDue: true, settles: false),
             Case(lastRead: 0, now: 59, isDue: true, settles: false),
@@ -145,7 +146,7 @@ struct RereadLadderTests {
         #expect(through([early] + Array(closed[3...]), kept: .hours(3)) == .start + .hours(5))
     }
 
-    @Test("asking along the ladder settles every slice by five readings after it closed")
+    @Test("asking along the ladder settles every slice by six readings after it closed")
     func walksThrough() {
         var states: [SliceID: SliceState] = [:]
         var readings: [SliceID: Int] = [:]
@@ -160,7 +161,7 @@ struct RereadLadderTests {
         }
         for number in 0..<17 {
             #expect(states[hour(number)]?.isSettled == true)
-            #expect(readings[hour(number)] == 5)
+            #expect(readings[hour(number)] == 6)
         }
         #expect(states[hour(18)]?.isSettled == false)
     }

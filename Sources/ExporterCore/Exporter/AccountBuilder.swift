@@ -35,9 +35,13 @@ struct AccountBuilder {
         let settings = try settings(of: account, at: provider.defaultBaseURL)
         let observers = SyncObservers()
         let sources = provider.sources(
-            for: ProviderAccount(options: options(of: account)) { [connections, environment, logger] source, credential in
+            for: ProviderAccount(options: options(of: account)) {
+                [connections, environment, logger] source, credential in
                 UpstreamClient(
-                    settings: settings, credential: account.secret(for: credential).map(Credential.init(secret:)),
+                    settings: settings,
+                    credential: account.secret(for: credential).map {
+                        Credential(secret: $0, redaction: environment.redaction)
+                    },
                     connections: connections, clock: environment.clock, random: environment.random,
                     observer: observers.observer(of: source), logger: logger)
             })
@@ -98,7 +102,11 @@ extension AccountConfiguration {
 
 extension Credential {
     /// A configured secret: a file is read again at each use, so that rotation needs no restart.
-    fileprivate init(secret: SecretSource) {
-        self.init(read: { try secret.value() })
+    fileprivate init(secret: SecretSource, redaction: LogRedaction) {
+        self.init(read: {
+            let value = try secret.value()
+            redaction.register(value)
+            return value
+        })
     }
 }

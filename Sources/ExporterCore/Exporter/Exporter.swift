@@ -16,6 +16,8 @@ public final class Exporter: Service {
         public var build = BuildInformation(revision: "unknown")
         /// Where log records go.
         public var logger: Logger
+        /// What the log must never show: keys that rotate are added as they are read.
+        public var redaction = LogRedaction()
 
         /// The machine's clock and randomness.
         public init(logger: Logger) {

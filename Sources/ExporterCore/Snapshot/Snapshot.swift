@@ -97,7 +97,8 @@ struct Document: Sendable {
         }
     }
 
-    private static func join(_ families: [RenderedFamily], _ format: ExpositionFormat, _ deflater: Deflater?) -> Joined {
+    private static func join(_ families: [RenderedFamily], _ format: ExpositionFormat, _ deflater: Deflater?) -> Joined
+    {
         var joined = Joined()
         let parts = families.lazy.flatMap { $0.pages.lazy.map { $0.part(format) } }
         let size = parts.reduce(0) { $0 + $1.bytes.readableBytes }

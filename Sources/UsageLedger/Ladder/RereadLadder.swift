@@ -5,14 +5,16 @@ import UsageModel
 /// | slice | read |
 /// |---|---|
 /// | open | at every sync |
-/// | closed | once after each rung: +20 min, +1 h, +6 h, +24 h, +72 h after its end |
+/// | closed | at the first sync after its end, so that its last minutes are not missing until the next rung |
+/// | closed | once after each further rung: +20 min, +1 h, +6 h, +24 h, +72 h after its end |
 /// | read after the last rung | never again: settled |
 public struct RereadLadder: Sendable {
     /// Times after a slice's end, ascending.
     private let rungs: [Duration]
 
     /// The ladder of all ledger sources.
-    public static let standard = RereadLadder(rungs: [.minutes(20), .hours(1), .hours(6), .hours(24), .hours(72)])
+    public static let standard = RereadLadder(
+        rungs: [.zero, .minutes(20), .hours(1), .hours(6), .hours(24), .hours(72)])
 
     /// Whether a slice that is not settled should be read now.
     ///

@@ -8,9 +8,9 @@ public enum FailureReason: String, Sendable, Hashable, CaseIterable, Codable {
     case timeout
     /// The connection could not be made or broke.
     case network
-    /// Another 4xx.
+    /// Another 4xx, or a redirect that is not followed.
     case http4xx = "http_4xx"
-    /// A 5xx, still after the retries, or another answer that HTTP does not allow here (a redirect to another host).
+    /// A 5xx, still after the retries.
     case http5xx = "http_5xx"
     /// The answer was not what the API documents.
     case decode

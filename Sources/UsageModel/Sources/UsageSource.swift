@@ -56,7 +56,7 @@ public protocol SyncVisit: Sendable {
     /// Whether the source's history is not complete yet: nothing it commits is served before it is.
     var isFirst: Bool { get }
 
-    /// The slices to read now by the re-read ladder: open and unsettled ones first, then missing ones, newest first.
+    /// The slices to read now by the re-read ladder: the open one first, then the others, newest first.
     var dueSlices: [DueSlice] { get }
 
     /// The cells that the ledger holds for a slice; empty once it is settled.

@@ -21,6 +21,7 @@ struct OnceCommand: AsyncParsableCommand {
         let configuration = try config.load(clock: clock, redaction: redaction)
         var environment = Exporter.Environment(logger: logger)
         environment.build = RootCommand.build
+        environment.redaction = redaction
         let exporter = try await Exporter(configuration, storage: storage.path, environment: environment)
         let succeeded: Bool
         do {

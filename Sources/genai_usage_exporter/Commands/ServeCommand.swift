@@ -24,6 +24,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         var environment = Exporter.Environment(logger: logger)
         environment.build = RootCommand.build
+        environment.redaction = redaction
         logger.info(
             "starting",
             metadata: [

@@ -99,7 +99,8 @@ import UsageModel
                 rig.server.faults.stand(.status(503), at: "/wavespeed")
                 for _ in 0..<12 {
                     rig.clock.advance(by: .minutes(5))
-                    rig.events.add(traffic.events(20, in: Period(start: rig.clock.now - .minutes(5), end: rig.clock.now)))
+                    rig.events.add(
+                        traffic.events(20, in: Period(start: rig.clock.now - .minutes(5), end: rig.clock.now)))
                     #expect(try await !exporter.syncOnce())
                 }
                 let during = try exporter.scrape()

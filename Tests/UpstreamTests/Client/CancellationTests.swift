@@ -18,7 +18,7 @@ import UsageModel
                 call.cancel()
                 await #expect(throws: CancellationError.self) { try await call.value }
                 // Milliseconds on an idle machine; the bound leaves room for a busy one, far below every time-out.
-                #expect(ContinuousClock.now - start < .seconds(2))
+                #expect(ContinuousClock.now - start < .seconds(8))
                 #expect(bench.observer.codes.isEmpty)
                 #expect(bench.clock.sleeps.isEmpty)
             }

@@ -147,7 +147,8 @@ import UsageModel
                         maximumRetries: 0))
                 #expect(failure.reason == .timeout)
                 #expect(failure.message.contains("no whole answer within 0.1 seconds"))
-                #expect(ContinuousClock.now - start < .seconds(5))
+                // The body alone takes 500 s; the bound leaves room for a busy machine.
+                #expect(ContinuousClock.now - start < .seconds(60))
                 #expect(bench.observer.codes == [nil])
             }
         }

@@ -17,7 +17,7 @@ enum GlobalSection {
         if let value = mapping["timeout"]?.duration(in: ConfigurationLimits.timeout, example: "30s") {
             global.timeout = value
         }
-        if let value = mapping["zero_first"]?.duration(in: .seconds(1)...(.hours(1)), example: "90s") {
+        if let value = mapping["zero_first"]?.duration(in: .zero...(.hours(1)), example: "90s") {
             global.zeroFirst = value
         }
         if let value = mapping["series_limit"]?.wholeNumber(in: ConfigurationLimits.series) {
@@ -72,7 +72,7 @@ enum GlobalSection {
 
 /// What values may be, where `global` and accounts share a key.
 enum ConfigurationLimits {
-    static let syncInterval = Duration.seconds(1)...(.days(7))
+    static let syncInterval = Duration.milliseconds(100)...(.days(7))
     static let timeout = Duration.milliseconds(100)...(.minutes(10))
     static let series = 1...10_000_000
 }

@@ -47,6 +47,8 @@ public final class SimulatorServer: Service {
     ///
     /// - Throws: `IOError` where the port cannot be bound.
     public func run() async throws {
+        // The exporter's log is about the exporter.
+        let logger = Logger(label: "simulator", factory: { _ in SwiftLogNoOpLogHandler() })
         let application = Application(
             responder: SimulatorResponder(providers: providers, faults: faults, log: log, clock: clock),
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
@@ -54,13 +56,23 @@ public final class SimulatorServer: Service {
                 guard let port = channel.localAddress?.port else { return }
                 bound.send(.success("http://127.0.0.1:\(port)"))
             },
-            // The exporter's log is about the exporter.
-            logger: Logger(label: "simulator", factory: { _ in SwiftLogNoOpLogHandler() }))
+            logger: logger)
+        var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
+        // Hanging and endless answers are cut off. First the listener is closed, though: a server that is cancelled
+        // with accepted connections in its queue is ended by a precondition of NIO's.
+        configuration.maximumGracefulShutdownDuration = .milliseconds(50)
+        let group = ServiceGroup(configuration: configuration)
+        let serving = Task { try await group.run() }
+        let stop: @Sendable () -> Void = { Task { await group.triggerGracefulShutdown() } }
         // Whoever still waits for the base URL by then waits in vain; once it is sent, this is dropped.
         defer { bound.send(.failure(CancellationError())) }
         do {
-            // Cancelled rather than shut down gracefully: that would wait for hanging and endless answers.
-            try await cancelWhenGracefulShutdown { try await application.run() }
+            try await withTaskCancellationHandler {
+                try await withGracefulShutdownHandler(
+                    operation: { try await serving.value }, onGracefulShutdown: stop)
+            } onCancel: {
+                stop()
+            }
         } catch is CancellationError {
             // How a stop ends, not a failure.
         } catch {

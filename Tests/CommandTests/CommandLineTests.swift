@@ -1,0 +1,103 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The command line as a person meets it: words and exit codes.
+@Suite struct CommandLineTests {
+    @Test func versionIsToldOnStandardOutput() async throws {
+        let outcome = try await ExporterProcess.run(["--version"])
+        #expect(outcome.status == 0)
+        #expect(outcome.output.hasPrefix("genai_usage_exporter, version "))
+    }
+
+    @Test func helpNamesEveryCommand() async throws {
+        let outcome = try await ExporterProcess.run(["--help"])
+        #expect(outcome.status == 0)
+        for command in ["serve", "demo", "check", "once"] { #expect(outcome.output.contains(command)) }
+    }
+
+    @Test(arguments: [
+        ["--no-such-flag"], ["serve", "--web.listen-address", "nowhere"], ["serve", "--log.level", "loud"],
+        ["serve", "--web.max-requests", "0"], ["serve", "--web.telemetry-path", "metrics"],
+    ])
+    func wrongUsageIsExitCodeTwo(arguments: [String]) async throws {
+        let outcome = try await ExporterProcess.run(arguments)
+        #expect(outcome.status == 2)
+        #expect(outcome.errors.contains("Usage:"))
+    }
+
+    @Test func eightMistakesAreReportedAtOnceWithTheirPlacesAndNoSecret() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder + "/config.yml"
+            try """
+            global:
+              sync_intervall: 5m
+              timeout: soon
+            accounts:
+              - name: media
+                provider: wavespeed
+                api_key_env: THIS_VARIABLE_IS_NOT_SET
+              - name: media
+                provider: wavespeed
+                api_key: sk-secret-0123456789
+                base_url: http://example.com
+              - name: "bad name!"
+                provider: wavespead
+                api_key: sk-secret-9876543210
+              - name: stack
+                provider: fairstack
+                api_key_file: \(folder)/missing-key
+                bots: [midjourney]
+            """.write(toFile: file, atomically: true, encoding: .utf8)
+            let outcome = try await ExporterProcess.run(["check", "--config.file", file])
+            #expect(outcome.status == 1)
+            let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix(file) }
+            for place in [":2:", ":3:", ":7:", ":8:", ":11:", ":12:", ":13:", ":17:", ":18:"] {
+                #expect(lines.contains { $0.hasPrefix(file + place) }, "no problem at \(place): \(outcome.errors)")
+            }
+            #expect(outcome.errors.contains("sync_interval"))
+            #expect(!outcome.errors.contains("sk-secret") && !outcome.output.contains("sk-secret"))
+        }
+    }
+
+    @Test func missingConfigIsExitCodeOne() async throws {
+        for command in ["serve", "check", "once"] {
+            let outcome = try await ExporterProcess.run([command, "--config.file", "/nonexistent/config.yml"])
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("/nonexistent/config.yml"))
+        }
+    }
+
+    @Test func secondProcessOnAStorageIsRefusedByTheHoldersName() async throws {
+        try await SimulatedAccount.run { account in
+            let first = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
+            let second = try await ExporterProcess.run(account.serveArguments, environment: account.environment)
+            #expect(second.status == 3)
+            #expect(second.errors.contains("in use by"))
+            first.signal(SIGTERM)
+            #expect(try await first.waitForExit() == 0)
+        }
+    }
+
+    @Test func onceSyncsPrintsAndEnds() async throws {
+        try await SimulatedAccount.run { account in
+            let arguments = ["once", "--config.file", account.configFile, "--storage.path", account.storage]
+            let printed = try await ExporterProcess.run(arguments, environment: account.environment)
+            #expect(printed.status == 0)
+            #expect(try Scrape(Array(printed.output.utf8)).value("genai_balance_usd") == 100)
+
+            let file = account.folder + "/genai.prom"
+            let written = try await ExporterProcess.run(
+                arguments + ["--output", file], environment: account.environment)
+            #expect(written.status == 0)
+            #expect(written.output.isEmpty)
+            let body = Array(try Data(contentsOf: URL(fileURLWithPath: file)))
+            #expect(try Scrape(body).value("genai_up", ["source": "balance"]) == 1)
+
+            account.server.faults.stand(.status(401), at: "/wavespeed/api/v3/balance")
+            let failed = try await ExporterProcess.run(arguments, environment: account.environment)
+            #expect(failed.status == 1)
+            #expect(try Scrape(Array(failed.output.utf8)).value("genai_balance_usd") == 100)
+        }
+    }
+}

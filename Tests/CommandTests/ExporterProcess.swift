@@ -1,0 +1,130 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOFoundationCompat
+import Synchronization
+import TestSupport
+import Testing
+
+/// The built program, run as a person runs it.
+final class ExporterProcess: Sendable {
+    /// What a run to the end printed.
+    struct Outcome: Sendable {
+        let status: Int32
+        let output: String
+        let errors: String
+    }
+
+    /// Beside the test bundle: `swift test` builds both.
+    static var binary: Tool {
+        let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        return Tool(path: bundle.deletingLastPathComponent().appendingPathComponent("genai_usage_exporter").path)
+    }
+
+    /// Runs the program to its end.
+    static func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> Outcome {
+        try await aside { try runBlocking(arguments, environment: environment) }
+    }
+
+    /// Does blocking work on a thread of its own: the few that tests share must not wait for other processes.
+    private static func aside<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result
+    {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(with: Swift.Result { try work() }) }
+        }
+    }
+
+    private static func runBlocking(_ arguments: [String], environment: [String: String]) throws -> Outcome {
+        let process = binary.process(arguments)
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        let files = (0..<2).map { _ in
+            FileManager.default.temporaryDirectory.appendingPathComponent("output-\(UUID().uuidString)")
+        }
+        for file in files { try Data().write(to: file) }
+        defer { for file in files { try? FileManager.default.removeItem(at: file) } }
+        process.standardOutput = try FileHandle(forWritingTo: files[0])
+        process.standardError = try FileHandle(forWritingTo: files[1])
+        try process.run()
+        process.waitUntilExit()
+        let texts = try files.map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
+        return Outcome(status: process.terminationStatus, output: texts[0], errors: texts[1])
+    }
+
+    /// The address that the log line `listening` names.
+    let address: String
+    private let process: Mutex<Process>
+
+    /// Starts a server and waits until it listens.
+    static func start(_ arguments: [String], environment: [String: String] = [:]) async throws -> ExporterProcess {
+        try await aside { try ExporterProcess(arguments, environment: environment) }
+    }
+
+    private init(_ arguments: [String], environment: [String: String]) throws {
+        let process = Self.binary.process(arguments + ["--web.listen-address", "127.0.0.1:0"])
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        let errors = Pipe()
+        process.standardError = errors
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        var text = ""
+        var address: String?
+        while address == nil {
+            let data = errors.fileHandleForReading.availableData
+            guard !data.isEmpty else { break }
+            text += String(decoding: data, as: UTF8.self)
+            address = text.firstMatch(of: /msg=listening address=(\S+)/).map { String($0.1) }
+        }
+        self.address = try #require(address, "the exporter did not listen: \(text)")
+        // A full pipe would block the exporter's log.
+        let handle = errors.fileHandleForReading
+        Thread.detachNewThread { while !handle.availableData.isEmpty {} }
+        self.process = Mutex(process)
+    }
+
+    /// Sends a signal.
+    func signal(_ signal: Int32) {
+        process.withLock { _ = kill($0.processIdentifier, signal) }
+    }
+
+    /// Waits for the end and answers the exit status.
+    @discardableResult
+    func waitForExit() async throws -> Int32 {
+        try await Self.aside { [self] in
+            process.withLock {
+                $0.waitUntilExit()
+                return $0.terminationStatus
+            }
+        }
+    }
+
+    /// Asks for a path.
+    func get(_ path: String, headers: [(String, String)] = [], method: String = "GET") async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://\(address)\(path)")
+        request.method = .RAW(value: method)
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        let response = try await Self.client.execute(request, timeout: .seconds(10))
+        let body = try await response.body.collect(upTo: 64 << 20)
+        return Answer(
+            status: Int(response.status.code), body: Array(body.readableBytesView),
+            headers: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { $1 }))
+    }
+
+    struct Answer {
+        let status: Int
+        let body: [UInt8]
+        let headers: [String: String]
+    }
+
+    /// A scrape of `/metrics`.
+    func scrape() async throws -> Scrape {
+        try Scrape(try await get("/metrics").body)
+    }
+
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.decompression = .disabled
+        // A killed exporter's port may be another's next: no connection outlives its request.
+        configuration.connectionPool = .init(idleTimeout: .milliseconds(1))
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+}

@@ -1,0 +1,120 @@
+import Foundation
+import ProviderSimulator
+import TestSupport
+import Testing
+import UsageModel
+
+/// The running server: what it answers, and how it ends.
+@Suite struct ServingTests {
+    @Test func answersWhatPeopleExpectOfAnExporter() async throws {
+        try await SimulatedAccount.run { account in
+            let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
+            #expect(try await exporter.get("/-/healthy").status == 200)
+            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(20)) }
+            let metrics = try await exporter.get("/metrics")
+            #expect(metrics.status == 200)
+            #expect(metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
+            #expect(metrics.headers["vary"] == "Accept, Accept-Encoding")
+            let openMetrics = try await exporter.get(
+                "/metrics", headers: [("Accept", "application/openmetrics-text;version=1.0.0")])
+            #expect(
+                openMetrics.headers["content-type"]?.hasPrefix("application/openmetrics-text; version=1.0.0") == true)
+            #expect(try Scrape(openMetrics.body, format: .openMetrics100).value("genai_exporter_accounts") == 1)
+            let compressed = try await exporter.get("/metrics", headers: [("Accept-Encoding", "gzip")])
+            #expect(compressed.headers["content-encoding"] == "gzip")
+            #expect(compressed.body.starts(with: [0x1f, 0x8b]))
+            let head = try await exporter.get("/metrics", method: "HEAD")
+            #expect(head.status == 200 && head.body.isEmpty)
+            let page = try await exporter.get("/")
+            #expect(page.headers["content-type"] == "text/html; charset=utf-8")
+            #expect(String(decoding: page.body, as: UTF8.self).contains("media"))
+            #expect(try await exporter.get("/nothing").status == 404)
+            let posted = try await exporter.get("/metrics", method: "POST")
+            #expect(posted.status == 405)
+            #expect(posted.headers["allow"] == "GET, HEAD")
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
+    @Test func endsWithinTwoSecondsWhileTheUpstreamHangs() async throws {
+        try await SimulatedAccount.run { account in
+            account.server.faults.stand(.hang, at: "/wavespeed")
+            let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
+            try await account.server.log.wait(forTotal: 2)
+            let start = ContinuousClock.now
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+            #expect(ContinuousClock.now - start < .seconds(2))
+        }
+    }
+
+    @Test func demoNeedsNoConfigAndShowsCostRequestsAndSuccessByModel() async throws {
+        let exporter = try await ExporterProcess.start(["demo"])
+        var scrape = try await exporter.scrape()
+        while scrape.samples("genai_cost_usd_total").isEmpty {
+            try await Task.sleep(for: .milliseconds(100))
+            scrape = try await exporter.scrape()
+        }
+        for family in ["genai_cost_usd_total", "genai_requests_total", "genai_request_outcomes_total"] {
+            #expect(scrape.samples(family).contains { !($0.labels["model"] ?? "").isEmpty && $0.value > 0 })
+        }
+        exporter.signal(SIGTERM)
+        #expect(try await exporter.waitForExit() == 0)
+    }
+
+    /// A kill at any moment loses nothing and counts nothing twice: what was scraped before is there at once.
+    @Test(.timeLimit(.minutes(10))) func survivesTwoHundredKillsWithDataComingIn() async throws {
+        try await SimulatedAccount.run(interval: "100ms") { account in
+            let random = SeededRandom(11)
+            var seen: [String: Double] = [:]
+            func takeNote(of scrape: Scrape) {
+                let counters = scrape.counters
+                for (series, value) in seen {
+                    #expect((counters[series] ?? 0) >= value, "\(series) fell")
+                }
+                seen.merge(counters) { $1 }
+            }
+            for round in 0..<200 {
+                let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
+                for _ in 0..<5 {
+                    let now = RealClock().now
+                    let cost = ExactDecimal(micros: random.int(1...2_000_000))
+                    account.events.add([
+                        UsageEvent(
+                            time: now, model: "model-\(random.int(0...4))", modality: "text-to-image",
+                            unitPrice: cost, cost: cost, succeeded: random.int(0...4) > 0)
+                    ])
+                }
+                takeNote(of: try await exporter.scrape())
+                try await Task.sleep(for: .milliseconds(random.int(0...120)))
+                if round % 2 == 0 { takeNote(of: try await exporter.scrape()) }
+                exporter.signal(SIGKILL)
+                try await exporter.waitForExit()
+            }
+            let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
+            let now = RealClock().now
+            let truth = account.events.truth(
+                in: Period(start: now - .days(3), end: now + .seconds(1)))
+            var last = try await exporter.scrape()
+            for _ in 0..<200
+            where last.values("genai_requests_total", by: "model", account: "media").values.reduce(0, +)
+                != Double(truth.overall.requests)
+            {
+                try await Task.sleep(for: .milliseconds(50))
+                last = try await exporter.scrape()
+            }
+            takeNote(of: last)
+            #expect(truth.overall.requests == 1000)
+            #expect(
+                last.values("genai_cost_usd_total", by: "model", account: "media")
+                    == truth.byModel.mapValues { $0.cost.doubleValue })
+            #expect(
+                last.values("genai_requests_total", by: "model", account: "media")
+                    == truth.byModel.mapValues { Double($0.requests) })
+            #expect(last.values("genai_corrections_usd_total", by: "model", account: "media") == ["": 0])
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import ProviderSimulator
+import TestSupport
+import Testing
+import UsageModel
+
+@testable import ExporterCore
+
+/// Windows are exact sums over UTC days, on both sides of midnight and of a month's end.
+@Suite struct WindowTests {
+    private let model = "wavespeed-ai/flux-dev"
+
+    private func event(
+        _ text: String, _ cost: String, succeeded: Bool = true, visibleFrom: String? = nil
+    ) throws -> UsageEvent {
+        let amount = try #require(ExactDecimal(cost))
+        return UsageEvent(
+            time: try #require(Timestamp(text)), model: model, unitPrice: amount, cost: amount, succeeded: succeeded,
+            visibleFrom: visibleFrom.flatMap { Timestamp($0) })
+    }
+
+    private func windows(_ exporter: Exporter, _ family: String = "genai_window_cost_usd") throws -> [String: Double] {
+        try exporter.scrape().values(family, by: "window", account: "media")
+    }
+
+    @Test func rollOverAtMidnightAndAtTheMonthsEnd() async throws {
+        let start = try #require(Timestamp("2026-11-30T23:50:00Z"))
+        try await WaveSpeedRig.run(at: start, adjust: { $0.accounts[0].history = .days(61) }) { rig in
+            rig.events.add([
+                try event("2026-10-01T00:00:00Z", "100"), try event("2026-10-31T23:59:59Z", "20"),
+                try event("2026-11-01T00:00:00Z", "3"), try event("2026-11-29T12:00:00Z", "0.4"),
+                try event("2026-11-30T00:00:00Z", "0.05"), try event("2026-11-30T23:49:00Z", "0.006", succeeded: false),
+            ])
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                #expect(
+                    try windows(exporter)
+                        == ["today": 0.056, "yesterday": 0.4, "month_to_date": 3.456, "previous_month": 120])
+                #expect(try windows(exporter, "genai_window_requests")["today"] == 2)
+                #expect(try windows(exporter, "genai_window_success_ratio")["today"] == 0.5)
+
+                // Just past midnight the new day's figure is not known before it was read once: it is absent, not 0.
+                rig.clock.move(to: try #require(Timestamp("2026-12-01T00:00:01Z")))
+                try await exporter.tick()
+                #expect(try windows(exporter) == ["yesterday": 0.056, "previous_month": 3.456])
+
+                rig.clock.move(to: try #require(Timestamp("2026-12-01T00:05:00Z")))
+                // The last half minute of November was not read before midnight.
+                rig.events.add([
+                    try event("2026-11-30T23:59:30Z", "0.0007"), try event("2026-12-01T00:01:00Z", "7"),
+                    try event("2026-11-30T23:59:40Z", "0.00008", visibleFrom: "2026-12-01T00:15:00Z"),
+                ])
+                _ = try await exporter.syncOnce()
+                #expect(
+                    try windows(exporter)
+                        == ["today": 7, "yesterday": 0.0567, "month_to_date": 7, "previous_month": 3.4567])
+
+                // A request of November that was published late is found at the +20 min rung.
+                rig.clock.move(to: try #require(Timestamp("2026-12-01T00:25:00Z")))
+                _ = try await exporter.syncOnce()
+                #expect(
+                    try windows(exporter)
+                        == ["today": 7, "yesterday": 0.05678, "month_to_date": 7, "previous_month": 3.45678])
+            }
+        }
+    }
+
+    @Test func windowThatReachesBackBeforeTheLedgerIsNotShown() async throws {
+        try await WaveSpeedRig.run { rig in
+            rig.events.add([try event("2026-11-20T10:00:00Z", "1"), try event("2026-11-14T10:00:00Z", "1")])
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                #expect(try windows(exporter) == ["today": 1, "yesterday": 0])
+            }
+        }
+    }
+
+    @Test func seriesBornLaterIsShownAsZeroBeforeItsValue() async throws {
+        try await WaveSpeedRig.run { rig in
+            rig.events.add([try event("2026-11-20T10:00:00Z", "1")])
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                #expect(try exporter.scrape().value("genai_cost_usd_total", ["model": model]) == 1)
+
+                rig.clock.advance(by: .minutes(5))
+                rig.events.add([
+                    UsageEvent(time: rig.clock.now, model: "new/model", unitPrice: .zero, cost: ExactDecimal(12))
+                ])
+                _ = try await exporter.syncOnce()
+                #expect(try exporter.scrape().value("genai_cost_usd_total", ["model": "new/model"]) == 0)
+                #expect(try windows(exporter)["today"] == 13)
+                rig.clock.advance(by: .seconds(89))
+                try await exporter.tick()
+                #expect(try exporter.scrape().value("genai_cost_usd_total", ["model": "new/model"]) == 0)
+                rig.clock.advance(by: .seconds(1))
+                try await exporter.tick()
+                #expect(try exporter.scrape().value("genai_cost_usd_total", ["model": "new/model"]) == 12)
+                // A clock that steps back does not take a shown value away.
+                rig.clock.advance(by: .seconds(-60))
+                rig.events.add([
+                    UsageEvent(time: rig.clock.now, model: "new/model", unitPrice: .zero, cost: ExactDecimal(1))
+                ])
+                _ = try await exporter.syncOnce()
+                #expect(try exporter.scrape().value("genai_cost_usd_total", ["model": "new/model"]) == 13)
+            }
+        }
+    }
+}

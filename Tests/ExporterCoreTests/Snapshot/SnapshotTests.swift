@@ -1,0 +1,119 @@
+import Foundation
+import PrometheusExposition
+import TestSupport
+import Testing
+import UsageModel
+
+@testable import ExporterCore
+
+@Suite struct SnapshotTests {
+    private func inflated(_ bytes: [UInt8]) throws -> [UInt8] {
+        let gzip = try Tool(named: "gzip", installation: "apt-get install gzip")
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("gz-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try Data(bytes).write(to: folder)
+        let result = gzip.process(["-dc", folder.path])
+        let output = Pipe()
+        result.standardOutput = output
+        try result.run()
+        let inflated = output.fileHandleForReading.readDataToEndOfFile()
+        result.waitUntilExit()
+        #expect(result.terminationStatus == 0)
+        return Array(inflated)
+    }
+
+    private func set(_ series: Int, _ value: Double, account: Int = 0) -> SeriesChange {
+        .set(
+            family: "genai_cost_usd_total", account: account, key: Int64(series),
+            labels: ["wavespeed", "a\(account)", "", "model-\(series)"], value: .number(value),
+            created: Timestamp(seconds: 1_795_132_800))
+    }
+
+    @Test(arguments: [10, 20_000]) func compressedBodyIsTheBody(series: Int) async throws {
+        let store = SnapshotStore()
+        let renderer = try MetricsRenderer(publishingTo: store)
+        try await renderer.apply((0..<series).map { set($0, Double($0) / 8) })
+        await renderer.publish()
+        for format in ExpositionFormat.allCases {
+            let body = store.current.body(format, .identity)
+            #expect(try inflated(store.current.body(format, .gzip).bytes) == body.bytes)
+            #expect(body.length == body.bytes.count)
+            let scrape = try Scrape(body.bytes, format: format)
+            #expect(scrape.samples("genai_cost_usd_total").count == series)
+        }
+    }
+
+    @Test func scrapesRenderNothingAndAChangeRendersItsPageAlone() async throws {
+        let store = SnapshotStore()
+        let renderer = try MetricsRenderer(publishingTo: store)
+        let count = 1_000_000
+        for start in stride(from: 0, to: count, by: 50_000) {
+            try await renderer.apply((start..<(start + 50_000)).map { set($0, 1) })
+        }
+        await renderer.publish()
+        let rendered = await renderer.renderings
+        let parts = store.current.body(.text004, .identity).parts
+        for _ in 0..<50 {
+            let snapshot = store.current
+            let again = snapshot.body(.text004, .identity)
+            #expect(again.length > 50_000_000)
+            #expect(again.parts.count == parts.count)
+            _ = snapshot.body(.openMetrics100, .gzip)
+        }
+        #expect(await renderer.renderings == rendered)
+
+        try await renderer.apply([set(500_000, 2)])
+        await renderer.publish()
+        #expect(await renderer.renderings == rendered + 1)
+        let changed = store.current.body(.text004, .identity).parts
+        #expect(zip(parts, changed).filter { $0 != $1 }.count == 1)
+    }
+
+    @Test func counterIsNeverShownLowerThanBefore() async throws {
+        let store = SnapshotStore()
+        let renderer = try MetricsRenderer(publishingTo: store)
+        try await renderer.apply([set(1, 5), set(1, 3)])
+        await renderer.publish()
+        let scrape = try Scrape(store.current.body(.text004, .identity).bytes)
+        #expect(scrape.value("genai_cost_usd_total") == 5)
+    }
+
+    @Test func everyFamilyPassesTheForeignJudge() async throws {
+        let store = SnapshotStore()
+        let renderer = try MetricsRenderer(publishingTo: store)
+        for family in MetricCatalogue.families {
+            let labels = family.labelNames.map { "\($0) \"quoted\" \\ \n 模型" }
+            let value: SampleValue =
+                family.type != .histogram
+                ? .number(1.5)
+                : .histogram(
+                    counts: Array(
+                        repeating: 2,
+                        count: (family.name == HealthFamily.upstreamDuration
+                            ? MetricCatalogue.upstreamDurationBounds : LedgerFamily.durationBounds).count + 1), sum: 9)
+            try await renderer.apply([
+                .set(
+                    family: family.name, account: 0, key: 1, labels: labels, value: value,
+                    created: Timestamp(seconds: 1_795_132_800))
+            ])
+        }
+        await renderer.publish()
+        let body = store.current.body(.text004, .identity).bytes
+        #expect(try Scrape(body).families.count == MetricCatalogue.families.count)
+        let verdict = try Tool.promtool().run(["check", "metrics"], input: body)
+        #expect(verdict.status == 0 && verdict.output.isEmpty, "\(verdict.output)")
+        let openMetrics = store.current.body(.openMetrics100, .identity).bytes
+        #expect(try Scrape(openMetrics, format: .openMetrics100).families.count == MetricCatalogue.families.count)
+        let python = try Tool(named: "python3", installation: "apt-get install python3")
+        let strict = try python.run(
+            [
+                "-c",
+                """
+                import sys
+                from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
+                print(len(list(parse(sys.stdin.read()))))
+                """,
+            ], input: openMetrics)
+        #expect(strict.output == "\(MetricCatalogue.families.count)\n", "pip install prometheus-client")
+    }
+}

@@ -1,0 +1,44 @@
+import Testing
+import UsageModel
+
+@testable import ExporterCore
+
+@Suite struct SyncScheduleTests {
+    private let schedule = SyncSchedule(wanted: .minutes(5), floor: .seconds(60), isOwn: false)
+
+    private func delay(_ failure: FailureReason?, _ row: Int = 1, retryAfter: Duration? = nil) -> Duration {
+        // The middle of the jitter: exactly the base.
+        schedule.delay(after: failure, failuresInRow: row, retryAfter: retryAfter, unit: 0.5)
+    }
+
+    @Test func successWaitsTheIntervalGiveOrTakeATenth() {
+        for unit in stride(from: 0.0, to: 1, by: 0.1) {
+            let delay = schedule.delay(after: nil, failuresInRow: 0, retryAfter: nil, unit: unit)
+            #expect(delay >= .seconds(270) && delay <= .seconds(330))
+        }
+    }
+
+    @Test(arguments: [(1, 30), (2, 60), (3, 120), (4, 240), (5, 300), (50, 300)])
+    func passingFailureIsRetriedSoonerThanTheInterval(row: Int, seconds: Int) {
+        #expect(delay(.network, row) == .seconds(seconds))
+        #expect(delay(.timeout, row) == .seconds(seconds))
+        #expect(delay(.http5xx, row) == .seconds(seconds))
+    }
+
+    @Test(arguments: [(1, 300), (2, 600), (3, 1200), (4, 2400), (5, 3600), (50, 3600)])
+    func lastingFailureIsRetriedLaterAndLater(row: Int, seconds: Int) {
+        #expect(delay(.auth, row) == .seconds(seconds))
+        #expect(delay(.gone, row) == .seconds(seconds))
+        #expect(delay(.http4xx, row) == .seconds(seconds))
+    }
+
+    @Test func providersWishToWaitIsHonoured() {
+        #expect(delay(.rateLimited, retryAfter: .seconds(900)) == .seconds(900))
+        #expect(delay(.rateLimited, retryAfter: .seconds(1)) == .seconds(300))
+    }
+
+    @Test func floorHoldsUnlessTheAccountItselfAsksForLess() {
+        #expect(SyncSchedule(wanted: .seconds(10), floor: .seconds(60), isOwn: false).interval == .seconds(60))
+        #expect(SyncSchedule(wanted: .seconds(10), floor: .seconds(60), isOwn: true).interval == .seconds(10))
+    }
+}
