@@ -14,6 +14,8 @@ enum HealthFamily {
     static let upstreamDuration = "genai_upstream_request_duration_seconds"
     static let upstreamRetries = "genai_upstream_retries_total"
     static let series = "genai_series"
+    static let seriesLimit = "genai_series_limit"
+    static let seriesOverflowed = "genai_series_overflowed_total"
 }
 
 /// The families about the exporter itself.
@@ -50,7 +52,14 @@ extension MetricCatalogue {
         CatalogueEntry(
             HealthFamily.upstreamDuration, .histogram, sourceLabels, "How long our requests to the provider took."),
         CatalogueEntry(HealthFamily.upstreamRetries, .counter, sourceLabels, "Our requests that were repeats."),
-        CatalogueEntry(HealthFamily.series, .gauge, accountLabels, "Series that the account's ledger holds."),
+        CatalogueEntry(
+            HealthFamily.series, .gauge, accountLabels, "Series of the account that have labels of their own."),
+        CatalogueEntry(
+            HealthFamily.seriesLimit, .gauge, accountLabels,
+            "Series that may have labels of their own; the config's series_limit."),
+        CatalogueEntry(
+            HealthFamily.seriesOverflowed, .counter, accountLabels,
+            "Label sets past the limit: they are added up under model=\"__other__\"."),
     ]
 
     static let exporterEntries: [CatalogueEntry] = [

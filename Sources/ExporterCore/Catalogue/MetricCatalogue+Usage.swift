@@ -65,13 +65,13 @@ enum WindowFamily {
     static let tokens = "genai_window_tokens"
     static let successRatio = "genai_window_success_ratio"
 
-    /// The window gauge that shows a ledger family's sums; nil for families without windows.
-    static func name(of family: LedgerFamily) -> String? {
+    /// The window gauge that shows what a ledger family summed up to.
+    static func name(of family: LedgerFamily) -> String {
         switch family {
-        case .cost: cost
         case .requests: requests
         case .tokens: tokens
-        default: nil
+        case .outcomes: successRatio
+        default: cost
         }
     }
 }

@@ -12,6 +12,8 @@ struct AccountBuilder {
     let renderer: MetricsRenderer
     let connections: UpstreamConnections
     let storageErrors: StorageErrors
+    /// The storage's own salt for hashed labels.
+    let salt: String
     let environment: Exporter.Environment
 
     private var clock: any WallClock { environment.clock }
@@ -30,7 +32,9 @@ struct AccountBuilder {
         let exposition = AccountExposition(
             AccountExposition.Identity(index: index, provider: provider.name, name: account.name),
             account: stored, ledger: ledger, renderer: renderer, windows: configuration.global.windows,
-            zeroFirst: configuration.global.zeroFirst, clock: clock)
+            zeroFirst: configuration.global.zeroFirst,
+            view: LabelView(account.labels, salt: salt, limit: account.seriesLimit), seriesLimit: account.seriesLimit,
+            clock: clock)
 
         let settings = try settings(of: account, at: provider.defaultBaseURL)
         let observers = SyncObservers()

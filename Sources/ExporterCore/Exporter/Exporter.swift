@@ -65,9 +65,12 @@ public final class Exporter: Service {
             ledger: ledger, renderer: renderer, scrapes: scrapes, storageErrors: errors,
             rendering: ExporterRendering(build: environment.build, startedAt: now),
             retention: configuration.global.retention, clock: clock, logger: logger)
+        let salt = try await ledger.setting("label_salt") {
+            (0..<4).map { _ in String(UInt64.random(in: .min ... .max), radix: 16) }.joined()
+        }
         let builder = AccountBuilder(
             configuration: configuration, ledger: ledger, renderer: renderer, connections: connections,
-            storageErrors: errors, environment: environment)
+            storageErrors: errors, salt: salt, environment: environment)
         var accounts: [ExporterAccount] = []
         do {
             for (index, account) in configuration.accounts.enumerated() {

@@ -29,23 +29,25 @@ actor AccountExposition {
     private var statuses: StatusRendering
     private var sources: [SourceID: SourceWindows] = [:]
     private var today: UTCDay
+    private let seriesLimit: Int
     private var seriesShown = 0
     private var isBusy = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
     init(
         _ identity: Identity, account: LedgerAccount, ledger: UsageLedger, renderer: MetricsRenderer,
-        windows spans: [WindowSpan], zeroFirst: Duration, clock: any WallClock
+        windows spans: [WindowSpan], zeroFirst: Duration, view: LabelView, seriesLimit: Int, clock: any WallClock
     ) {
         self.identity = identity
         id = account.id
         self.ledger = ledger
         self.renderer = renderer
         self.clock = clock
+        self.seriesLimit = seriesLimit
         let (index, labels) = (identity.index, identity.labels)
-        series = LedgerSeriesRendering(account: index, accountLabels: labels, zeroFirst: zeroFirst)
-        windows = WindowRendering(account: index, accountLabels: labels, windows: spans)
-        gauges = GaugeRendering(account: index, accountLabels: labels)
+        series = LedgerSeriesRendering(account: index, accountLabels: labels, zeroFirst: zeroFirst, view: view)
+        windows = WindowRendering(account: index, accountLabels: labels, windows: spans, view: view)
+        gauges = GaugeRendering(account: index, accountLabels: labels, view: view)
         statuses = StatusRendering(account: index, accountLabels: labels)
         today = clock.now.day
     }
@@ -121,6 +123,16 @@ actor AccountExposition {
         return true
     }
 
+    private func seriesCounts(_ count: Int) -> [SeriesChange] {
+        [
+            (HealthFamily.series, min(count, seriesLimit)), (HealthFamily.seriesLimit, seriesLimit),
+            (HealthFamily.seriesOverflowed, max(0, count - seriesLimit)),
+        ].map { family, value in
+            .replace(
+                family: family, account: identity.index, samples: [ShownSample(identity.labels, Double(value))])
+        }
+    }
+
     /// Waits for its turn: what is read from the ledger and what is shown of it must not interleave with another's.
     private func enter() async {
         guard isBusy else {
@@ -142,6 +154,7 @@ actor AccountExposition {
     private func showAll() async throws {
         today = clock.now.day
         let all = try await ledger.series(of: id)
+        if all.isEmpty { try await renderer.apply(seriesCounts(0)) }
         try await show(all, isWhole: true, count: all.count)
     }
 
@@ -159,10 +172,7 @@ actor AccountExposition {
         changes += windows.changes(for: totals, sums: sums) { sources[$0.source]?.visible ?? none }
         if count != seriesShown {
             seriesShown = count
-            changes.append(
-                .replace(
-                    family: HealthFamily.series, account: identity.index,
-                    samples: [ShownSample(identity.labels, Double(count))]))
+            changes += seriesCounts(count)
         }
         try await renderer.apply(changes)
     }

@@ -4,11 +4,13 @@ import UsageModel
 struct GaugeRendering {
     let account: Int
     let accountLabels: [String]
+    private let view: LabelView
     private var bySource: [GaugeFamily: [String: [GaugeSample]]] = [:]
 
-    init(account: Int, accountLabels: [String]) {
+    init(account: Int, accountLabels: [String], view: LabelView) {
         self.account = account
         self.accountLabels = accountLabels
+        self.view = view
     }
 
     /// What to show after a source measured anew.
@@ -19,9 +21,10 @@ struct GaugeRendering {
             var shown: [ShownSample] = []
             for (_, samples) in bySource[family, default: [:]].sorted(by: { $0.key < $1.key }) {
                 for sample in samples where sample.labels.count == family.labelNames.count {
+                    let labels = view.shown(sample.labels, of: family.labelNames)
                     // Two sources that measure the same thing show it once: series are unique.
-                    if seen.insert(sample.labels).inserted {
-                        shown.append(ShownSample(accountLabels + sample.labels, sample.value))
+                    if seen.insert(labels).inserted {
+                        shown.append(ShownSample(accountLabels + labels, sample.value))
                     }
                 }
             }

@@ -1,36 +1,45 @@
 import UsageLedger
 import UsageModel
 
-/// Turns the ledger's totals into counters as they are shown: zero-first, histograms put together, gauges apart.
+/// Turns the ledger's totals into counters as they are shown: zero-first, under their shown labels, histograms put
+/// together.
 struct LedgerSeriesRendering {
-    private struct Histogram {
+    /// Series of the ledger that are shown as one.
+    private struct Group {
         let key: Int64
         let startedAt: Timestamp
-        var bornAt: Timestamp?
-        var counts: [UInt64]
-        var sum = 0.0
+        var parts: [Int64: SeriesTotal] = [:]
+    }
+
+    private struct GroupName: Hashable {
+        let family: LedgerFamily
+        let labels: [String]
     }
 
     let account: Int
     let accountLabels: [String]
     let zeroFirst: Duration
-    private var histograms: [[String]: Histogram] = [:]
+    private let view: LabelView
+    private var groups: [GroupName: Group] = [:]
     /// Series that are shown as 0 for now, with the moment their value is due.
     private var held: [Int64: (total: SeriesTotal, until: Timestamp)] = [:]
     /// The latest moment seen: a clock that steps back must not make a shown value 0 again.
     private var latest = Timestamp(milliseconds: .min)
 
-    private static let places: [String: Int] = {
+    private static let bucketPlaces: [String: Int] = {
         var places: [String: Int] = [:]
-        for (index, bound) in LedgerFamily.durationBounds.enumerated() { places["\(bound)"] = index }
-        places["+Inf"] = LedgerFamily.durationBounds.count
+        for (index, bound) in LedgerFamily.durationBounds.enumerated() {
+            places[LedgerFamily.durationBound(bound)] = index
+        }
+        places[LedgerFamily.durationInfinity] = LedgerFamily.durationBounds.count
         return places
     }()
 
-    init(account: Int, accountLabels: [String], zeroFirst: Duration) {
+    init(account: Int, accountLabels: [String], zeroFirst: Duration, view: LabelView) {
         self.account = account
         self.accountLabels = accountLabels
         self.zeroFirst = zeroFirst
+        self.view = view
     }
 
     /// When the next series stops being shown as 0.
@@ -40,16 +49,19 @@ struct LedgerSeriesRendering {
     mutating func changes(for totals: [SeriesTotal], now: Timestamp) -> [SeriesChange] {
         latest = max(latest, now)
         var changes: [SeriesChange] = []
-        var touched: Set<[String]> = []
+        var touched: Set<GroupName> = []
         for total in totals {
+            let labels = view.shown(total.labels, of: total.family.labelNames, rank: total.rank)
             if total.family == .duration {
-                take(bucket: total)
-                touched.insert(Array(total.labels.prefix(2)))
+                touched.insert(group(total, GroupName(family: .duration, labels: Array(labels.prefix(2)))))
+            } else if view.isShared(rank: total.rank) {
+                touched.insert(group(total, GroupName(family: total.family, labels: labels)))
             } else {
-                changes.append(change(for: total))
+                let value = SampleValue.number(isHeld(total) ? 0 : total.counter.doubleValue)
+                changes.append(change(total.family, total.id, labels, value, total.startedAt))
             }
         }
-        return changes + touched.compactMap(histogramChange)
+        return changes + touched.map { change(for: $0) }
     }
 
     /// What to show now that time has passed: held series whose time has come.
@@ -60,15 +72,8 @@ struct LedgerSeriesRendering {
         return changes(for: due, now: now)
     }
 
-    private mutating func change(for total: SeriesTotal) -> SeriesChange {
-        let shown = total.family == .reconciliation ? total.sum : total.counter
-        let isZero = isHeld(total, bornAt: total.bornAt)
-        return .set(
-            family: total.family.rawValue, account: account, key: total.id, labels: accountLabels + total.labels,
-            value: .number(isZero ? 0 : shown.doubleValue), created: total.startedAt)
-    }
-
-    private mutating func isHeld(_ total: SeriesTotal, bornAt: Timestamp?) -> Bool {
+    /// Whether a series is shown as 0 for now. A bucket that is first used later belongs to a histogram that is shown.
+    private mutating func isHeld(_ total: SeriesTotal, since bornAt: Timestamp?) -> Bool {
         guard let bornAt, total.family != .reconciliation, latest >= bornAt, latest < bornAt + zeroFirst else {
             held[total.id] = nil
             return false
@@ -77,31 +82,45 @@ struct LedgerSeriesRendering {
         return true
     }
 
-    private mutating func take(bucket total: SeriesTotal) {
-        let group = Array(total.labels.prefix(2))
-        var histogram =
-            histograms[group]
-            ?? Histogram(
-                key: total.id, startedAt: total.startedAt, bornAt: total.bornAt,
-                counts: Array(repeating: 0, count: LedgerFamily.durationBounds.count + 1))
-        // A bucket that is first used later belongs to a histogram that is already shown.
-        histogram.bornAt = histogram.bornAt.flatMap { first in total.bornAt.map { min(first, $0) } }
-        if total.labels[2] == LedgerFamily.durationSum {
-            histogram.sum = total.counter.doubleValue
-        } else if let place = Self.places[total.labels[2]] {
-            histogram.counts[place] = UInt64(max(0, total.counter.wholeNumber ?? 0))
-        }
-        histograms[group] = histogram
-        _ = isHeld(total, bornAt: histogram.bornAt)
+    private mutating func isHeld(_ total: SeriesTotal) -> Bool { isHeld(total, since: total.bornAt) }
+
+    private mutating func group(_ total: SeriesTotal, _ name: GroupName) -> GroupName {
+        groups[name, default: Group(key: total.id, startedAt: total.startedAt)].parts[total.id] = total
+        return name
     }
 
-    private func histogramChange(_ group: [String]) -> SeriesChange? {
-        guard let histogram = histograms[group] else { return nil }
-        let isZero = histogram.bornAt.map { latest >= $0 && latest < $0 + zeroFirst } ?? false
-        let value = SampleValue.histogram(
-            counts: isZero ? histogram.counts.map { _ in 0 } : histogram.counts, sum: isZero ? 0 : histogram.sum)
-        return .set(
-            family: LedgerFamily.duration.rawValue, account: account, key: histogram.key,
-            labels: accountLabels + group, value: value, created: histogram.startedAt)
+    private mutating func change(for name: GroupName) -> SeriesChange {
+        guard let group = groups[name] else { return change(name.family, 0, name.labels, nil, nil) }
+        let value = name.family == .duration ? histogram(of: group) : sum(of: group)
+        return change(name.family, group.key, name.labels, value, group.startedAt)
+    }
+
+    private mutating func sum(of group: Group) -> SampleValue {
+        var sum = ExactDecimal.zero
+        for part in group.parts.values where !isHeld(part) { sum += part.counter }
+        return .number(sum.doubleValue)
+    }
+
+    private mutating func histogram(of group: Group) -> SampleValue {
+        var counts = [UInt64](repeating: 0, count: LedgerFamily.durationBounds.count + 1)
+        var seconds = ExactDecimal.zero
+        let isHistory = group.parts.values.contains { $0.bornAt == nil }
+        let bornAt = isHistory ? nil : group.parts.values.compactMap(\.bornAt).min()
+        for part in group.parts.values where !isHeld(part, since: bornAt) {
+            if part.labels[2] == LedgerFamily.durationSum {
+                seconds += part.counter
+            } else if let place = Self.bucketPlaces[part.labels[2]] {
+                counts[place] += UInt64(max(0, part.counter.wholeNumber ?? 0))
+            }
+        }
+        return .histogram(counts: counts, sum: seconds.doubleValue)
+    }
+
+    private func change(
+        _ family: LedgerFamily, _ key: Int64, _ labels: [String], _ value: SampleValue?, _ startedAt: Timestamp?
+    ) -> SeriesChange {
+        .set(
+            family: family.rawValue, account: account, key: key, labels: accountLabels + labels, value: value,
+            created: startedAt)
     }
 }

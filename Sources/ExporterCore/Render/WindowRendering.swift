@@ -6,22 +6,41 @@ struct WindowRendering {
     /// The families that have windows.
     static let families: Set<LedgerFamily> = [.cost, .requests, .tokens, .outcomes]
 
+    /// One series' sums, and which windows are whole for its source.
+    private struct Part {
+        let sums: [ExactDecimal]
+        let visible: [Bool]
+    }
+
+    /// Series of the ledger that are shown as one.
+    private struct Group {
+        let key: Int64
+        var parts: [Int64: Part] = [:]
+
+        /// The sum of a window; nil where it is whole for none of the series.
+        func sum(_ window: Int) -> ExactDecimal? {
+            let whole = parts.values.filter { $0.visible[window] }
+            return whole.isEmpty ? nil : whole.reduce(.zero) { $0 + $1.sums[window] }
+        }
+    }
+
+    private struct GroupName: Hashable {
+        let family: LedgerFamily
+        let labels: [String]
+    }
+
     let account: Int
     let accountLabels: [String]
     let windows: [WindowSpan]
-    /// Outcomes are two series that make one ratio: the sums of each, by key and model.
-    private var outcomes: [[String]: Outcomes] = [:]
+    private let view: LabelView
+    private var groups: [GroupName: Group] = [:]
+    private var ratioKeys: [[String]: Int64] = [:]
 
-    private struct Outcomes {
-        let key: Int64
-        var success: [ExactDecimal]
-        var failure: [ExactDecimal]
-    }
-
-    init(account: Int, accountLabels: [String], windows: [WindowSpan]) {
+    init(account: Int, accountLabels: [String], windows: [WindowSpan], view: LabelView) {
         self.account = account
         self.accountLabels = accountLabels
         self.windows = windows
+        self.view = view
     }
 
     /// The days of each window as seen at a moment.
@@ -44,48 +63,54 @@ struct WindowRendering {
         for totals: [SeriesTotal], sums: [Int64: [ExactDecimal]], visible: (SeriesTotal) -> [Bool]
     ) -> [SeriesChange] {
         var changes: [SeriesChange] = []
-        var ratios: [[String]: [Bool]] = [:]
+        var touched: Set<GroupName> = []
         for total in totals where Self.families.contains(total.family) {
-            let shown = visible(total)
-            let windowSums = sums[total.id]
-            if let family = WindowFamily.name(of: total.family) {
-                for (index, window) in windows.enumerated() {
-                    let value = shown[index] ? windowSums.map { $0[index].doubleValue } : nil
-                    changes.append(
-                        change(family, total.id, index, total.labels + [window.rawValue], value))
+            let labels = view.shown(total.labels, of: total.family.labelNames, rank: total.rank)
+            // A series without usage in any window is not part of one, rather than 0 in all.
+            let part = sums[total.id].map { Part(sums: $0, visible: visible(total)) }
+            if total.family != .outcomes, !view.isShared(rank: total.rank) {
+                for index in windows.indices {
+                    let value = part.flatMap { $0.visible[index] ? $0.sums[index].doubleValue : nil }
+                    changes.append(change(total.family, total.id, index, labels, value))
                 }
             } else {
-                take(total, windowSums ?? windows.map { _ in .zero })
-                ratios[Array(total.labels.prefix(2))] = shown
+                let name = GroupName(family: total.family, labels: labels)
+                groups[name, default: Group(key: total.id)].parts[total.id] = part
+                touched.insert(name)
             }
         }
-        for (labels, shown) in ratios {
-            guard let pair = outcomes[labels] else { continue }
-            for (index, window) in windows.enumerated() {
-                let all = pair.success[index] + pair.failure[index]
-                let isKnown = shown[index] && all > .zero
-                changes.append(
-                    change(
-                        WindowFamily.successRatio, pair.key, index, labels + [window.rawValue],
-                        isKnown ? pair.success[index].doubleValue / all.doubleValue : nil))
+        for name in touched {
+            for index in windows.indices {
+                changes.append(name.family == .outcomes ? ratio(name, index) : sum(name, index))
             }
         }
         return changes
     }
 
-    private mutating func take(_ total: SeriesTotal, _ sums: [ExactDecimal]) {
-        let labels = Array(total.labels.prefix(2))
-        let none = windows.map { _ in ExactDecimal.zero }
-        var pair = outcomes[labels] ?? Outcomes(key: total.id, success: none, failure: none)
-        if total.labels[2] == "success" { pair.success = sums } else { pair.failure = sums }
-        outcomes[labels] = pair
+    private func sum(_ name: GroupName, _ window: Int) -> SeriesChange {
+        let group = groups[name]
+        return change(name.family, group?.key ?? 0, window, name.labels, group?.sum(window)?.doubleValue)
+    }
+
+    /// Outcomes are two series that make one ratio.
+    private mutating func ratio(_ name: GroupName, _ window: Int) -> SeriesChange {
+        let pair = Array(name.labels.prefix(2))
+        let successes = groups[GroupName(family: .outcomes, labels: pair + ["success"])]
+        let failures = groups[GroupName(family: .outcomes, labels: pair + ["failure"])]
+        let good = successes?.sum(window) ?? .zero
+        let all = good + (failures?.sum(window) ?? .zero)
+        // Either may come first; the ratio keeps the key that it was first shown by.
+        let key = ratioKeys[pair] ?? successes?.key ?? failures?.key ?? 0
+        ratioKeys[pair] = key
+        return change(.outcomes, key, window, pair, all > .zero ? good.doubleValue / all.doubleValue : nil)
     }
 
     private func change(
-        _ family: String, _ id: Int64, _ window: Int, _ labels: [String], _ value: Double?
+        _ family: LedgerFamily, _ id: Int64, _ window: Int, _ labels: [String], _ value: Double?
     ) -> SeriesChange {
         .set(
-            family: family, account: account, key: id * Int64(windows.count) + Int64(window),
-            labels: accountLabels + labels, value: value.map(SampleValue.number), created: nil)
+            family: WindowFamily.name(of: family), account: account, key: id * Int64(windows.count) + Int64(window),
+            labels: accountLabels + labels + [windows[window].rawValue], value: value.map(SampleValue.number),
+            created: nil)
     }
 }

@@ -90,6 +90,23 @@ extension UsageLedger {
     }
 }
 
+extension UsageLedger {
+    /// A value that belongs to the storage, made the first time that it is asked for.
+    ///
+    /// - Throws: `LedgerError.storage`.
+    public func setting(_ name: String, orElse make: @escaping @Sendable () -> String) async throws -> String {
+        try await write { db in
+            if let stored = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [name])
+            {
+                return stored
+            }
+            let value = make()
+            try db.execute(sql: "INSERT INTO setting (name, value) VALUES (?, ?)", arguments: [name, value])
+            return value
+        }
+    }
+}
+
 /// What a commit needs to know of its source.
 struct SourceRow {
     let id: SourceID

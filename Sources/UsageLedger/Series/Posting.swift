@@ -12,6 +12,7 @@ struct Posting {
     private let writeDay: Statement
     private var changed: [SeriesTotal] = []
     private var newSeries = 0
+    private var served: Int
 
     /// - Parameter bornAt: what series that are served from now on say of their birth: nil for history.
     init(for source: SourceRow, bornAt: Timestamp?, _ db: Database) throws {
@@ -20,7 +21,12 @@ struct Posting {
         self.bornAt = bornAt
         readSeries = try db.cachedStatement(sql: "SELECT \(SeriesRow.columns), is_served FROM series WHERE id = ?")
         writeSeries = try db.cachedStatement(
-            sql: "UPDATE series SET total = ?, peak = ?, started_at = ?, born_at = ?, is_served = 1 WHERE id = ?")
+            sql: """
+                UPDATE series SET total = ?, peak = ?, started_at = ?, born_at = ?, rank = ?, is_served = 1 WHERE id = ?
+                """)
+        served =
+            try Int.fetchOne(db, sql: "SELECT served_series FROM account WHERE id = ?", arguments: [source.account.row])
+            ?? 0
         readDay = try db.cachedStatement(sql: "SELECT value FROM day_total WHERE series = ? AND day = ?")
         writeDay = try db.cachedStatement(
             sql: """
@@ -35,7 +41,8 @@ struct Posting {
     mutating func post(_ growth: Growth, correctionDay: UTCDay) throws -> LedgerChange {
         var fall = ExactDecimal.zero
         var hasNewCost = false
-        for (series, days) in growth.bySeries {
+        // In the order of their ids, so that ranks don't depend on chance.
+        for (series, days) in growth.bySeries.sorted(by: { $0.series < $1.series }) {
             let posted = try post(days, to: series)
             guard posted.isCost else { continue }
             hasNewCost = hasNewCost || posted.isNew
@@ -45,6 +52,10 @@ struct Posting {
             var register = try SeriesRegister(of: source, db)
             let corrections = try register.row(of: SeriesKey(.corrections, labels: []))
             _ = try post([(correctionDay.daysSinceEpoch, fall)], to: corrections)
+        }
+        if newSeries > 0 {
+            try db.execute(
+                sql: "UPDATE account SET served_series = ? WHERE id = ?", arguments: [served, source.account.row])
         }
         return LedgerChange(series: changed.sorted { $0.id < $1.id }, newSeries: newSeries)
     }
@@ -64,11 +75,14 @@ struct Posting {
         guard !isServed || !moved.isEmpty else { return (isCost, false, amount) }
         if !isServed || !amount.isZero {
             stored.grow(by: amount)
-            if !isServed { stored.beginServing(startedAt: source.ledgerStart, bornAt: bornAt) }
+            if !isServed {
+                served += 1
+                stored.beginServing(startedAt: source.ledgerStart, bornAt: bornAt, rank: served)
+            }
             try writeSeries.execute(
                 arguments: [
                     stored.total.stored, stored.peak.stored, stored.startedAt.milliseconds,
-                    stored.bornAt?.milliseconds, series,
+                    stored.bornAt?.milliseconds, stored.rank, series,
                 ])
         }
         for (day, amount) in moved {

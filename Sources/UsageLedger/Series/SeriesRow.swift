@@ -4,8 +4,8 @@ import UsageModel
 /// A row of the table `series`.
 struct SeriesRow {
     /// The columns that `init` reads, in its order.
-    static let columns = "id, family, labels, total, peak, started_at, born_at, source"
-    static let columnCount = 8
+    static let columns = "id, family, labels, total, peak, started_at, born_at, source, rank"
+    static let columnCount = 9
 
     let id: Int64
     /// Nil for a family that this version does not know: such a series is kept and not served.
@@ -16,6 +16,7 @@ struct SeriesRow {
     private(set) var startedAt: Timestamp
     private(set) var bornAt: Timestamp?
     private let source: SourceID
+    private(set) var rank: Int
 
     init(_ row: Row) throws {
         id = row[0]
@@ -27,6 +28,7 @@ struct SeriesRow {
         let born: Int64? = row[6]
         bornAt = born.map(Timestamp.init(milliseconds:))
         source = SourceID(row: row[7])
+        rank = row[8]
     }
 
     /// Moves the sum, and the peak where the sum passes it. Reconciliation is a gauge: its peak is its sum.
@@ -35,7 +37,8 @@ struct SeriesRow {
         peak = family == .reconciliation ? total : max(peak, total)
     }
 
-    mutating func beginServing(startedAt start: Timestamp, bornAt birth: Timestamp?) {
+    mutating func beginServing(startedAt start: Timestamp, bornAt birth: Timestamp?, rank place: Int) {
+        rank = place
         startedAt = start
         bornAt = birth
     }
@@ -45,7 +48,7 @@ struct SeriesRow {
         family.map {
             SeriesTotal(
                 id: id, family: $0, labels: SeriesKey($0, stored: labels).labelValues, sum: total, counter: peak,
-                startedAt: startedAt, bornAt: bornAt, source: source)
+                startedAt: startedAt, bornAt: bornAt, source: source, rank: rank)
         }
     }
 }

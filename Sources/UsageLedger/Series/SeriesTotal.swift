@@ -19,6 +19,8 @@ public struct SeriesTotal: Sendable, Hashable {
     public let bornAt: Timestamp?
     /// The source that first named it; others of the account may add to it.
     public let source: SourceID
+    /// Its place among the account's series in the order in which they were first served, from 1; it never changes.
+    public let rank: Int
 }
 
 /// What a commit changed of what is served.

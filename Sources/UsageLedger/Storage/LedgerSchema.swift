@@ -21,6 +21,8 @@ enum LedgerSchema {
           provider TEXT NOT NULL,
           ledger_start INTEGER NOT NULL,
           created_at INTEGER NOT NULL,
+          -- How many of its series are served: the rank of the newest.
+          served_series INTEGER NOT NULL DEFAULT 0,
           UNIQUE (name, provider)
         ) STRICT;
 
@@ -63,6 +65,8 @@ enum LedgerSchema {
           born_at INTEGER,
           -- 0 while only staged cells name it.
           is_served INTEGER NOT NULL,
+          -- Its place among the account's series in the order in which they were first served.
+          rank INTEGER NOT NULL DEFAULT 0,
           UNIQUE (account, family, labels)
         ) STRICT;
         -- An account's series in the order of their ids, without sorting them and without the way over their labels.
@@ -96,6 +100,11 @@ enum LedgerSchema {
           name TEXT NOT NULL,
           value TEXT NOT NULL,
           PRIMARY KEY (source, name)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE setting (
+          name TEXT PRIMARY KEY,
+          value TEXT NOT NULL
         ) STRICT, WITHOUT ROWID;
 
         CREATE TABLE exporter_counter (

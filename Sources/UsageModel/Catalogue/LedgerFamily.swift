@@ -62,6 +62,12 @@ public enum LedgerFamily: String, Sendable, Hashable, CaseIterable {
     /// The upper bounds of the duration histogram's buckets, in seconds; `+Inf` follows.
     public static let durationBounds: [Double] = [0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600]
 
+    /// The `le` of the cell that counts what is above every bound.
+    public static let durationInfinity = "+Inf"
+
+    /// The `le` of the cell of a bucket: its bound as Swift writes it (`0.25`, `1.0`).
+    public static func durationBound(_ bound: Double) -> String { "\(bound)" }
+
     /// The `le` of the cell that holds the sum of durations.
     public static let durationSum = "sum"
 }

@@ -1,0 +1,63 @@
+import Crypto
+import Foundation
+import UsageModel
+
+/// How an account's labels are shown: renamed, hashed, folded past the series limit.
+///
+/// The ledger keeps what the provider said; this is a view of it. A change of these options therefore moves whole
+/// histories, and several of the ledger's series may be shown as one, their values added up.
+struct LabelView: Sendable {
+    /// What label values past the series limit become.
+    static let other = "__other__"
+
+    private let rename: [String: [String: String]]
+    private let hashKey: SymmetricKey?
+    private let limit: Int
+
+    /// - Parameters:
+    ///   - options: what the config asks for.
+    ///   - salt: the storage's own; without it hashes of e-mails could be looked up.
+    ///   - limit: series of the ledger that are shown under their own labels.
+    init(_ options: LabelOptions, salt: String, limit: Int) {
+        rename = options.rename
+        hashKey = options.hashKeys ? SymmetricKey(data: Data(salt.utf8)) : nil
+        self.limit = limit
+    }
+
+    /// Whether the series may be one of several that are shown as one.
+    func isShared(rank: Int) -> Bool {
+        rank > limit || hashKey != nil || !rename.isEmpty
+    }
+
+    /// Whether the series is past the limit.
+    func isOverflow(rank: Int) -> Bool { rank > limit }
+
+    /// The label values of a series as they are shown.
+    func shown(_ labels: [String], of names: [String], rank: Int = 0) -> [String] {
+        guard isShared(rank: rank) else { return labels }
+        return zip(names, labels).map { name, value in
+            isOverflow(rank: rank) ? folded(value, of: name, among: names) : mapped(value, of: name)
+        }
+    }
+
+    private func mapped(_ value: String, of name: String) -> String {
+        if let renamed = rename[name]?[value] { return renamed }
+        guard name == "key", !value.isEmpty, let hashKey else { return value }
+        let code = HMAC<SHA256>.authenticationCode(for: Data(value.utf8), using: hashKey)
+        return "h:" + code.prefix(8).map { String(UInt8($0), radix: 16).paddedToTwo }.joined()
+    }
+
+    /// Sets of values that are small by nature stay; the others become one.
+    private func folded(_ value: String, of name: String, among names: [String]) -> String {
+        switch name {
+        case "outcome", "token_type", "unit", "le", "code", "bot": value
+        case "model": Self.other
+        // Where there is a model it says already that others are meant.
+        default: names.contains("model") ? "" : Self.other
+        }
+    }
+}
+
+extension String {
+    fileprivate var paddedToTwo: String { count < 2 ? "0" + self : self }
+}
