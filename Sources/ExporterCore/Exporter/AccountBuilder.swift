@@ -31,9 +31,11 @@ struct AccountBuilder {
             account.name, provider: provider.name, proposedStart: start, now: now)
         let exposition = AccountExposition(
             AccountExposition.Identity(index: index, provider: provider.name, name: account.name),
-            account: stored, ledger: ledger, renderer: renderer, windows: configuration.global.windows,
-            zeroFirst: configuration.global.zeroFirst,
-            view: LabelView(account.labels, salt: salt, limit: account.seriesLimit), seriesLimit: account.seriesLimit,
+            account: stored, ledger: ledger, renderer: renderer,
+            options: AccountExposition.Options(
+                windows: configuration.global.windows, zeroFirst: configuration.global.zeroFirst,
+                view: LabelView(account.labels, salt: salt, limit: account.seriesLimit),
+                seriesLimit: account.seriesLimit, monthlyBudget: account.monthlyBudget),
             clock: clock)
 
         let settings = try settings(of: account, at: provider.defaultBaseURL)

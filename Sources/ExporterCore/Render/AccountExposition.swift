@@ -12,6 +12,15 @@ actor AccountExposition {
         var labels: [String] { [provider, name] }
     }
 
+    /// What the config says of how an account is shown.
+    struct Options: Sendable {
+        let windows: [WindowSpan]
+        let zeroFirst: Duration
+        let view: LabelView
+        let seriesLimit: Int
+        let monthlyBudget: ExactDecimal?
+    }
+
     private struct SourceWindows {
         let ledgerStart: Timestamp
         var dataThrough: Timestamp?
@@ -30,24 +39,27 @@ actor AccountExposition {
     private var sources: [SourceID: SourceWindows] = [:]
     private var today: UTCDay
     private let seriesLimit: Int
+    private var budget: BudgetRendering?
     private var seriesShown = 0
     private var isBusy = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
     init(
         _ identity: Identity, account: LedgerAccount, ledger: UsageLedger, renderer: MetricsRenderer,
-        windows spans: [WindowSpan], zeroFirst: Duration, view: LabelView, seriesLimit: Int, clock: any WallClock
+        options: Options, clock: any WallClock
     ) {
         self.identity = identity
         id = account.id
         self.ledger = ledger
         self.renderer = renderer
         self.clock = clock
-        self.seriesLimit = seriesLimit
+        seriesLimit = options.seriesLimit
+        budget = options.monthlyBudget.map { BudgetRendering(limit: $0, ledgerStart: account.ledgerStart) }
         let (index, labels) = (identity.index, identity.labels)
-        series = LedgerSeriesRendering(account: index, accountLabels: labels, zeroFirst: zeroFirst, view: view)
-        windows = WindowRendering(account: index, accountLabels: labels, windows: spans, view: view)
-        gauges = GaugeRendering(account: index, accountLabels: labels, view: view)
+        series = LedgerSeriesRendering(
+            account: index, accountLabels: labels, zeroFirst: options.zeroFirst, view: options.view)
+        windows = WindowRendering(account: index, accountLabels: labels, windows: options.windows, view: options.view)
+        gauges = GaugeRendering(account: index, accountLabels: labels, view: options.view)
         statuses = StatusRendering(account: index, accountLabels: labels)
         today = clock.now.day
     }
@@ -160,13 +172,19 @@ actor AccountExposition {
 
     private func show(_ totals: [SeriesTotal], isWhole: Bool, count: Int) async throws {
         let now = clock.now
-        let withWindows = totals.filter { WindowRendering.families.contains($0.family) }.map(\.id)
+        let withWindows = totals.filter {
+            WindowRendering.families.contains($0.family) || $0.family == .estimatedCost
+        }.map(\.id)
+        // The budget's month comes last, where there is a budget.
+        let spans = windows.spans(at: now) + (budget == nil ? [] : [BudgetRendering.month(of: now.day)])
         let sums =
             withWindows.isEmpty
-            ? [:]
-            : try await ledger.windowSums(
-                of: id, series: isWhole ? nil : withWindows, spans: windows.spans(at: now))
+            ? [:] : try await ledger.windowSums(of: id, series: isWhole ? nil : withWindows, spans: spans)
         var changes = series.changes(for: totals, now: now)
+        budget?.take(totals, isWhole: isWhole) { sums[$0]?.last }
+        if let budget {
+            changes += gauges.changes(for: budget.gauges(on: now.day), from: "config")
+        }
         let sources = sources
         let none = windows.windows.map { _ in false }
         changes += windows.changes(for: totals, sums: sums) { sources[$0.source]?.visible ?? none }

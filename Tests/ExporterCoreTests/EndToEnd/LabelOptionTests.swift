@@ -79,7 +79,8 @@ import UsageModel
         #expect(shown == LabelView(options, salt: "salt", limit: 10).shown(["a@example.com", "m"], of: names, rank: 2))
         #expect(shown[0].wholeMatch(of: /h:[0-9a-f]{16}/) != nil)
         #expect(shown[1] == "m")
-        #expect(shown != LabelView(options, salt: "other", limit: 10).shown(["a@example.com", "m"], of: names, rank: 1))
+        #expect(
+            shown != LabelView(options, salt: "other", limit: 10).shown(["a@example.com", "m"], of: names, rank: 1))
         #expect(view.shown(["", "m"], of: names, rank: 1) == ["", "m"])
         #expect(view.shown(["c@example.com", "m"], of: names, rank: 1) == ["team-c", "m"])
     }

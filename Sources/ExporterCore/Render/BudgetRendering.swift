@@ -1,0 +1,53 @@
+import UsageLedger
+import UsageModel
+
+/// The monthly budget that the config sets for an account, spent from the ledger: `genai_budget_*{scope="config"}`.
+struct BudgetRendering {
+    /// The families that are money spent: a provider has either.
+    private static let families: Set<LedgerFamily> = [.cost, .estimatedCost]
+
+    private let limit: ExactDecimal
+    private let ledgerStart: Timestamp
+    /// What each series cost this month.
+    private var bySeries: [Int64: ExactDecimal] = [:]
+    private var spent = ExactDecimal.zero
+
+    init(limit: ExactDecimal, ledgerStart: Timestamp) {
+        self.limit = limit
+        self.ledgerStart = ledgerStart
+    }
+
+    /// The days that count against the budget.
+    static func month(of today: UTCDay) -> ClosedRange<UTCDay> { WindowSpan.monthToDate.days(on: today) }
+
+    /// Takes the month's sums of series that changed.
+    ///
+    /// - Parameters:
+    ///   - isWhole: whether these are all series of the account: a new day, or a start.
+    ///   - sum: a series' sum this month; nil where it has none.
+    mutating func take(_ totals: [SeriesTotal], isWhole: Bool, sum: (Int64) -> ExactDecimal?) {
+        if isWhole {
+            bySeries = [:]
+            spent = .zero
+        }
+        for total in totals where Self.families.contains(total.family) {
+            let now = sum(total.id) ?? .zero
+            spent += now - (bySeries[total.id] ?? .zero)
+            bySeries[total.id] = now
+        }
+    }
+
+    /// What to show. What was spent is absent in a month that began before the ledger: it is not known whole.
+    func gauges(on today: UTCDay) -> [GaugeFamily: [GaugeSample]] {
+        let labels = ["", "config"]
+        let start = today.startOfMonth
+        let next = start.advanced(by: 32).startOfMonth
+        let isWhole = start.start >= ledgerStart
+        return [
+            .budgetLimit: [GaugeSample(labels, limit.doubleValue)],
+            .budgetSpent: isWhole ? [GaugeSample(labels, spent.doubleValue)] : [],
+            .budgetReset: [GaugeSample(labels, next.start.seconds)],
+            .budgetPeriod: [GaugeSample(labels, (next.start - start.start).inSeconds)],
+        ]
+    }
+}

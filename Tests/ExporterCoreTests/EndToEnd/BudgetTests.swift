@@ -1,0 +1,61 @@
+import ProviderSimulator
+import TestSupport
+import Testing
+import UsageModel
+
+@testable import ExporterCore
+
+/// A monthly budget of the config's own, spent from the ledger.
+@Suite struct BudgetTests {
+    private func spend(_ cost: Int, at text: String) throws -> UsageEvent {
+        UsageEvent(
+            time: try #require(Timestamp(text)), model: "m\(cost)", unitPrice: .zero, cost: ExactDecimal(cost))
+    }
+
+    @Test func isSpentFromTheLedgerAndBeginsAnewWithTheMonth() async throws {
+        let start = try #require(Timestamp("2026-11-30T12:00:00Z"))
+        let adjust: (inout ExporterConfiguration) -> Void = {
+            $0.accounts[0].monthlyBudget = ExactDecimal(500)
+            $0.accounts[0].history = .days(35)
+        }
+        try await WaveSpeedRig.run(at: start, adjust: adjust) { rig in
+            rig.events.add([
+                try spend(100, at: "2026-10-31T23:00:00Z"), try spend(7, at: "2026-11-01T00:00:00Z"),
+                try spend(20, at: "2026-11-30T11:00:00Z"),
+            ])
+            let labels = ["scope": "config"]
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                let scrape = try exporter.scrape()
+                #expect(scrape.value("genai_budget_limit_usd", labels) == 500)
+                #expect(scrape.value("genai_budget_spent_usd", labels) == 27)
+                #expect(
+                    scrape.value("genai_budget_reset_timestamp_seconds", labels)
+                        == Timestamp("2026-12-01T00:00:00Z")?.seconds)
+                #expect(scrape.value("genai_budget_period_seconds", labels) == 2_592_000.0)
+
+                rig.clock.advance(by: .minutes(5))
+                rig.events.add([try spend(20, at: "2026-11-30T12:01:00Z")])
+                _ = try await exporter.syncOnce()
+                #expect(try exporter.scrape().value("genai_budget_spent_usd", labels) == 47)
+
+                rig.clock.move(to: try #require(Timestamp("2026-12-01T00:00:05Z")))
+                try await exporter.tick()
+                let december = try exporter.scrape()
+                #expect(december.value("genai_budget_spent_usd", labels) == 0)
+                #expect(december.value("genai_budget_period_seconds", labels) == 2_678_400.0)
+            }
+        }
+    }
+
+    @Test func spentIsUnknownInAMonthThatBeganBeforeTheLedger() async throws {
+        try await WaveSpeedRig.run(adjust: { $0.accounts[0].monthlyBudget = ExactDecimal(500) }) { rig in
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                let scrape = try exporter.scrape()
+                #expect(scrape.value("genai_budget_limit_usd") == 500)
+                #expect(scrape.value("genai_budget_spent_usd") == nil)
+            }
+        }
+    }
+}
