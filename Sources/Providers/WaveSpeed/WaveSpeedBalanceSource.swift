@@ -6,7 +6,7 @@ struct WaveSpeedBalanceSource: UsageSource {
     static let endpoint = "balance"
 
     let name = endpoint
-    let minimumInterval = Duration.seconds(60)
+    let minimumInterval = Duration.seconds(10)
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
 

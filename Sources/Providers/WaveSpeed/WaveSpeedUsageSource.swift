@@ -9,7 +9,7 @@ struct WaveSpeedUsageSource: UsageSource {
     static let endpoint = "usage_stats"
 
     let name = endpoint
-    let minimumInterval = Duration.seconds(60)
+    let minimumInterval = Duration.seconds(10)
     let slicing: Slicing? = Slicing(unit: .day)
     let api: any UpstreamAPI
     let outcomesByModel: Bool
