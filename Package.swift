@@ -75,6 +75,7 @@ let package = Package(
             name: "ExporterWeb",
             dependencies: [
                 "ExporterCore", "PrometheusExposition", "UsageModel",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

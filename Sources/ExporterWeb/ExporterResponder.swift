@@ -19,8 +19,11 @@ struct ExporterResponder: HTTPResponder {
         case telemetryPath:
             return metrics.respond(to: request)
         case "/":
-            let page = StatusPage(accounts: await exporter.overview(), telemetryPath: telemetryPath).html
-            return .text(page, type: "text/html; charset=utf-8", isHead: isHead)
+            let page = StatusPage(
+                accounts: try await exporter.overview(), telemetryPath: telemetryPath, now: exporter.now)
+            var response = Response.text(page.html, type: "text/html; charset=utf-8", isHead: isHead)
+            response.headers[.contentSecurityPolicy] = StatusPage.contentSecurityPolicy
+            return response
         case "/-/healthy":
             return .text("genai_usage_exporter is healthy.\n", isHead: isHead)
         case "/-/ready":

@@ -87,6 +87,9 @@ public final class Exporter: Service {
         await renderer.publish()
     }
 
+    /// The present moment by the exporter's clock.
+    public var now: Timestamp { clock.now }
+
     /// Whether the storage is open and every account was tried once.
     public var isReady: Bool { readiness.isReady }
 
@@ -129,9 +132,11 @@ public final class Exporter: Service {
     }
 
     /// What a status page shows of each account.
-    public func overview() async -> [AccountOverview] {
+    ///
+    /// - Throws: `LedgerError.storage`.
+    public func overview() async throws -> [AccountOverview] {
         var overviews: [AccountOverview] = []
-        for account in accounts { overviews.append(await account.overview()) }
+        for account in accounts { overviews.append(try await account.overview()) }
         return overviews
     }
 

@@ -27,14 +27,16 @@ actor AccountExposition {
         var visible: [Bool]
     }
 
-    private let identity: Identity
-    private let id: AccountID
-    private let ledger: UsageLedger
+    let identity: Identity
+    let id: AccountID
+    let ledger: UsageLedger
+    let ledgerStart: Timestamp
+    let view: LabelView
     private let renderer: MetricsRenderer
-    private let clock: any WallClock
+    let clock: any WallClock
     private var series: LedgerSeriesRendering
     private var windows: WindowRendering
-    private var gauges: GaugeRendering
+    private(set) var gauges: GaugeRendering
     private var statuses: StatusRendering
     private var sources: [SourceID: SourceWindows] = [:]
     private var today: UTCDay
@@ -50,6 +52,8 @@ actor AccountExposition {
     ) {
         self.identity = identity
         id = account.id
+        ledgerStart = account.ledgerStart
+        view = options.view
         self.ledger = ledger
         self.renderer = renderer
         self.clock = clock

@@ -13,6 +13,13 @@ struct GaugeRendering {
         self.view = view
     }
 
+    /// A family's samples as they are shown, without the account's labels.
+    func samples(of family: GaugeFamily) -> [GaugeSample] {
+        bySource[family, default: [:]].sorted { $0.key < $1.key }.flatMap(\.value).map {
+            GaugeSample(view.shown($0.labels, of: family.labelNames), $0.value)
+        }
+    }
+
     /// What to show after a source measured anew.
     mutating func changes(for gauges: [GaugeFamily: [GaugeSample]], from source: String) -> [SeriesChange] {
         gauges.map { family, samples in

@@ -1,0 +1,56 @@
+import UsageLedger
+import UsageModel
+
+extension AccountExposition {
+    /// What a page for people shows of the account.
+    ///
+    /// - Throws: `LedgerError.storage`.
+    func overview(sources: [AccountOverview.Source]) async throws -> AccountOverview {
+        let today = clock.now.day
+        let days = try await costByDay(today.advanced(by: -29)...today)
+        let month = try await costByDay(BudgetRendering.month(of: today))
+        return AccountOverview(
+            name: identity.name, provider: identity.provider, sources: sources, days: days,
+            costThisMonth: today.startOfMonth.start >= ledgerStart && !days.isEmpty
+                ? month.reduce(.zero) { $0 + $1.cost } : nil,
+            successRatio: try await successRatio(today.advanced(by: -1)...today),
+            balance: gauges.samples(of: .balanceUSD).first?.value, budgets: budgets)
+    }
+
+    private func costByDay(_ span: ClosedRange<UTCDay>) async throws -> [AccountOverview.Day] {
+        var byDay: [UTCDay: [String: ExactDecimal]] = [:]
+        var hasCost = false
+        for family in [LedgerFamily.cost, .estimatedCost] {
+            for total in try await ledger.dayTotals(of: id, family: family, days: span) {
+                let model = view.shown(total.labels, of: family.labelNames)[1]
+                byDay[total.day, default: [:]][model, default: .zero] += total.value
+                hasCost = true
+            }
+        }
+        return hasCost ? span.map { AccountOverview.Day(day: $0, costByModel: byDay[$0] ?? [:]) } : []
+    }
+
+    private func successRatio(_ span: ClosedRange<UTCDay>) async throws -> Double? {
+        var good = ExactDecimal.zero
+        var all = ExactDecimal.zero
+        for total in try await ledger.dayTotals(of: id, family: .outcomes, days: span) {
+            all += total.value
+            if total.labels[2] == "success" { good += total.value }
+        }
+        return all > .zero ? good.doubleValue / all.doubleValue : nil
+    }
+
+    private var budgets: [AccountOverview.Budget] {
+        let spent = gauges.samples(of: .budgetSpent)
+        let resets = gauges.samples(of: .budgetReset)
+        return gauges.samples(of: .budgetLimit).map { limit in
+            let (key, scope) = (limit.labels[0], limit.labels[1])
+            return AccountOverview.Budget(
+                name: key.isEmpty ? scope : key, limit: limit.value,
+                spent: spent.first { $0.labels == limit.labels }?.value,
+                resets: resets.first { $0.labels == limit.labels }.map {
+                    Timestamp(milliseconds: Int64($0.value * 1000))
+                })
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import ExporterCore
+import UsageModel
+
+/// One account on the status page.
+struct AccountSection {
+    let account: AccountOverview
+    /// Its place on the page, for ids that are unique.
+    let number: Int
+    let now: Timestamp
+
+    var html: String {
+        let isFailing = account.sources.contains { $0.status.isUp == false }
+        return """
+            <section aria-labelledby="account-\(number)"\(isFailing ? " class=\"failing\"" : "")>
+            <h2 id="account-\(number)">\(escaped(account.name)) <small>\(escaped(account.provider))</small></h2>
+            <dl class="figures">
+            \(figures.map { "<div><dt>\($0)</dt><dd>\($1)</dd></div>" }.joined(separator: "\n"))
+            </dl>
+            \(account.budgets.enumerated().map(budget).joined(separator: "\n"))
+            \(account.days.isEmpty ? "" : CostChart(days: account.days, id: "chart-\(number)").html)
+            \(sources)
+            </section>
+            """
+    }
+
+    private var figures: [(String, String)] {
+        var figures: [(String, String)] = []
+        if let today = account.costToday { figures.append(("Cost today", today.doubleValue.dollarText)) }
+        if let month = account.costThisMonth { figures.append(("This month", month.doubleValue.dollarText)) }
+        if let balance = account.balance { figures.append(("Balance", balance.dollarText)) }
+        if let ratio = account.successRatio { figures.append(("Success, 2 days", ratio.percentText)) }
+        let through = account.sources.compactMap(\.status.dataThrough).min()
+        figures.append(("Data through", through.map { "\((now - $0).roughText) ago" } ?? "not yet"))
+        return figures
+    }
+
+    private func budget(_ index: Int, _ budget: AccountOverview.Budget) -> String {
+        let id = "budget-\(number)-\(index)"
+        let until = budget.resets.map { ", until \($0.clockText)" } ?? ""
+        guard let spent = budget.spent else {
+            return "<p>Budget \(escaped(budget.name)): \(budget.limit.dollarText)\(until).</p>"
+        }
+        let share = budget.limit > 0 ? spent / budget.limit : 1
+        let state = share >= 1 ? "over" : share >= 0.9 ? "near" : "within"
+        return """
+            <p class="budget"><label id="\(id)" for="\(id)-bar">Budget \(escaped(budget.name)): \(spent.dollarText) of \
+            \(budget.limit.dollarText) (\(share.percentText))\(until)</label>
+            <meter class="\(state)" id="\(id)-bar" min="0" max="1" high="0.9" value="\(min(max(share, 0), 1))">\
+            \(share.percentText)</meter></p>
+            """
+    }
+
+    private var sources: String {
+        """
+        <div class="scroll" role="region" aria-label="Sources of \(escaped(account.name))" tabindex="0">
+        <table>
+        <thead><tr><th scope="col">Source</th><th scope="col">State</th><th scope="col">Last success</th>\
+        <th scope="col">Next sync</th><th scope="col">Last error</th></tr></thead>
+        <tbody>
+        \(account.sources.map(row).joined(separator: "\n"))
+        </tbody>
+        </table>
+        </div>
+        """
+    }
+
+    private func row(_ source: AccountOverview.Source) -> String {
+        let status = source.status
+        let state = status.isUp.map { $0 ? "up" : "down" } ?? "not tried yet"
+        let success = status.lastSuccess.map { "\((now - $0).roughText) ago" } ?? "never"
+        let next = status.next.map { $0 > now ? "in \(($0 - now).roughText)" : "now" } ?? "now"
+        return "<tr><th scope=\"row\">\(escaped(source.name))</th><td class=\"\(state.prefix(4))\">\(state)</td>"
+            + "<td>\(success)</td><td>\(next)</td><td>\(escaped(status.lastError ?? "–"))</td></tr>"
+    }
+}
+
+extension Double {
+    /// `98.7%`.
+    var percentText: String {
+        // Rounded down: what is not all good must not read 100%.
+        let tenths = Int((self * 1000).rounded(.down))
+        return tenths % 10 == 0 ? "\(tenths / 10)%" : "\(tenths / 10).\(tenths % 10)%"
+    }
+}

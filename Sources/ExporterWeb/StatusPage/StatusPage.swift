@@ -1,0 +1,94 @@
+import Crypto
+import ExporterCore
+import Foundation
+import UsageModel
+
+/// The page for people at `/`: what each account costs, what is left, and whether the data are good.
+///
+/// One page made on the server: no scripts, no other requests, readable by keyboard, screen reader, phone, and in the
+/// dark. Days and times are UTC, as in the metrics.
+struct StatusPage {
+    let accounts: [AccountOverview]
+    let telemetryPath: String
+    let now: Timestamp
+
+    /// Forbids everything that the page does not use: it has one style sheet, known by its hash.
+    static let contentSecurityPolicy: String = {
+        let digest = Data(SHA256.hash(data: Data(StatusStyle.css.utf8))).base64EncodedString()
+        return "default-src 'none'; style-src 'sha256-\(digest)'; base-uri 'none'; form-action 'none'; "
+            + "frame-ancestors 'none'"
+    }()
+
+    var html: String {
+        """
+        <!doctype html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="color-scheme" content="light dark">
+        <title>GenAI usage exporter</title>
+        <style>\(StatusStyle.css)</style>
+        </head>
+        <body>
+        <header>
+        <h1>GenAI usage exporter</h1>
+        <p>\(summary) Days and times are UTC; now \(now.clockText).</p>
+        <nav aria-label="Pages"><a href="\(escaped(telemetryPath))">Metrics</a> \
+        <a href="/-/ready">Readiness</a></nav>
+        </header>
+        <main>
+        \(accounts.enumerated().map { AccountSection(account: $1, number: $0, now: now).html }.joined(separator: "\n"))
+        </main>
+        <footer><p>Version \(escaped(BuildInformation.version)). What the providers' APIs said, added up exactly; \
+        not an invoice.</p></footer>
+        </body>
+        </html>
+
+        """
+    }
+
+    private var summary: String {
+        let down = accounts.filter { account in account.sources.contains { $0.status.isUp == false } }.count
+        let count = "\(accounts.count) account\(accounts.count == 1 ? "" : "s")"
+        return down == 0 ? "\(count), no failing source." : "\(count), \(down) with a failing source."
+    }
+}
+
+extension Timestamp {
+    /// `2026-11-20 15:04`, for people.
+    var clockText: String {
+        String(description.prefix(16)).replacingOccurrences(of: "T", with: " ")
+    }
+}
+
+extension Duration {
+    /// `12 s`, `5 min`, `3 h`, `2 days`: the largest unit that fits.
+    var roughText: String {
+        let seconds = Int(inSeconds.magnitude)
+        if seconds < 90 { return "\(seconds) s" }
+        if seconds < 5400 { return "\(seconds / 60) min" }
+        return seconds < 172_800 ? "\(seconds / 3600) h" : "\(seconds / 86_400) days"
+    }
+}
+
+extension Double {
+    /// `$1,234.50`; four decimals below a dollar, where cents would say nothing.
+    var dollarText: String {
+        let sign = self < 0 ? "-" : ""
+        let places = magnitude < 1 && magnitude > 0 ? 4 : 2
+        var scaled = (magnitude * (places == 4 ? 10_000 : 100)).rounded()
+        guard scaled < 1e15 else { return "\(sign)$\(magnitude)" }
+        let unit = places == 4 ? 10_000.0 : 100.0
+        let whole = (scaled / unit).rounded(.down)
+        scaled -= whole * unit
+        var digits = String(Int(whole))
+        var place = digits.count - 3
+        while place > 0 {
+            digits.insert(",", at: digits.index(digits.startIndex, offsetBy: place))
+            place -= 3
+        }
+        let fraction = String(Int(scaled))
+        return "\(sign)$\(digits)." + String(repeating: "0", count: places - fraction.count) + fraction
+    }
+}
