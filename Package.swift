@@ -130,6 +130,9 @@ let package = Package(
             ],
             exclude: ["Config/Fixtures"], swiftSettings: strict),
         .testTarget(
+            name: "ExporterWebTests", dependencies: ["ExporterCore", "ExporterWeb", "UsageModel"],
+            swiftSettings: strict),
+        .testTarget(
             name: "CommandTests",
             dependencies: [
                 "genai_usage_exporter", "ProviderSimulator", "TestSupport", "UsageModel",

@@ -8,6 +8,12 @@ public struct AccountOverview: Sendable {
         public let name: String
         /// How its syncs go.
         public let status: SyncStatus
+
+        /// An endpoint.
+        public init(name: String, status: SyncStatus) {
+            self.name = name
+            self.status = status
+        }
     }
 
     /// One UTC day's cost by model, in USD.
@@ -16,6 +22,12 @@ public struct AccountOverview: Sendable {
         public let day: UTCDay
         /// USD by model as `/metrics` names it; an empty name is what the provider lists under no model.
         public let costByModel: [String: ExactDecimal]
+
+        /// A day.
+        public init(day: UTCDay, costByModel: [String: ExactDecimal]) {
+            self.day = day
+            self.costByModel = costByModel
+        }
 
         /// USD of the whole day.
         public var cost: ExactDecimal { costByModel.values.reduce(.zero, +) }
@@ -31,6 +43,14 @@ public struct AccountOverview: Sendable {
         public let spent: Double?
         /// When its period ends; nil where that is not known.
         public let resets: Timestamp?
+
+        /// A budget.
+        public init(name: String, limit: Double, spent: Double?, resets: Timestamp?) {
+            self.name = name
+            self.limit = limit
+            self.spent = spent
+            self.resets = resets
+        }
     }
 
     /// The account's name.
@@ -49,6 +69,21 @@ public struct AccountOverview: Sendable {
     public let balance: Double?
     /// Budgets with a limit.
     public let budgets: [Budget]
+
+    /// An account.
+    public init(
+        name: String, provider: String, sources: [Source], days: [Day], costThisMonth: ExactDecimal?,
+        successRatio: Double?, balance: Double?, budgets: [Budget]
+    ) {
+        self.name = name
+        self.provider = provider
+        self.sources = sources
+        self.days = days
+        self.costThisMonth = costThisMonth
+        self.successRatio = successRatio
+        self.balance = balance
+        self.budgets = budgets
+    }
 
     /// USD today; nil where the provider reports no cost.
     public var costToday: ExactDecimal? { days.last?.cost }

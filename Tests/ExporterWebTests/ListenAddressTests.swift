@@ -1,0 +1,21 @@
+import Testing
+
+@testable import ExporterWeb
+
+@Suite struct ListenAddressTests {
+    @Test(arguments: [
+        (":10061", nil, 10_061), ("127.0.0.1:0", "127.0.0.1", 0), ("localhost:80", "localhost", 80),
+        ("[::1]:9100", "::1", 9100), ("0.0.0.0:65535", "0.0.0.0", 65_535),
+    ] as [(String, String?, Int)])
+    func readsWhatPrometheusExportersTake(text: String, host: String?, port: Int) throws {
+        let address = try ListenAddress(text)
+        #expect(address == ListenAddress(host: host, port: port))
+        #expect(address.description == text)
+    }
+
+    @Test(arguments: ["", "10061", "host", "host:", "host:port", "host:65536", "host:-1", "::1:9100", "[::1:9100"])
+    func refusesOthersAndSaysWhatWouldBeRight(text: String) {
+        let error = #expect(throws: InvalidListenAddress.self) { try ListenAddress(text) }
+        #expect(error?.description.contains("host:port") == true)
+    }
+}

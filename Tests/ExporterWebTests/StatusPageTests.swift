@@ -1,0 +1,71 @@
+import ExporterCore
+import Testing
+import UsageModel
+
+@testable import ExporterWeb
+
+@Suite struct StatusPageTests {
+    private let now = Timestamp(milliseconds: 1_795_186_800_000)
+
+    private func account(
+        name: String = "media", models: [String: ExactDecimal] = [:], error: String? = nil,
+        budgets: [AccountOverview.Budget] = []
+    ) -> AccountOverview {
+        var status = SyncStatus()
+        status.isUp = error == nil
+        status.lastError = error
+        status.lastSuccess = now - .minutes(5)
+        status.dataThrough = now - .minutes(5)
+        let days = (0..<30).map {
+            AccountOverview.Day(day: now.day.advanced(by: $0 - 29), costByModel: $0 == 29 ? models : [:])
+        }
+        return AccountOverview(
+            name: name, provider: "wavespeed", sources: [AccountOverview.Source(name: "usage_stats", status: status)],
+            days: days, costThisMonth: ExactDecimal(1234), successRatio: 0.9999, balance: 49.36, budgets: budgets)
+    }
+
+    private func page(_ accounts: AccountOverview...) -> String {
+        StatusPage(accounts: accounts, telemetryPath: "/metrics", now: now).html
+    }
+
+    @Test func nothingFromOutsideBecomesMarkup() {
+        let evil = "<script>alert('x')</script>\"&"
+        let page = page(account(name: evil, models: [evil: ExactDecimal(1)], error: evil))
+        #expect(!page.contains("<script"))
+        #expect(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;"))
+    }
+
+    @Test func figuresReadAsPeopleWriteThem() {
+        let page = page(account(models: ["flux": ExactDecimal(5)]))
+        for text in ["$5.00", "$1,234.00", "$49.36", "99.9%", "5 min ago", "1 account, no failing source."] {
+            #expect(page.contains(text), "\(text)")
+        }
+    }
+
+    @Test func failingSourceIsSaidInPlainWords() {
+        let page = page(account(error: "the key is wrong"))
+        #expect(page.contains("1 account, 1 with a failing source."))
+        #expect(page.contains("the key is wrong"))
+        #expect(page.contains("class=\"failing\""))
+    }
+
+    @Test func budgetIsAMeterWithItsWords() {
+        let budget = AccountOverview.Budget(name: "config", limit: 500, spent: 460, resets: nil)
+        #expect(page(account(budgets: [budget])).contains("Budget config: $460.00 of $500.00 (92%)"))
+    }
+
+    @Test func everyIdIsUniqueAndEveryChartHasAName() {
+        let html = page(account(models: ["a": ExactDecimal(1)]), account(name: "b", models: ["a": ExactDecimal(1)]))
+        let ids = html.matches(of: /id="([^"]+)"/).map { String($0.1) }
+        #expect(Set(ids).count == ids.count)
+        for label in html.matches(of: /aria-labelledby="([^"]+)"/) { #expect(ids.contains(String(label.1))) }
+    }
+
+    @Test(arguments: [
+        (0, "$0.00"), (0.00042, "$0.0004"), (0.5, "$0.5000"), (1, "$1.00"), (999.999, "$1,000.00"),
+        (1_234_567.891, "$1,234,567.89"), (-3.5, "-$3.50"),
+    ])
+    func dollars(value: Double, text: String) {
+        #expect(value.dollarText == text)
+    }
+}
