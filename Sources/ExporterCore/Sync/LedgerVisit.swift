@@ -1,3 +1,4 @@
+import Logging
 import Synchronization
 import UsageLedger
 import UsageModel
@@ -13,11 +14,12 @@ final class LedgerVisit: SyncVisit {
     private let ledger: UsageLedger
     private let ladder: RereadLadder
     private let clock: any WallClock
+    private let logger: Logger
     private let collected = Mutex(LedgerChange())
 
     init(
         source: LedgerSource, isFirst: Bool, dueSlices: [DueSlice], ledger: UsageLedger, ladder: RereadLadder,
-        clock: any WallClock
+        clock: any WallClock, logger: Logger
     ) {
         self.source = source
         self.isFirst = isFirst
@@ -25,6 +27,7 @@ final class LedgerVisit: SyncVisit {
         self.ledger = ledger
         self.ladder = ladder
         self.clock = clock
+        self.logger = logger
         startedAt = clock.now
         ledgerStart = source.ledgerStart
     }
@@ -51,6 +54,10 @@ final class LedgerVisit: SyncVisit {
             try await ledger.commit(reading, to: source.id, now: clock.now, ladder: ladder)
         }
         collect(change)
+    }
+
+    func remark(_ text: String) {
+        logger.warning("the provider's answer is odd", metadata: ["remark": "\(text)"])
     }
 
     /// Takes in a change that was made durable for this source.

@@ -103,7 +103,8 @@ actor SourceRunner {
                 ladder.dueSlices(states: states, slicing: $0, ledgerStart: stored.ledgerStart, now: clock.now)
             } ?? []
         return LedgerVisit(
-            source: stored, isFirst: !isHistoryComplete, dueSlices: due, ledger: ledger, ladder: ladder, clock: clock)
+            source: stored, isFirst: !isHistoryComplete, dueSlices: due, ledger: ledger, ladder: ladder, clock: clock,
+            logger: logger)
     }
 
     /// Writes down how the sync went; the figures are shown only once they are stored.

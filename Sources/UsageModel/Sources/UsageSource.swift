@@ -70,6 +70,16 @@ public protocol SyncVisit: Sendable {
 
     /// Stores a reading durably, in one transaction.
     func commit(_ reading: Reading) async throws
+
+    /// Tells people of something odd that the sync came through all the same: it goes to the log.
+    ///
+    /// - Parameter text: plain words; never a secret, never a body.
+    func remark(_ text: String)
+}
+
+extension SyncVisit {
+    /// A visit that has nobody to tell.
+    public func remark(_ text: String) {}
 }
 
 /// A slice that the re-read ladder asks for.

@@ -1,0 +1,126 @@
+import UsageModel
+
+/// An account at the simulated useapi.net.
+public struct UseAPIAccount: Sendable {
+    /// The linked accounts of one service.
+    public struct Service: Sendable, Hashable {
+        /// The service's name: `Midjourney API`.
+        public let name: String
+        /// Accounts in order.
+        public let active: Int
+        /// Accounts with an issue; left out of the answer where there are none.
+        public let error: Int
+
+        /// The linked accounts of a service.
+        public init(_ name: String, active: Int, error: Int = 0) {
+            self.name = name
+            self.active = active
+            self.error = error
+        }
+    }
+
+    /// How tests and the request log name it.
+    public let name: String
+    /// Its API token.
+    public let token: String
+    /// What its bots did.
+    public let store: UseAPIRequestStore
+    /// Its linked accounts.
+    public let services: [Service]
+    /// Whether its subscription is active; without it there are no statistics.
+    public let isSubscribed: Bool
+
+    /// An account.
+    public init(
+        name: String, token: String, store: UseAPIRequestStore, services: [Service] = [], isSubscribed: Bool = true
+    ) {
+        self.name = name
+        self.token = token
+        self.store = store
+        self.services = services
+        self.isSubscribed = isSubscribed
+    }
+}
+
+/// The useapi.net API: `GET /v2/account/stats` as its page "Query Usage Statistics" has it, and `GET /v2/account`.
+public struct UseAPIAPI: SimulatedProvider {
+    /// `useapi`.
+    public let name = "useapi"
+
+    /// The bots of the documentation, and `flowmusic`, which is newer.
+    public static let bots = [
+        "midjourney", "google-flow", "dreamina", "kling", "runwayml", "pixverse", "minimax", "mureka", "tempolor",
+        "ltxstudio", "luma", "flowmusic",
+    ]
+
+    /// The most records that `limit` may ask for.
+    public static let largestLimit = 50_000
+
+    private let accounts: [UseAPIAccount]
+
+    /// An API with these accounts.
+    public init(accounts: [UseAPIAccount]) {
+        self.accounts = accounts
+    }
+
+    /// The name of the account whose token it is.
+    public func account(ofToken token: String) -> String? {
+        accounts.first { $0.token == token }?.name
+    }
+
+    /// The documented answer; 401 without a known token, 402 without a subscription, 404 for any other path or method.
+    public func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer {
+        guard let account = accounts.first(where: { $0.name == request.account }) else {
+            return error(401, "Unauthorized")
+        }
+        switch (request.method, request.endpoint) {
+        case ("GET", "/v2/account/stats"):
+            return account.isSubscribed
+                ? stats(of: account, request, style) : error(402, "Subscription is not active")
+        case ("GET", "/v2/account"):
+            return APIAnswer(body: status(of: account))
+        default:
+            return error(404, "Not found")
+        }
+    }
+
+    /// `{"error": "Unauthorized"}` under the same HTTP status.
+    public func error(_ status: Int, _ message: String) -> APIAnswer {
+        APIAnswer(status: status, body: ["error": .string(message)])
+    }
+
+    private func stats(of account: UseAPIAccount, _ request: APIRequest, _ style: AnswerStyle) -> APIAnswer {
+        guard let bot = request.query["bot"], !bot.isEmpty else { return error(400, "Parameter bot is required") }
+        guard Self.bots.contains(bot) else { return error(400, "Parameter bot (\(bot)) is not supported") }
+        let config = request.query["config"].flatMap { $0.isEmpty ? nil : $0 }
+        if let text = request.query["limit"] {
+            guard let limit = Int(text), (1...Self.largestLimit).contains(limit) else {
+                return error(400, "Parameter limit must be from 1 to \(Self.largestLimit)")
+            }
+            let rows = account.store.shown(bot: bot, config: config).suffix(limit)
+            return APIAnswer(
+                body: UseAPIStatsAnswer(bot: bot, filter: ("limit", .count(limit)), config, Array(rows), style).body)
+        }
+        guard let day = request.query["date"].map({ UTCDay($0) }) ?? request.time.day else {
+            return error(400, "Parameter date must be in YYYY-MM-DD format")
+        }
+        let rows = account.store.shown(bot: bot, day: day, config: config)
+        return APIAnswer(
+            body: UseAPIStatsAnswer(bot: bot, filter: ("date", .string(day.description)), config, rows, style).body)
+    }
+
+    private func status(of account: UseAPIAccount) -> JSONValue {
+        let services = account.services.map { service in
+            var counts: [JSONValue.Member] = [
+                .init("total", .count(service.active + service.error)), .init("active", .count(service.active)),
+            ]
+            if service.error > 0 { counts.append(.init("error", .count(service.error))) }
+            return JSONValue.Member(service.name, .object(counts))
+        }
+        return [
+            "id": .count(1), "email": .string("\(account.name)@example.com"),
+            "subscriptionIsActive": .bool(account.isSubscribed), "subscriptions": .count(1),
+            "accounts": .object(services),
+        ]
+    }
+}

@@ -1,0 +1,104 @@
+import Synchronization
+import UsageModel
+
+/// The requests of a useapi.net account, and which of them its statistics show at the moment.
+///
+/// The present comes from the clock. With `traffic` the store also holds generated requests, made when somebody first
+/// asks for them.
+public final class UseAPIRequestStore: Sendable {
+    /// Names a request for a later change.
+    public struct RequestID: Sendable, Hashable {
+        let index: Int
+    }
+
+    private struct State {
+        var requests: [UseAPIRequest?] = []
+        var byDay: [UTCDay: [Int]] = [:]
+        var generatedUpTo: Timestamp?
+
+        mutating func add(_ request: UseAPIRequest) -> RequestID {
+            byDay[request.time.day, default: []].append(requests.count)
+            requests.append(request)
+            return RequestID(index: requests.count - 1)
+        }
+    }
+
+    /// "Data is retained for 3 months."
+    public static let retention = Duration.days(90)
+
+    private let clock: any WallClock
+    private let traffic: [UseAPITraffic]
+    private let state = Mutex(State())
+
+    /// A store without requests but those of `traffic`, whose starts must be the same.
+    public init(clock: any WallClock, traffic: [UseAPITraffic] = []) {
+        self.clock = clock
+        self.traffic = traffic
+    }
+
+    /// Adds a request, whenever it happened.
+    @discardableResult
+    public func add(_ request: UseAPIRequest) -> RequestID {
+        state.withLock { $0.add(request) }
+    }
+
+    /// Adds requests, whenever they happened.
+    public func add(_ requests: [UseAPIRequest]) {
+        state.withLock { state in for request in requests { _ = state.add(request) } }
+    }
+
+    /// The statistics tell another status of a request than before; false where there is no such request.
+    @discardableResult
+    public func revise(_ id: RequestID, code: Int) -> Bool {
+        state.withLock { state in
+            guard state.requests.indices.contains(id.index), state.requests[id.index] != nil else { return false }
+            state.requests[id.index]?.code = code
+            return true
+        }
+    }
+
+    /// The statistics drop a request; false where there is no such request.
+    @discardableResult
+    public func remove(_ id: RequestID) -> Bool {
+        state.withLock { state in
+            guard state.requests.indices.contains(id.index), state.requests[id.index] != nil else { return false }
+            state.requests[id.index] = nil
+            return true
+        }
+    }
+
+    /// The requests of a bot that the statistics show now, oldest first: of one UTC day or of all, of one config or of
+    /// all.
+    public func shown(bot: String, day: UTCDay? = nil, config: String? = nil) -> [UseAPIRequest] {
+        withState { state, now in
+            let days = day.map { [$0] } ?? Array(state.byDay.keys)
+            return days.filter { $0.start > now - Self.retention }
+                .flatMap { state.byDay[$0] ?? [] }
+                .compactMap { state.requests[$0] }
+                .filter { $0.bot == bot && $0.visibleFrom <= now && (config == nil || $0.config == config) }
+                .sorted { $0.time < $1.time }
+        }
+    }
+
+    /// Every request made in a period that may be shown by now: what a test counts anew.
+    public func visible(in period: Period) -> [UseAPIRequest] {
+        withState { state, now in
+            state.requests.compactMap { $0 }.filter { period.contains($0.time) && $0.visibleFrom <= now }
+        }
+    }
+
+    private func withState<Value>(_ body: (inout State, Timestamp) -> Value) -> Value {
+        state.withLock { state in
+            let now = clock.now
+            if let start = traffic.first?.start {
+                var hour = state.generatedUpTo ?? start
+                while hour <= now {
+                    for request in traffic.flatMap({ $0.requests(inHourOf: hour) }) { _ = state.add(request) }
+                    hour = hour + .hours(1)
+                }
+                state.generatedUpTo = hour
+            }
+            return body(&state, now)
+        }
+    }
+}

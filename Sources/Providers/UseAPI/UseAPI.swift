@@ -1,0 +1,24 @@
+import UsageModel
+import Upstream
+
+/// useapi.net: requests, outcomes, durations and responses of each bot by UTC day, captcha and plan figures of
+/// google-flow, the subscription and its linked accounts. It reports no cost; the config's `prices` give an estimate.
+public enum UseAPI: Provider {
+    /// `useapi`.
+    public static let name = "useapi"
+
+    /// The address in useapi.net's documentation.
+    public static let defaultBaseURL = "https://api.useapi.net"
+
+    /// `stats/<bot>` for each configured bot, and `account`.
+    ///
+    /// One endpoint serves all bots, and one bot's trouble (a name that the API refuses) must not hide the others', so
+    /// each bot is a source of its own. Any name is asked for: the list of bots changes.
+    public static func sources(for account: ProviderAccount) -> [any UsageSource] {
+        let bots = account.options.bots.map { bot in
+            UseAPIStatsSource(
+                bot: bot, prices: account.options.prices, api: account.api(for: UseAPIStatsSource.name(of: bot)))
+        }
+        return bots + [UseAPIAccountSource(api: account.api(for: UseAPIAccountSource.endpoint))]
+    }
+}

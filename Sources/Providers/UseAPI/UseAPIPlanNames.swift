@@ -1,0 +1,40 @@
+import UsageModel
+import Upstream
+
+/// How Google's plans are called: tiers and SKUs by the answer's own lookup; what it does not know keeps its name.
+///
+/// Within a day a name stays as it was first read: a label that changed on a later reading would count the day's
+/// requests again. A new name thus begins with a new day.
+struct UseAPIPlanNames {
+    /// What the API's summary calls rows without a tier or SKU (those before 2026-05-21).
+    static let none = "(empty)"
+
+    private var tiers: [String: String] = [:]
+    private var skus: [String: String] = [:]
+
+    /// - Parameter earlier: the cells of the day's last reading.
+    init(_ lookup: UseAPISummary.Lookup?, earlier: [Cell]) {
+        tiers = (lookup?.tiers ?? [:]).compactMapValues { $0?.value }
+        skus = (lookup?.skus ?? [:]).compactMapValues { $0?.value }
+        for cell in earlier where cell.family == .tierRequests {
+            tiers[cell.labels[0]] = cell.labels[1]
+            skus[cell.labels[2]] = cell.labels[3]
+        }
+    }
+
+    /// The labels `tier`, `tier_name`, `sku`, `sku_name` of a plan.
+    func labels(_ plan: UseAPIRows.Plan) -> [String] {
+        let tier = plan.tier.isEmpty ? Self.none : plan.tier
+        let sku = plan.sku.isEmpty ? Self.none : plan.sku
+        return [tier, name(tier, in: tiers), sku, name(sku, in: skus)]
+    }
+
+    /// The same labels where only the tier is told.
+    func labels(tier: String) -> [String] {
+        [tier, name(tier, in: tiers), "", ""]
+    }
+
+    private func name(_ value: String, in names: [String: String]) -> String {
+        names[value].flatMap { $0.isEmpty ? nil : $0 } ?? value
+    }
+}

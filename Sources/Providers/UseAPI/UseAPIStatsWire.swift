@@ -1,0 +1,95 @@
+import UsageModel
+import Upstream
+
+/// An answer to `GET /v2/account/stats` without its rows.
+///
+/// Source: "Query Usage Statistics", sections Responses and Model. Not read: `bot`, `limit` and `config` only repeat
+/// what was asked.
+struct UseAPIStatsHead: Decodable {
+    let date: LenientString?
+    let total: LenientInt?
+    let summary: UseAPISummary?
+}
+
+/// `summary`: left out where there are no data.
+///
+/// Not read: `from`, `to` and `time_span` say when the first and the last row were, which no family shows;
+/// `by_status` is `by_code` in words; `success_rate`, `avg_msec` and `avg_captcha_retry` are rounded, and what they
+/// come from is counted exactly here.
+struct UseAPISummary: Decodable {
+    struct Lookup: Decodable {
+        let tiers: [String: LenientString?]?
+        let skus: [String: LenientString?]?
+    }
+
+    let by_config: UseAPICounts?
+    let by_code: UseAPICounts?
+    let by_endpoint: UseAPICounts?
+    let by_model: UseAPICounts?
+    let by_captcha_provider: UseAPICounts?
+    let by_tier: UseAPICounts?
+    let by_sku: UseAPICounts?
+    let lookup: Lookup?
+
+    /// Whether the requests have Google plans, known or `(empty)`.
+    var hasPlans: Bool { by_tier?.values.isEmpty == false || by_sku?.values.isEmpty == false }
+}
+
+/// Counts by name; null and negative ones are no counts.
+struct UseAPICounts: Decodable {
+    let values: [String: Int]
+
+    init(from decoder: any Decoder) throws {
+        let counts = try decoder.singleValueContainer().decode([String: LenientInt?].self)
+        values = counts.compactMapValues { $0.flatMap { $0.value < 0 ? nil : $0.value } }
+    }
+}
+
+/// One element of `data`: one request.
+///
+/// Not read: `timestamp`, since the API itself says which rows belong to the day that was asked for; `jobid`, an
+/// identifier (several rows may carry the same one, so it tells no duplicates); `status`, which is `code` in words;
+/// `func`, which follows from bot and endpoint.
+struct UseAPIRow: Decodable {
+    let config: String?
+    let endpoint: String?
+    /// Kept as text: a code is a name that is counted, not an amount.
+    let code: String?
+    /// Milliseconds.
+    let msec: ExactDecimal?
+    let model: String?
+    let captchaProviders: String?
+    let captchaRetry: ExactDecimal?
+    let tier: String?
+    let sku: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case config, endpoint, code, msec, model, captchaProviders, captchaRetry, tier, sku
+    }
+
+    // There are tens of thousands: the form of the documentation is tried first, and takes half the time.
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        func text(_ key: CodingKeys) throws -> String? {
+            if let text = try? fields.decodeIfPresent(String.self, forKey: key) { return text }
+            return try fields.decodeIfPresent(LenientString.self, forKey: key)?.value
+        }
+        // A row whose amount is negative or cannot be read is a request all the same.
+        func amount(_ key: CodingKeys) -> ExactDecimal? {
+            if let whole = try? fields.decodeIfPresent(Int.self, forKey: key) {
+                return whole < 0 ? nil : ExactDecimal(whole)
+            }
+            let number = (try? fields.decodeIfPresent(LenientDecimal.self, forKey: key))?.value
+            return number.flatMap { $0.isNegative ? nil : $0 }
+        }
+        config = try text(.config)
+        endpoint = try text(.endpoint)
+        code = try (try? fields.decodeIfPresent(Int.self, forKey: .code)).map(String.init) ?? text(.code)
+        msec = amount(.msec)
+        model = try text(.model)
+        captchaProviders = try text(.captchaProviders)
+        captchaRetry = amount(.captchaRetry)
+        tier = try text(.tier)
+        sku = try text(.sku)
+    }
+}

@@ -1,0 +1,97 @@
+import ProviderSimulator
+import TestSupport
+import Testing
+import UsageModel
+
+@testable import ExporterCore
+
+/// What is wrong at useapi.net shows where it is wrong, and nowhere else.
+@Suite struct UseAPIFailureTests {
+    private func results(_ exporter: Exporter, _ source: String) throws -> Set<String> {
+        let failed = try exporter.scrape().samples("genai_syncs_total").filter {
+            $0.labels["source"] == source && $0.value > 0
+        }
+        return Set(failed.compactMap { $0.labels["result"] })
+    }
+
+    @Test func botThatTheApiRefusesTakesDownItsOwnSourceOnly() async throws {
+        try await UseAPIRig.run(adjust: { $0.bots = ["midjourney", "no-such-bot"] }) { rig in
+            rig.requests.add(
+                UseAPIRequest(time: friday - .hours(1), bot: "midjourney", config: "c", endpoint: "post-imagine"))
+            try await rig.rig.withExporter { exporter in
+                let succeeded = try await exporter.syncOnce()
+                #expect(!succeeded)
+                #expect(try results(exporter, "stats/no-such-bot") == ["http_4xx"])
+                #expect(try results(exporter, "stats/midjourney") == ["success"])
+                #expect(try exporter.scrape().value("genai_requests_total", ["model": "midjourney"]) == 1)
+            }
+        }
+    }
+
+    @Test func wrongKeyAndMissingSubscriptionAreCountedAsAuth() async throws {
+        try await UseAPIRig.run(adjust: { $0.credential = .literal("wrong") }) { rig in
+            try await rig.rig.withExporter { exporter in
+                let succeeded = try await exporter.syncOnce()
+                #expect(!succeeded)
+                for source in ["stats/kling", "account"] { #expect(try results(exporter, source) == ["auth"]) }
+            }
+        }
+        try await UseAPIRig.run(isSubscribed: false) { rig in
+            try await rig.rig.withExporter { exporter in
+                #expect(try await !exporter.syncOnce())
+                #expect(try results(exporter, "stats/kling") == ["auth"])
+                #expect(try results(exporter, "account") == ["success"])
+                let scrape = try exporter.scrape()
+                #expect(scrape.value("genai_plan_info", ["plan": "subscription", "status": "inactive"]) == 1)
+                #expect(scrape.samples("genai_requests_total").isEmpty)
+            }
+        }
+    }
+
+    @Test func linkedAccountsAreShownAndAMissingEndpointIsNoAlarm() async throws {
+        try await UseAPIRig.run { rig in
+            try await rig.rig.withExporter { exporter in
+                #expect(try await exporter.syncOnce())
+                let family = "genai_upstream_accounts"
+                let first = try exporter.scrape()
+                #expect(first.value(family, ["service": "Midjourney API", "state": "active"]) == 2)
+                #expect(first.value(family, ["service": "Midjourney API", "state": "error"]) == 1)
+                #expect(first.samples(family).count == 3)
+                #expect(first.value("genai_plan_info", ["status": "active"]) == 1)
+
+                rig.server.faults.stand(.status(404), at: "/useapi/v2/account")
+                rig.server.faults.stand(.style([]), at: "/useapi/v2/account/stats")
+                #expect(try await exporter.syncOnce())
+                let second = try exporter.scrape()
+                #expect(second.samples(family).isEmpty)
+                #expect(second.samples("genai_plan_info").isEmpty)
+                #expect(second.value("genai_up", ["source": "account"]) == 1)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        (Fault.truncatedJSON, "decode"), (.deepJSON(depth: 100_000), "decode"), (.htmlPage(status: 200), "decode"),
+        (.cutBody, "network"), (.status(429), "rate_limited"), (.status(410), "gone"),
+    ])
+    func faultsAreCountedByTheirReasonAndLeaveNothingBehind(fault: Fault, reason: String) async throws {
+        try await UseAPIRig.run(adjust: { $0.bots = ["google-flow"] }) { rig in
+            let traffic = UseAPITestTraffic(random: SeededRandom(15))
+            rig.requests.add(
+                traffic.requests(300, in: Period(start: friday - .days(6), end: friday))
+                    .filter { $0.bot == "google-flow" })
+            try await rig.rig.withExporter { exporter in
+                var truth = UseAPITruth()
+                let before = try await rig.sync(exporter, &truth)
+                rig.server.faults.stand(fault, at: "/useapi/v2/account/stats")
+                #expect(try await !exporter.syncOnce())
+                #expect(try results(exporter, "stats/google-flow") == ["success", reason])
+                truth.expect(try exporter.scrape())
+                rig.server.faults.clear()
+                let after = try await rig.sync(exporter, &truth)
+                truth.expect(after)
+                expectNoFall(from: before, to: after)
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+import ProviderSimulator
+import TestSupport
+import Testing
+import UsageModel
+
+@testable import ExporterCore
+
+/// What useapi.net lists is what /metrics says, by every label, through everything that happens to it.
+@Suite struct UseAPITruthTests {
+    private static let lastDays = Period(start: friday - .days(6), end: friday)
+
+    @Test(arguments: [[], .numbersAsStrings, .shuffledArrays, .withoutOptionalFields] as [AnswerStyle])
+    func firstSyncEqualsTheTruthByEveryLabelInEveryFormOfTheAnswer(style: AnswerStyle) async throws {
+        try await UseAPIRig.run { rig in
+            rig.server.faults.stand(.style(style), at: "/useapi")
+            rig.requests.add(UseAPITestTraffic(random: SeededRandom(11)).requests(1500, in: Self.lastDays))
+            try await rig.rig.withExporter { exporter in
+                var truth = UseAPITruth(knowsNames: !style.contains(.withoutOptionalFields))
+                let scrape = try await rig.sync(exporter, &truth)
+                truth.expect(scrape)
+                let today = rig.visible.filter { $0.time.day == friday.day }
+                let windows = scrape.samples("genai_window_requests").filter { $0.labels["window"] == "today" }
+                #expect(windows.reduce(0) { $0 + $1.value } == Double(today.count))
+            }
+        }
+    }
+
+    @Test func newLateAndRevisedRequestsAreCountedOnceAndNoCounterFalls() async throws {
+        try await UseAPIRig.run { rig in
+            let traffic = UseAPITestTraffic(random: SeededRandom(12))
+            rig.requests.add(traffic.requests(1000, in: Self.lastDays))
+            // Of a bot that shares no series with another: each bot is committed by itself, so that what one gains and
+            // another loses may both be seen.
+            let revised = (0..<20).map { index in
+                var request = traffic.request(at: friday - .minutes(60 + index))
+                while request.bot != "midjourney" { request = traffic.request(at: request.time) }
+                return rig.requests.add(request)
+            }
+            // Yesterday's requests that the statistics show half an hour from now.
+            for _ in 0..<40 {
+                rig.requests.add([
+                    traffic.request(at: friday - .hours(18), visibleFrom: friday + .minutes(30))
+                ])
+            }
+            try await rig.rig.withExporter { exporter in
+                var truth = UseAPITruth()
+                let first = try await rig.sync(exporter, &truth)
+                truth.expect(first)
+
+                rig.clock.advance(by: .minutes(20))
+                rig.requests.add(traffic.requests(200, in: Period(start: friday, end: rig.clock.now)))
+                for id in revised.prefix(10) { #expect(rig.requests.revise(id, code: 504)) }
+                for id in revised.suffix(5) { #expect(rig.requests.remove(id)) }
+                // Yesterday's late requests are in the truth already, and read at the next rung.
+                var second = truth
+                let yesterday = (friday - .days(1)).day
+                second.see(rig.visible.filter { $0.time.day != yesterday || $0.visibleFrom < friday })
+                let after = try await rig.sync(exporter, &truth)
+                second.expect(after)
+                expectNoFall(from: first, to: after)
+
+                // Past midnight: the +24 h rung of yesterday, and the first readings of today after its end.
+                rig.clock.move(to: friday + .hours(10))
+                let third = try await rig.sync(exporter, &truth)
+                truth.expect(third)
+                expectNoFall(from: after, to: third)
+            }
+        }
+    }
+
+    @Test(arguments: [(Duration.hours(5), 10), (.days(3), 12)])
+    func outageKeepsOldValuesAndThenAllThatWasMissedIsRead(length: Duration, steps: Int) async throws {
+        try await UseAPIRig.run { rig in
+            let traffic = UseAPITestTraffic(random: SeededRandom(13))
+            rig.requests.add(traffic.requests(500, in: Self.lastDays))
+            try await rig.rig.withExporter { exporter in
+                var truth = UseAPITruth()
+                let before = try await rig.sync(exporter, &truth)
+                rig.server.faults.stand(.status(503), at: "/useapi")
+                for _ in 0..<steps {
+                    rig.clock.advance(by: length / steps)
+                    rig.requests.add(
+                        traffic.requests(40, in: Period(start: rig.clock.now - length / steps, end: rig.clock.now)))
+                    #expect(try await !exporter.syncOnce())
+                }
+                let during = try exporter.scrape()
+                truth.expect(during)
+                #expect(during.value("genai_up", ["source": "stats/kling"]) == 0)
+                #expect(
+                    during.value("genai_syncs_total", ["source": "stats/kling", "result": "http_5xx"])
+                        == Double(steps))
+                rig.server.faults.clear()
+                rig.clock.advance(by: .minutes(20))
+                let after = try await rig.sync(exporter, &truth)
+                truth.expect(after)
+                expectNoFall(from: before, to: after)
+                #expect(after.value("genai_up", ["source": "stats/kling"]) == 1)
+            }
+        }
+    }
+
+    @Test func restartServesTheSameAtOnceAndGoesOn() async throws {
+        try await UseAPIRig.run { rig in
+            let traffic = UseAPITestTraffic(random: SeededRandom(14))
+            rig.requests.add(traffic.requests(600, in: Self.lastDays))
+            var truth = UseAPITruth()
+            let before = try await rig.rig.withExporter { try await rig.sync($0, &truth) }
+            rig.requests.add(traffic.requests(100, in: Period(start: friday, end: rig.clock.now)))
+            rig.clock.advance(by: .minutes(20))
+            try await rig.rig.withExporter { exporter in
+                let restored = try exporter.scrape()
+                truth.expect(restored)
+                #expect(restored.counters == before.counters)
+                #expect(restored.samples("genai_plan_info").count == 1)
+                let after = try await rig.sync(exporter, &truth)
+                truth.expect(after)
+                expectNoFall(from: restored, to: after)
+            }
+        }
+    }
+
+    @Test func changedPriceMovesNothingAndCountsFromTheNextDay() async throws {
+        try await UseAPIRig.run { rig in
+            let request = UseAPIRequest(
+                time: friday - .hours(1), bot: "midjourney", config: "c", endpoint: "post-imagine")
+            rig.requests.add([request, request])
+            func estimate(_ exporter: Exporter) throws -> Double? {
+                try exporter.scrape().value("genai_estimated_cost_usd_total", ["key": "c", "model": "midjourney"])
+            }
+            try await rig.rig.withExporter { exporter in
+                let succeeded = try await exporter.syncOnce()
+                #expect(succeeded)
+                #expect(try estimate(exporter) == 0.06)
+            }
+            let dearer = rig.reconfigured { $0.prices = ["midjourney": ExactDecimal(1)] }
+            try await dearer.withExporter { exporter in
+                var later = request
+                later.time = friday
+                rig.requests.add(later)
+                let succeeded = try await exporter.syncOnce()
+                #expect(succeeded)
+                #expect(try estimate(exporter) == 0.09)
+                rig.clock.advance(by: .hours(10))
+                later.time = rig.clock.now
+                rig.requests.add(later)
+                #expect(try await exporter.syncOnce())
+                #expect(try estimate(exporter) == 1.09)
+                // Past the last rung of Friday: it is settled with the prices that it was read with.
+                rig.clock.advance(by: .days(4))
+                #expect(try await exporter.syncOnce())
+                #expect(try estimate(exporter) == 1.09)
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import Testing
+import UsageModel
+import Upstream
+
+@testable import Providers
+
+@Suite struct UseAPIAccountTests {
+    private func gauges(_ json: String) throws -> [GaugeFamily: [GaugeSample]] {
+        try JSONBody.decode(UseAPIAccountStatus.self, from: UpstreamAnswer(json: json)).reading.gauges
+    }
+
+    @Test func subscriptionAndLinkedAccountsBecomeGauges() throws {
+        let gauges = try gauges(
+            """
+            {"id":1,"email":"me@example.com","subscriptionIsActive":true,"subscriptions":1,"sub":"250405","accounts":{
+            "Midjourney API":{"total":3,"active":2,"error":1},"MiniMax API":{"total":"3","active":"3"},
+            "Odd":{"total":5,"active":1,"error":1},"Null":{"total":null,"active":-1},"None":null}}
+            """)
+        #expect(gauges[.planInfo] == [GaugeSample(["", "subscription", "active"], 1)])
+        #expect(
+            gauges[.upstreamAccounts] == [
+                GaugeSample(["Midjourney API", "active"], 2), GaugeSample(["Midjourney API", "error"], 1),
+                GaugeSample(["MiniMax API", "active"], 3), GaugeSample(["Odd", "active"], 1),
+                GaugeSample(["Odd", "error"], 1), GaugeSample(["Odd", ""], 3),
+            ])
+    }
+
+    @Test(arguments: [
+        ("true", "active"), ("false", "inactive"), ("\"true\"", "active"), ("0", "inactive"), ("1", "active"),
+        ("\"False\"", "inactive"),
+    ])
+    func subscriptionIsReadHoweverItIsWritten(value: String, status: String) throws {
+        let gauges = try gauges(#"{"subscriptionIsActive":\#(value)}"#)
+        #expect(gauges[.planInfo] == [GaugeSample(["", "subscription", status], 1)])
+    }
+
+    @Test(arguments: ["{}", #"{"subscriptionIsActive":null,"accounts":null}"#, #"{"subscriptionIsActive":"soon"}"#])
+    func whatIsNotToldHasNoSeries(json: String) throws {
+        #expect(try gauges(json) == [.planInfo: [], .upstreamAccounts: []])
+    }
+}
