@@ -64,11 +64,11 @@ public struct DemoWorld: Sendable {
                     opening: ExactDecimal(topUp),
                     topUp: .init(below: ExactDecimal(low), amount: ExactDecimal(topUp))))
         }
+        let (fairStack, fairStackAccounts) = Self.fairStack(clock: clock, seed: seed, start: start)
         let (useAPI, useAPIAccount) = Self.useAPI(clock: clock, seed: seed, start: start)
-        providers = [WaveSpeedAPI(accounts: waveSpeed), useAPI]
+        providers = [WaveSpeedAPI(accounts: waveSpeed), fairStack, useAPI]
         accounts =
-            waveSpeed.map {
-                Account(provider: "wavespeed", name: $0.name, token: $0.token, basePath: "/wavespeed")
-            } + [useAPIAccount]
+            waveSpeed.map { Account(provider: "wavespeed", name: $0.name, token: $0.token, basePath: "/wavespeed") }
+            + fairStackAccounts + [useAPIAccount]
     }
 }

@@ -9,13 +9,22 @@ public protocol Provider: Sendable {
     /// Where its API is, unless the account's `base_url` says otherwise.
     static var defaultBaseURL: String { get }
 
+    /// How many requests an account's API gets from us in any minute, all sources together; nil where no limit is known.
+    static var requestsPerMinute: Int? { get }
+
     /// The endpoints to read for one account, each a source of its own.
     static func sources(for account: ProviderAccount) -> [any UsageSource]
+}
+
+extension Provider {
+    /// No limit is known.
+    public static var requestsPerMinute: Int? { nil }
 }
 
 /// Every provider this exporter reads: a further one is a folder beside this one and a line here.
 public let allProviders: [any Provider.Type] = [
     WaveSpeed.self,
+    FairStack.self,
     UseAPI.self,
 ]
 

@@ -1,0 +1,55 @@
+import UsageModel
+
+extension DemoWorld {
+    /// A product team at FairStack: two keys, money paid in every eight days, a cap for the organization.
+    static func fairStack(clock: any WallClock, seed: UInt64, start: Timestamp) -> (FairStackAPI, [Account]) {
+        let keys = [("key_web", "web"), ("key_batch", "batch")]
+        let store = FairStackStore(
+            clock: clock,
+            traffic: TrafficGenerator(seed: seed, account: "fairstack/stack", profile: .productTeam, start: start),
+            keys: keys.map(\.0))
+        store.add(
+            [1, 9, 17, 25].map { day in
+                FairStackTransaction(
+                    id: "txn_topup_\(day)", kind: .topUp, time: start + .days(day) + .hours(9), micro: -75_000_000)
+            } + [
+                FairStackTransaction(
+                    id: "txn_refund_18", kind: .refund, time: start + .days(18) + .hours(14), micro: -2_400_000)
+            ])
+        var account = FairStackAccount(name: "stack", token: "demo-fairstack-stack", store: store)
+        account.keyIDs = Set(keys.map(\.0))
+        account.caps = [
+            .init(scope: "organization", micro: 250_000_000), .init(scope: "project", micro: nil),
+            .init(scope: "key", micro: 400_000_000),
+        ]
+        // As a large plan has it: a demo should not take minutes to begin.
+        account.rateLimit = FairStackRateLimit(perMinute: 6000)
+        return (
+            FairStackAPI(accounts: [account]),
+            [
+                Account(
+                    provider: "fairstack", name: account.name, token: account.token, basePath: "/fairstack",
+                    keys: keys.map { .init(name: $0.1, id: $0.0) })
+            ]
+        )
+    }
+}
+
+extension TrafficProfile {
+    /// Pictures and voices for a web shop, some music, and clips that fail now and then.
+    fileprivate static let productTeam = TrafficProfile(
+        requestsPerHour: 12,
+        models: [
+            Model("z-image-turbo", modality: "image", unitPrice: ExactDecimal(micros: 4000), share: 55),
+            Model(
+                "gpt-image-1.5-t2i", modality: "image", unitPrice: ExactDecimal(micros: 34_000), units: [1, 1, 2],
+                share: 14),
+            Model(
+                "chatterbox-turbo", modality: "voice", unitPrice: ExactDecimal(micros: 1000), units: [1, 2, 5],
+                share: 20),
+            Model(
+                "wan-2-1-t2v", modality: "video", unitPrice: ExactDecimal(micros: 48_000), units: [5, 10], share: 3,
+                failureRate: 0.06, failures: .climbing(to: 3, days: 9)),
+            Model("mureka-song", modality: "music", unitPrice: ExactDecimal(micros: 100_000), share: 2),
+        ])
+}

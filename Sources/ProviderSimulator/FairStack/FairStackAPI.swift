@@ -1,0 +1,86 @@
+import Hummingbird
+import UsageModel
+
+/// The FairStack API: `GET /v1/usage`, `/v1/usage/daily` and `/v1/usage/transactions` as its documentation page "Usage
+/// API" has them, and `GET /v1/credits`, which one public client uses.
+public struct FairStackAPI: SimulatedProvider {
+    /// `fairstack`.
+    public let name = "fairstack"
+
+    private let accounts: [FairStackAccount]
+
+    /// An API with these accounts.
+    public init(accounts: [FairStackAccount]) {
+        self.accounts = accounts
+    }
+
+    /// The name of the account whose key the token is.
+    public func account(ofToken token: String) -> String? {
+        accounts.first { $0.token == token }?.name
+    }
+
+    /// The documented answer; 401 without a known key, 403 without the scope, 429 past the rate limit, 400 for a bad query.
+    public func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer {
+        guard let account = accounts.first(where: { $0.name == request.account }) else {
+            return error(401, "Invalid API key")
+        }
+        let allowance = account.rateLimit.map { (perMinute: $0.perMinute, left: $0.take(at: request.time)) }
+        let answer: APIAnswer
+        if let allowance, allowance.left.remaining < 0 {
+            answer = error(429, "Too many requests", wrapped: account.wrapsBodies)
+        } else {
+            answer = body(request, account, style)
+        }
+        guard let allowance else { return answer }
+        return answer.limited(to: allowance.perMinute, remaining: allowance.left.remaining, reset: allowance.left.reset)
+    }
+
+    private func body(_ request: APIRequest, _ account: FairStackAccount, _ style: AnswerStyle) -> APIAnswer {
+        let refuse = { (status: Int, message: String) in error(status, message, wrapped: account.wrapsBodies) }
+        guard request.method == "GET" else { return refuse(404, "Not found") }
+        guard account.scopes.contains("credits:read") else { return refuse(403, "Missing scope credits:read") }
+        let answers = FairStackAnswers(account: account, style: style)
+        let result: Result<JSONValue, FairStackAnswers.Refusal>
+        switch request.endpoint {
+        case "/v1/usage": result = answers.usage(request.query)
+        case "/v1/usage/daily": result = answers.daily(request.query)
+        case "/v1/usage/transactions": result = answers.transactions(request.query)
+        case "/v1/credits" where account.hasCredits: result = .success(answers.credits(at: request.time))
+        default: return refuse(404, "Not found")
+        }
+        switch result {
+        case .failure(let refusal): return refuse(refusal.status, refusal.message)
+        case .success(let body) where account.wrapsBodies:
+            return APIAnswer(body: ["request_id": .string("req_\(request.time.milliseconds)"), "data": body])
+        case .success(let body): return APIAnswer(body: body)
+        }
+    }
+
+    /// `{"error": {"code": "http_400", "message": "…", "status": 400}}` under the same HTTP status.
+    public func error(_ status: Int, _ message: String) -> APIAnswer { error(status, message, wrapped: false) }
+
+    private func error(_ status: Int, _ message: String, wrapped: Bool) -> APIAnswer {
+        let code = JSONValue.string("http_\(status)")
+        let text = JSONValue.string(message)
+        let body: JSONValue =
+            wrapped
+            ? ["request_id": "req_error", "error": ["type": code, "message": text]]
+            : ["error": ["code": code, "message": text, "status": .count(status)]]
+        return APIAnswer(status: status, body: body)
+    }
+}
+
+extension APIAnswer {
+    /// The same with the headers of a rate limit.
+    fileprivate func limited(to limit: Int, remaining: Int, reset: Int) -> APIAnswer {
+        var headers = headers
+        func set(_ name: String, _ value: Int) {
+            if let name = HTTPFields.Element.Name(name) { headers[name] = String(value) }
+        }
+        set("X-RateLimit-Limit", limit)
+        set("X-RateLimit-Remaining", max(0, remaining))
+        set("X-RateLimit-Reset", reset)
+        if status == 429 { headers[.retryAfter] = String(max(1, reset)) }
+        return APIAnswer(status: status, headers: headers, body: body)
+    }
+}

@@ -1,0 +1,137 @@
+import UsageModel
+
+/// The bodies of FairStack's answers, their fields as the provider's documentation page names them.
+struct FairStackAnswers {
+    /// A query that the API does not take.
+    struct Refusal: Error {
+        let status: Int
+        let message: String
+    }
+
+    let account: FairStackAccount
+    let style: AnswerStyle
+
+    private var isFull: Bool { !style.contains(.withoutOptionalFields) }
+
+    func usage(_ query: [String: String]) -> Result<JSONValue, Refusal> {
+        range(query).flatMap { first, last in
+            let key = query["key_id"]
+            if let key, !account.keyIDs.contains(key) {
+                return .failure(Refusal(status: 404, message: "Unknown key_id"))
+            }
+            var figures = FairStackFigures()
+            for day in account.store.usage(from: first, to: last, key: key) { figures.add(day.figures) }
+            return .success([
+                "from": .string("\(first)"), "to": .string("\(last)"),
+                "total_cost": money(figures.total.micro, currency: true),
+                "generation_count": .count(figures.total.count),
+                "by_modality": .array(listed(figures.modalities, as: "modality")),
+                "by_model": .array(listed(figures.models, as: "model")),
+            ])
+        }
+    }
+
+    func daily(_ query: [String: String]) -> Result<JSONValue, Refusal> {
+        range(query).map { first, last in
+            let days = account.store.usage(from: first, to: last, key: nil).map { day, figures -> JSONValue in
+                [
+                    "date": .string("\(day)"), "count": .count(figures.total.count),
+                    "cost": money(figures.total.micro),
+                ]
+            }
+            return ["days": .array(days)]
+        }
+    }
+
+    func transactions(_ query: [String: String]) -> Result<JSONValue, Refusal> {
+        guard let limit = Int(query["limit"] ?? "20"), (1...100).contains(limit) else {
+            return .failure(Refusal(status: 400, message: "limit must be between 1 and 100"))
+        }
+        let type = query["type"]
+        guard type == nil || type.flatMap(FairStackTransaction.Kind.init(rawValue:)) != nil else {
+            return .failure(Refusal(status: 400, message: "type must be generation, top_up or refund"))
+        }
+        var place: (time: Timestamp, id: String)?
+        if let cursor = query["cursor"] {
+            place = Self.place(of: cursor)
+            guard place != nil else { return .failure(Refusal(status: 400, message: "Invalid cursor")) }
+        }
+        let page = account.store.page(before: place, limit: limit) { transaction in
+            (type == nil || transaction.kind.rawValue == type)
+                && (query["modality"] == nil || transaction.modality == query["modality"])
+        }
+        var members: [JSONValue.Member] = [
+            .init("transactions", .array(page.rows.map { row($0.transaction, status: $0.status) })),
+            .init("has_more", .bool(page.hasMore)),
+        ]
+        if page.hasMore, let last = page.rows.last?.transaction {
+            members.append(.init("cursor", .string(Self.cursor(after: last))))
+        } else if isFull {
+            members.append(.init("cursor", .null))
+        }
+        return .success(.object(members))
+    }
+
+    func credits(at now: Timestamp) -> JSONValue {
+        let month = now.day.startOfMonth.start
+        let caps = account.caps.map { cap -> JSONValue.Member in
+            let value = cap.micro.map { micro -> JSONValue in
+                ["micro": .count(micro), "used_micro": .count(account.store.spentMicros(since: month))]
+            }
+            return .init(cap.scope, value ?? .null)
+        }
+        return ["balance": money(-account.store.shownMicros, currency: true), "caps": .object(caps)]
+    }
+
+    private func range(_ query: [String: String]) -> Result<(UTCDay, UTCDay), Refusal> {
+        guard let first = query["from"].flatMap({ UTCDay($0) }), let last = query["to"].flatMap({ UTCDay($0) }),
+            first <= last
+        else { return .failure(Refusal(status: 400, message: "from and to must be dates such as 2026-02-01")) }
+        return .success((first, last))
+    }
+
+    private func listed(_ sums: [String: FairStackFigures.Sum], as name: String) -> [JSONValue] {
+        sums.filter { !$0.key.isEmpty }.sorted { ($1.value.micro, $0.key) < ($0.value.micro, $1.key) }
+            .map { [name: .string($0.key), "count": .count($0.value.count), "cost": money($0.value.micro)] }
+    }
+
+    private func row(_ transaction: FairStackTransaction, status: String) -> JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("id", .string(transaction.id)), .init("type", .string(transaction.kind.rawValue)),
+        ]
+        if let model = transaction.model { members.append(.init("model", .string(model))) }
+        if let modality = transaction.modality { members.append(.init("modality", .string(modality))) }
+        members += [
+            .init("cost", money(transaction.micro)), .init("status", .string(status)),
+            .init("created_at", .string("\(transaction.time)")),
+        ]
+        return .object(members)
+    }
+
+    private func money(_ micro: Int, currency: Bool = false) -> JSONValue {
+        var members = [JSONValue.Member("micro", .count(micro))]
+        if isFull {
+            members.append(.init("display", .string(Self.display(micro))))
+            if currency { members.append(.init("currency", .string(account.currency))) }
+        }
+        return .object(members)
+    }
+
+    /// `$0.045`, `-$10.00`: at least two digits after the point, and no zeros beyond those.
+    private static func display(_ micro: Int) -> String {
+        let text = ExactDecimal(micros: micro).magnitude.description.split(separator: ".")
+        let fraction = text.count > 1 ? String(text[1]) : ""
+        return
+            "\(micro < 0 ? "-" : "")$\(text[0]).\(fraction)\(String(repeating: "0", count: max(0, 2 - fraction.count)))"
+    }
+
+    private static func cursor(after last: FairStackTransaction) -> String {
+        "cursor_\(last.time.milliseconds)_\(last.id)"
+    }
+
+    private static func place(of cursor: String) -> (time: Timestamp, id: String)? {
+        let parts = cursor.split(separator: "_", maxSplits: 2)
+        guard parts.count == 3, parts[0] == "cursor", let time = Int64(parts[1]) else { return nil }
+        return (Timestamp(milliseconds: time), String(parts[2]))
+    }
+}

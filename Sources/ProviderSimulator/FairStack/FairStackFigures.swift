@@ -1,0 +1,79 @@
+import UsageModel
+
+/// Successful generations and their charge in millionths of a dollar, whole and by model and modality.
+struct FairStackFigures {
+    struct Sum: Hashable {
+        var count = 0
+        var micro = 0
+
+        static func += (sum: inout Sum, other: Sum) {
+            sum.count += other.count
+            sum.micro += other.micro
+        }
+    }
+
+    private(set) var total = Sum()
+    private(set) var models: [String: Sum] = [:]
+    private(set) var modalities: [String: Sum] = [:]
+
+    mutating func add(_ transaction: FairStackTransaction) {
+        let one = Sum(count: 1, micro: transaction.micro)
+        total += one
+        if let model = transaction.model { models[model, default: Sum()] += one }
+        if let modality = transaction.modality { modalities[modality, default: Sum()] += one }
+    }
+
+    mutating func add(_ other: FairStackFigures) {
+        total += other.total
+        models.merge(other.models) { Sum(count: $0.count + $1.count, micro: $0.micro + $1.micro) }
+        modalities.merge(other.modalities) { Sum(count: $0.count + $1.count, micro: $0.micro + $1.micro) }
+    }
+}
+
+/// What a test holds the exporter's figures against: counted anew from the transactions themselves.
+public struct FairStackTruth: Sendable, Hashable {
+    /// A key's id (nil for no key) and a model's.
+    public struct Labels: Sendable, Hashable {
+        /// The id of the key; nil for no key.
+        public let key: String?
+        /// The model; empty for what is named under none.
+        public let model: String
+    }
+
+    /// Cost in USD of successful generations.
+    public private(set) var cost: [Labels: ExactDecimal] = [:]
+    /// Successful generations.
+    public private(set) var successes: [Labels: Int] = [:]
+    /// Generations that ended otherwise, by model.
+    public private(set) var failures: [String: Int] = [:]
+    /// Cost in USD by modality.
+    public private(set) var modalityCost: [String: ExactDecimal] = [:]
+    /// Successful generations by modality.
+    public private(set) var modalityCount: [String: Int] = [:]
+    /// USD paid in.
+    public private(set) var topUps = ExactDecimal.zero
+    /// USD given back.
+    public private(set) var refunds = ExactDecimal.zero
+
+    mutating func count(_ transaction: FairStackTransaction, status: String) {
+        let amount = ExactDecimal(micros: transaction.micro)
+        switch (transaction.kind, status) {
+        case (_, "pending"):
+            break
+        case (.generation, "completed"):
+            let labels = Labels(key: transaction.key, model: transaction.model ?? "")
+            cost[labels, default: .zero] += amount
+            successes[labels, default: 0] += 1
+            modalityCost[transaction.modality ?? "", default: .zero] += amount
+            modalityCount[transaction.modality ?? "", default: 0] += 1
+        case (.generation, _):
+            failures[transaction.model ?? "", default: 0] += 1
+        case (.topUp, "completed"):
+            topUps += amount.magnitude
+        case (.refund, "completed"):
+            refunds += amount.magnitude
+        case (.topUp, _), (.refund, _):
+            break
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import UsageModel
+import Upstream
+
+/// `GET /v1/credits`: the prepaid balance, and what is left of spending caps.
+///
+/// One public source knows this endpoint and the documentation does not: where it is missing (404) there are no series and
+/// nothing is wrong.
+struct FairStackCreditsSource: UsageSource {
+    static let endpoint = "credits"
+
+    let name = endpoint
+    let minimumInterval = Duration.seconds(60)
+    let slicing: Slicing? = nil
+    let api: any UpstreamAPI
+
+    func sync(_ visit: any SyncVisit) async throws {
+        var reading = Reading()
+        do {
+            let answer = try await api.send(UpstreamCall(.get, "/v1/credits"))
+            reading.gauges = try FairStackBody<FairStackCredits>.payload(of: answer).gauges
+        } catch let failure as UpstreamFailure where failure.status == 404 {
+            reading.gauges = FairStackCredits(balance: nil, caps: nil).gauges
+        }
+        try await visit.commit(reading)
+    }
+}
+
+extension FairStackCredits {
+    /// Whole families: what the answer does not have is absent, never 0.
+    var gauges: [GaugeFamily: [GaugeSample]] {
+        var gauges: [GaugeFamily: [GaugeSample]] = [
+            .balanceUSD: [], .balanceCredits: [], .budgetLimit: [], .budgetSpent: [],
+        ]
+        if let balance, let amount = balance.amount?.doubleValue {
+            if let unit = balance.foreignUnit {
+                gauges[.balanceCredits] = [GaugeSample([unit], amount)]
+            } else {
+                gauges[.balanceUSD] = [GaugeSample([], amount)]
+            }
+        }
+        // Caps carry no currency of their own: in another than USD they would not be budgets in USD.
+        guard balance?.foreignUnit == nil else { return gauges }
+        for (scope, cap) in [("organization", caps?.organization), ("project", caps?.project), ("key", caps?.key)] {
+            // No limit upstream: neither a limit nor something that is spent of it.
+            guard let cap, let limit = cap.micro else { continue }
+            gauges[.budgetLimit]?.append(GaugeSample(["", scope], ExactDecimal(micros: limit.value).doubleValue))
+            if let used = cap.used_micro {
+                gauges[.budgetSpent]?.append(GaugeSample(["", scope], ExactDecimal(micros: used.value).doubleValue))
+            }
+        }
+        return gauges
+    }
+}

@@ -1,0 +1,76 @@
+import UsageModel
+
+/// One UTC day of a FairStack account, with the parts of the keys that are read apart.
+struct FairStackDay {
+    let whole: FairStackBreakdown
+    /// By name.
+    var keys: [String: FairStackBreakdown] = [:]
+
+    /// The day's cells.
+    ///
+    /// - Parameter earlier: the day's cells so far, where usage arrived while the account and its keys were read one after
+    ///   the other. The account's figures are then older than the keys', so that the rest comes out too small: `key=""`
+    ///   keeps what it had. It must never come out too large, since a counter could not give it back.
+    func cells(keeping earlier: [Cell] = []) -> [Cell] {
+        let cost = FairStackAttribution(
+            whole: whole.cost, keys: keys.mapValues(\.cost),
+            floor: FairStackBreakdown(stored: earlier, key: "").cost.withRemainder)
+        let count = FairStackAttribution(
+            whole: whole.count, keys: keys.mapValues(\.count),
+            floor: FairStackBreakdown(stored: earlier, key: "").count.withRemainder)
+        return costCells(cost) + countCells(count) + modalityCells()
+    }
+
+    private func costCells(_ cost: FairStackAttribution) -> [Cell] {
+        var cells: [Cell] = []
+        for (key, models) in cost.amounts {
+            for (model, amount) in models {
+                cells.append(
+                    whole.unit.map { Cell(.credits, [key, model, $0], amount) } ?? Cell(.cost, [key, model], amount))
+            }
+            // Without configured keys nothing is known of keys.
+            guard !keys.isEmpty else { continue }
+            let sum = models.values.reduce(.zero, +)
+            if key.isEmpty, sum.isZero { continue }
+            cells.append(whole.unit.map { Cell(.keyCredits, [key, $0], sum) } ?? Cell(.keyCost, [key], sum))
+        }
+        // Also where it is 0: the figures agreeing is news too. It is in USD.
+        if whole.unit == nil, let difference = cost.difference {
+            cells.append(Cell(.reconciliation, [], difference))
+        }
+        return cells
+    }
+
+    /// `generation_count` counts successes, so it is both the requests and their successes; failures are known from
+    /// the transactions.
+    private func countCells(_ count: FairStackAttribution) -> [Cell] {
+        count.amounts.flatMap { key, models in
+            models.flatMap { model, amount in
+                [Cell(.requests, [key, model], amount), Cell(.outcomes, [key, model, "success"], amount)]
+            }
+        }
+    }
+
+    /// Where the answer has modalities at all; what none of them holds goes to the empty one.
+    private func modalityCells() -> [Cell] {
+        guard !whole.cost.modalities.isEmpty else { return [] }
+        var cells: [Cell] = []
+        // The family is in USD.
+        if whole.unit == nil { cells += Self.cells(.modalityCost, whole.cost) }
+        return cells + Self.cells(.modalityRequests, whole.count)
+    }
+
+    private static func cells(_ family: LedgerFamily, _ figure: FairStackBreakdown.Figure) -> [Cell] {
+        let unlisted = Remainder(total: figure.total, parts: Array(figure.modalities.values)).unlisted
+        let listed = figure.modalities.map { Cell(family, [$0.key], $0.value) }
+        return unlisted.isZero ? listed : listed + [Cell(family, [""], unlisted)]
+    }
+}
+
+extension FairStackBreakdown.Figure {
+    /// The listed models, and under "" what the total holds beyond them.
+    fileprivate var withRemainder: [String: ExactDecimal] {
+        let unlisted = Remainder(total: total, parts: Array(models.values)).unlisted
+        return unlisted.isZero ? models : models.merging(["": unlisted]) { $1 }
+    }
+}

@@ -1,0 +1,32 @@
+import UsageModel
+
+/// One way through the pages of transactions, from the newest back: a pure value that is shown each page.
+///
+/// With a cursor, transactions that arrive meanwhile shift nothing; what two pages repeat is dropped by its id. A walk
+/// that gets nowhere (a cursor that repeats, a page without anything new) is broken rather than endless.
+struct FairStackPageWalk {
+    /// What comes after a page.
+    enum Step: Equatable {
+        /// The page at this cursor.
+        case page(cursor: String)
+        /// Nothing: this was the last one.
+        case end
+        /// Nothing that could be relied upon.
+        case broken
+    }
+
+    private var ids: Set<String> = []
+    private var cursors: Set<String> = []
+    /// Every transaction later than this was seen; nil before the first page and where a page was empty.
+    private(set) var passed: Timestamp?
+
+    /// Takes a page: the transactions that are new, and what comes next.
+    mutating func take(_ page: FairStackPage) -> (new: [FairStackTransaction], step: Step) {
+        let new = page.transactions.values.filter { ids.insert($0.id.value).inserted }.map(FairStackTransaction.init)
+        // The page's oldest, whatever its order: "most recent first" need not hold to the row.
+        if let oldest = new.map(\.createdAt).min() { passed = min(passed ?? oldest, oldest) }
+        guard let cursor = page.nextCursor else { return (new, .end) }
+        guard !new.isEmpty, cursors.insert(cursor).inserted else { return (new, .broken) }
+        return (new, .page(cursor: cursor))
+    }
+}

@@ -1,0 +1,89 @@
+import UsageModel
+import Upstream
+
+/// A transaction as far as it matters beside `GET /v1/usage`: what failed, and what was paid in or given back.
+struct FairStackTransaction: Equatable {
+    /// What a transaction means for the ledger.
+    enum Meaning: Equatable {
+        /// A generation that did not complete; `""` where the model is not named.
+        case failure(model: String)
+        /// Money paid in, in USD.
+        case topUp(ExactDecimal)
+        /// Money given back, in USD.
+        case refund(ExactDecimal)
+        /// Not decided yet: it may still become any of the others.
+        case pending
+        /// Nothing that is counted here: completed generations are in `usage`, and other types are not known.
+        case nothing
+    }
+
+    /// A model and what it makes.
+    struct Model: Equatable {
+        let id: String
+        let modality: String
+    }
+
+    let id: String
+    let createdAt: Timestamp
+    let meaning: Meaning
+    /// The model and what it makes, where both are named.
+    let model: Model?
+
+    /// Words for a generation that is still on its way; the documentation shows only `completed`, and every other word
+    /// is taken for an end that is not success.
+    private static let pendingWords: Set<String> = [
+        "pending", "queued", "created", "submitted", "starting", "started", "processing", "running", "in_progress",
+    ]
+    private static let successWords: Set<String> = ["completed", "complete", "succeeded", "success"]
+
+    init(_ row: FairStackPage.Transaction) {
+        id = row.id.value
+        createdAt = row.created_at.value
+        if let model = row.model?.value, let modality = row.modality?.value, !model.isEmpty, !modality.isEmpty {
+            self.model = Model(id: model, modality: modality)
+        } else {
+            model = nil
+        }
+        meaning = Self.meaning(of: row)
+    }
+
+    private static func meaning(of row: FairStackPage.Transaction) -> Meaning {
+        let status = row.status?.value.lowercased() ?? "completed"
+        if pendingWords.contains(status) { return .pending }
+        let succeeded = successWords.contains(status)
+        // Top-ups and refunds are negative, since usage is positive; the sign is not relied upon. The families are in
+        // USD, and there are none for money paid in another currency.
+        let amount = row.cost?.foreignUnit == nil ? row.cost?.amount?.magnitude : nil
+        switch row.type?.value.lowercased() {
+        case "generation":
+            return succeeded ? .nothing : .failure(model: row.model?.value ?? "")
+        case "top_up":
+            return succeeded ? amount.map(Meaning.topUp) ?? .nothing : .nothing
+        case "refund":
+            return succeeded ? amount.map(Meaning.refund) ?? .nothing : .nothing
+        default:
+            return .nothing
+        }
+    }
+}
+
+extension Sequence<FairStackTransaction> {
+    /// The cells of these transactions. Which key made a request is not told: `key=""`.
+    var cells: [Cell] {
+        var failures: [String: Int] = [:]
+        var topUps: ExactDecimal?
+        var refunds: ExactDecimal?
+        for transaction in self {
+            switch transaction.meaning {
+            case .failure(let model): failures[model, default: 0] += 1
+            case .topUp(let amount): topUps = (topUps ?? .zero) + amount
+            case .refund(let amount): refunds = (refunds ?? .zero) + amount
+            case .pending, .nothing: continue
+            }
+        }
+        var cells = failures.map { Cell(.outcomes, ["", $0.key, "failure"], ExactDecimal($0.value)) }
+        if let topUps { cells.append(Cell(.topups, [], topUps)) }
+        if let refunds { cells.append(Cell(.refunds, [], refunds)) }
+        return cells
+    }
+}

@@ -1,0 +1,48 @@
+import Synchronization
+import UsageModel
+
+/// The pace that all calls of one account keep together, whichever source makes them.
+public final class SharedPace: Sendable {
+    private let pace: Mutex<RequestPace>
+    private let clock: any WallClock
+
+    /// A pace of so many requests in any minute, until the API tells another limit.
+    public init(perMinute: Int, clock: any WallClock) {
+        pace = Mutex(RequestPace(perMinute: perMinute))
+        self.clock = clock
+    }
+
+    /// Waits until a request may be sent.
+    ///
+    /// - Throws: `CancellationError`.
+    func wait() async throws {
+        let wait = pace.withLock { $0.reserve(now: clock.now) }
+        if wait > .zero { try await clock.sleep(for: wait) }
+    }
+
+    func learn(from headers: UpstreamHeaders) {
+        pace.withLock { $0.learn(from: headers, now: clock.now) }
+    }
+}
+
+/// An API whose calls keep a pace.
+///
+/// A call that is sent again after a failure keeps the retry policy's waits, which are longer.
+public struct PacedAPI: UpstreamAPI {
+    private let api: any UpstreamAPI
+    private let pace: SharedPace
+
+    /// Holds an API's calls to a pace.
+    public init(_ api: any UpstreamAPI, pace: SharedPace) {
+        self.api = api
+        self.pace = pace
+    }
+
+    /// Waits for the call's turn, then sends it; see ``UpstreamAPI/send(_:)``.
+    public func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+        try await pace.wait()
+        let answer = try await api.send(call)
+        pace.learn(from: answer.headers)
+        return answer
+    }
+}

@@ -1,0 +1,128 @@
+import ProviderSimulator
+import Testing
+import UsageModel
+
+@Suite("The simulated FairStack API")
+struct FairStackAPITests {
+    private static let now = "2026-03-10T15:00:00Z"
+
+    /// An account with a completed, a failed, a pending and a late generation, and money paid in.
+    private func account() throws -> FairStackAccount {
+        let store = FairStackStore(clock: ManualClock(try at(Self.now)))
+        let day = try at("2026-03-10T14:30:00Z")
+        store.add([
+            FairStackTransaction(
+                id: "gen_1", time: day, key: "key_web", model: "z-image-turbo", modality: "image", micro: 4000),
+            FairStackTransaction(
+                id: "gen_2", time: day + .minutes(1), model: "z-image-turbo", modality: "image", micro: 0,
+                status: "failed"),
+            FairStackTransaction(
+                id: "gen_3", time: day + .minutes(2), model: "wan-2-1-t2v", modality: "video", micro: 48_000,
+                decidedAt: day + .hours(2)),
+            FairStackTransaction(
+                id: "gen_4", time: day + .minutes(3), model: "wan-2-1-t2v", modality: "video", micro: 48_000,
+                visibleFrom: day + .hours(2)),
+            FairStackTransaction(id: "txn_5", kind: .topUp, time: day - .days(9), micro: -10_000_000),
+        ])
+        var account = FairStackAccount(name: "stack", token: "key", store: store)
+        account.keyIDs = ["key_web"]
+        account.caps = [.init(scope: "organization", micro: 50_000_000), .init(scope: "project", micro: nil)]
+        return account
+    }
+
+    private func ask(
+        _ account: FairStackAccount, _ endpoint: String, _ query: [String: String] = [:], method: String = "GET",
+        known: Bool = true
+    ) throws -> APIAnswer {
+        let request = APIRequest(
+            time: try at(Self.now), method: method, path: "/fairstack" + endpoint, endpoint: endpoint, query: query,
+            account: known ? "stack" : nil)
+        return FairStackAPI(accounts: [account]).answer(request, style: [])
+    }
+
+    private func text(_ answer: APIAnswer) -> String { String(decoding: answer.body.encoded(), as: UTF8.self) }
+
+    @Test("usage and daily count successes alone, in the documented form")
+    func usage() throws {
+        let usage = try ask(account(), "/v1/usage", ["from": "2026-03-01", "to": "2026-03-10"])
+        let cost = #""cost":{"micro":4000,"display":"$0.004"}"#
+        #expect(
+            text(usage)
+                == #"{"from":"2026-03-01","to":"2026-03-10","total_cost":{"micro":4000,"display":"$0.004","currency":"USD"},"#
+                + #""generation_count":1,"by_modality":[{"modality":"image","count":1,\#(cost)}],"#
+                + #""by_model":[{"model":"z-image-turbo","count":1,\#(cost)}]}"#)
+        let daily = try ask(account(), "/v1/usage/daily", ["from": "2026-03-01", "to": "2026-03-10"])
+        #expect(text(daily) == #"{"days":[{"date":"2026-03-10","count":1,\#(cost)}]}"#)
+        let key = try ask(account(), "/v1/usage", ["from": "2026-03-10", "to": "2026-03-10", "key_id": "key_web"])
+        #expect(key.body["generation_count"]?.number == ExactDecimal(1))
+    }
+
+    @Test("transactions come newest first, page by page, with the status of the moment")
+    func pages() throws {
+        let first = try ask(account(), "/v1/usage/transactions", ["limit": "2"])
+        let rows = try #require(first.body["transactions"]?.elements)
+        #expect(rows.map { $0["id"]?.text } == ["gen_3", "gen_2"])
+        #expect(rows.map { $0["status"]?.text } == ["pending", "failed"])
+        #expect(first.body["has_more"] == .bool(true))
+        let cursor = try #require(first.body["cursor"]?.text)
+        let second = try ask(account(), "/v1/usage/transactions", ["limit": "2", "cursor": cursor])
+        let rest = try #require(second.body["transactions"]?.elements)
+        #expect(rest.map { $0["id"]?.text } == ["gen_1", "txn_5"])
+        #expect(rest[1]["cost"]?["display"]?.text == "-$10.00")
+        #expect(rest[1]["model"] == nil)
+        #expect(second.body["has_more"] == .bool(false))
+        #expect(second.body["cursor"] == .null)
+        let topUps = try ask(account(), "/v1/usage/transactions", ["type": "top_up"])
+        #expect(topUps.body["transactions"]?.elements?.count == 1)
+        let video = try ask(account(), "/v1/usage/transactions", ["modality": "video"])
+        #expect(video.body["transactions"]?.elements?.count == 1)
+    }
+
+    @Test("credits are what was paid in less what was charged, with caps by scope")
+    func credits() throws {
+        #expect(
+            text(try ask(account(), "/v1/credits"))
+                == #"{"balance":{"micro":9996000,"display":"$9.996","currency":"USD"},"#
+                + #""caps":{"organization":{"micro":50000000,"used_micro":4000},"project":null}}"#)
+        var without = try account()
+        without.hasCredits = false
+        #expect(try ask(without, "/v1/credits").status == 404)
+    }
+
+    @Test("bad queries, keys and paths are refused in both documented forms")
+    func refusals() throws {
+        for (endpoint, query) in [
+            ("/v1/usage", ["from": "2026-03-01"]), ("/v1/usage", ["from": "2026-03-02", "to": "2026-03-01"]),
+            ("/v1/usage/daily", ["from": "yesterday", "to": "2026-03-01"]),
+            ("/v1/usage/transactions", ["limit": "101"]), ("/v1/usage/transactions", ["limit": "0"]),
+            ("/v1/usage/transactions", ["type": "gift"]), ("/v1/usage/transactions", ["cursor": "cursor_x"]),
+        ] {
+            let answer = try ask(account(), endpoint, query)
+            #expect(answer.status == 400)
+            #expect(answer.body["error"]?["status"]?.number == ExactDecimal(400))
+        }
+        let unknown = ["from": "2026-03-01", "to": "2026-03-01", "key_id": "key_nobody"]
+        #expect(try ask(account(), "/v1/usage", unknown).status == 404)
+        #expect(try ask(account(), "/v1/credits", known: false).status == 401)
+        #expect(try ask(account(), "/v1/credits", method: "POST").status == 404)
+        var other = try account()
+        other.scopes = ["generate"]
+        other.wrapsBodies = true
+        let forbidden = try ask(other, "/v1/credits")
+        #expect(forbidden.status == 403)
+        #expect(forbidden.body["error"]?["type"]?.text == "http_403")
+    }
+
+    @Test("more requests in a minute than allowed are refused, and told when to come back")
+    func rateLimit() throws {
+        var limited = try account()
+        limited.rateLimit = FairStackRateLimit(perMinute: 2)
+        let answers = try (0..<3).map { _ in try ask(limited, "/v1/credits") }
+        #expect(answers.map(\.status) == [200, 200, 429])
+        func header(_ name: String) -> [String?] {
+            answers.map { answer in answer.headers.first { $0.name.canonicalName == name }?.value }
+        }
+        #expect(header("x-ratelimit-remaining") == ["1", "0", "0"])
+        #expect(header("retry-after") == [nil, nil, "60"])
+    }
+}
