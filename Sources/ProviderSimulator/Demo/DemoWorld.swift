@@ -64,9 +64,10 @@ public struct DemoWorld: Sendable {
                     opening: ExactDecimal(topUp),
                     topUp: .init(below: ExactDecimal(low), amount: ExactDecimal(topUp))))
         }
-        providers = [WaveSpeedAPI(accounts: waveSpeed)]
-        accounts = waveSpeed.map {
-            Account(provider: "wavespeed", name: $0.name, token: $0.token, basePath: "/wavespeed")
-        }
+        let venice = Self.venice(clock: clock, seed: seed, start: start)
+        providers = [WaveSpeedAPI(accounts: waveSpeed), VeniceAPI(accounts: [venice])]
+        accounts =
+            waveSpeed.map { Account(provider: "wavespeed", name: $0.name, token: $0.token, basePath: "/wavespeed") }
+            + [Account(provider: "venice", name: venice.name, token: venice.adminToken, basePath: "/venice")]
     }
 }
