@@ -13,6 +13,8 @@ enum HealthFamily {
     static let upstreamRequests = "genai_upstream_requests_total"
     static let upstreamDuration = "genai_upstream_request_duration_seconds"
     static let upstreamRetries = "genai_upstream_retries_total"
+    static let deprecated = "genai_upstream_deprecated"
+    static let sunset = "genai_upstream_sunset_timestamp_seconds"
     static let series = "genai_series"
     static let seriesLimit = "genai_series_limit"
     static let seriesOverflowed = "genai_series_overflowed_total"
@@ -52,6 +54,10 @@ extension MetricCatalogue {
         CatalogueEntry(
             HealthFamily.upstreamDuration, .histogram, sourceLabels, "How long our requests to the provider took."),
         CatalogueEntry(HealthFamily.upstreamRetries, .counter, sourceLabels, "Our requests that were repeats."),
+        CatalogueEntry(
+            HealthFamily.deprecated, .gauge, sourceLabels, "1 if the provider calls the endpoint deprecated, else 0."),
+        CatalogueEntry(
+            HealthFamily.sunset, .gauge, sourceLabels, "When the provider closes the endpoint, where it says so."),
         CatalogueEntry(
             HealthFamily.series, .gauge, accountLabels, "Series of the account that have labels of their own."),
         CatalogueEntry(

@@ -21,6 +21,8 @@ struct StatusRendering {
             gauge(HealthFamily.next) { $0.next?.seconds },
             gauge(HealthFamily.duration) { $0.duration },
             gauge(HealthFamily.dataThrough) { $0.dataThrough?.seconds },
+            gauge(HealthFamily.deprecated) { $0.isDeprecated.map { $0 ? 1 : 0 } },
+            gauge(HealthFamily.sunset) { $0.sunset?.seconds },
             samples(HealthFamily.syncs) { labels, status in
                 // Every result begins at 0, so that the first failure is seen as an increase.
                 (["success"] + FailureReason.allCases.map(\.rawValue)).map { result in

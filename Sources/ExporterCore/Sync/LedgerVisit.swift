@@ -16,6 +16,7 @@ final class LedgerVisit: SyncVisit {
     private let clock: any WallClock
     private let logger: Logger
     private let collected = Mutex(LedgerChange())
+    private let noticed = Mutex<UpstreamNotice?>(nil)
 
     init(
         source: LedgerSource, isFirst: Bool, dueSlices: [DueSlice], ledger: UsageLedger, ladder: RereadLadder,
@@ -36,6 +37,13 @@ final class LedgerVisit: SyncVisit {
 
     /// What the commits of this run changed, all of it durable.
     var change: LedgerChange { collected.withLock { $0 } }
+
+    /// What the API said last of the endpoint's future; nil where no answer came.
+    var lastNotice: UpstreamNotice? { noticed.withLock { $0 } }
+
+    func notice(_ notice: UpstreamNotice) {
+        noticed.withLock { $0 = notice }
+    }
 
     func cells(of slice: SliceID) async throws -> [Cell] {
         try await storage { try await ledger.cells(of: source.id, slice: slice) }

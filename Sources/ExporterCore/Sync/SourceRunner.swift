@@ -92,6 +92,10 @@ actor SourceRunner {
             // What is left is the ledger's own trouble: sources and the upstream give their reasons.
             failure = SourceFailure(.storage, "the ledger: \(error)")
         }
+        if let notice = visit?.lastNotice {
+            status.isDeprecated = notice.isDeprecated
+            status.sunset = notice.sunset
+        }
         let delay = await finish(started, elapsed: ContinuousClock.now - steady, failure: failure)
         await show(visit?.change ?? LedgerChange())
         return delay

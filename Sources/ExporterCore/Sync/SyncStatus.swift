@@ -18,6 +18,10 @@ public struct SyncStatus: Sendable, Codable, Equatable {
     public var dataThrough: Timestamp?
     /// What went wrong last, in plain words; nil after a success.
     public var lastError: String?
+    /// Whether the API calls the endpoint deprecated; nil where nobody looked.
+    public var isDeprecated: Bool?
+    /// When the endpoint stops to answer, where the API says so.
+    public var sunset: Timestamp?
     /// Our own calls to the endpoint.
     public var upstream = UpstreamTally()
     /// When counting began.

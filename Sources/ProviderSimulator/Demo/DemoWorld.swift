@@ -65,10 +65,13 @@ public struct DemoWorld: Sendable {
                     topUp: .init(below: ExactDecimal(low), amount: ExactDecimal(topUp))))
         }
         let (fairStack, fairStackAccounts) = Self.fairStack(clock: clock, seed: seed, start: start)
+        let venice = Self.venice(clock: clock, seed: seed, start: start)
         let (useAPI, useAPIAccount) = Self.useAPI(clock: clock, seed: seed, start: start)
-        providers = [WaveSpeedAPI(accounts: waveSpeed), fairStack, useAPI]
+        providers = [WaveSpeedAPI(accounts: waveSpeed), fairStack, VeniceAPI(accounts: [venice]), useAPI]
         accounts =
             waveSpeed.map { Account(provider: "wavespeed", name: $0.name, token: $0.token, basePath: "/wavespeed") }
-            + fairStackAccounts + [useAPIAccount]
+            + fairStackAccounts
+            + [Account(provider: "venice", name: venice.name, token: venice.adminToken, basePath: "/venice")]
+            + [useAPIAccount]
     }
 }

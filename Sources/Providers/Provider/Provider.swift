@@ -25,6 +25,7 @@ extension Provider {
 public let allProviders: [any Provider.Type] = [
     WaveSpeed.self,
     FairStack.self,
+    Venice.self,
     UseAPI.self,
 ]
 

@@ -68,6 +68,9 @@ public protocol SyncVisit: Sendable {
     /// What this source remembered under a name.
     func memory(_ name: String) async throws -> String?
 
+    /// Takes note of what the API said about the endpoint's future; what was said last counts.
+    func notice(_ notice: UpstreamNotice)
+
     /// Stores a reading durably, in one transaction.
     func commit(_ reading: Reading) async throws
 

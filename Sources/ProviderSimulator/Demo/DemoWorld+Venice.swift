@@ -1,0 +1,47 @@
+import UsageModel
+
+extension DemoWorld {
+    /// An assistant that talks all day, and a little image work, on three keys with budgets and from the web app.
+    static func venice(clock: any WallClock, seed: UInt64, start: Timestamp) -> VeniceAccount {
+        var keys = [
+            VeniceKey(id: "key-support-7f31a2", description: "support-bot", created: start - .days(120)),
+            VeniceKey(id: "key-research-c04d9e", description: "research", created: start - .days(45)),
+            VeniceKey(id: "key-exporter-118bd0", description: "exporter", type: "ADMIN", created: start - .days(9)),
+        ]
+        keys[0].usdLimit = ExactDecimal(150)
+        keys[0].period = "MONTH"
+        keys[1].usdLimit = ExactDecimal(5)
+        let traffic = VeniceTraffic(
+            generator: TrafficGenerator(
+                seed: seed, account: "venice/assistant", profile: .assistantTeam, start: start),
+            keyIDs: [keys[0].id, keys[0].id, keys[1].id, nil])
+        var account = VeniceAccount(
+            name: "assistant", adminToken: "demo-venice-assistant",
+            store: VeniceBillingStore(clock: clock, traffic: traffic),
+            balance: PrepaidBalance(
+                opening: ExactDecimal(100), topUp: .init(below: ExactDecimal(15), amount: ExactDecimal(100))))
+        account.keys = keys
+        account.diemAllocation = ExactDecimal(12)
+        account.limits = TrafficProfile.assistantTeam.models.map { model in
+            VeniceModelLimit(
+                model: model.id,
+                amounts: model.modality == "text" ? ["RPM": 75, "TPM": 750_000] : ["RPM": 20, "RPD": 5000])
+        }
+        return account
+    }
+}
+
+extension TrafficProfile {
+    /// Prices are those of a million cached tokens, a sixteenth of what a million tokens of output cost.
+    static let assistantTeam = TrafficProfile(
+        requestsPerHour: 60,
+        models: [
+            Model("zai-org-glm-5-1", modality: "text", unitPrice: ExactDecimal(micros: 175_000), share: 45),
+            Model("llama-3.3-70b", modality: "text", unitPrice: ExactDecimal(micros: 175_000), share: 25),
+            Model(
+                "claude-opus-4-8", modality: "text", unitPrice: ExactDecimal(micros: 1_900_000), share: 4,
+                demand: .climbing(to: 5, days: 9)),
+            Model("venice-sd35", modality: "text-to-image", unitPrice: ExactDecimal(micros: 10_000), share: 12),
+            Model("grok-imagine-image", modality: "text-to-image", unitPrice: ExactDecimal(micros: 40_000), share: 5),
+        ])
+}

@@ -1,0 +1,121 @@
+import Hummingbird
+import Synchronization
+import UsageModel
+
+/// An account at the simulated Venice.ai.
+public struct VeniceAccount: Sendable {
+    /// How tests and the request log name it.
+    public let name: String
+    /// Its ADMIN key.
+    public let adminToken: String
+    /// A key that may only infer.
+    public var inferenceToken: String?
+    /// What it was charged.
+    public let store: VeniceBillingStore
+    /// Its prepaid USD.
+    public let balance: PrepaidBalance
+    /// Its DIEM a day; nil where it stakes none.
+    public var diemAllocation: ExactDecimal?
+    /// Its keys.
+    public var keys: [VeniceKey] = []
+    /// Requests and tokens a minute by model.
+    public var limits: [VeniceModelLimit] = []
+
+    /// An account.
+    public init(name: String, adminToken: String, store: VeniceBillingStore, balance: PrepaidBalance) {
+        self.name = name
+        self.adminToken = adminToken
+        self.store = store
+        self.balance = balance
+    }
+}
+
+/// Which of the simulated billing endpoints answer.
+public final class VeniceAvailability: Sendable {
+    /// What becomes of an endpoint.
+    public enum State: Sendable, Hashable {
+        /// It answers.
+        case open
+        /// It answers, and says when it will stop.
+        case deprecated
+        /// 410 with a pointer to its successor.
+        case gone
+        /// 404: not there yet, or never.
+        case missing
+    }
+
+    private let states: Mutex<(usage: State, history: State)>
+
+    /// As it is since September 2026 unless said otherwise: the older endpoint gone, its successor open.
+    public init(usage: State = .gone, history: State = .open) {
+        states = Mutex((usage, history))
+    }
+
+    /// `/api/v1/billing/usage`.
+    public var usage: State {
+        get { states.withLock { $0.usage } }
+        set { states.withLock { $0.usage = newValue } }
+    }
+
+    /// `/api/v1/billing/usage-history`.
+    public var history: State {
+        get { states.withLock { $0.history } }
+        set { states.withLock { $0.history = newValue } }
+    }
+}
+
+/// The Venice.ai API: both billing endpoints, the analytics by key, the balance, rate limits and keys.
+public struct VeniceAPI: SimulatedProvider {
+    /// `venice`.
+    public let name = "venice"
+    /// Which billing endpoints answer.
+    public let availability: VeniceAvailability
+
+    private let accounts: [VeniceAccount]
+    /// Follows an account's name where the request came with its inference key.
+    private static let inferenceMark = "/inference"
+
+    /// An API with these accounts.
+    public init(accounts: [VeniceAccount], availability: VeniceAvailability = VeniceAvailability()) {
+        self.accounts = accounts
+        self.availability = availability
+    }
+
+    /// The name of the account whose key the token is, with `/inference` behind it for an inference key.
+    public func account(ofToken token: String) -> String? {
+        for account in accounts {
+            if account.adminToken == token { return account.name }
+            if account.inferenceToken == token { return account.name + Self.inferenceMark }
+        }
+        return nil
+    }
+
+    /// The answer of the endpoint; 401 without a key that opens it, 404 for any other path or method.
+    public func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer {
+        // It is gone for everyone, with or without a key.
+        if request.endpoint == VeniceBilling.usagePath, availability.usage == .gone { return VeniceBilling.gone }
+        guard let asking = request.account,
+            let account = accounts.first(where: { asking == $0.name || asking == $0.name + Self.inferenceMark })
+        else { return error(401, "Authentication failed") }
+        let figures = VeniceFigures(account: account, now: request.time)
+        guard request.method == "GET" else { return error(404, "Not found") }
+        if request.endpoint == "/api/v1/api_keys/rate_limits" { return figures.rateLimits }
+        guard asking == account.name else { return error(401, "Admin API key required") }
+        let billing = VeniceBilling(store: account.store, account: account.name, style: style)
+        switch request.endpoint {
+        case VeniceBilling.usagePath where availability.usage != .missing:
+            return billing.usage(request.query, isDeprecated: availability.usage == .deprecated)
+        case VeniceBilling.historyPath where availability.history != .missing:
+            return billing.history(request.query)
+        case "/api/v1/billing/usage-analytics": return figures.analytics(request.query)
+        case "/api/v1/billing/balance": return figures.balance
+        case "/api/v1/api_keys": return figures.keys
+        default: return error(404, "Not found")
+        }
+    }
+
+    /// `{"error": "…"}`.
+    public func error(_ status: Int, _ message: String) -> APIAnswer {
+        APIAnswer(status: status, body: ["error": .string(message)])
+    }
+}

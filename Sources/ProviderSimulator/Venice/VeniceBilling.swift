@@ -1,0 +1,142 @@
+import Foundation
+import Hummingbird
+import UsageModel
+
+/// The two billing endpoints: by page numbers, and by a cursor.
+struct VeniceBilling {
+    static let usagePath = "/api/v1/billing/usage"
+    static let historyPath = "/api/v1/billing/usage-history"
+
+    let store: VeniceBillingStore
+    let account: String
+    let style: AnswerStyle
+
+    private static let deprecation = [
+        ("Deprecation", "@1783555200"), ("Sunset", "Wed, 16 Sep 2026 00:00:00 GMT"),
+        ("Link", "<\(historyPath)>; rel=\"successor-version\""),
+    ]
+
+    /// The answer of the older endpoint since its end.
+    static let gone = APIAnswer(
+        status: 410, headers: fields(deprecation),
+        body: ["error": "This endpoint has been sunset. Use /api/v1/billing/usage-history."])
+
+    private static func fields(_ fields: [(String, String)]) -> HTTPFields {
+        var all = HTTPFields()
+        for (name, value) in fields {
+            if let name = HTTPFields.Element.Name(name) { all[name] = value }
+        }
+        return all
+    }
+
+    private func refuse(_ message: String) -> APIAnswer {
+        APIAnswer(status: 400, body: ["error": .string(message)])
+    }
+
+    // MARK: Page numbers
+
+    /// `GET /api/v1/billing/usage`.
+    func usage(_ query: [String: String], isDeprecated: Bool) -> APIAnswer {
+        guard let limit = Int(query["limit"] ?? "200"), (1...500).contains(limit) else { return refuse("limit") }
+        guard let page = Int(query["page"] ?? "1"), page > 0 else { return refuse("page") }
+        let order = query["sortOrder"] ?? "desc"
+        guard ["asc", "desc"].contains(order) else { return refuse("sortOrder") }
+        let currencies = ["USD", "VCU", "DIEM", "BUNDLED_CREDITS"]
+        guard query["currency"].map(currencies.contains) ?? true else { return refuse("currency") }
+        guard let start = moment(query["startDate"], otherwise: Timestamp(seconds: 0)),
+            let end = moment(query["endDate"], otherwise: Timestamp(seconds: 253_402_300_799))
+        else { return refuse("date") }
+        // The end is inclusive: the document's own example is the last second of a year.
+        let period = Period(start: start, end: end + .milliseconds(1))
+        var rows = store.rows(in: period) { query["currency"] == nil || $0.currency == query["currency"] }
+        if order == "desc" { rows.reverse() }
+        let pages = (rows.count + limit - 1) / limit
+        let shown = rows.dropFirst((page - 1) * limit).prefix(limit)
+        let place = [("limit", limit), ("page", page), ("total", rows.count), ("total-pages", pages)]
+        var headers = place.map { ("x-pagination-\($0.0)", "\($0.1)") }
+        if isDeprecated { headers += Self.deprecation }
+        var body: [JSONValue.Member] = [.init("data", .array(shown.map { $0.row.json(style) }))]
+        if !style.contains(.withoutOptionalFields) {
+            body.insert(.init("warningMessage", "This endpoint is in beta."), at: 0)
+            body.append(
+                .init(
+                    "pagination",
+                    [
+                        "limit": .count(limit), "page": .count(page), "total": .count(rows.count),
+                        "totalPages": .count(pages),
+                    ]))
+        }
+        return APIAnswer(headers: Self.fields(headers), body: .object(body))
+    }
+
+    // MARK: Cursor
+
+    /// What a cursor stands for.
+    private struct Walk: Codable {
+        let account: String
+        let start: Timestamp
+        let end: Timestamp
+        let currency: String?
+        let pageSize: Int
+        var afterMilliseconds: Int64?
+        var afterNumber: Int?
+    }
+
+    private static let filters: Set<String> = ["startTimestamp", "endTimestamp", "currency", "pageSize"]
+
+    /// `GET /api/v1/billing/usage-history`.
+    func history(_ query: [String: String]) -> APIAnswer {
+        if let cursor = query["cursor"] {
+            guard query.count == 1 else { return refuse("cursor cannot be combined with other parameters") }
+            guard let walk = Self.walk(of: cursor), walk.account == account else {
+                return refuse("Invalid or expired cursor; restart from the first page")
+            }
+            return page(of: walk)
+        }
+        guard Set(query.keys).isSubset(of: Self.filters) else { return refuse("unknown parameter") }
+        guard let start = moment(query["startTimestamp"], otherwise: Timestamp(seconds: 0)),
+            let end = moment(query["endTimestamp"], otherwise: Timestamp(seconds: 253_402_300_799)), start < end,
+            [query["startTimestamp"], query["endTimestamp"]].allSatisfy({ $0?.hasSuffix("Z") ?? true })
+        else { return refuse("timestamps must be ISO 8601 in UTC with a Z, the end later than the start") }
+        guard let size = Int(query["pageSize"] ?? "1000"), (10...1000).contains(size) else { return refuse("pageSize") }
+        let currencies = ["USD", "DIEM", "BUNDLED_CREDITS", "EARNED_CREDITS"]
+        guard query["currency"].map(currencies.contains) ?? true else { return refuse("currency") }
+        return page(of: Walk(account: account, start: start, end: end, currency: query["currency"], pageSize: size))
+    }
+
+    private func page(of walk: Walk) -> APIAnswer {
+        let after = walk.afterMilliseconds.flatMap { milliseconds in
+            walk.afterNumber.map { VeniceWalkPosition(milliseconds: milliseconds, number: $0) }
+        }
+        // One row more than a page says whether there is another.
+        let rows = store.rows(
+            in: Period(start: walk.start, end: walk.end), after: after, limit: walk.pageSize + 1
+        ) { walk.currency == nil || $0.currency == walk.currency }
+        var next = JSONValue.null
+        if rows.count > walk.pageSize {
+            var rest = walk
+            rest.afterMilliseconds = rows[walk.pageSize - 1].position.milliseconds
+            rest.afterNumber = rows[walk.pageSize - 1].position.number
+            next = Self.cursor(of: rest).map(JSONValue.string) ?? .null
+        }
+        return APIAnswer(
+            body: ["data": .array(rows.prefix(walk.pageSize).map { $0.row.json(style) }), "nextCursor": next])
+    }
+
+    private static func cursor(of walk: Walk) -> String? {
+        (try? JSONEncoder().encode(walk))?.base64EncodedString()
+            .replacingOccurrences(of: "+", with: "-").replacingOccurrences(of: "/", with: "_")
+            .replacingOccurrences(of: "=", with: "")
+    }
+
+    private static func walk(of cursor: String) -> Walk? {
+        let base64 = cursor.replacingOccurrences(of: "-", with: "+").replacingOccurrences(of: "_", with: "/")
+        let padding = String(repeating: "=", count: (4 - base64.count % 4) % 4)
+        return Data(base64Encoded: base64 + padding).flatMap { try? JSONDecoder().decode(Walk.self, from: $0) }
+    }
+
+    private func moment(_ text: String?, otherwise missing: Timestamp) -> Timestamp? {
+        guard let text else { return missing }
+        return Timestamp(text)
+    }
+}

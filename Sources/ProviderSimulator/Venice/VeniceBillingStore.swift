@@ -1,0 +1,157 @@
+import Synchronization
+import UsageModel
+
+/// What a simulated Venice account was charged, and how much of it the provider shows at the moment.
+///
+/// With `traffic` it also holds that traffic's charges, made when somebody first asks for them.
+public final class VeniceBillingStore: Sendable {
+    /// Names a charge for a later change.
+    public struct ChargeID: Sendable, Hashable {
+        let index: Int
+    }
+
+    /// A row and its place among rows of the same moment.
+    struct Numbered: Sendable, Hashable {
+        let row: VeniceBillingRow
+        let number: Int
+
+        /// Where a walk that read this row goes on.
+        var position: VeniceWalkPosition {
+            VeniceWalkPosition(milliseconds: row.timestamp.milliseconds, number: number)
+        }
+    }
+
+    private struct State {
+        var charges: [VeniceCharge?] = []
+        var incomes: [VeniceIncome] = []
+        /// Sorted by position.
+        var rows: [Numbered] = []
+        var fresh: [Numbered] = []
+        var nextNumber = 0
+        var generatedUpTo: Timestamp?
+
+        mutating func append(_ rows: [VeniceBillingRow]) {
+            for row in rows {
+                fresh.append(Numbered(row: row, number: nextNumber))
+                nextNumber += 1
+            }
+        }
+
+        mutating func sort() {
+            guard !fresh.isEmpty else { return }
+            rows += fresh
+            fresh = []
+            rows.sort { $0.position < $1.position }
+        }
+    }
+
+    private let clock: any WallClock
+    private let traffic: VeniceTraffic?
+    private let state = Mutex(State())
+
+    /// A store without charges but those of `traffic`.
+    public init(clock: any WallClock, traffic: VeniceTraffic? = nil) {
+        self.clock = clock
+        self.traffic = traffic
+    }
+
+    /// Adds a charge, whenever it was.
+    @discardableResult
+    public func add(_ charge: VeniceCharge) -> ChargeID {
+        state.withLock { state in
+            state.charges.append(charge)
+            state.append(charge.rows)
+            return ChargeID(index: state.charges.count - 1)
+        }
+    }
+
+    /// Adds charges, whenever they were.
+    public func add(_ charges: [VeniceCharge]) {
+        for charge in charges { add(charge) }
+    }
+
+    /// Adds money that came in.
+    public func add(_ income: VeniceIncome) {
+        state.withLock { state in
+            state.incomes.append(income)
+            state.append([income.row])
+        }
+    }
+
+    /// The provider says otherwise of a charge than before, or takes it back (nil); false where there is no such charge.
+    @discardableResult
+    public func replace(_ id: ChargeID, by charge: VeniceCharge?) -> Bool {
+        state.withLock { state in
+            state.sort()
+            guard state.charges.indices.contains(id.index), let old = state.charges[id.index] else { return false }
+            let gone = old.rows
+            state.rows.removeAll { gone.contains($0.row) }
+            state.charges[id.index] = charge
+            state.append(charge?.rows ?? [])
+            return true
+        }
+    }
+
+    /// What the provider shows by now of what was charged from `start` on.
+    public func visibleTruth(from start: Timestamp) -> VeniceTruth {
+        withState { state, now in
+            var truth = VeniceTruth()
+            for case let charge? in state.charges where charge.time >= start && charge.visibleFrom <= now {
+                truth.add(charge)
+            }
+            for income in state.incomes where income.time >= start && income.time <= now { truth.add(income) }
+            return truth
+        }
+    }
+
+    /// The rows shown of a period, from a position on (exclusive), at most so many.
+    func rows(
+        in period: Period, after position: VeniceWalkPosition? = nil, limit: Int = .max,
+        where isWanted: (VeniceBillingRow) -> Bool = { _ in true }
+    ) -> [Numbered] {
+        withState { state, now in
+            let begin = position ?? VeniceWalkPosition(milliseconds: period.start.milliseconds, number: -1)
+            var low = 0
+            var high = state.rows.count
+            while low < high {
+                let middle = (low + high) / 2
+                if state.rows[middle].position <= begin { low = middle + 1 } else { high = middle }
+            }
+            var found: [Numbered] = []
+            for numbered in state.rows[low...] {
+                guard numbered.row.timestamp < period.end, found.count < limit else { break }
+                if numbered.row.visibleFrom <= now, isWanted(numbered.row) { found.append(numbered) }
+            }
+            return found
+        }
+    }
+
+    private func withState<Value>(_ body: (inout State, Timestamp) -> Value) -> Value {
+        state.withLock { state in
+            let now = clock.now
+            if let traffic {
+                var hour = state.generatedUpTo ?? traffic.start
+                while hour <= now {
+                    for charge in traffic.charges(inHourOf: hour) {
+                        state.charges.append(charge)
+                        state.append(charge.rows)
+                    }
+                    hour = hour + .hours(1)
+                }
+                state.generatedUpTo = hour
+            }
+            state.sort()
+            return body(&state, now)
+        }
+    }
+}
+
+/// A place in the order of rows.
+struct VeniceWalkPosition: Sendable, Hashable, Comparable {
+    let milliseconds: Int64
+    let number: Int
+
+    static func < (left: VeniceWalkPosition, right: VeniceWalkPosition) -> Bool {
+        (left.milliseconds, left.number) < (right.milliseconds, right.number)
+    }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import UsageModel
+
+/// A key of a simulated Venice account.
+public struct VeniceKey: Sendable, Hashable {
+    /// The provider's id of it.
+    public let id: String
+    /// How it is called.
+    public var description: String
+    /// `INFERENCE` or `ADMIN`.
+    public let type: String
+    /// When it was made.
+    public let created: Timestamp
+    /// The most USD it may spend in a period; nil for no limit.
+    public var usdLimit: ExactDecimal?
+    /// `EPOCH`, `MONTH` or `LIFETIME`.
+    public var period = "EPOCH"
+    /// When it ends; nil for never.
+    public var expires: Timestamp?
+
+    /// A key without a limit.
+    public init(id: String, description: String, type: String = "INFERENCE", created: Timestamp) {
+        self.id = id
+        self.description = description
+        self.type = type
+        self.created = created
+    }
+}
+
+/// The limits of one model.
+public struct VeniceModelLimit: Sendable, Hashable {
+    /// The model's id.
+    public let model: String
+    /// By type: `RPM`, `RPD`, `TPM`.
+    public let amounts: [String: Int]
+
+    /// The limits of one model.
+    public init(model: String, amounts: [String: Int]) {
+        self.model = model
+        self.amounts = amounts
+    }
+}
+
+/// The endpoints that sum up: analytics by key, balance, rate limits, keys.
+struct VeniceFigures {
+    let account: VeniceAccount
+    let now: Timestamp
+
+    private static let counted: Set<String> = ["USD", "BUNDLED_CREDITS"]
+
+    private func charges(_ period: Period) -> [VeniceBillingRow] {
+        account.store.rows(in: period) { $0.amount.isNegative }.map(\.row)
+    }
+
+    private func sum(_ rows: [VeniceBillingRow], _ isCounted: (VeniceBillingRow) -> Bool) -> ExactDecimal {
+        rows.reduce(.zero) { isCounted($1) ? $0 - $1.amount : $0 }
+    }
+
+    /// `GET /api/v1/billing/usage-analytics`, its fields as far as they sum up by day and key.
+    func analytics(_ query: [String: String]) -> APIAnswer {
+        guard let first = query["startDate"].flatMap({ UTCDay($0) }),
+            let last = query["endDate"].flatMap({ UTCDay($0) }),
+            first <= last, first.distance(to: last) < 90
+        else { return APIAnswer(status: 400, body: ["error": "Invalid date range"]) }
+        let rows = charges(Period(start: first.start, end: last.advanced(by: 1).start))
+        let days = (first...last).map { day -> JSONValue in
+            let inDay = rows.filter { $0.timestamp.day == day }
+            return [
+                "date": .string(day.description), "USD": .number(sum(inDay) { Self.counted.contains($0.currency) }),
+                "DIEM": .number(sum(inDay) { $0.currency == "DIEM" }),
+            ]
+        }
+        let keys = Dictionary(grouping: rows, by: \.keyID).sorted { ($0.key ?? "") < ($1.key ?? "") }.map {
+            id, rows -> JSONValue in
+            [
+                "apiKeyId": id.map(JSONValue.string) ?? .null, "description": .string(description(of: id)),
+                "totalUsd": .number(sum(rows) { Self.counted.contains($0.currency) }),
+                "totalDiem": .number(sum(rows) { $0.currency == "DIEM" }), "totalUnits": .count(rows.count),
+            ]
+        }
+        return APIAnswer(body: [
+            "lookback": "custom", "byDate": .array(days), "byModel": .array([]), "byKey": .array(keys),
+        ])
+    }
+
+    private func description(of id: String?) -> String {
+        guard let id else { return "Web App" }
+        return account.keys.first { $0.id == id }?.description ?? "Key ...\(id.suffix(6))"
+    }
+
+    /// `GET /api/v1/billing/balance`. Both balances are what is left after everything shown so far.
+    var balance: APIAnswer {
+        let all = charges(Period(start: Timestamp(seconds: 0), end: now + .milliseconds(1)))
+        let usd = account.balance.remaining(afterSpending: sum(all) { $0.currency == "USD" })
+        let diem = account.diemAllocation.map { allocation -> ExactDecimal in
+            let spent = sum(all) { $0.currency == "DIEM" && $0.timestamp.day == now.day }
+            return max(.zero, allocation - spent)
+        }
+        return APIAnswer(
+            body: [
+                "canConsume": .bool(true), "consumptionCurrency": diem == nil ? "USD" : "DIEM",
+                "balances": [
+                    "diem": diem.map(JSONValue.number) ?? .null, "usd": usd > .zero ? .number(usd) : .null,
+                    "bundledCredits": .null,
+                ],
+                "diemEpochAllocation": account.diemAllocation.map(JSONValue.number) ?? .null,
+            ])
+    }
+
+    /// `GET /api/v1/api_keys/rate_limits`.
+    var rateLimits: APIAnswer {
+        let models = account.limits.map { limit -> JSONValue in
+            let amounts = limit.amounts.sorted { $0.key < $1.key }.map { type, amount -> JSONValue in
+                ["type": .string(type), "amount": .count(amount)]
+            }
+            return ["apiModelId": .string(limit.model), "rateLimits": .array(amounts)]
+        }
+        return APIAnswer(
+            body: [
+                "data": [
+                    "accessPermitted": .bool(true), "apiTier": ["id": "paid", "isCharged": .bool(true)],
+                    "balances": ["USD": .count(1), "DIEM": .count(0)], "keyExpiration": .null,
+                    "nextEpochBegins": .string(now.day.advanced(by: 1).start.description),
+                    "rateLimits": .array(models),
+                ]
+            ])
+    }
+
+    /// `GET /api/v1/api_keys`.
+    var keys: APIAnswer {
+        let keys = account.keys.map { key -> JSONValue in
+            var members: [JSONValue.Member] = [
+                .init("id", .string(key.id)), .init("apiKeyType", .string(key.type)),
+                .init("description", .string(key.description)), .init("createdAt", .string(key.created.description)),
+                .init("expiresAt", key.expires.map { .string($0.description) } ?? .null),
+                .init("lastUsedAt", .null), .init("last6Chars", .string(String(key.id.suffix(6)))),
+                .init(
+                    "consumptionLimits",
+                    ["usd": key.usdLimit.map(JSONValue.number) ?? .null, "diem": .null, "vcu": .null]),
+                .init("limitPeriod", .string(key.period)),
+            ]
+            if key.usdLimit != nil {
+                let start: Timestamp =
+                    switch key.period {
+                    case "EPOCH": now.day.start
+                    case "MONTH": now.day.startOfMonth.start
+                    default: Timestamp(seconds: 0)
+                    }
+                let rows = charges(Period(start: start, end: now + .milliseconds(1)))
+                let spent = sum(rows) { $0.keyID == key.id && Self.counted.contains($0.currency) }
+                members.append(
+                    .init(
+                        "currentPeriodUsage",
+                        ["usd": .string(String(format: "%.4f", spent.doubleValue)), "diem": "0.0000"]))
+            }
+            return .object(members)
+        }
+        return APIAnswer(body: ["object": "list", "data": .array(keys)])
+    }
+}

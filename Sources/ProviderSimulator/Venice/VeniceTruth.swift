@@ -1,0 +1,85 @@
+import UsageModel
+
+/// What a test holds the exporter's figures against: counted from the inferences themselves, not from answers.
+public struct VeniceTruth: Sendable, Hashable {
+    /// USD by model.
+    public private(set) var cost: [String: ExactDecimal] = [:]
+    /// Other charges by model and unit in lower case.
+    public private(set) var credits: [[String]: ExactDecimal] = [:]
+    /// Requests by model.
+    public private(set) var requests: [String: Int] = [:]
+    /// Tokens by model and type.
+    public private(set) var tokens: [[String]: Int] = [:]
+    /// Durations in milliseconds by model.
+    public private(set) var durations: [String: [Int]] = [:]
+    /// USD paid in.
+    public private(set) var topups = ExactDecimal.zero
+    /// USD given back.
+    public private(set) var refunds = ExactDecimal.zero
+    /// USD, bundled credits included, by the key's id (empty: the web app).
+    public private(set) var keyCost: [String: ExactDecimal] = [:]
+    /// DIEM by the key's id.
+    public private(set) var keyDiem: [String: ExactDecimal] = [:]
+
+    init() {}
+
+    mutating func add(_ charge: VeniceCharge) {
+        for row in charge.rows {
+            let paid = -row.amount
+            if charge.currency == "USD" {
+                cost[row.model, default: .zero] += paid
+            } else {
+                credits[[row.model, charge.currency.lowercased()], default: .zero] += paid
+            }
+            switch charge.currency {
+            case "USD", "BUNDLED_CREDITS": keyCost[charge.keyID ?? "", default: .zero] += paid
+            case "DIEM": keyDiem[charge.keyID ?? "", default: .zero] += paid
+            default: break
+            }
+        }
+        guard charge.hasDetails else {
+            for row in charge.rows { requests[row.model, default: 0] += 1 }
+            return
+        }
+        requests[charge.model, default: 0] += 1
+        if let time = charge.milliseconds { durations[charge.model, default: []].append(time) }
+        if case .tokens(let prompt, let cached, let completion) = charge.work {
+            tokens[[charge.model, "input"], default: 0] += prompt - cached
+            tokens[[charge.model, "output"], default: 0] += completion
+            if cached > 0 { tokens[[charge.model, "cache_input"], default: 0] += cached }
+        }
+    }
+
+    mutating func add(_ income: VeniceIncome) {
+        guard income.currency == "USD" else { return }
+        if income.isRefund { refunds += income.amount } else { topups += income.amount }
+    }
+}
+
+/// Money that comes into a simulated account.
+public struct VeniceIncome: Sendable, Hashable {
+    /// When it came.
+    public let time: Timestamp
+    /// How much, in `currency`.
+    public let amount: ExactDecimal
+    /// Its currency.
+    public let currency: String
+    /// Whether it is money given back, rather than paid in.
+    public let isRefund: Bool
+
+    /// Money that comes in.
+    public init(time: Timestamp, amount: ExactDecimal, currency: String = "USD", isRefund: Bool = false) {
+        self.time = time
+        self.amount = amount
+        self.currency = currency
+        self.isRefund = isRefund
+    }
+
+    var row: VeniceBillingRow {
+        VeniceBillingRow(
+            timestamp: time, sku: isRefund ? "usd-refund" : "usd-credit-purchase", model: "", price: ExactDecimal(1),
+            units: amount, amount: amount, currency: currency, notes: isRefund ? "Refund" : "Credit purchase",
+            keyID: nil,
+            inference: nil, visibleFrom: time)
+    }
+}

@@ -1,0 +1,163 @@
+import UsageModel
+
+/// What one UTC hour of Venice.ai's billing comes to. Rows are added in any order; the sums are the same.
+struct VeniceHour {
+    /// One inference, gathered from its rows.
+    private struct Request {
+        var sku: VeniceSKU
+        var promptTokens: ExactDecimal?
+        var completionTokens: ExactDecimal?
+        /// From the rows of cached tokens.
+        var cachedTokens: ExactDecimal?
+        var milliseconds: ExactDecimal?
+
+        /// How many of the prompt's tokens are cached ones, which count as `cache_input` alone. A prompt smaller than
+        /// its cached part cannot hold it.
+        var cachedInPrompt: ExactDecimal {
+            guard let promptTokens, let cachedTokens, cachedTokens <= promptTokens else { return .zero }
+            return cachedTokens
+        }
+    }
+
+    private struct Credit: Hashable {
+        let model: String
+        let unit: String
+    }
+
+    private struct TokenType: Hashable {
+        let model: String
+        let type: String
+    }
+
+    private var cost: [String: ExactDecimal] = [:]
+    private var credits: [Credit: ExactDecimal] = [:]
+    private var topups: ExactDecimal?
+    private var refunds: ExactDecimal?
+    private var requests: [String: Request] = [:]
+    /// Charges without details, each a request of its own, by model.
+    private var anonymous: [String: Int] = [:]
+
+    /// Adds a row of this hour.
+    mutating func add(_ row: VeniceRow, _ sku: VeniceSKU) {
+        let amount = row.amount?.value
+        if let amount, amount > .zero {
+            addIncome(amount, row)
+            return
+        }
+        if let amount { addCharge(-amount, of: sku.model, currency: row.currency?.value ?? "") }
+        guard let details = row.inferenceDetails else {
+            anonymous[sku.model, default: 0] += 1
+            return
+        }
+        let id = VeniceHour.requestID(of: row, details, sku)
+        var request = requests[id] ?? Request(sku: sku)
+        // The rows of a request say the same; where they don't, the order in which they come must not matter.
+        if (sku.rank, request.sku.model) > (request.sku.rank, sku.model) { request.sku = sku }
+        request.promptTokens = larger(request.promptTokens, tokens(details.promptTokens?.value))
+        request.completionTokens = larger(request.completionTokens, tokens(details.completionTokens?.value))
+        if let time = details.inferenceExecutionTime?.value, !time.isNegative {
+            request.milliseconds = max(request.milliseconds ?? time, time)
+        }
+        if sku.kind == .cacheInput, let units = row.units?.value ?? row.unit?.value {
+            // A unit is a million tokens; binary floating point in the JSON may leave a trace of a fraction.
+            if let cached = Int(exactly: (units * 1_000_000).doubleValue.rounded()), cached >= 0 {
+                request.cachedTokens = (request.cachedTokens ?? .zero) + ExactDecimal(cached)
+            }
+        }
+        requests[id] = request
+    }
+
+    /// What tells a request's rows from another's: its id, or else all that is known of it.
+    static func requestID(of row: VeniceRow, _ details: VeniceRow.Details, _ sku: VeniceSKU) -> String {
+        if let id = details.requestId?.value, !id.isEmpty { return id }
+        let figures = [details.promptTokens, details.completionTokens, details.inferenceExecutionTime]
+            .map { $0?.value.description ?? "" }
+        return ([row.timestamp.value.description, sku.model] + figures).joined(separator: " ")
+    }
+
+    private mutating func addCharge(_ charge: ExactDecimal, of model: String, currency: String) {
+        if currency.uppercased() == "USD" {
+            cost[model, default: .zero] += charge
+        } else {
+            credits[Credit(model: model, unit: currency.lowercased()), default: .zero] += charge
+        }
+    }
+
+    /// Words in `sku` or `notes` by which money given back is told from money paid in.
+    private static let refundWords = ["refund", "reversal", "reimburse"]
+
+    /// Money that came in. Only USD has families for that: allocations of other currencies (the daily DIEM, a plan's
+    /// bundled credits) show in the balance.
+    private mutating func addIncome(_ amount: ExactDecimal, _ row: VeniceRow) {
+        guard row.currency?.value.uppercased() == "USD" else { return }
+        let text = [row.sku?.value, row.notes?.value].compactMap { $0?.lowercased() }.joined(separator: " ")
+        // Nobody pays in by an inference: where there is one, it is what was given back for.
+        if row.inferenceDetails != nil || Self.refundWords.contains(where: text.contains) {
+            refunds = (refunds ?? .zero) + amount
+        } else {
+            topups = (topups ?? .zero) + amount
+        }
+    }
+
+    /// The hour's cells.
+    ///
+    /// - Parameter earlier: ids of requests that have rows shortly before this hour, and are counted there.
+    func cells(countedEarlier earlier: Set<String>) -> [Cell] {
+        var counts = anonymous
+        var tokens: [TokenType: ExactDecimal] = [:]
+        var durations: [String: DurationSum] = [:]
+        for (id, request) in requests {
+            let model = request.sku.model
+            var input = -request.cachedInPrompt
+            if let cached = request.cachedTokens {
+                tokens[TokenType(model: model, type: "cache_input"), default: .zero] += cached
+            }
+            if !earlier.contains(id) {
+                counts[model, default: 0] += 1
+                input += request.promptTokens ?? .zero
+                if let output = request.completionTokens {
+                    tokens[TokenType(model: model, type: "output"), default: .zero] += output
+                }
+                if let time = request.milliseconds { durations[model, default: DurationSum()].add(time) }
+            }
+            if request.promptTokens != nil { tokens[TokenType(model: model, type: "input"), default: .zero] += input }
+        }
+        var cells = cost.map { Cell(.cost, ["", $0], $1) }
+        cells += credits.map { Cell(.credits, ["", $0.model, $0.unit], $1) }
+        cells += counts.map { Cell(.requests, ["", $0], ExactDecimal($1)) }
+        cells += tokens.map { Cell(.tokens, ["", $0.model, $0.type], $1) }
+        cells += durations.flatMap { $1.cells(model: $0) }
+        if let topups { cells.append(Cell(.topups, [], topups)) }
+        if let refunds { cells.append(Cell(.refunds, [], refunds)) }
+        return cells.sorted { ($0.family.rawValue, $0.labels.joined()) < ($1.family.rawValue, $1.labels.joined()) }
+    }
+
+    private func larger(_ left: ExactDecimal?, _ right: ExactDecimal?) -> ExactDecimal? {
+        [left, right].compactMap { $0 }.max()
+    }
+
+    /// A count of tokens; nil for what is none.
+    private func tokens(_ number: ExactDecimal?) -> ExactDecimal? {
+        number.flatMap { $0.wholeNumber != nil && !$0.isNegative ? $0 : nil }
+    }
+}
+
+/// Durations of one model: how many fell into each bucket, and their sum.
+private struct DurationSum {
+    private var buckets: [Int: Int] = [:]
+    private var sum = ExactDecimal.zero
+
+    private static let bounds = LedgerFamily.durationBounds.compactMap { ExactDecimal("\($0)") }
+    private static let names = LedgerFamily.durationBounds.map { "\($0)" } + ["+Inf"]
+
+    mutating func add(_ milliseconds: ExactDecimal) {
+        let seconds = ExactDecimal("\(milliseconds)e-3") ?? .zero
+        buckets[Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count, default: 0] += 1
+        sum += seconds
+    }
+
+    func cells(model: String) -> [Cell] {
+        buckets.map { Cell(.duration, [model, "", Self.names[$0]], ExactDecimal($1)) }
+            + [Cell(.duration, [model, "", LedgerFamily.durationSum], sum)]
+    }
+}

@@ -1,0 +1,70 @@
+import UsageModel
+import Upstream
+
+/// `GET /api/v1/api_keys/rate_limits`: the limits by model of the key that asks, and when that key ends.
+///
+/// Left out: `balances`, which are cut down to what the asking key may still spend, so no balance of the account;
+/// `nextEpochBegins`, since this answer has no budget that it would be the reset of (`api_keys` has both);
+/// `accessPermitted` and `apiTier`, which no family of the catalogue tells.
+struct VeniceRateLimitsSource: UsageSource {
+    static let endpoint = "rate_limits"
+
+    let name = endpoint
+    let minimumInterval = Duration.minutes(5)
+    let slicing: Slicing? = nil
+    let api: any UpstreamAPI
+
+    func sync(_ visit: any SyncVisit) async throws {
+        let answer = try await api.sendOptional(UpstreamCall(.get, "/api/v1/api_keys/rate_limits"), telling: visit)
+        var reading = Reading()
+        reading.gauges = try VeniceRateLimits.gauges(answer)
+        try await visit.commit(reading)
+    }
+}
+
+/// The answer of `rate_limits`, as far as it is used.
+struct VeniceRateLimits: Decodable {
+    struct Limit: Decodable {
+        let type: LenientString?
+        let amount: LenientDecimal?
+    }
+
+    struct Model: Decodable {
+        let apiModelId: LenientString?
+        let rateLimits: LenientArray<Limit>
+    }
+
+    struct Payload: Decodable {
+        let rateLimits: LenientArray<Model>
+        let keyExpiration: VeniceMoment?
+    }
+
+    let data: Payload?
+
+    /// Which family shows which type of limit; types without a family are passed over.
+    static let families: [String: GaugeFamily] = [
+        "RPM": .rateLimitRequestsPerMinute, "RPD": .rateLimitRequestsPerDay, "TPM": .rateLimitTokensPerMinute,
+    ]
+
+    /// The gauges of an answer; no samples where the endpoint is missing. The label `key` is empty: the answer does not
+    /// say which key it is about.
+    static func gauges(_ answer: UpstreamAnswer?) throws -> [GaugeFamily: [GaugeSample]] {
+        var gauges: [GaugeFamily: [GaugeSample]] = [.keyExpiry: []]
+        for family in families.values { gauges[family] = [] }
+        guard let answer else { return gauges }
+        guard let data = try JSONBody.decode(VeniceRateLimits.self, from: answer).data else {
+            throw SourceFailure(.decode, "rate_limits answered without `data`; is base_url the Venice API?")
+        }
+        for model in data.rateLimits.values {
+            guard let id = model.apiModelId?.value, !id.isEmpty else { continue }
+            for limit in model.rateLimits.values {
+                guard let family = limit.type.flatMap({ families[$0.value.uppercased()] }),
+                    let amount = limit.amount?.value
+                else { continue }
+                gauges[family]?.append(GaugeSample(["", id], amount.doubleValue))
+            }
+        }
+        if let end = data.keyExpiration?.value { gauges[.keyExpiry] = [GaugeSample([""], end.seconds)] }
+        return gauges
+    }
+}

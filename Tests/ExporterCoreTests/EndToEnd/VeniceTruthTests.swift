@@ -1,0 +1,265 @@
+import ProviderSimulator
+import Synchronization
+import TestSupport
+import Testing
+import UsageModel
+
+@testable import ExporterCore
+
+/// What Venice charged is what /metrics says, exactly and by every label, through everything that happens to it.
+@Suite struct VeniceTruthTests {
+    private let past = Period(start: friday - .days(5), end: friday)
+
+    @Test(arguments: [VeniceAvailability.State.open, .missing])
+    func firstSyncEqualsTheTruthAtBothEndpoints(history: VeniceAvailability.State) async throws {
+        let availability = VeniceAvailability(usage: .open, history: history)
+        try await VeniceRig.run(availability: availability) { rig in
+            let traffic = VeniceTestTraffic(random: SeededRandom(1))
+            rig.store.add(traffic.charges(2500, in: past))
+            for hour in 1...30 { rig.store.add(traffic.chargesAcross(friday - .hours(hour), 3)) }
+            rig.store.add(VeniceIncome(time: friday - .hours(30), amount: ExactDecimal(100)))
+            rig.store.add(
+                VeniceIncome(time: friday - .hours(20), amount: ExactDecimal(micros: 420_000), isRefund: true))
+            rig.store.add(VeniceIncome(time: friday - .hours(15), amount: ExactDecimal(100), currency: "DIEM"))
+            try await rig.rig.withExporter { exporter in
+                #expect(try await exporter.syncOnce())
+                let scrape = try exporter.scrape()
+                rig.expectTruth(scrape)
+                #expect(scrape.value("genai_reconciliation_difference_usd") == 0)
+                #expect(scrape.samples("genai_balance_usd").count == 1)
+                #expect(scrape.value("genai_balance_credits", ["unit": "diem"]) != nil)
+                #expect(scrape.value("genai_budget_limit_usd", ["key": "team a", "scope": "key"]) == 40)
+                #expect(scrape.value("genai_budget_period_seconds", ["key": "team a"]) == 2_592_000)
+                #expect(scrape.value("genai_rate_limit_tokens_per_minute", ["model": "llama-3.3-70b"]) == 750_000)
+                #expect(scrape.samples("genai_key_info").count == 3)
+                #expect(scrape.samples("genai_up").count == 5)
+            }
+        }
+    }
+
+    @Test func newLateAndRevisedUsageIsCountedOnceAndNoCounterFalls() async throws {
+        try await VeniceRig.run { rig in
+            let traffic = VeniceTestTraffic(random: SeededRandom(2))
+            rig.store.add(traffic.charges(1500, in: past))
+            var revised = VeniceCharge(
+                id: "revised", time: friday - .hours(20), model: "revised", work: .images(8), unitPrice: ExactDecimal(1)
+            )
+            revised.keyID = "key-revised"
+            let id = rig.store.add(revised)
+            // Yesterday's charges that the provider posts half an hour from now.
+            for var late in traffic.charges(60, in: Period(start: friday - .hours(19), end: friday - .hours(17))) {
+                late.visibleFrom = friday + .minutes(30)
+                rig.store.add(late)
+            }
+            try await rig.rig.withExporter { exporter in
+                let first = try await rig.scrape(after: exporter)
+                rig.expectTruth(first)
+
+                rig.clock.advance(by: .minutes(5))
+                rig.store.add(traffic.charges(300, in: Period(start: friday, end: rig.clock.now)))
+                rig.store.add(VeniceIncome(time: rig.clock.now - .seconds(60), amount: ExactDecimal(25)))
+                let second = try await rig.scrape(after: exporter)
+                rig.expectTruth(second)
+                expectNoFall(from: first, to: second)
+
+                // Past the ladder's +24 h rung of those hours, so that the late charges are found.
+                rig.clock.advance(by: .hours(10))
+                rig.store.add(traffic.chargesAcross(friday + .hours(2), 20))
+                let third = try await rig.scrape(after: exporter)
+                rig.expectTruth(third)
+                expectNoFall(from: second, to: third)
+
+                // Dearer is more cost; the hour is read for the last time past its +72 h rung.
+                revised.unitPrice = ExactDecimal(2)
+                #expect(rig.store.replace(id, by: revised))
+                rig.clock.advance(by: .hours(30))
+                let fourth = try await rig.scrape(after: exporter)
+                #expect(fourth.value("genai_cost_usd_total", ["model": "revised"]) == 8)
+                rig.clock.advance(by: .hours(48))
+                let fifth = try await rig.scrape(after: exporter)
+                rig.expectTruth(fifth)
+                #expect(fifth.value("genai_cost_usd_total", ["model": "revised"]) == 16)
+                expectNoFall(from: third, to: fifth)
+            }
+        }
+    }
+
+    @Test func whatIsTakenBackIsACorrectionAndNoFall() async throws {
+        try await VeniceRig.run { rig in
+            var charge = VeniceCharge(
+                id: "x", time: friday - .minutes(30), model: "x", work: .images(8), unitPrice: ExactDecimal(1))
+            let id = rig.store.add(charge)
+            try await rig.rig.withExporter { exporter in
+                let first = try await rig.scrape(after: exporter)
+                charge.work = .images(5)
+                #expect(rig.store.replace(id, by: charge))
+                // Past the hour's next rung.
+                rig.clock.advance(by: .minutes(20))
+                let second = try await rig.scrape(after: exporter)
+                expectNoFall(from: first, to: second)
+                #expect(second.value("genai_corrections_usd_total") == 3)
+                #expect(second.value("genai_cost_usd_total", ["model": "x"]) == 8)
+            }
+        }
+    }
+
+    @Test(arguments: [Duration.hours(5), .days(3)])
+    func anOutageIsMadeUpForWhenItIsOver(length: Duration) async throws {
+        try await VeniceRig.run { rig in
+            let traffic = VeniceTestTraffic(random: SeededRandom(4))
+            rig.store.add(traffic.charges(800, in: past))
+            try await rig.rig.withExporter { exporter in
+                let before = try await rig.scrape(after: exporter)
+                rig.server.faults.stand(.status(503), at: "/venice")
+                rig.store.add(traffic.charges(600, in: Period(start: rig.clock.now, end: rig.clock.now + length)))
+                for _ in 0..<3 {
+                    rig.clock.advance(by: length / 3)
+                    let during = try await rig.scrape(after: exporter, succeeds: false)
+                    expectNoFall(from: before, to: during)
+                    #expect(
+                        during.values("genai_cost_usd_total", by: "model", account: "stack")
+                            == before.values("genai_cost_usd_total", by: "model", account: "stack"))
+                    #expect(during.value("genai_up", ["source": "usage"]) == 0)
+                }
+                rig.server.faults.clear()
+                let after = try await rig.scrape(after: exporter)
+                rig.expectTruth(after)
+                expectNoFall(from: before, to: after)
+            }
+        }
+    }
+
+    @Test func restartServesTheSameAtOnceAndGoesOn() async throws {
+        try await VeniceRig.run { rig in
+            let traffic = VeniceTestTraffic(random: SeededRandom(5))
+            rig.store.add(traffic.charges(800, in: past))
+            let before = try await rig.rig.withExporter { try await rig.scrape(after: $0) }
+            rig.store.add(traffic.charges(100, in: Period(start: friday, end: rig.clock.now)))
+            try await rig.rig.withExporter { exporter in
+                #expect(try exporter.scrape().counters == before.counters)
+                let after = try await rig.scrape(after: exporter)
+                rig.expectTruth(after)
+                expectNoFall(from: before, to: after)
+            }
+        }
+    }
+
+    @Test func aFirstStartThatIsInterruptedGoesOnFromThere() async throws {
+        try await VeniceRig.run { rig in
+            let traffic = VeniceTestTraffic(random: SeededRandom(6))
+            rig.store.add(traffic.charges(1200, in: past))
+            try await rig.rig.withExporter { exporter in
+                // Three queries pass, then the provider fails until further notice.
+                rig.server.faults.queue(
+                    .style([]), .style(.numbersAsStrings), .style(.withoutOptionalFields),
+                    at: "/venice/api/v1/billing/usage-history")
+                rig.server.faults.stand(.status(500), at: "/venice/api/v1/billing/usage-history")
+                let half = try await rig.scrape(after: exporter, succeeds: false)
+                // Counters are served only once the history they promise is complete.
+                #expect(half.samples("genai_cost_usd_total").isEmpty)
+            }
+            rig.server.faults.clear()
+            let asked = rig.server.log.count("/venice/api/v1/billing/usage-history")
+            try await rig.rig.withExporter { exporter in
+                let scrape = try await rig.scrape(after: exporter)
+                rig.expectTruth(scrape)
+                #expect(rig.server.log.count("/venice/api/v1/billing/usage-history") - asked <= 4)
+            }
+        }
+    }
+
+    @Test(arguments: [VeniceAvailability.State.open, .missing])
+    func rowsThatArriveWhilePagesAreReadAreNeitherLostNorDoubled(history: VeniceAvailability.State) async throws {
+        let availability = VeniceAvailability(usage: .open, history: history)
+        let traffic = BusyTraffic()
+        let wrap = { (api: VeniceAPI, store: VeniceBillingStore) -> any SimulatedProvider in
+            BusyVenice(api: api, store: store, traffic: traffic)
+        }
+        try await VeniceRig.run(availability: availability, wrap: wrap) { rig in
+            let before = VeniceTestTraffic(random: SeededRandom(7))
+            rig.store.add(before.charges(1500, in: Period(start: friday - .minutes(180), end: friday)))
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                traffic.end()
+                // The hours that rows were pushed into are read again at their next rungs.
+                rig.clock.advance(by: .hours(7))
+                rig.expectTruth(try await rig.scrape(after: exporter))
+            }
+        }
+    }
+
+    @Test func anEndpointThatIsClosedWhileWeReadItIsLeftForItsSuccessor() async throws {
+        let availability = VeniceAvailability(usage: .deprecated, history: .missing)
+        try await VeniceRig.run(availability: availability) { rig in
+            let traffic = VeniceTestTraffic(random: SeededRandom(9))
+            rig.store.add(traffic.charges(500, in: past))
+            try await rig.rig.withExporter { exporter in
+                let first = try await rig.scrape(after: exporter)
+                let labels = ["provider": "venice", "account": "stack", "source": "usage"]
+                #expect(first.value("genai_upstream_deprecated", labels) == 1)
+                #expect(first.value("genai_upstream_sunset_timestamp_seconds", labels) == 1_789_516_800)
+                #expect(first.value("genai_upstream_deprecated", ["source": "balance"]) == 0)
+                rig.availability.usage = .gone
+                rig.availability.history = .open
+                rig.store.add(traffic.charges(50, in: Period(start: friday, end: rig.clock.now)))
+                let second = try await rig.scrape(after: exporter)
+                rig.expectTruth(second)
+                expectNoFall(from: first, to: second)
+                #expect(second.value("genai_upstream_deprecated", labels) == 0)
+                #expect(second.samples("genai_upstream_sunset_timestamp_seconds").isEmpty)
+                // It is remembered: the closed one is not asked again.
+                let asked = rig.server.log.requests.count { $0.endpoint == "/api/v1/billing/usage" }
+                _ = try await rig.scrape(after: exporter)
+                #expect(rig.server.log.requests.count { $0.endpoint == "/api/v1/billing/usage" } == asked)
+            }
+        }
+    }
+
+    @Test func anInferenceKeyTakesDownOnlyWhatAsksForMore() async throws {
+        try await VeniceRig.run(token: "test-inference") { rig in
+            try await rig.rig.withExporter { exporter in
+                let scrape = try await rig.scrape(after: exporter, succeeds: false)
+                for source in ["usage", "usage_analytics", "balance", "api_keys"] {
+                    #expect(scrape.value("genai_up", ["source": source]) == 0)
+                    #expect(scrape.value("genai_syncs_total", ["source": source, "result": "auth"]) == 1)
+                }
+                #expect(scrape.value("genai_up", ["source": "rate_limits"]) == 1)
+                #expect(scrape.samples("genai_rate_limit_requests_per_minute").count == 1)
+                // One refused question each: many in a row lock a client out.
+                #expect(rig.server.log.total == 5)
+            }
+        }
+    }
+}
+
+/// Charges that come in with every request, now and late, until it is over.
+private final class BusyTraffic: Sendable {
+    private let isOver = Mutex(false)
+    private let random = SeededRandom(8)
+
+    func end() { isOver.withLock { $0 = true } }
+
+    func charges(at now: Timestamp) -> [VeniceCharge] {
+        guard !isOver.withLock({ $0 }) else { return [] }
+        let traffic = VeniceTestTraffic(random: random)
+        return traffic.charges(3, in: Period(start: now - .minutes(170), end: now)) + [traffic.charge(at: now)]
+    }
+}
+
+/// Venice with traffic that does not wait for its pages to be read.
+private struct BusyVenice: SimulatedProvider {
+    let api: VeniceAPI
+    let store: VeniceBillingStore
+    let traffic: BusyTraffic
+
+    var name: String { api.name }
+
+    func account(ofToken token: String) -> String? { api.account(ofToken: token) }
+
+    func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer {
+        defer { if request.endpoint.contains("billing/usage") { store.add(traffic.charges(at: request.time)) } }
+        return api.answer(request, style: style)
+    }
+
+    func error(_ status: Int, _ message: String) -> APIAnswer { api.error(status, message) }
+}

@@ -1,0 +1,175 @@
+import ProviderSimulator
+import Testing
+import UsageModel
+
+@Suite("The simulated Venice API", .timeLimit(.minutes(2)))
+struct VeniceAPITests {
+    private let clock: ManualClock
+    private let store: VeniceBillingStore
+    private let availability = VeniceAvailability(usage: .open)
+    private let api: VeniceAPI
+
+    init() throws {
+        clock = ManualClock(try at("2026-06-15T20:00:00Z"))
+        store = VeniceBillingStore(clock: clock)
+        var account = VeniceAccount(
+            name: "a", adminToken: "admin", store: store, balance: PrepaidBalance(opening: ExactDecimal(10)))
+        account.inferenceToken = "infer"
+        account.keys = [VeniceKey(id: "k1", description: "one", created: try at("2026-01-01"))]
+        account.keys[0].usdLimit = ExactDecimal(3)
+        api = VeniceAPI(accounts: [account], availability: availability)
+    }
+
+    private func get(_ endpoint: String, _ query: [String: String] = [:], token: String = "admin") -> APIAnswer {
+        api.answer(
+            APIRequest(
+                time: clock.now, method: "GET", path: "/venice" + endpoint, endpoint: endpoint, query: query,
+                account: api.account(ofToken: token)), style: [])
+    }
+
+    private func usage(_ query: [String: String]) -> APIAnswer { get("/api/v1/billing/usage", query) }
+    private func history(_ query: [String: String]) -> APIAnswer { get("/api/v1/billing/usage-history", query) }
+
+    private func image(_ id: String, _ time: String, currency: String = "USD", visibleFrom: String? = nil) throws
+        -> VeniceCharge
+    {
+        var charge = VeniceCharge(id: id, time: try at(time), model: "m", work: .images(1), unitPrice: try usd("0.1"))
+        charge.currency = currency
+        charge.keyID = "k1"
+        if let visibleFrom { charge.visibleFrom = try at(visibleFrom) }
+        return charge
+    }
+
+    private func ids(_ answer: APIAnswer) -> [String] {
+        (answer.body["data"]?.elements ?? []).compactMap { $0["inferenceDetails"]?["requestId"]?.text }
+    }
+
+    @Test("an inference is a row for each kind of token, debits negative, with the same details")
+    func rows() throws {
+        var charge = VeniceCharge(
+            id: "r", time: try at("2026-06-15T19:00:00Z"), model: "glm",
+            work: .tokens(prompt: 1000, cached: 400, completion: 50), unitPrice: try usd("0.175"))
+        charge.searchesWeb = true
+        store.add(charge)
+        let rows = try #require(history([:]).body["data"]?.elements)
+        #expect(
+            rows.map { $0["sku"]?.text } == [
+                "glm-llm-input-mtoken", "glm-llm-cache-input-mtoken", "glm-llm-output-mtoken", "search-augmentation",
+            ])
+        #expect(rows.map { $0["amount"]?.number?.description } == ["-0.00042", "-0.00007", "-0.00014", "-0.01"])
+        #expect(rows.map { $0["units"]?.number?.description } == ["0.0006", "0.0004", "0.00005", "1"])
+        #expect(Set(rows.map { $0["inferenceDetails"] }).count == 1)
+    }
+
+    @Test("the older endpoint counts pages, in the body and in headers")
+    func pages() throws {
+        for second in 0..<5 { store.add(try image("r\(second)", "2026-06-15T19:00:0\(second)Z")) }
+        let last = usage(["limit": "2", "page": "3", "sortOrder": "asc"])
+        #expect(ids(last) == ["r4"])
+        #expect(last.body["pagination"]?["totalPages"]?.number == ExactDecimal(3))
+        #expect(ids(usage(["limit": "2"])) == ["r4", "r3"])
+        #expect(ids(usage(["startDate": "2026-06-15T19:00:01Z", "endDate": "2026-06-15T19:00:02Z"])) == ["r2", "r1"])
+        #expect(ids(usage(["page": "9"])) == [])
+        let total = last.headers.first { $0.name.canonicalName == "x-pagination-total" }
+        #expect(total?.value == "5")
+    }
+
+    @Test("a cursor goes alone, is stable while rows arrive, and ends with null")
+    func cursor() throws {
+        for second in 10..<35 { store.add(try image("r\(second)", "2026-06-15T19:00:\(second)Z")) }
+        let query = [
+            "startTimestamp": "2026-06-15T19:00:00Z", "endTimestamp": "2026-06-15T20:00:00Z", "pageSize": "10",
+        ]
+        let first = history(query)
+        let cursor = try #require(first.body["nextCursor"]?.text)
+        store.add(try image("early", "2026-06-15T19:00:05Z"))
+        let second = history(["cursor": cursor])
+        let third = history(["cursor": try #require(second.body["nextCursor"]?.text)])
+        #expect(ids(first) + ids(second) + ids(third) == (10..<35).map { "r\($0)" })
+        #expect(third.body["nextCursor"] == .null)
+        for refused in [
+            ["cursor": cursor, "pageSize": "10"], ["cursor": "tampered"], ["pageSize": "5"], ["pageSize": "1001"],
+            ["currency": "VCU"], ["page": "1"], ["startTimestamp": "2026-06-15T19:00:00+00:00"],
+            ["startTimestamp": "2026-06-15T19:00:00Z", "endTimestamp": "2026-06-15T19:00:00Z"],
+        ] {
+            #expect(history(refused).status == 400, "\(refused)")
+        }
+        for refused in [["limit": "501"], ["limit": "0"], ["page": "0"], ["sortOrder": "up"], ["startDate": "x"]] {
+            #expect(usage(refused).status == 400, "\(refused)")
+        }
+    }
+
+    @Test("what is posted late, revised or taken back shows so")
+    func changes() throws {
+        store.add(try image("late", "2026-06-15T19:00:00Z", visibleFrom: "2026-06-15T21:00:00Z"))
+        let id = store.add(try image("b", "2026-06-15T19:00:01Z"))
+        #expect(ids(history([:])) == ["b"])
+        #expect(store.visibleTruth(from: try at("2026-06-15")).requests == ["m": 1])
+        clock.move(to: try at("2026-06-15T21:00:00Z"))
+        #expect(ids(history([:])) == ["late", "b"])
+        #expect(store.replace(id, by: nil))
+        #expect(!store.replace(id, by: nil))
+        #expect(ids(history([:])) == ["late"])
+        #expect(store.visibleTruth(from: try at("2026-06-15")).cost == ["m": try usd("0.1")])
+    }
+
+    @Test("since its sunset the older endpoint answers 410 to everybody and names its successor")
+    func sunset() {
+        availability.usage = .gone
+        let answer = get("/api/v1/billing/usage", token: "nobody")
+        #expect(answer.status == 410)
+        let fields = Dictionary(answer.headers.map { ($0.name.canonicalName, $0.value) }, uniquingKeysWith: { $1 })
+        #expect(fields["deprecation"] == "@1783555200")
+        #expect(fields["sunset"] == "Wed, 16 Sep 2026 00:00:00 GMT")
+        #expect(fields["link"] == "</api/v1/billing/usage-history>; rel=\"successor-version\"")
+        availability.history = .missing
+        #expect(history([:]).status == 404)
+    }
+
+    @Test("only an ADMIN key opens billing; any key sees its limits")
+    func keys() throws {
+        for endpoint in [
+            "billing/usage", "billing/usage-history", "billing/usage-analytics", "billing/balance", "api_keys",
+        ] {
+            #expect(get("/api/v1/\(endpoint)", token: "infer").status == 401)
+            #expect(get("/api/v1/\(endpoint)", token: "nobody").status == 401)
+        }
+        #expect(get("/api/v1/api_keys/rate_limits", token: "infer").status == 200)
+    }
+
+    @Test("analytics, balance and keys sum the same charges up")
+    func figures() throws {
+        store.add(try image("a", "2026-06-15T19:00:00Z"))
+        store.add(try image("b", "2026-06-15T19:00:00Z", currency: "DIEM"))
+        store.add(try image("c", "2026-06-15T19:00:00Z", currency: "BUNDLED_CREDITS"))
+        store.add(try image("d", "2026-06-15T19:00:00Z", currency: "EARNED_CREDITS"))
+        let day = ["startDate": "2026-06-15", "endDate": "2026-06-15"]
+        let key = get("/api/v1/billing/usage-analytics", day).body["byKey"]?.elements?.first
+        #expect(key?["totalUsd"]?.number == (try usd("0.2")))
+        #expect(key?["totalDiem"]?.number == (try usd("0.1")))
+        #expect(get("/api/v1/billing/usage-analytics", ["startDate": "2026-06-15"]).status == 400)
+        #expect(get("/api/v1/billing/balance").body["balances"]?["usd"]?.number == (try usd("9.9")))
+        let spent = get("/api/v1/api_keys").body["data"]?.elements?.first?["currentPeriodUsage"]?["usd"]
+        #expect(spent?.text == "0.2000")
+    }
+
+    @Test("the demo's account has a month of usage, the same whenever it is looked at")
+    func demo() throws {
+        func day(_ now: String) throws -> JSONValue? {
+            let world = DemoWorld(clock: ManualClock(try at(now)))
+            let account = try #require(world.accounts.first { $0.provider == "venice" })
+            let api = try #require(world.providers.first { $0.name == "venice" })
+            return api.answer(
+                APIRequest(
+                    time: try at(now), method: "GET", path: "", endpoint: "/api/v1/billing/usage-analytics",
+                    query: ["startDate": "2026-10-21", "endDate": "2026-11-19"],
+                    account: account.token.flatMap(api.account(ofToken:))), style: []
+            ).body["byDate"]
+        }
+        let days = try day("2026-11-20T15:30:00Z")
+        #expect(days?.elements?.count == 30)
+        #expect(days?.elements?.allSatisfy { ($0["USD"]?.number ?? .zero) > .zero } == true)
+        // A day later the month begins a day later too; the days in both are the same.
+        #expect(try day("2026-11-21T15:30:00Z")?.elements?.dropFirst(2) == days?.elements?.dropFirst(2))
+    }
+}

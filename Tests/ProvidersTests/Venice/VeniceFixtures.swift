@@ -1,0 +1,130 @@
+import Synchronization
+import TestSupport
+import Testing
+import UsageModel
+import Upstream
+
+@testable import Providers
+
+/// An answer with a JSON body.
+func veniceAnswer(_ json: String, headers: UpstreamHeaders = [:]) -> UpstreamAnswer {
+    UpstreamAnswer(status: 200, headers: headers, body: Array(json.utf8))
+}
+
+func veniceRows(_ json: String) throws -> [VeniceRow] {
+    try JSONBody.decode(VeniceCursorPage.self, from: veniceAnswer("{\"data\":[\(json)]}")).data.values
+}
+
+func decimal(_ text: String) throws -> ExactDecimal { try #require(ExactDecimal(text)) }
+
+func moment(_ text: String) throws -> Timestamp { try #require(Timestamp(text)) }
+
+/// The UTC hour that begins then.
+func hour(_ start: String) throws -> SliceID {
+    let start = try moment(start)
+    return SliceID(period: Period(start: start, end: start + .hours(1)))
+}
+
+/// A row of one inference, as far as a test cares.
+func row(
+    _ time: String, _ sku: String = "m-llm-output-mtoken", amount: String = "-1", currency: String = "USD",
+    units: String = "1", request: String? = "r", prompt: String = "null", completion: String = "null",
+    milliseconds: String = "null"
+) -> String {
+    let details =
+        request.map {
+            """
+            {"requestId":"\($0)","promptTokens":\(prompt),"completionTokens":\(completion),
+            "inferenceExecutionTime":\(milliseconds)}
+            """
+        } ?? "null"
+    return """
+        {"timestamp":"\(time)","sku":"\(sku)","pricePerUnitUsd":1,"units":\(units),"amount":\(amount),
+        "currency":"\(currency)","notes":"API Inference","inferenceDetails":\(details)}
+        """
+}
+
+/// The cells of hours read by one query.
+func veniceCells(_ json: String, of hours: [SliceID], end: Timestamp? = nil) throws -> [Set<Cell>] {
+    let last = try #require(hours.last).period.end
+    var tally = VeniceTally(of: hours, end: end ?? last)
+    try tally.add(veniceRows(json))
+    return tally.take(endingBy: last).map { Set($0.cells) }
+}
+
+/// An API that answers calls as a test has it, and keeps them.
+final class ScriptedVenice: UpstreamAPI {
+    private let calls = Mutex<[UpstreamCall]>([])
+    private let answer: @Sendable (UpstreamCall, Int) throws -> UpstreamAnswer
+
+    /// - Parameter answer: gives the answer to a call, of which so many came before.
+    init(_ answer: @escaping @Sendable (UpstreamCall, Int) throws -> UpstreamAnswer) {
+        self.answer = answer
+    }
+
+    /// `path?query` of every call so far.
+    var asked: [String] { calls.withLock { $0.map { "\($0.path)?\($0.query)" } } }
+
+    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+        let count = calls.withLock { calls in
+            calls.append(call)
+            return calls.count - 1
+        }
+        return try answer(call, count)
+    }
+}
+
+/// A failure as the client reports it.
+func refusal(_ status: Int, headers: UpstreamHeaders = [:]) -> UpstreamFailure {
+    let reason: FailureReason = status == 410 ? .gone : status == 401 ? .auth : status >= 500 ? .http5xx : .http4xx
+    return UpstreamFailure(reason: reason, status: status, headers: headers, message: "HTTP \(status)")
+}
+
+/// A visit that keeps what is committed.
+final class KeptVisit: SyncVisit {
+    private struct State {
+        var slices: [SliceReading] = []
+        var gauges: [GaugeFamily: [GaugeSample]] = [:]
+        var memory: [String: String] = [:]
+        var notices: [UpstreamNotice] = []
+        var commits = 0
+    }
+
+    let startedAt: Timestamp
+    let dueSlices: [DueSlice]
+    private let state: Mutex<State>
+
+    init(now: Timestamp, due: [SliceID] = [], settles: Bool = false, memory: [String: String] = [:]) {
+        startedAt = now
+        dueSlices = due.map { DueSlice(slice: $0, lastRead: nil, settles: settles) }
+        state = Mutex(State(memory: memory))
+    }
+
+    var now: Timestamp { startedAt }
+    var ledgerStart: Timestamp { startedAt - .days(30) }
+    var isFirst: Bool { true }
+    var committed: [SliceReading] { state.withLock { $0.slices } }
+    var commits: Int { state.withLock { $0.commits } }
+    var notices: [UpstreamNotice] { state.withLock { $0.notices } }
+    var gauges: [GaugeFamily: [GaugeSample]] { state.withLock { $0.gauges } }
+    var memory: [String: String] { state.withLock { $0.memory } }
+
+    /// What all slices hold together of one family.
+    func sum(_ family: LedgerFamily) -> ExactDecimal {
+        committed.flatMap(\.cells).filter { $0.family == family }.reduce(.zero) { $0 + $1.value }
+    }
+
+    func cells(of slice: SliceID) async throws -> [Cell] { [] }
+    func gauges(_ family: GaugeFamily) async throws -> [GaugeSample] { gauges[family] ?? [] }
+    func memory(_ name: String) async throws -> String? { memory[name] }
+    func notice(_ notice: UpstreamNotice) { state.withLock { $0.notices.append(notice) } }
+
+    func commit(_ reading: Reading) async throws {
+        state.withLock { state in
+            state.commits += 1
+            state.slices += reading.slices
+            state.gauges.merge(reading.gauges) { $1 }
+            for (name, value) in reading.memory { state.memory[name] = value }
+        }
+    }
+}
