@@ -108,7 +108,7 @@ import UsageModel
                 let scrape = try exporter.scrape()
                 #expect(scrape.value("genai_syncs_total", ["source": "usage", "result": "http_4xx"]) == 1)
                 #expect(scrape.value("genai_up", ["source": "transactions"]) == 1)
-                let errors = await exporter.overview().flatMap(\.sources).compactMap(\.status.lastError)
+                let errors = try await exporter.overview().flatMap(\.sources).compactMap(\.status.lastError)
                 #expect(errors.count == 1)
                 #expect(errors.first?.contains("typo") == true)
             }
