@@ -13,6 +13,9 @@ enum HealthFamily {
     static let upstreamRequests = "genai_upstream_requests_total"
     static let upstreamDuration = "genai_upstream_request_duration_seconds"
     static let upstreamRetries = "genai_upstream_retries_total"
+    static let quotaLimit = "genai_upstream_quota_limit"
+    static let quotaRemaining = "genai_upstream_quota_remaining"
+    static let quotaReset = "genai_upstream_quota_reset_timestamp_seconds"
     static let series = "genai_series"
 }
 
@@ -50,6 +53,14 @@ extension MetricCatalogue {
         CatalogueEntry(
             HealthFamily.upstreamDuration, .histogram, sourceLabels, "How long our requests to the provider took."),
         CatalogueEntry(HealthFamily.upstreamRetries, .counter, sourceLabels, "Our requests that were repeats."),
+        CatalogueEntry(
+            HealthFamily.quotaLimit, .gauge, sourceLabels,
+            "Requests that the provider allows us at this endpoint in a span of time."),
+        CatalogueEntry(
+            HealthFamily.quotaRemaining, .gauge, sourceLabels,
+            "Requests of that allowance that were left after the last sync."),
+        CatalogueEntry(
+            HealthFamily.quotaReset, .gauge, sourceLabels, "When one more request of that allowance is left."),
         CatalogueEntry(HealthFamily.series, .gauge, accountLabels, "Series that the account's ledger holds."),
     ]
 

@@ -17,8 +17,11 @@ struct GaugeRendering {
             bySource[family, default: [:]][source] = samples
             var seen: Set<[String]> = []
             var shown: [ShownSample] = []
-            for (_, samples) in bySource[family, default: [:]].sorted(by: { $0.key < $1.key }) {
+            let known = bySource[family, default: [:]]
+            let identified = family == .keyInfo ? Self.identifiedKeys(known) : []
+            for (_, samples) in known.sorted(by: { $0.key < $1.key }) {
                 for sample in samples where sample.labels.count == family.labelNames.count {
+                    if family == .keyInfo, sample.labels[1].isEmpty, identified.contains(sample.labels[0]) { continue }
                     // Two sources that measure the same thing show it once: series are unique.
                     if seen.insert(sample.labels).inserted {
                         shown.append(ShownSample(accountLabels + sample.labels, sample.value))
@@ -27,5 +30,12 @@ struct GaugeRendering {
             }
             return .replace(family: family.rawValue, account: account, samples: shown)
         }
+    }
+
+    /// Keys whose id some source knows: `genai_key_info` has one series a key, so that other series can be joined with
+    /// it, and a source that knows the key by name alone adds none.
+    private static func identifiedKeys(_ bySource: [String: [GaugeSample]]) -> Set<String> {
+        Set(
+            bySource.values.joined().filter { $0.labels.count == 3 && !$0.labels[1].isEmpty }.map { $0.labels[0] })
     }
 }

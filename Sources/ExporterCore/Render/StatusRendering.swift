@@ -21,6 +21,9 @@ struct StatusRendering {
             gauge(HealthFamily.next) { $0.next?.seconds },
             gauge(HealthFamily.duration) { $0.duration },
             gauge(HealthFamily.dataThrough) { $0.dataThrough?.seconds },
+            gauge(HealthFamily.quotaLimit) { ($0.quota?.limit).map(Double.init) },
+            gauge(HealthFamily.quotaRemaining) { ($0.quota?.remaining).map(Double.init) },
+            gauge(HealthFamily.quotaReset) { $0.quota?.reset?.seconds },
             samples(HealthFamily.syncs) { labels, status in
                 // Every result begins at 0, so that the first failure is seen as an increase.
                 (["success"] + FailureReason.allCases.map(\.rawValue)).map { result in

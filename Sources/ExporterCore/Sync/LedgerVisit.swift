@@ -14,6 +14,7 @@ final class LedgerVisit: SyncVisit {
     private let ladder: RereadLadder
     private let clock: any WallClock
     private let collected = Mutex(LedgerChange())
+    private let completed = Mutex(false)
 
     init(
         source: LedgerSource, isFirst: Bool, dueSlices: [DueSlice], ledger: UsageLedger, ladder: RereadLadder,
@@ -34,6 +35,9 @@ final class LedgerVisit: SyncVisit {
     /// What the commits of this run changed, all of it durable.
     var change: LedgerChange { collected.withLock { $0 } }
 
+    /// Whether a commit of this run completed the source's history.
+    var hasCompletedHistory: Bool { completed.withLock { $0 } }
+
     func cells(of slice: SliceID) async throws -> [Cell] {
         try await storage { try await ledger.cells(of: source.id, slice: slice) }
     }
@@ -51,6 +55,12 @@ final class LedgerVisit: SyncVisit {
             try await ledger.commit(reading, to: source.id, now: clock.now, ladder: ladder)
         }
         collect(change)
+        if reading.completesHistory { completed.withLock { $0 = true } }
+    }
+
+    func spend(from quota: Quota) async throws {
+        let decision = try await storage { try await ledger.spend(quota, of: source.id, now: clock.now) }
+        if case .refused(let until) = decision { throw SyncPostponed(until: until) }
     }
 
     /// Takes in a change that was made durable for this source.
