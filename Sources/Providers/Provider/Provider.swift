@@ -15,7 +15,7 @@ public protocol Provider: Sendable {
 
 /// Every provider this exporter reads: a further one is a folder beside this one and a line here.
 public let allProviders: [any Provider.Type] = [
-    WaveSpeed.self
+    WaveSpeed.self, CheapestInference.self,
 ]
 
 /// What a provider needs to know of an account.
