@@ -56,7 +56,7 @@ struct DemoWorldTests {
         let now = "2026-11-20T15:30:00Z"
         let start = try at("2026-11-01")
         let world = DemoWorld(clock: ManualClock(try at(now)))
-        #expect(Set(world.accounts.map(\.basePath)) == ["/wavespeed"])
+        #expect(world.accounts.allSatisfy { $0.basePath == "/" + $0.provider })
         let profile = TrafficProfile(
             requestsPerHour: 30,
             models: [.init("a/b", modality: "x", unitPrice: try usd("0.1"), units: [1, 3], share: 1, failureRate: 0.2)])

@@ -64,9 +64,11 @@ public struct DemoWorld: Sendable {
                     opening: ExactDecimal(topUp),
                     topUp: .init(below: ExactDecimal(low), amount: ExactDecimal(topUp))))
         }
-        providers = [WaveSpeedAPI(accounts: waveSpeed)]
-        accounts = waveSpeed.map {
-            Account(provider: "wavespeed", name: $0.name, token: $0.token, basePath: "/wavespeed")
-        }
+        let inference = Self.cheapestInference(clock: clock, seed: seed, start: start)
+        providers = [WaveSpeedAPI(accounts: waveSpeed), inference.provider]
+        accounts =
+            waveSpeed.map {
+                Account(provider: "wavespeed", name: $0.name, token: $0.token, basePath: "/wavespeed")
+            } + [inference.account]
     }
 }
