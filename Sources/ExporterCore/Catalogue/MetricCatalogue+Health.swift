@@ -15,6 +15,9 @@ enum HealthFamily {
     static let upstreamRetries = "genai_upstream_retries_total"
     static let deprecated = "genai_upstream_deprecated"
     static let sunset = "genai_upstream_sunset_timestamp_seconds"
+    static let quotaLimit = "genai_upstream_quota_limit"
+    static let quotaRemaining = "genai_upstream_quota_remaining"
+    static let quotaReset = "genai_upstream_quota_reset_timestamp_seconds"
     static let series = "genai_series"
     static let seriesLimit = "genai_series_limit"
     static let seriesOverflowed = "genai_series_overflowed_total"
@@ -66,6 +69,14 @@ extension MetricCatalogue {
         CatalogueEntry(
             HealthFamily.seriesOverflowed, .counter, accountLabels,
             "Label sets past the limit: they are added up under model=\"__other__\"."),
+        CatalogueEntry(
+            HealthFamily.quotaLimit, .gauge, sourceLabels,
+            "Requests that the provider allows us at this endpoint in a span of time."),
+        CatalogueEntry(
+            HealthFamily.quotaRemaining, .gauge, sourceLabels,
+            "Requests of that allowance that were left after the last sync."),
+        CatalogueEntry(
+            HealthFamily.quotaReset, .gauge, sourceLabels, "When one more request of that allowance is left."),
     ]
 
     static let exporterEntries: [CatalogueEntry] = [

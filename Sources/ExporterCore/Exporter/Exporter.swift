@@ -99,12 +99,14 @@ public final class Exporter: Service {
         do {
             try await cancelWhenGracefulShutdown { try await self.work() }
             result = .success(())
-        } catch is CancellationError {
+        } catch where error is CancellationError || Task.isCancelled || Task.isShuttingDownGracefully {
+            // What a stop interrupts is no failure: the ledger's transactions are whole or not there.
             result = .success(())
         } catch {
             result = .failure(error)
         }
-        try await close()
+        // A stop cancels this task too; closing must not be cut short by it.
+        try await Task { try await close() }.value
         try result.get()
     }
 

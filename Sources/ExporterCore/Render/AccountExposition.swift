@@ -22,7 +22,8 @@ actor AccountExposition {
     }
 
     private struct SourceWindows {
-        let ledgerStart: Timestamp
+        /// From when on it is known which day usage belongs to.
+        let daysFrom: Timestamp
         var dataThrough: Timestamp?
         var visible: [Bool]
     }
@@ -78,9 +79,9 @@ actor AccountExposition {
                 samples: [ShownSample(identity.labels, account.ledgerStart.seconds)])
         ]
         for (source, status) in stored {
+            let start = daysKnown(from: source, status)
             sources[source.id] = SourceWindows(
-                ledgerStart: source.ledgerStart, dataThrough: status.dataThrough,
-                visible: visibleWindows(source.ledgerStart, status.dataThrough))
+                daysFrom: start, dataThrough: status.dataThrough, visible: visibleWindows(start, status.dataThrough))
             changes += gauges.changes(for: try await ledger.gauges(of: source.id), from: source.name)
             changes += statuses.changes(for: status, of: source.name)
         }
@@ -113,10 +114,10 @@ actor AccountExposition {
         await enter()
         defer { leave() }
         try await renderer.apply(statuses.changes(for: status, of: source.name))
-        let visible = visibleWindows(source.ledgerStart, status.dataThrough)
+        let start = daysKnown(from: source, status)
+        let visible = visibleWindows(start, status.dataThrough)
         let isChanged = sources[source.id]?.visible != visible
-        sources[source.id] = SourceWindows(
-            ledgerStart: source.ledgerStart, dataThrough: status.dataThrough, visible: visible)
+        sources[source.id] = SourceWindows(daysFrom: start, dataThrough: status.dataThrough, visible: visible)
         if isChanged { try await showAll() }
     }
 
@@ -129,7 +130,7 @@ actor AccountExposition {
         let now = clock.now
         if now.day != today {
             for (source, windows) in sources {
-                sources[source]?.visible = visibleWindows(windows.ledgerStart, windows.dataThrough)
+                sources[source]?.visible = visibleWindows(windows.daysFrom, windows.dataThrough)
             }
             try await showAll()
             return true
@@ -162,9 +163,12 @@ actor AccountExposition {
         if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
     }
 
-    private func visibleWindows(_ ledgerStart: Timestamp, _ dataThrough: Timestamp?) -> [Bool] {
-        WindowRendering.visible(
-            windows.spans(at: clock.now), ledgerStart: ledgerStart, dataThrough: dataThrough)
+    private func daysKnown(from source: LedgerSource, _ status: SyncStatus) -> Timestamp {
+        max(source.ledgerStart, status.daysFrom ?? source.ledgerStart)
+    }
+
+    private func visibleWindows(_ daysFrom: Timestamp, _ dataThrough: Timestamp?) -> [Bool] {
+        WindowRendering.visible(windows.spans(at: clock.now), ledgerStart: daysFrom, dataThrough: dataThrough)
     }
 
     private func showAll() async throws {

@@ -34,7 +34,11 @@ struct FamilyBlock {
 
     let encoder: FamilyEncoder
     private let header: Page
+    /// Series that are set one by one, by account.
     private var tables: [Int: SeriesTable] = [:]
+    /// Series that are replaced as a whole, by account. The window families have both kinds: those of the ledger, and
+    /// those that a provider computes itself.
+    private var wholeTables: [Int: SeriesTable] = [:]
     private var pages: [PageKey: Page] = [:]
     private var dirty: Set<PageKey> = []
     private(set) var rendered: RenderedFamily?
@@ -60,20 +64,24 @@ struct FamilyBlock {
         if let chunk { dirty.insert(PageKey(group: account / Self.accountsInGroup, chunk: chunk)) }
     }
 
-    /// Replaces all series of an account.
+    /// Replaces those series of an account that are not set one by one.
     mutating func replace(account: Int, with entries: [SeriesTable.Entry]) {
-        var table = tables[account] ?? SeriesTable()
+        var table = wholeTables[account] ?? SeriesTable()
         let before = table.chunks.count
         table.replace(with: entries)
-        for chunk in 0..<max(before, table.chunks.count) {
-            dirty.insert(PageKey(group: account / Self.accountsInGroup, chunk: chunk))
-        }
-        tables[account] = entries.isEmpty ? nil : table
+        markDirty(account, chunks: max(before, table.chunks.count))
+        wholeTables[account] = entries.isEmpty ? nil : table
     }
 
     /// Takes an account's series away.
     mutating func remove(account: Int) {
-        if tables[account] != nil { replace(account: account, with: []) }
+        for removed in [tables.removeValue(forKey: account), wholeTables.removeValue(forKey: account)] {
+            markDirty(account, chunks: removed?.chunks.count ?? 0)
+        }
+    }
+
+    private mutating func markDirty(_ account: Int, chunks: Int) {
+        for chunk in 0..<chunks { dirty.insert(PageKey(group: account / Self.accountsInGroup, chunk: chunk)) }
     }
 
     /// Renders what changed and answers how many pages that were.
@@ -95,11 +103,13 @@ struct FamilyBlock {
         var accounts: [Int: (text: Range<Int>, openMetrics: Range<Int>)] = [:]
         let first = key.group * Self.accountsInGroup
         for account in first..<(first + Self.accountsInGroup) {
-            guard let table = tables[account], key.chunk < table.chunks.count else { continue }
             let start = (text.count, openMetrics.count)
-            for entry in table.chunks[key.chunk] {
-                encoder.append(entry, text: &text, openMetrics: &openMetrics)
+            for case let table? in [tables[account], wholeTables[account]] where key.chunk < table.chunks.count {
+                for entry in table.chunks[key.chunk] {
+                    encoder.append(entry, text: &text, openMetrics: &openMetrics)
+                }
             }
+            guard text.count > start.0 else { continue }
             accounts[account] = (start.0..<text.count, start.1..<openMetrics.count)
         }
         guard !text.isEmpty else { return nil }

@@ -17,6 +17,7 @@ final class LedgerVisit: SyncVisit {
     private let logger: Logger
     private let collected = Mutex(LedgerChange())
     private let noticed = Mutex<UpstreamNotice?>(nil)
+    private let completed = Mutex(false)
 
     init(
         source: LedgerSource, isFirst: Bool, dueSlices: [DueSlice], ledger: UsageLedger, ladder: RereadLadder,
@@ -45,6 +46,9 @@ final class LedgerVisit: SyncVisit {
         noticed.withLock { $0 = notice }
     }
 
+    /// Whether a commit of this run completed the source's history.
+    var hasCompletedHistory: Bool { completed.withLock { $0 } }
+
     func cells(of slice: SliceID) async throws -> [Cell] {
         try await storage { try await ledger.cells(of: source.id, slice: slice) }
     }
@@ -62,6 +66,12 @@ final class LedgerVisit: SyncVisit {
             try await ledger.commit(reading, to: source.id, now: clock.now, ladder: ladder)
         }
         collect(change)
+        if reading.completesHistory { completed.withLock { $0 = true } }
+    }
+
+    func spend(from quota: Quota) async throws {
+        let decision = try await storage { try await ledger.spend(quota, of: source.id, now: clock.now) }
+        if case .refused(let until) = decision { throw SyncPostponed(until: until) }
     }
 
     func remark(_ text: String) {

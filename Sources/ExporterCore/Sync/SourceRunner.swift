@@ -71,6 +71,7 @@ actor SourceRunner {
     func sync() async throws -> Duration {
         let started = clock.now
         let steady = ContinuousClock.now
+        let before = status
         status.since = status.since ?? started
         status.lastAttempt = started
         var visit: LedgerVisit?
@@ -86,16 +87,21 @@ actor SourceRunner {
             }
         } catch is CancellationError {
             throw CancellationError()
+        } catch let postponed as SyncPostponed {
+            return await postpone(until: postponed.until, from: before, visit?.change ?? LedgerChange())
         } catch let error as any ReasonedFailure {
             failure = error
         } catch {
             // What is left is the ledger's own trouble: sources and the upstream give their reasons.
             failure = SourceFailure(.storage, "the ledger: \(error)")
         }
+        // A stop interrupts the ledger's statements as well: that is no failure of the source.
+        try Task.checkCancellation()
         if let notice = visit?.lastNotice {
             status.isDeprecated = notice.isDeprecated
             status.sunset = notice.sunset
         }
+        isHistoryComplete = isHistoryComplete || visit?.hasCompletedHistory == true
         let delay = await finish(started, elapsed: ContinuousClock.now - steady, failure: failure)
         await show(visit?.change ?? LedgerChange())
         return delay
@@ -120,11 +126,20 @@ actor SourceRunner {
         status.lastError = failure?.message
         status.upstream = observer.current
         if failure == nil { status.lastSuccess = started }
-        let delay = schedule.delay(
-            after: failure?.reason, failuresInRow: status.failuresInRow,
+        if source.countsOnReading, isHistoryComplete { status.daysFrom = status.daysFrom ?? started }
+        var delay = schedule.delay(
+            after: failure is PartialFailure ? nil : failure?.reason, failuresInRow: status.failuresInRow,
             retryAfter: (failure as? UpstreamFailure)?.retryAfter, unit: random.unit())
         status.next = clock.now + delay
         do {
+            if let quota = source.quota {
+                let book = try await ledger.quotaBook(of: stored.id)
+                status.quota = quota.state(book: book, now: clock.now)
+                if failure == nil, let place = quota.nextRegular(book: book, now: clock.now) {
+                    delay = schedule.delay(pacedBy: max(.zero, place - clock.now), unit: random.unit())
+                    status.next = clock.now + delay
+                }
+            }
             if let slicing = source.slicing, isHistoryComplete {
                 status.dataThrough = ladder.dataThrough(
                     states: try await ledger.states(of: stored.id), slicing: slicing, ledgerStart: stored.ledgerStart,
@@ -132,15 +147,37 @@ actor SourceRunner {
             } else if source.slicing == nil, failure == nil {
                 status.dataThrough = started
             }
-            let json = try JSONEncoder().encode(status)
-            try await ledger.saveStatus(String(decoding: json, as: UTF8.self), of: stored.id)
-            storedStatus = status
+            try await storeStatus()
         } catch {
             storageErrors.add()
             logger.error("the sync's result could not be stored", metadata: ["error": "\(error)"])
         }
         log(failure, elapsed: elapsed, next: delay)
         return delay
+    }
+
+    /// Puts a sync off that the provider's allowance has no place for: how the last one went stays as it was.
+    private func postpone(until: Timestamp, from before: SyncStatus, _ change: LedgerChange) async -> Duration {
+        status = before
+        let delay = max(.zero, until - clock.now) + Quota.margin
+        status.next = clock.now + delay
+        do {
+            let book = try await ledger.quotaBook(of: stored.id)
+            status.quota = source.quota?.state(book: book, now: clock.now)
+            try await storeStatus()
+        } catch {
+            storageErrors.add()
+            logger.error("the sync's result could not be stored", metadata: ["error": "\(error)"])
+        }
+        logger.debug("sync put off: the provider's allowance is used up", metadata: ["until": "\(until)"])
+        await show(change)
+        return delay
+    }
+
+    private func storeStatus() async throws {
+        let json = try JSONEncoder().encode(status)
+        try await ledger.saveStatus(String(decoding: json, as: UTF8.self), of: stored.id)
+        storedStatus = status
     }
 
     private func show(_ change: LedgerChange) async {

@@ -16,6 +16,10 @@ public struct SyncStatus: Sendable, Codable, Equatable {
     public var results: [String: Int] = [:]
     /// The ledger is complete up to here; nil for a source without slices that has never succeeded.
     public var dataThrough: Timestamp?
+    /// From when on it is known which day usage belongs to; nil: from the ledger's start.
+    public var daysFrom: Timestamp?
+    /// What is left of our allowance at the endpoint; nil where there is none.
+    public var quota: QuotaState?
     /// What went wrong last, in plain words; nil after a success.
     public var lastError: String?
     /// Whether the API calls the endpoint deprecated; nil where nobody looked.

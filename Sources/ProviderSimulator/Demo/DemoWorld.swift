@@ -66,12 +66,15 @@ public struct DemoWorld: Sendable {
         }
         let (fairStack, fairStackAccounts) = Self.fairStack(clock: clock, seed: seed, start: start)
         let venice = Self.venice(clock: clock, seed: seed, start: start)
+        let inference = Self.cheapestInference(clock: clock, seed: seed, start: start)
         let (useAPI, useAPIAccount) = Self.useAPI(clock: clock, seed: seed, start: start)
-        providers = [WaveSpeedAPI(accounts: waveSpeed), fairStack, VeniceAPI(accounts: [venice]), useAPI]
+        providers = [
+            WaveSpeedAPI(accounts: waveSpeed), fairStack, VeniceAPI(accounts: [venice]), inference.provider, useAPI,
+        ]
         accounts =
             waveSpeed.map { Account(provider: "wavespeed", name: $0.name, token: $0.token, basePath: "/wavespeed") }
             + fairStackAccounts
             + [Account(provider: "venice", name: venice.name, token: venice.adminToken, basePath: "/venice")]
-            + [useAPIAccount]
+            + [inference.account, useAPIAccount]
     }
 }

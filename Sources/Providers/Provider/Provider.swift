@@ -26,6 +26,7 @@ public let allProviders: [any Provider.Type] = [
     WaveSpeed.self,
     FairStack.self,
     Venice.self,
+    CheapestInference.self,
     UseAPI.self,
 ]
 

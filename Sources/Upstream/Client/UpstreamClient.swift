@@ -52,9 +52,17 @@ public final class UpstreamClient: UpstreamAPI {
     public func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
         var retries = 0
         var waited = Duration.zero
+        var last: UpstreamFailure?
         while true {
             try Task.checkCancellation()
-            let attempt = try await attempt(call)
+            let attempt: Result<UpstreamAnswer, FailedAttempt>
+            do {
+                attempt = try await self.attempt(call)
+            } catch let postponed as SyncPostponed {
+                // No place for a repeat: what it was to mend is what went wrong.
+                if let last { throw last }
+                throw postponed
+            }
             switch attempt {
             case .success(let answer):
                 return answer
@@ -63,6 +71,7 @@ public final class UpstreamClient: UpstreamAPI {
                     retries: retries, outcome: failed.outcome, waited: waited, now: clock.now,
                     randomUnit: random.unit())
                 guard case .retry(let wait) = decision else { throw failed.failure }
+                last = failed.failure
                 logger.debug(
                     "retrying",
                     metadata: [
@@ -94,6 +103,7 @@ public final class UpstreamClient: UpstreamAPI {
         var redirects = 0
         while true {
             let exchanged: RawAnswer
+            try await call.permit?()
             do {
                 exchanged = try await exchange(request(call, url: url, key: key), call: call, client: client)
             } catch let failure as NetworkFailure {

@@ -21,6 +21,9 @@ public struct UpstreamCall: Sendable {
     public let jsonBody: [UInt8]?
     /// Whether the account's credential goes with it.
     public let authenticated: Bool
+    /// Asked before each request that the call makes over the wire, repeats and redirects included; nil where nobody
+    /// has to be asked.
+    public private(set) var permit: (@Sendable () async throws -> Void)?
 
     /// A call.
     ///
@@ -43,6 +46,17 @@ public struct UpstreamCall: Sendable {
             .joined(separator: "&")
         self.jsonBody = jsonBody
         self.authenticated = authenticated
+    }
+
+    /// The same call, whose every request waits for a permit first: an endpoint that limits its readers is asked no
+    /// more often than the book of its requests allows.
+    ///
+    /// - Parameter permit: what it throws ends the call: before the first request the call throws that, later the
+    ///   failure that the call would have been repeated for.
+    public func permitted(by permit: @escaping @Sendable () async throws -> Void) -> UpstreamCall {
+        var call = self
+        call.permit = permit
+        return call
     }
 
     /// A text as one path segment: `/`, `?`, `%` and the like inside it are encoded.

@@ -6,7 +6,8 @@ extension UsageLedger {
     ///
     /// Each slice replaces what was stored for it: committing a reading twice changes nothing. A slice whose last
     /// rung of the ladder has passed is settled: later readings of it are ignored. Until the source's history is
-    /// complete its slices are staged: stored, but not counted and not in the change. Gauges are never staged.
+    /// complete its slices are staged: stored, but not counted and not in the change. Gauges are never staged. A
+    /// reading that completes the history counts all that is staged, itself included, in the same transaction.
     ///
     /// - Returns: what changed of what is served, durable already.
     /// - Throws: `LedgerError.storage`, or `.reservedFamily` for cells of `corrections`.
@@ -22,6 +23,8 @@ extension UsageLedger {
                 var posting = try Posting(for: row, bornAt: now, db)
                 let readAt = reading.slices.map(\.readAt).max() ?? now
                 change = try posting.post(replacement.growth, correctionDay: readAt.day)
+            } else if reading.completesHistory, !row.isHistoryComplete {
+                change = try countStaged(of: row, now: now, db)
             }
             change.gauges = try GaugeStore(of: source, db).replace(reading.gauges)
             try remember(reading.memory, of: source, db)
@@ -40,27 +43,30 @@ extension UsageLedger {
     public func completeHistory(of source: SourceID, now: Timestamp) async throws -> LedgerChange {
         try await write { db in
             let row = try SourceRow.fetch(source, db)
-            guard !row.isHistoryComplete else { return LedgerChange() }
-            var growth = Growth()
-            let staged = try Row.fetchCursor(
-                db,
-                sql: """
-                    SELECT cell.series, cell.value, slice.growth_day
-                    FROM slice CROSS JOIN cell ON cell.slice = slice.id WHERE slice.source = ?
-                    """,
-                arguments: [source.row])
-            while let cell = try staged.next() {
-                growth.add(try cell.decimal(1), to: cell[0], on: UTCDay(daysSinceEpoch: cell[2]))
-            }
-            var posting = try Posting(for: row, bornAt: nil, db)
-            let change = try posting.post(growth, correctionDay: now.day)
-            try db.execute(
-                sql: "DELETE FROM cell WHERE slice IN (SELECT id FROM slice WHERE source = ? AND is_settled = 1)",
-                arguments: [source.row])
-            try db.execute(sql: "UPDATE source SET is_history_complete = 1 WHERE id = ?", arguments: [source.row])
-            return change
+            return row.isHistoryComplete ? LedgerChange() : try countStaged(of: row, now: now, db)
         }
     }
+}
+
+private func countStaged(of source: SourceRow, now: Timestamp, _ db: Database) throws -> LedgerChange {
+    var growth = Growth()
+    let staged = try Row.fetchCursor(
+        db,
+        sql: """
+            SELECT cell.series, cell.value, slice.growth_day
+            FROM slice CROSS JOIN cell ON cell.slice = slice.id WHERE slice.source = ?
+            """,
+        arguments: [source.id.row])
+    while let cell = try staged.next() {
+        growth.add(try cell.decimal(1), to: cell[0], on: UTCDay(daysSinceEpoch: cell[2]))
+    }
+    var posting = try Posting(for: source, bornAt: nil, db)
+    let change = try posting.post(growth, correctionDay: now.day)
+    try db.execute(
+        sql: "DELETE FROM cell WHERE slice IN (SELECT id FROM slice WHERE source = ? AND is_settled = 1)",
+        arguments: [source.id.row])
+    try db.execute(sql: "UPDATE source SET is_history_complete = 1 WHERE id = ?", arguments: [source.id.row])
+    return change
 }
 
 private func remember(_ memory: [String: String?], of source: SourceID, _ db: Database) throws {

@@ -11,6 +11,7 @@ enum LedgerSchema {
     static let migrator: DatabaseMigrator = {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("v1") { try $0.execute(sql: v1) }
+        migrator.registerMigration("quota book") { try $0.execute(sql: quotaBook) }
         return migrator
     }()
 
@@ -111,5 +112,15 @@ enum LedgerSchema {
           name TEXT PRIMARY KEY,
           value INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// Requests to endpoints that limit their readers. Two may have left in the same millisecond.
+    private static let quotaBook = """
+        CREATE TABLE quota_request (
+          id INTEGER PRIMARY KEY,
+          source INTEGER NOT NULL REFERENCES source (id),
+          at INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX quota_request_by_source ON quota_request (source, at);
         """
 }

@@ -13,10 +13,17 @@ public protocol UsageSource: Sendable {
     /// How this source's usage is cut into slices; nil where it has none (gauges alone) or names its slices itself.
     var slicing: Slicing? { get }
 
+    /// The provider's allowance for readers of this endpoint; nil where it names none.
+    var quota: Quota? { get }
+
+    /// Whether its usage counts on the day on which it was read, since the provider does not say when it was: calendar
+    /// days are then known only from the first sync on.
+    var countsOnReading: Bool { get }
+
     /// Reads what is due and commits it.
     ///
     /// - Throws: a `ReasonedFailure` where the upstream or its answer was not good; the sync then failed, and what was
-    ///   committed before stays true.
+    ///   committed before stays true. `SyncPostponed` where the allowance has no place for a request now.
     func sync(_ visit: any SyncVisit) async throws
 }
 
@@ -78,6 +85,11 @@ public protocol SyncVisit: Sendable {
     ///
     /// - Parameter text: plain words; never a secret, never a body.
     func remark(_ text: String)
+
+    /// Writes a request that is about to leave into the source's book, durably.
+    ///
+    /// - Throws: `SyncPostponed` where the allowance has no place for it now: the request must not leave.
+    func spend(from quota: Quota) async throws
 }
 
 extension SyncVisit {

@@ -1,0 +1,87 @@
+import Hummingbird
+import UsageModel
+
+/// The CheapestInference API: `GET /v1/usage`, `/api/usage`, `/api/usage/:keyId` and `/api/plans` as its documentation
+/// page "Usage" has them, and `/api/billing/credits`, which one public source names.
+public struct CheapestInferenceAPI: SimulatedProvider {
+    /// `cheapestinference`.
+    public let name = "cheapestinference"
+
+    private let accounts: [CheapestInferenceAccount]
+    private let wrapsUsage: Bool
+    private let offersCredits: Bool
+
+    /// An API with these accounts.
+    ///
+    /// - Parameters:
+    ///   - wrapsUsage: whether `/v1/usage` answers inside `{"success", "data"}` too.
+    ///   - offersCredits: whether there is a `/api/billing/credits`.
+    public init(accounts: [CheapestInferenceAccount], wrapsUsage: Bool = false, offersCredits: Bool = true) {
+        self.accounts = accounts
+        self.wrapsUsage = wrapsUsage
+        self.offersCredits = offersCredits
+    }
+
+    /// The account's name for its management key, `account/key id` for a consumption key.
+    public func account(ofToken token: String) -> String? {
+        for account in accounts {
+            if account.managementToken == token { return account.name }
+            if let key = account.keys.first(where: { $0.properties.token == token }) {
+                return account.name + "/" + key.properties.id
+            }
+        }
+        return nil
+    }
+
+    /// The documented answer; 401 for a key of the wrong kind or none, 403 for a deactivated one, 404 for an unknown
+    /// key id or path, 429 past 12 usage requests in 12 hours.
+    public func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer {
+        guard request.method == "GET" else { return error(404, "Not found") }
+        let forms = CheapestInferenceForms(style)
+        switch request.endpoint {
+        case "/v1/usage": return usage(request, forms)
+        case "/api/plans": return APIAnswer(body: CheapestInferenceForms.plans)
+        default: break
+        }
+        guard request.endpoint.hasPrefix("/api/") else { return error(404, "Not found") }
+        guard let account = accounts.first(where: { $0.name == request.account }) else {
+            return error(401, "Unauthorized")
+        }
+        if request.endpoint == "/api/billing/credits", offersCredits {
+            return success(["remaining": .number(account.remaining)])
+        }
+        guard request.endpoint == "/api/usage" || request.endpoint.hasPrefix("/api/usage/") else {
+            return error(404, "Not found")
+        }
+        if let wait = account.takePlace(at: request.time) {
+            let refusal = error(429, "Rate limit exceeded: 12 requests per 12 hours")
+            return APIAnswer(status: 429, headers: [.retryAfter: "\(wait)"], body: refusal.body)
+        }
+        guard request.endpoint != "/api/usage" else { return success(.array(account.keys.map(forms.item))) }
+        let id = request.endpoint.dropFirst("/api/usage/".count)
+        guard let key = account.keys.first(where: { $0.properties.id == id }) else {
+            return error(404, "Key not found")
+        }
+        return success(forms.item(key))
+    }
+
+    /// `{"success": false, "error": "…"}`; the documentation lists the statuses and no body.
+    public func error(_ status: Int, _ message: String) -> APIAnswer {
+        APIAnswer(status: status, body: ["success": .bool(false), "error": .string(message)])
+    }
+
+    private func success(_ data: JSONValue) -> APIAnswer {
+        APIAnswer(body: ["success": .bool(true), "data": data])
+    }
+
+    private func usage(_ request: APIRequest, _ forms: CheapestInferenceForms) -> APIAnswer {
+        for account in accounts {
+            for key in account.keys where account.name + "/" + key.properties.id == request.account {
+                guard key.isActive else { return error(403, "API key is deactivated") }
+                let usage = forms.usage(of: key, in: account)
+                return wrapsUsage ? success(usage) : APIAnswer(body: usage)
+            }
+        }
+        return error(401, "Invalid API key")
+    }
+}

@@ -1,0 +1,142 @@
+import Synchronization
+import UsageModel
+
+/// A key of a simulated CheapestInference account, with everything that was asked with it.
+public final class CheapestInferenceKey: Sendable {
+    /// What the API says of a key beside its usage.
+    public struct Properties: Sendable {
+        /// UUID.
+        public var id: String
+        /// What its owner calls it.
+        public var name: String
+        /// The consumption key itself.
+        public var token: String
+        /// When it was made; budget periods count from here.
+        public var createdAt: Timestamp
+        /// `standard`, `pro`; nil for a key that uses up credits.
+        public var plan: String?
+        /// When the subscription ends; nil for a credit key.
+        public var expiresAt: Timestamp?
+        /// USD a budget period; nil for no cap.
+        public var budgetLimit: ExactDecimal?
+        /// Days that a budget period has.
+        public var budgetDays = 30
+        /// Requests a minute.
+        public var requestsPerMinute = 60
+        /// Tokens a minute.
+        public var tokensPerMinute = 3333
+
+        /// A credit key.
+        public init(id: String, name: String, token: String, createdAt: Timestamp) {
+            self.id = id
+            self.name = name
+            self.token = token
+            self.createdAt = createdAt
+        }
+    }
+
+    /// Names a request for a later change.
+    public struct RequestID: Sendable, Hashable {
+        let index: Int
+    }
+
+    private struct State {
+        var requests: [CheapestInferenceRequest?] = []
+        var generatedUpTo: Timestamp?
+        var isActive = true
+    }
+
+    /// What the API says of it beside its usage.
+    public let properties: Properties
+
+    private let clock: any WallClock
+    private let traffic: TrafficGenerator?
+    private let state = Mutex(State())
+
+    /// A key; with `traffic` the generator's requests are its own, made when somebody first asks for them.
+    public init(_ properties: Properties, clock: any WallClock, traffic: TrafficGenerator? = nil) {
+        self.properties = properties
+        self.clock = clock
+        self.traffic = traffic
+    }
+
+    /// Whether it can be used.
+    public var isActive: Bool { state.withLock { $0.isActive } }
+
+    /// Its owner switches it on or off.
+    public func setActive(_ isActive: Bool) {
+        state.withLock { $0.isActive = isActive }
+    }
+
+    /// Adds a request, whenever it was made.
+    @discardableResult
+    public func add(_ request: CheapestInferenceRequest) -> RequestID {
+        state.withLock { state in
+            state.requests.append(request)
+            return RequestID(index: state.requests.count - 1)
+        }
+    }
+
+    /// Adds requests, whenever they were made.
+    public func add(_ requests: [CheapestInferenceRequest]) {
+        state.withLock { $0.requests += requests }
+    }
+
+    /// The provider charges another amount (USD) for a request than it said before.
+    public func revise(_ id: RequestID, cost: ExactDecimal) {
+        state.withLock { $0.requests[id.index] = $0.requests[id.index]?.costing(cost) }
+    }
+
+    /// The provider takes a request back.
+    public func remove(_ id: RequestID) {
+        state.withLock { $0.requests[id.index] = nil }
+    }
+
+    /// What the API counts over a span up to now: requests after its beginning, up to and with this moment.
+    public func rolling(_ span: Duration) -> CheapestInferenceTotals {
+        let now = clock.now
+        return shown { $0.time > now - span }
+    }
+
+    /// The present budget period.
+    public var budgetPeriod: Period {
+        let length = Duration.days(properties.budgetDays).wholeMilliseconds
+        let passed = clock.now.milliseconds - properties.createdAt.milliseconds
+        let whole = passed >= 0 ? passed / length : (passed - length + 1) / length
+        let start = properties.createdAt.milliseconds + whole * length
+        return Period(start: Timestamp(milliseconds: start), end: Timestamp(milliseconds: start + length))
+    }
+
+    /// What was spent in the present budget period, in USD.
+    public var spent: ExactDecimal {
+        let period = budgetPeriod
+        return shown { period.contains($0.time) }.cost
+    }
+
+    /// What was spent since ever, in USD.
+    public var spentInAll: ExactDecimal { shown { _ in true }.cost }
+
+    /// A recount of what the API shows by now of the requests made after a moment.
+    public func truth(after start: Timestamp) -> CheapestInferenceTotals {
+        shown { $0.time > start }
+    }
+
+    private func shown(_ isCounted: (CheapestInferenceRequest) -> Bool) -> CheapestInferenceTotals {
+        let now = clock.now
+        return state.withLock { state in
+            if let traffic {
+                var hour = state.generatedUpTo ?? traffic.start
+                while hour <= now {
+                    state.requests += traffic.events(inHourOf: hour).map(CheapestInferenceRequest.init)
+                    hour = hour + .hours(1)
+                }
+                state.generatedUpTo = hour
+            }
+            var totals = CheapestInferenceTotals()
+            for case let request? in state.requests where request.visibleFrom <= now && isCounted(request) {
+                totals.add(request)
+            }
+            return totals
+        }
+    }
+}

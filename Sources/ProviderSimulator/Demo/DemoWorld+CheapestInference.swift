@@ -1,0 +1,63 @@
+import UsageModel
+
+extension DemoWorld {
+    /// An account of two teams' keys and a nightly batch: a subscription with a budget, one without, a key on credits.
+    static func cheapestInference(
+        clock: any WallClock, seed: UInt64, start: Timestamp
+    ) -> (provider: any SimulatedProvider, account: Account) {
+        let keys = [
+            (name: "assistant", id: "3f1c6a52-8d0e-4b7a-9c55-2a6f0e7d1b01", profile: TrafficProfile.assistant),
+            (name: "search", id: "9b2e47d8-51f3-4c1e-8a0d-77c4b8e93c02", profile: .search),
+            (name: "nightly-batch", id: "c05d9f6b-2a74-4e68-b1f9-5d3e8a6c4f03", profile: .nightlyBatch),
+        ].enumerated().map { place, key in
+            var properties = CheapestInferenceKey.Properties(
+                id: key.id, name: key.name, token: "demo-sk-\(key.name)",
+                // Budget periods that end on different days of the month.
+                createdAt: start - .days(11 * place + 6))
+            if place < 2 {
+                properties.plan = place == 0 ? "pro" : "standard"
+                properties.expiresAt = properties.createdAt + .days(90)
+                properties.budgetLimit = ExactDecimal(place == 0 ? 60 : 20)
+            }
+            if place == 0 {
+                properties.requestsPerMinute = 200
+                properties.tokensPerMinute = 13_333
+            }
+            return CheapestInferenceKey(
+                properties, clock: clock,
+                traffic: TrafficGenerator(
+                    seed: seed, account: "cheapestinference/\(key.name)", profile: key.profile, start: start))
+        }
+        let account = CheapestInferenceAccount(
+            name: "inference", managementToken: "demo-mk-inference", keys: keys,
+            balance: PrepaidBalance(
+                opening: ExactDecimal(80), topUp: .init(below: ExactDecimal(15), amount: ExactDecimal(50))))
+        var shown = Account(
+            provider: "cheapestinference", name: account.name, basePath: "/cheapestinference")
+        shown.managementToken = account.managementToken
+        shown.keys = keys.map { Account.Key(name: $0.properties.name, token: $0.properties.token) }
+        return (CheapestInferenceAPI(accounts: [account]), shown)
+    }
+}
+
+extension TrafficProfile {
+    /// A chat assistant in office hours, on two open models.
+    fileprivate static let assistant = TrafficProfile(
+        requestsPerHour: 90,
+        models: [
+            Model("deepseek-v3", modality: "text", unitPrice: ExactDecimal(micros: 410), units: [1, 2, 3], share: 70),
+            Model("qwen3-235b", modality: "text", unitPrice: ExactDecimal(micros: 290), units: [1, 2], share: 30),
+        ], lateShare: 0.01, lateness: .minutes(20))
+
+    /// Answers beside search results: many and small.
+    fileprivate static let search = TrafficProfile(
+        requestsPerHour: 150,
+        models: [Model("llama-3.3-70b", modality: "text", unitPrice: ExactDecimal(micros: 95), share: 1)],
+        lateShare: 0.01, lateness: .minutes(20))
+
+    /// Summaries made at night.
+    fileprivate static let nightlyBatch = TrafficProfile(
+        requestsPerHour: 40, dailyRhythm: [4, 6, 6, 5, 3] + Array(repeating: 0, count: 19),
+        models: [Model("deepseek-v3", modality: "text", unitPrice: ExactDecimal(micros: 620), share: 1)],
+        lateShare: 0, lateness: .minutes(1))
+}

@@ -1,0 +1,148 @@
+import UsageModel
+import Upstream
+
+/// `GET /api/usage` (management key): requests and tokens of all of an account's keys, plans, and which keys are active.
+/// With `key_ids` configured, `GET /api/usage/:keyId` for each of them.
+///
+/// The documentation allows 12 requests in 12 hours; that the two endpoints share them is not documented, and taken to
+/// be so. With several `key_ids` those asked longest ago come first, as many as there are places.
+///
+/// A key's slice is its running total since the ledger's start: one slice a key that never ends, replaced in the same
+/// transaction as the points that the total was found by, so that a crash leaves both or neither.
+struct CheapestInferenceAccountSource: UsageSource {
+    static let endpoint = "api_usage"
+
+    /// "Rate limited to 12 requests per 12 hours."
+    static let allowance = Quota(limit: 12, per: .hours(12))
+
+    let name = endpoint
+    let minimumInterval = allowance.pace + Quota.margin
+    // The provider does not say on which day usage was.
+    let slicing: Slicing? = nil
+    let countsOnReading = true
+    let quota: Quota? = allowance
+    let api: any UpstreamAPI
+    let keyIDs: [String]
+
+    private static let families: [GaugeFamily] = [
+        .windowRequests, .windowTokens, .planInfo, .planExpiry, .keyInfo, .keyActive, .keyCreated,
+    ]
+
+    /// Where the running totals' slices end: the last second that RFC 3339 can write.
+    private static let neverEnding = Timestamp(seconds: 253_402_300_799)
+
+    func sync(_ visit: any SyncVisit) async throws {
+        if keyIDs.isEmpty {
+            let asked = visit.now
+            let answer = try await ask("/api/usage", visit)
+            let keys = try CheapestInferenceEnvelope<[CheapestInferenceAccountKey]>.payload(of: answer)
+            try await commit(keys, asked: asked, visit, keeping: [])
+        } else {
+            try await syncSingleKeys(visit)
+        }
+    }
+
+    private func syncSingleKeys(_ visit: any SyncVisit) async throws {
+        var missing: UpstreamFailure?
+        var answered = 0
+        for id in try await longestAgoFirst(visit) {
+            let asked = visit.now
+            do {
+                let answer = try await ask("/api/usage/" + UpstreamCall.segment(id), visit)
+                let key = try CheapestInferenceEnvelope<CheapestInferenceAccountKey>.payload(of: answer)
+                answered += 1
+                try await commit([key], askedFor: id, asked: asked, visit, keeping: keyIDs.filter { $0 != id })
+            } catch let postponed as SyncPostponed {
+                // The others have their turn when there are places again.
+                guard answered > 0 || missing != nil else { throw postponed }
+                break
+            } catch let error as UpstreamFailure where error.status == 404 {
+                missing = missing ?? error
+                var reading = Reading()
+                reading.memory["asked/" + id] = "\(asked.milliseconds)"
+                try await visit.commit(reading)
+            }
+        }
+        guard let missing else { return }
+        throw answered > 0 ? PartialFailure(missing) : missing
+    }
+
+    private func longestAgoFirst(_ visit: any SyncVisit) async throws -> [String] {
+        var asked: [(id: String, place: Int, at: Int64)] = []
+        for (place, id) in keyIDs.enumerated() {
+            asked.append((id, place, try await visit.memory("asked/" + id).flatMap { Int64($0) } ?? .min))
+        }
+        return asked.sorted { ($0.at, $0.place) < ($1.at, $1.place) }.map(\.id)
+    }
+
+    private func ask(_ path: String, _ visit: any SyncVisit) async throws -> UpstreamAnswer {
+        try await api.send(UpstreamCall(.get, path).permitted { try await visit.spend(from: Self.allowance) })
+    }
+
+    /// Commits what an answer shows of some keys.
+    ///
+    /// - Parameters:
+    ///   - askedFor: the id that was asked for; nil for the list of all.
+    ///   - kept: ids of keys whose gauges stay, since this answer is not about them.
+    private func commit(
+        _ keys: [CheapestInferenceAccountKey], askedFor: String? = nil, asked: Timestamp, _ visit: any SyncVisit,
+        keeping kept: [String]
+    ) async throws {
+        var reading = Reading()
+        var gauges = KeyGauges(Self.families)
+        var labels = try await visit.remembered("labels") ?? KeyLabels()
+        try await gauges.keep(Set(kept.compactMap { labels.byID[$0] }), from: visit)
+        var seen: Set<String> = []
+        for key in Self.oldestFirst(keys) {
+            // A key without id and name has nothing that its counters could be told by.
+            guard let id = askedFor ?? key.identity, seen.insert(id).inserted else { continue }
+            let label = labels.label(id: id, name: key.name?.value)
+            let usage = RollingUsage(key.usage)
+            usage.addGauges(of: label, to: &gauges)
+            key.addGauges(label: label, to: &gauges)
+            let memory = "counters/" + id
+            var counters = try await visit.remembered(memory) ?? KeyCounters()
+            // Everything that a key made since the ledger began ever used is in the ledger's time.
+            let isYounger = key.createdAt.map { $0.value >= visit.ledgerStart } ?? false
+            counters.observe(
+                usage, at: asked, from: isYounger ? Timestamp(milliseconds: .min) : visit.ledgerStart)
+            reading.memory[memory] = try RememberedJSON.text(of: counters)
+            reading.slices.append(
+                SliceReading(
+                    SliceID(scope: id, period: Period(start: visit.ledgerStart, end: Self.neverEnding)),
+                    cells: counters.cells(key: label), readAt: asked, attribution: .reading))
+        }
+        reading.gauges = gauges.all
+        reading.memory["labels"] = try RememberedJSON.text(of: labels)
+        if let askedFor { reading.memory["asked/" + askedFor] = "\(asked.milliseconds)" }
+        // The windows reach as far back as they do: there is no history to wait for.
+        reading.completesHistory = true
+        try await visit.commit(reading)
+    }
+
+    /// Of keys that share a name the oldest has it as its label, whatever the order of the list.
+    private static func oldestFirst(_ keys: [CheapestInferenceAccountKey]) -> [CheapestInferenceAccountKey] {
+        keys.sorted {
+            ($0.createdAt?.value.milliseconds ?? .max, $0.identity ?? "")
+                < ($1.createdAt?.value.milliseconds ?? .max, $1.identity ?? "")
+        }
+    }
+}
+
+extension CheapestInferenceAccountKey {
+    /// What the key is told by; nil where the answer has neither id nor name.
+    var identity: String? {
+        [id?.value, name?.value].compactMap { $0 }.first { !$0.isEmpty }
+    }
+
+    /// What is known of the key itself.
+    func addGauges(label: String, to gauges: inout KeyGauges) {
+        if let plan = plan?.value {
+            gauges.add(.planInfo, [label, plan, subscription?.status?.value ?? ""], 1)
+        }
+        gauges.add(.planExpiry, [label], subscription?.expiresAt?.value.seconds)
+        gauges.add(.keyInfo, [label, id?.value ?? "", type?.value ?? ""], 1)
+        gauges.add(.keyActive, [label], isActive.map { $0.value ? 1 : 0 })
+        gauges.add(.keyCreated, [label], createdAt?.value.seconds)
+    }
+}

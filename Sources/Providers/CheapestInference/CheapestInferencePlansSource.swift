@@ -1,0 +1,46 @@
+import UsageModel
+import Upstream
+
+/// `GET /api/plans`: the price list. It needs no key and is sent none; it may be empty, and may be gone (404).
+struct CheapestInferencePlansSource: UsageSource {
+    static let endpoint = "plans"
+
+    let name = endpoint
+    // Price lists change by the month.
+    let minimumInterval = Duration.hours(1)
+    let slicing: Slicing? = nil
+    let api: any UpstreamAPI
+
+    func sync(_ visit: any SyncVisit) async throws {
+        var reading = Reading()
+        reading.gauges = Self.gauges(of: try await plans())
+        try await visit.commit(reading)
+    }
+
+    private func plans() async throws -> [CheapestInferencePlan] {
+        do {
+            let answer = try await api.send(UpstreamCall(.get, "/api/plans", authenticated: false))
+            return try CheapestInferenceEnvelope<LenientArray<CheapestInferencePlan>>.payload(of: answer).values
+        } catch let failure as UpstreamFailure where failure.status == 404 {
+            return []
+        }
+    }
+
+    static func gauges(of plans: [CheapestInferencePlan]) -> [GaugeFamily: [GaugeSample]] {
+        var gauges: [GaugeFamily: [GaugeSample]] = [
+            .planPrice: [], .planRequestsPerMinute: [], .planTokensPerMinute: [],
+        ]
+        for plan in plans {
+            guard let slug = plan.slug?.value, !slug.isEmpty else { continue }
+            let figures: [(GaugeFamily, ExactDecimal?)] = [
+                (.planPrice, plan.priceUsdc?.value), (.planRequestsPerMinute, plan.rateLimits?.rpm_limit?.value),
+                (.planTokensPerMinute, plan.rateLimits?.tpm_limit?.value),
+            ]
+            for (family, figure) in figures {
+                guard let figure, !figure.isNegative else { continue }
+                gauges[family]?.append(GaugeSample([slug], figure.doubleValue))
+            }
+        }
+        return gauges
+    }
+}

@@ -1,0 +1,99 @@
+import UsageModel
+import Upstream
+
+/// `GET /v1/usage`: what a consumption key may say about itself. Source: "Usage", section `GET /v1/usage`.
+struct CheapestInferenceKeyUsage: Decodable {
+    struct Budget: Decodable {
+        /// USD in the present budget period.
+        let spent: LenientDecimal?
+        /// USD; null where there is no cap.
+        let limit: LenientDecimal?
+        /// `30d`, `5h`: an opaque text.
+        let duration: LenientString?
+        let resets_at: LenientTimestamp?
+    }
+
+    struct RateLimits: Decodable {
+        let rpm: LenientDecimal?
+        let tpm: LenientDecimal?
+    }
+
+    struct Plan: Decodable {
+        /// Null for credit keys.
+        let slug: LenientString?
+        let status: LenientString?
+        let expires_at: LenientTimestamp?
+    }
+
+    struct Credits: Decodable {
+        /// USD, of the account and not of the key.
+        let balance: LenientDecimal?
+    }
+
+    struct Key: Decodable {
+        // `name` is not read: the config names the key, so that its series stay the same when it is renamed there.
+        let type: LenientString?
+        let created_at: LenientTimestamp?
+    }
+
+    let budget: Budget?
+    let rate_limits: RateLimits?
+    let plan: Plan?
+    let credits: Credits?
+    let key: Key?
+
+    /// Whether the answer holds anything of the documented form at all.
+    var isKnown: Bool { budget != nil || rate_limits != nil || plan != nil || credits != nil || key != nil }
+}
+
+/// An item of `GET /api/usage`, and the whole of `GET /api/usage/:keyId`. Source: "Usage", sections of these names.
+struct CheapestInferenceAccountKey: Decodable {
+    struct Counts: Decodable {
+        let requests: LenientInt?
+        let tokens: LenientInt?
+        let promptTokens: LenientInt?
+        let completionTokens: LenientInt?
+    }
+
+    struct Usage: Decodable {
+        let last1h: Counts?
+        let last24h: Counts?
+        let last7d: Counts?
+        let last30d: Counts?
+    }
+
+    struct Subscription: Decodable {
+        let status: LenientString?
+        let expiresAt: LenientTimestamp?
+    }
+
+    let id: LenientString?
+    let name: LenientString?
+    let type: LenientString?
+    let plan: LenientString?
+    let isActive: CheapestInferenceFlag?
+    let usage: Usage?
+    /// Absent or null for credit keys.
+    let subscription: Subscription?
+    let createdAt: LenientTimestamp?
+}
+
+/// An item of `GET /api/plans`. Source: "Usage", section `GET /api/plans`.
+struct CheapestInferencePlan: Decodable {
+    struct RateLimits: Decodable {
+        let tpm_limit: LenientDecimal?
+        let rpm_limit: LenientDecimal?
+    }
+
+    // `name` is for people: series carry the slug, as `genai_plan_info` does.
+    let slug: LenientString?
+    /// USDC, a coin held at one USD; a text in the documentation.
+    let priceUsdc: LenientDecimal?
+    let rateLimits: RateLimits?
+}
+
+/// `GET /api/billing/credits`, which the documentation does not name and one public source does.
+struct CheapestInferenceCredits: Decodable {
+    /// USD.
+    let remaining: LenientDecimal?
+}

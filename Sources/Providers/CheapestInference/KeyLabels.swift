@@ -1,0 +1,22 @@
+/// Which label each of an account's keys has: its name, as long as no other key of the account has that name.
+///
+/// A later key of the same name gets its id added, `web (8f14…)`: series stay unique, and usage never moves from one
+/// label to another. For the same reason a key that is renamed keeps the label it was first seen with.
+struct KeyLabels: Codable, Equatable {
+    private(set) var byID: [String: String] = [:]
+
+    /// The label of a key.
+    mutating func label(id: String, name: String?) -> String {
+        if let known = byID[id] { return known }
+        let taken = Set(byID.values)
+        let name = name.flatMap { $0.isEmpty ? nil : $0 } ?? id
+        var label = name
+        var number = 1
+        while taken.contains(label) {
+            label = number == 1 ? "\(name) (\(id))" : "\(name) (\(id)) \(number)"
+            number += 1
+        }
+        byID[id] = label
+        return label
+    }
+}

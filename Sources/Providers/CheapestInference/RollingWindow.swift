@@ -1,0 +1,19 @@
+import UsageModel
+
+/// A span up to now over which CheapestInference counts usage.
+enum RollingWindow: String, Sendable, Hashable, CaseIterable {
+    case lastHour = "last_1h"
+    case lastDay = "last_24h"
+    case lastWeek = "last_7d"
+    case lastMonth = "last_30d"
+
+    /// Its length.
+    var span: Duration {
+        switch self {
+        case .lastHour: .hours(1)
+        case .lastDay: .days(1)
+        case .lastWeek: .days(7)
+        case .lastMonth: .days(30)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+/// What a provider allows a reader of one endpoint: so many requests within any span of this length.
+///
+/// The book of requests is in the ledger's storage and is written before a request leaves, so that no restart and no
+/// crash loop passes the allowance. A pure value decides; `now` and the book come from outside.
+///
+/// While more than half of the allowance is left, requests are granted at once: a first start, a restart, a repeat
+/// after a failure. The other half is given out evenly, one every `pace`, so that a bad quarter of an hour does not
+/// leave half a day without data. For 12 requests in 12 hours:
+///
+/// | requests of the last 12 h | granted |
+/// |---|---|
+/// | 0 to 5 | at once |
+/// | 6 to 11 | 1 h after the last one |
+/// | 12 | once the oldest of them is 12 h old |
+public struct Quota: Sendable, Hashable {
+    /// The requests allowed within the span.
+    public let limit: Int
+    /// The span's length.
+    public let span: Duration
+
+    /// An allowance; a limit below 1 counts as 1.
+    public init(limit: Int, per span: Duration) {
+        self.limit = max(1, limit)
+        self.span = span
+    }
+
+    /// The time between two requests that use the allowance up evenly.
+    public var pace: Duration { span / limit }
+
+    /// A regular reader stays this much behind the pace: the provider counts by its own clock.
+    public static let margin = Duration.seconds(5)
+
+    /// Whether a request may leave.
+    public enum Decision: Sendable, Hashable {
+        /// It may, once it is in the book.
+        case granted
+        /// Not before this moment.
+        case refused(until: Timestamp)
+    }
+
+    /// Decides on one more request.
+    ///
+    /// - Parameter book: when the earlier requests were made, in any order.
+    public func decision(book: [Timestamp], now: Timestamp) -> Decision {
+        let recent = recent(book, now: now)
+        guard recent.count < limit else { return .refused(until: recent[recent.count - limit] + span) }
+        if let last = recent.last, recent.count * 2 >= limit, last + pace > now { return .refused(until: last + pace) }
+        return .granted
+    }
+
+    /// When a regular reader should come back after its last request; nil where there was none.
+    public func nextRegular(book: [Timestamp], now: Timestamp) -> Timestamp? {
+        let recent = recent(book, now: now)
+        guard let last = recent.last else { return nil }
+        let free = recent.count < limit ? last + pace : max(last + pace, recent[recent.count - limit] + span)
+        return free + Self.margin
+    }
+
+    /// What is left of the allowance.
+    public func state(book: [Timestamp], now: Timestamp) -> QuotaState {
+        let recent = recent(book, now: now)
+        return QuotaState(
+            limit: limit, remaining: max(0, limit - recent.count), reset: recent.first.map { $0 + span })
+    }
+
+    private func recent(_ book: [Timestamp], now: Timestamp) -> [Timestamp] {
+        book.filter { $0 > now - span }.sorted()
+    }
+}
+
+/// What is left of an allowance at one moment.
+public struct QuotaState: Sendable, Hashable, Codable {
+    /// The requests allowed within the span.
+    public let limit: Int
+    /// Requests that may still be made.
+    public let remaining: Int
+    /// When the oldest request of the span no longer counts, and one more is left; nil where none was made.
+    public let reset: Timestamp?
+
+    /// A state.
+    public init(limit: Int, remaining: Int, reset: Timestamp?) {
+        self.limit = limit
+        self.remaining = remaining
+        self.reset = reset
+    }
+}
+
+/// A sync that asked nothing of the provider, since its allowance is used up for now: neither success nor failure.
+public struct SyncPostponed: Error, Sendable, Hashable {
+    /// When there is a place again.
+    public let until: Timestamp
+
+    /// A sync put off.
+    public init(until: Timestamp) {
+        self.until = until
+    }
+}
+
+extension UsageSource {
+    /// No allowance: the provider limits its readers no further than by their rate.
+    public var quota: Quota? { nil }
+    /// The provider says when usage was.
+    public var countsOnReading: Bool { false }
+}
+
+extension SyncVisit {
+    /// A visit without a book grants nothing.
+    public func spend(from quota: Quota) async throws {
+        throw SourceFailure(.storage, "there is no storage to keep a book of requests in")
+    }
+}

@@ -1,0 +1,115 @@
+import ExporterCore
+import ProviderSimulator
+import TestSupport
+import Testing
+import UsageModel
+
+@testable import ExporterCore
+
+/// One simulated CheapestInference account with three keys in an exporter of its own.
+struct CheapestInferenceRig {
+    let clock: ManualClock
+    let keys: [CheapestInferenceKey]
+    let server: SimulatorServer
+    let rig: ExporterRig
+    let random: SeededRandom
+
+    /// Runs a body with an account `ci`: two keys made long ago, and one made ten days ago.
+    static func run(
+        seed: UInt64, history: Duration = .days(30), isolation: isolated (any Actor)? = #isolation,
+        adjust: (inout AccountConfiguration) -> Void = { _ in },
+        _ body: (CheapestInferenceRig) async throws -> Void
+    ) async throws {
+        let clock = ManualClock(friday)
+        let keys = [("prod", 100), ("quote\"back\\slash", 70), ("young", 10)].map { name, age in
+            var properties = CheapestInferenceKey.Properties(
+                id: "id-\(age)", name: name, token: "sk-\(age)", createdAt: friday - .days(age))
+            properties.plan = age == 100 ? "pro" : nil
+            properties.expiresAt = age == 100 ? friday + .days(40) : nil
+            properties.budgetLimit = age == 100 ? ExactDecimal(60) : nil
+            return CheapestInferenceKey(properties, clock: clock)
+        }
+        let account = CheapestInferenceAccount(
+            name: "ci", managementToken: "mk-ci", keys: keys, balance: PrepaidBalance(opening: ExactDecimal(5000)))
+        try await withTemporaryFolder { folder in
+            try await withSimulator([CheapestInferenceAPI(accounts: [account])], clock: clock) { server, baseURL in
+                var configured = AccountConfiguration(name: "ci", provider: .cheapestinference)
+                configured.managementKey = .literal("mk-ci")
+                configured.keys = keys.map {
+                    KeyConfiguration(name: $0.properties.name, credential: .literal($0.properties.token))
+                }
+                configured.baseURL = baseURL + "/cheapestinference"
+                configured.history = history
+                adjust(&configured)
+                try await body(
+                    CheapestInferenceRig(
+                        clock: clock, keys: keys, server: server,
+                        rig: ExporterRig(
+                            clock: clock, folder: folder,
+                            configuration: ExporterConfiguration(accounts: [configured])),
+                        random: SeededRandom(seed)))
+            }
+        }
+    }
+
+    /// So many requests of every key, spread over a period; none of a key that was not made yet.
+    func use(_ count: Int, in period: Period) {
+        for key in keys {
+            let start = max(period.start, key.properties.createdAt)
+            guard start < period.end else { continue }
+            let length = Int((period.end - start).wholeMilliseconds)
+            key.add((0..<count).map { _ in request(at: start + .milliseconds(random.int(1...length))) })
+        }
+    }
+
+    func request(at time: Timestamp, visibleFrom: Timestamp? = nil) -> CheapestInferenceRequest {
+        CheapestInferenceRequest(
+            time: time, cost: ExactDecimal(micros: random.int(1...90_017)), promptTokens: random.int(1...9000),
+            completionTokens: random.int(0...900), visibleFrom: visibleFrom)
+    }
+
+    /// Lets an hour pass, with usage in it, and syncs at its end.
+    func hour(_ exporter: Exporter, use count: Int = 7) async throws -> Bool {
+        let start = clock.now
+        clock.advance(by: .hours(1))
+        use(count, in: Period(start: start, end: clock.now))
+        return try await exporter.syncOnce()
+    }
+
+    /// Holds that every usage family of a scrape is what the provider shows, by every label.
+    ///
+    /// - Parameter kept: requests of the first key that the provider took back after they were counted.
+    func expectTruth(
+        _ scrape: Scrape, kept: CheapestInferenceRequest? = nil, corrected: ExactDecimal = .zero,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        var requests: [[String]: Double] = [:]
+        var tokens: [[String]: Double] = [:]
+        var cost: [[String]: Double] = [:]
+        var keyCost: [[String]: Double] = [:]
+        for (place, key) in keys.enumerated() {
+            let name = key.properties.name
+            let shown = key.truth(after: friday - .days(30))
+            let isFirst = place == 0
+            requests[[name, ""]] = Double(shown.requests + (isFirst && kept != nil ? 1 : 0))
+            tokens[[name, "", "input"]] = Double(shown.promptTokens + (isFirst ? kept?.promptTokens ?? 0 : 0))
+            tokens[[name, "", "output"]] = Double(shown.completionTokens + (isFirst ? kept?.completionTokens ?? 0 : 0))
+            // Periods of 30 days from the key's making; the one at the first sync is counted from its start.
+            let began = friday - .days([10, 10, 10][place])
+            let spent = key.truth(after: began).cost + (isFirst ? corrected : .zero)
+            cost[[name, ""]] = spent.doubleValue
+            keyCost[[name]] = spent.doubleValue
+        }
+        func expect(_ family: String, _ labels: [String], _ truth: [[String]: Double]) {
+            var shown: [[String]: Double] = [:]
+            for sample in scrape.samples(family) {
+                shown[labels.map { sample.labels[$0, default: ""] }] = sample.value
+            }
+            #expect(shown == truth, "\(family)", sourceLocation: sourceLocation)
+        }
+        expect("genai_requests_total", ["key", "model"], requests)
+        expect("genai_tokens_total", ["key", "model", "token_type"], tokens)
+        expect("genai_cost_usd_total", ["key", "model"], cost)
+        expect("genai_key_cost_usd_total", ["key"], keyCost)
+    }
+}

@@ -1,0 +1,184 @@
+import PrometheusExposition
+import ProviderSimulator
+import TestSupport
+import Testing
+import UsageModel
+
+@testable import ExporterCore
+
+/// What the provider charged and counted is what /metrics says, exactly, through everything that happens to it.
+@Suite struct CheapestInferenceTruthTests {
+    private let month = Period(start: friday - .days(40), end: friday)
+
+    @Test func firstSyncEqualsTheTruthByEveryLabel() async throws {
+        try await CheapestInferenceRig.run(seed: 1) { rig in
+            rig.use(900, in: month)
+            try await rig.rig.withExporter { exporter in
+                #expect(try await exporter.syncOnce())
+                let scrape = try exporter.scrape()
+                rig.expectTruth(scrape)
+                let prod = ["key": "prod"]
+                #expect(scrape.value("genai_budget_limit_usd", prod) == 60)
+                #expect(scrape.value("genai_key_info", prod)?.isEqual(to: 1) == true)
+                #expect(scrape.samples("genai_key_info").allSatisfy { $0.labels["key_id"]?.hasPrefix("id-") == true })
+                #expect(scrape.samples("genai_key_active").map(\.value) == [1, 1, 1])
+                #expect(scrape.samples("genai_balance_usd").count == 1)
+                #expect(scrape.value("genai_plan_price_usd", ["plan": "pro"]) == 60)
+                let week = scrape.value("genai_window_requests", ["key": "prod", "window": "last_7d"])
+                #expect(week == Double(rig.keys[0].rolling(.days(7)).requests))
+            }
+        }
+    }
+
+    @Test func newLateAndRevisedUsageIsCountedOnceAndNoCounterFalls() async throws {
+        try await CheapestInferenceRig.run(seed: 2) { rig in
+            rig.use(600, in: month)
+            let revised = rig.keys[0].add(rig.request(at: friday - .hours(2)))
+            let takenBack = rig.request(at: friday - .hours(3))
+            let removed = rig.keys[0].add(takenBack)
+            rig.keys[0].revise(revised, cost: ExactDecimal(8))
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                var last = try exporter.scrape()
+                for hour in 1...30 {
+                    // Requests that the provider counts two hours late.
+                    if hour == 26 {
+                        let (made, shown) = (rig.clock.now - .minutes(20), rig.clock.now + .hours(2))
+                        for key in rig.keys { key.add(rig.request(at: made, visibleFrom: shown)) }
+                    }
+                    #expect(try await rig.hour(exporter))
+                    let scrape = try exporter.scrape()
+                    rig.expectTruth(scrape)
+                    expectNoFall(from: last, to: scrape)
+                    last = scrape
+                }
+                rig.keys[0].revise(revised, cost: ExactDecimal(5))
+                rig.keys[0].remove(removed)
+                _ = try await rig.hour(exporter, use: 0)
+                let scrape = try exporter.scrape()
+                expectNoFall(from: last, to: scrape)
+                let fall = ExactDecimal(3) + takenBack.cost
+                #expect(scrape.value("genai_corrections_usd_total") == fall.doubleValue)
+                rig.expectTruth(scrape, kept: takenBack, corrected: fall)
+            }
+        }
+    }
+
+    @Test func afterAnOutageOfFiveHoursNothingIsMissing() async throws {
+        try await CheapestInferenceRig.run(seed: 3) { rig in
+            rig.use(500, in: month)
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                for _ in 0..<25 { _ = try await rig.hour(exporter) }
+                let before = try exporter.scrape()
+                rig.server.faults.stand(.status(503), at: "/cheapestinference")
+                for _ in 0..<5 { #expect(try await !rig.hour(exporter)) }
+                let during = try exporter.scrape()
+                expectNoFall(from: before, to: during)
+                #expect(during.value("genai_up", ["source": "usage"]) == 0)
+                #expect(during.value("genai_up", ["source": "api_usage"]) == 0)
+                #expect(during.samples("genai_window_requests").count >= 12)
+                rig.server.faults.clear()
+                #expect(try await rig.hour(exporter))
+                let after = try exporter.scrape()
+                rig.expectTruth(after)
+                expectNoFall(from: during, to: after)
+            }
+        }
+    }
+
+    @Test func afterThreeDaysWithoutUpstreamAndARestartNothingIsMissing() async throws {
+        try await CheapestInferenceRig.run(seed: 4) { rig in
+            rig.use(500, in: month)
+            let before = try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                for _ in 0..<100 { _ = try await rig.hour(exporter, use: 3) }
+                rig.server.faults.stand(.status(502), at: "/cheapestinference")
+                for _ in 0..<12 {
+                    let start = rig.clock.now
+                    rig.clock.advance(by: .hours(6))
+                    rig.use(10, in: Period(start: start, end: rig.clock.now))
+                    _ = try await exporter.syncOnce()
+                }
+                return try exporter.scrape()
+            }
+            rig.server.faults.clear()
+            try await rig.rig.withExporter { exporter in
+                let restored = try exporter.scrape()
+                #expect(restored.counters == before.counters)
+                #expect(restored.samples("genai_key_info").count == 3)
+                #expect(try await rig.hour(exporter))
+                let after = try exporter.scrape()
+                rig.expectTruth(after)
+                expectNoFall(from: before, to: after)
+            }
+        }
+    }
+
+    @Test func windowsOfTheLedgerAndOfTheProviderAreShownTogetherOnceADayIsWhole() async throws {
+        try await CheapestInferenceRig.run(seed: 5) { rig in
+            rig.use(300, in: month)
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                func windows() throws -> Set<String> {
+                    Set(try exporter.scrape().samples("genai_window_requests").compactMap { $0.labels["window"] })
+                }
+                let provided: Set<String> = ["last_1h", "last_24h", "last_7d", "last_30d"]
+                // What the first sync finds was used on days that nobody knows.
+                #expect(try windows() == provided)
+                for _ in 0..<10 { _ = try await rig.hour(exporter) }
+                #expect(try windows() == provided.union(["today"]))
+                // One hour of Saturday, seven requests: the midnight sync found what Friday's last hour used.
+                let today = try exporter.scrape().value("genai_window_requests", ["key": "prod", "window": "today"])
+                #expect(today == 14)
+            }
+        }
+    }
+
+    @Test func costIsTheSumOverBudgetPeriods() async throws {
+        try await CheapestInferenceRig.run(seed: 6) { rig in
+            let key = rig.keys[0]
+            key.add(rig.request(at: friday - .days(1)))
+            try await rig.rig.withExporter { exporter in
+                var (total, spent) = (ExactDecimal.zero, ExactDecimal.zero)
+                for step in 0..<40 {
+                    if step > 0 {
+                        rig.clock.advance(by: .days(3))
+                        key.add(rig.request(at: rig.clock.now))
+                    }
+                    _ = try await exporter.syncOnce()
+                    if key.budgetPeriod.start > rig.clock.now - .days(3), step > 0 { total += spent }
+                    spent = key.spent
+                    let shown = try exporter.scrape().value("genai_cost_usd_total", ["key": "prod"])
+                    #expect(shown == (total + spent).doubleValue)
+                }
+            }
+        }
+    }
+
+    @Test func aWrongManagementKeyLeavesTheConsumptionKeysAlone() async throws {
+        try await CheapestInferenceRig.run(
+            seed: 7,
+            adjust: { account in
+                account.managementKey = .literal("mk-wrong")
+                account.keys[1].credential = .literal("sk-wrong")
+            }
+        ) { rig in
+            rig.use(50, in: month)
+            rig.keys[2].setActive(false)
+            try await rig.rig.withExporter { exporter in
+                #expect(try await !exporter.syncOnce())
+                let scrape = try exporter.scrape()
+                for source in ["usage", "api_usage", "billing_credits"] {
+                    #expect(scrape.value("genai_up", ["source": source]) == 0)
+                    #expect(scrape.value("genai_syncs_total", ["source": source, "result": "auth"]) == 1)
+                }
+                #expect(scrape.value("genai_up", ["source": "plans"]) == 1)
+                #expect(scrape.samples("genai_cost_usd_total").map { $0.labels["key"] } == ["prod"])
+                #expect(scrape.value("genai_key_active", ["key": "prod"]) == 1)
+                #expect(scrape.value("genai_key_active", ["key": "young"]) == 0)
+                #expect(scrape.samples("genai_balance_usd").count == 1)
+            }
+        }
+    }
+}

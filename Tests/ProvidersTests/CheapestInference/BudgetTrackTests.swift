@@ -1,0 +1,119 @@
+import TestSupport
+import Testing
+import UsageModel
+
+@testable import Providers
+
+@Suite struct BudgetTrackTests {
+    private struct Ledger {
+        var track: BudgetTrack?
+        var slices: [SliceID: ExactDecimal] = [:]
+        var now = CheapestInferenceBench.presence
+
+        var total: ExactDecimal { slices.values.reduce(.zero, +) }
+
+        mutating func read(_ spent: ExactDecimal, resetsAt: Timestamp? = nil, length: Duration? = nil) throws {
+            let track = BudgetTrack(after: track, spent: spent, resetsAt: resetsAt, length: length, now: now)
+            let slice = track.slice(scope: "k")
+            // The ledger settles slices 72 h after their end: none may be written to as late as that.
+            try #require(slice.period.end > now)
+            slices[slice] = track.cost
+            self.track = track
+        }
+    }
+
+    private let five = ExactDecimal(5)
+
+    @Test func spentOfOnePeriodIsOneSliceThatItsResetNames() throws {
+        var ledger = Ledger()
+        let reset = ledger.now + .days(10)
+        try ledger.read(1 * five, resetsAt: reset, length: .days(30))
+        ledger.now = ledger.now + .days(1)
+        try ledger.read(2 * five, resetsAt: reset + .milliseconds(300), length: .days(30))
+        #expect(ledger.slices == [SliceID(scope: "k", period: Period(start: reset - .days(30), end: reset)): 2 * five])
+    }
+
+    @Test func aResetThatMovesOnBeginsANewPeriodEvenWhereMoreIsSpentInItAlready() throws {
+        var ledger = Ledger()
+        let reset = ledger.now + .hours(2)
+        try ledger.read(five, resetsAt: reset, length: .hours(5))
+        ledger.now = reset + .hours(1)
+        try ledger.read(2 * five, resetsAt: reset + .hours(5), length: .hours(5))
+        #expect(ledger.total == 3 * five)
+        #expect(ledger.slices.count == 2)
+    }
+
+    @Test func aPeriodThatIsExtendedGoesOn() throws {
+        var ledger = Ledger()
+        try ledger.read(five, resetsAt: ledger.now + .days(3))
+        ledger.now = ledger.now + .days(1)
+        try ledger.read(2 * five, resetsAt: ledger.now + .days(30))
+        ledger.now = ledger.now + .days(20)
+        try ledger.read(3 * five, resetsAt: ledger.now + .days(10))
+        #expect(ledger.total == 3 * five)
+    }
+
+    @Test func aCorrectionInsideThePeriodIsNoNewPeriod() throws {
+        var ledger = Ledger()
+        let reset = ledger.now + .days(3)
+        try ledger.read(2 * five, resetsAt: reset)
+        try ledger.read(five, resetsAt: reset)
+        #expect(ledger.total == five)
+    }
+
+    @Test func withoutAResetAFallBeginsANewPeriod() throws {
+        var ledger = Ledger()
+        for spent in [1, 3, 7, 2, 2, 4, 0, 1] {
+            ledger.now = ledger.now + .hours(1)
+            try ledger.read(ExactDecimal(spent))
+        }
+        #expect(ledger.total == ExactDecimal(7 + 4 + 1))
+    }
+
+    @Test func aResetThatStaysInThePastNeverLosesWhatIsSpent() throws {
+        var ledger = Ledger()
+        let stale = ledger.now - .days(400)
+        for day in 1...200 {
+            ledger.now = ledger.now + .days(1)
+            try ledger.read(ExactDecimal(day), resetsAt: stale, length: .days(30))
+        }
+        #expect(ledger.total == ExactDecimal(200))
+        #expect(ledger.slices.count <= 8)
+    }
+
+    @Test func aResetThatComesLateIsSeen() throws {
+        var ledger = Ledger()
+        let reset = ledger.now + .hours(1)
+        try ledger.read(five, resetsAt: reset, length: .hours(5))
+        ledger.now = reset + .minutes(1)
+        try ledger.read(2 * five, resetsAt: reset, length: .hours(5))
+        ledger.now = reset + .minutes(6)
+        try ledger.read(.zero, resetsAt: reset + .hours(5), length: .hours(5))
+        ledger.now = reset + .hours(1)
+        try ledger.read(five, resetsAt: reset + .hours(5), length: .hours(5))
+        #expect(ledger.total == 3 * five)
+    }
+
+    @Test func theSumOverManyPeriodsIsAllThatWasSpent() throws {
+        let random = SeededRandom(11)
+        for hasReset in [true, false] {
+            var ledger = Ledger()
+            var (total, spent, reset) = (ExactDecimal.zero, ExactDecimal.zero, ledger.now + .hours(5))
+            for _ in 0..<2000 {
+                ledger.now = ledger.now + .minutes(random.int(1...40))
+                if ledger.now >= reset {
+                    reset = reset + .hours(5)
+                    spent = .zero
+                    // Without `resets_at` only a fall tells: it has to be seen.
+                    if !hasReset { try ledger.read(spent) }
+                }
+                let more = ExactDecimal(micros: random.int(0...90_001))
+                (spent, total) = (spent + more, total + more)
+                try ledger.read(spent, resetsAt: hasReset ? reset : nil, length: hasReset ? .hours(5) : nil)
+            }
+            #expect(ledger.total == total)
+        }
+    }
+}
+
+private func * (count: Int, amount: ExactDecimal) -> ExactDecimal { amount * count }

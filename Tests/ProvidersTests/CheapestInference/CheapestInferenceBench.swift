@@ -1,0 +1,100 @@
+import Synchronization
+import Testing
+import UsageModel
+import Upstream
+
+@testable import Providers
+
+/// A source of CheapestInference with scripted answers, and what it commits.
+final class CheapestInferenceBench: SyncVisit, UpstreamAPI {
+    /// 2026-04-01T12:00:00Z
+    static let presence = Timestamp(seconds: 1_775_044_800)
+
+    private struct State {
+        var answers: [String: [Result<String, UpstreamFailure>]] = [:]
+        var asked: [UpstreamCall] = []
+        var memory: [String: String] = [:]
+        var gauges: [GaugeFamily: [GaugeSample]] = [:]
+        var slices: [SliceReading] = []
+        var places = Int.max
+        var now: Timestamp
+    }
+
+    private let state: Mutex<State>
+    let ledgerStart: Timestamp
+    let startedAt: Timestamp
+    let isFirst = true
+    let dueSlices: [DueSlice] = []
+
+    init(now: Timestamp = presence, history: Duration = .days(30)) {
+        state = Mutex(State(now: now))
+        startedAt = now
+        ledgerStart = (now - history).day.start
+    }
+
+    /// Each answers one call to the path, in this order; the last one all further calls.
+    func answer(_ path: String, _ bodies: String...) {
+        state.withLock { $0.answers[path, default: []] += bodies.map { .success($0) } }
+    }
+
+    func fail(_ path: String, _ status: Int, _ reason: FailureReason, html: Bool = false) {
+        let headers: UpstreamHeaders = html ? ["Content-Type": "text/html; charset=utf-8"] : [:]
+        let failure = UpstreamFailure(reason: reason, status: status, headers: headers, message: "HTTP \(status)")
+        state.withLock { $0.answers[path, default: []].append(.failure(failure)) }
+    }
+
+    /// How many more requests the allowance has places for.
+    func allow(_ places: Int) { state.withLock { $0.places = places } }
+
+    func advance(by duration: Duration) { state.withLock { $0.now = $0.now + duration } }
+
+    var asked: [String] { state.withLock { $0.asked.map(\.path) } }
+    var wasSigned: [Bool] { state.withLock { $0.asked.map(\.authenticated) } }
+
+    /// The cells of all slices, the newest reading of each.
+    var cells: Set<Cell> {
+        let slices = state.withLock { $0.slices }
+        return Set(Dictionary(slices.map { ($0.slice, $0.cells) }, uniquingKeysWith: { $1 }).values.joined())
+    }
+
+    func shown(_ family: GaugeFamily) -> Set<GaugeSample> { state.withLock { Set($0.gauges[family] ?? []) } }
+
+    // MARK: UpstreamAPI
+
+    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+        try await call.permit?()
+        let answer = state.withLock { state in
+            state.asked.append(call)
+            let left = state.answers[call.path] ?? []
+            if left.count > 1 { state.answers[call.path]?.removeFirst() }
+            return left.first
+        }
+        let scripted = try #require(answer, "nothing scripted for \(call.path)")
+        return UpstreamAnswer(status: 200, headers: [:], body: Array(try scripted.get().utf8))
+    }
+
+    // MARK: SyncVisit
+
+    var now: Timestamp { state.withLock { $0.now } }
+
+    func cells(of slice: SliceID) async throws -> [Cell] { [] }
+
+    func gauges(_ family: GaugeFamily) async throws -> [GaugeSample] { state.withLock { $0.gauges[family] ?? [] } }
+
+    func memory(_ name: String) async throws -> String? { state.withLock { $0.memory[name] } }
+
+    func commit(_ reading: Reading) async throws {
+        state.withLock { state in
+            state.slices += reading.slices
+            state.gauges.merge(reading.gauges) { $1 }
+            for (name, value) in reading.memory { state.memory[name] = value }
+        }
+    }
+
+    func spend(from quota: Quota) async throws {
+        try state.withLock { state in
+            guard state.places > 0 else { throw SyncPostponed(until: state.now + quota.pace) }
+            state.places -= 1
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import GRDB
+import Testing
+import UsageModel
+
+@testable import UsageLedger
+
+@Suite struct QuotaBookTests {
+    private let quota = Quota(limit: 3, per: .hours(3))
+
+    @Test func requestsOutliveTheProcessAndSourcesHaveBooksOfTheirOwn() async throws {
+        let bench = try await LedgerBench()
+        let other = try await bench.secondSource()
+        for step in 0..<3 {
+            let decision = try await bench.ledger.spend(quota, of: bench.source.id, now: .noon + .hours(step))
+            #expect(decision == .granted)
+        }
+        try await bench.ledger.close()
+        let ledger = try await bench.folder.open()
+        let last = Timestamp.noon + .hours(2)
+        #expect(try await ledger.spend(quota, of: bench.source.id, now: last) == .refused(until: last + .hours(1)))
+        #expect(try await ledger.spend(quota, of: other.id, now: last) == .granted)
+        #expect(try await ledger.spend(quota, of: bench.source.id, now: last + .hours(1)) == .granted)
+        // What no longer counts is not kept.
+        #expect(try await ledger.quotaBook(of: bench.source.id).count == 3)
+        try await ledger.close()
+    }
+
+    @Test func aRefusedRequestIsNotInTheBook() async throws {
+        let bench = try await LedgerBench()
+        for _ in 0..<9 { _ = try await bench.ledger.spend(quota, of: bench.source.id, now: .noon) }
+        #expect(try await bench.ledger.quotaBook(of: bench.source.id).count == 2)
+        try await bench.ledger.close()
+    }
+
+    @Test func requestsDatedByAClockThatRanAheadBlockForOneSpanAndNoLonger() async throws {
+        let bench = try await LedgerBench()
+        for step in 0..<3 {
+            _ = try await bench.ledger.spend(quota, of: bench.source.id, now: .noon + .days(365) + .hours(step))
+        }
+        #expect(try await bench.ledger.spend(quota, of: bench.source.id, now: .noon) != .granted)
+        let later = Timestamp.noon + .hours(3)
+        #expect(try await bench.ledger.spend(quota, of: bench.source.id, now: later) == .granted)
+        try await bench.ledger.close()
+    }
+}

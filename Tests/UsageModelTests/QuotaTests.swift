@@ -1,0 +1,56 @@
+import TestSupport
+import Testing
+import UsageModel
+
+@Suite struct QuotaTests {
+    private let quota = Quota(limit: 12, per: .hours(12))
+    private let noon = Timestamp(seconds: 1_795_176_000)
+
+    /// Requests so many hours before noon.
+    private func book(_ hours: [Int]) -> [Timestamp] { hours.map { noon - .hours($0) } }
+
+    @Test func halfTheAllowanceIsGivenAtOnceAndTheRestEvenly() {
+        #expect(quota.decision(book: [], now: noon) == .granted)
+        #expect(quota.decision(book: book([0, 0, 0, 0, 0]), now: noon) == .granted)
+        #expect(quota.decision(book: book([0, 0, 0, 0, 0, 0]), now: noon) == .refused(until: noon + .hours(1)))
+        #expect(quota.decision(book: book([6, 5, 4, 3, 2, 1]), now: noon) == .granted)
+    }
+
+    @Test func theThirteenthWaitsForTheFirstToLeaveTheSpan() {
+        #expect(quota.decision(book: book(Array(0...11)), now: noon) == .refused(until: noon + .hours(1)))
+        #expect(quota.decision(book: book(Array(1...12)), now: noon) == .granted)
+        let early = Array(repeating: noon - .hours(11), count: 12)
+        #expect(quota.decision(book: early, now: noon) == .refused(until: noon + .hours(1)))
+    }
+
+    @Test func theStateSaysWhatIsLeftAndWhenThereIsMore() {
+        #expect(quota.state(book: [], now: noon) == QuotaState(limit: 12, remaining: 12, reset: nil))
+        #expect(
+            quota.state(book: book([14, 3, 1]), now: noon)
+                == QuotaState(limit: 12, remaining: 10, reset: noon + .hours(9)))
+    }
+
+    @Test func aRegularReaderComesALittleAfterThePace() {
+        #expect(quota.nextRegular(book: [], now: noon) == nil)
+        #expect(quota.nextRegular(book: book([0]), now: noon) == noon + .hours(1) + Quota.margin)
+    }
+
+    @Test func noSpanEverHoldsMoreThanTheAllowanceHoweverItIsAsked() {
+        for seed in 1...20 {
+            let random = SeededRandom(UInt64(seed))
+            let quota = Quota(limit: random.int(1...12), per: .hours(random.int(1...12)))
+            var now = noon
+            var book: [Timestamp] = []
+            for _ in 0..<3000 {
+                now = now + .seconds(random.int(0...900))
+                switch quota.decision(book: book, now: now) {
+                case .granted: book.append(now)
+                case .refused(let until): #expect(until > now)
+                }
+                let inSpan = book.suffix(20).count { $0 > now - quota.span }
+                #expect(inSpan <= quota.limit)
+            }
+            #expect(book.count > 20)
+        }
+    }
+}
