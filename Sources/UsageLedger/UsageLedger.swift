@@ -59,8 +59,9 @@ public final class UsageLedger: Sendable {
         guard lock.isHeld else { return }
         defer { lock.release() }
         try Self.translated {
-            defer { try? queue.close() }
-            try queue.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+            // A stop may interrupt this statement too. What is not copied back from the log is read from it next time.
+            try? queue.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+            try queue.close()
         }
     }
 

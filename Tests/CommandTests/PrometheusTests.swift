@@ -86,8 +86,8 @@ import UsageModel
             let exact = try query("max_over_time(\(cost)[1m]) - min_over_time(\(cost)[1m])", at: address)
             #expect(exact.values.first == 3)
             try await wait { try query("up{job=\"demo\"} == 1", at: address).count == 1 }
-            let byModel = try query("count by (model) (genai_cost_usd_total{job=\"demo\"})", at: address)
-            #expect(byModel.count >= 5)
+            let byModel = "count by (model) (genai_cost_usd_total{job=\"demo\"})"
+            try await wait { try query(byModel, at: address).count >= 5 }
             for process in [exporter, demo] {
                 process.signal(SIGTERM)
                 #expect(try await process.waitForExit() == 0)

@@ -49,15 +49,18 @@ import UsageModel
         }
     }
 
-    @Test func demoNeedsNoConfigAndShowsCostRequestsAndSuccessByModel() async throws {
+    @Test(.timeLimit(.minutes(5))) func demoNeedsNoConfigAndShowsCostRequestsAndSuccessByModel() async throws {
         let exporter = try await ExporterProcess.start(["demo"])
         var scrape = try await exporter.scrape()
-        while scrape.samples("genai_cost_usd_total").isEmpty {
+        let families = ["genai_cost_usd_total", "genai_requests_total", "genai_request_outcomes_total"]
+        func isShown(_ family: String) -> Bool {
+            scrape.samples(family).contains { !($0.labels["model"] ?? "").isEmpty && $0.value > 0 }
+        }
+        while !families.allSatisfy(isShown)
+            || Set(scrape.samples("genai_up").compactMap(\.labels["provider"])).count < 5
+        {
             try await Task.sleep(for: .milliseconds(100))
             scrape = try await exporter.scrape()
-        }
-        for family in ["genai_cost_usd_total", "genai_requests_total", "genai_request_outcomes_total"] {
-            #expect(scrape.samples(family).contains { !($0.labels["model"] ?? "").isEmpty && $0.value > 0 })
         }
         exporter.signal(SIGTERM)
         #expect(try await exporter.waitForExit() == 0)

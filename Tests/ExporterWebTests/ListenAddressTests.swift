@@ -3,10 +3,11 @@ import Testing
 @testable import ExporterWeb
 
 @Suite struct ListenAddressTests {
-    @Test(arguments: [
-        (":10061", nil, 10_061), ("127.0.0.1:0", "127.0.0.1", 0), ("localhost:80", "localhost", 80),
-        ("[::1]:9100", "::1", 9100), ("0.0.0.0:65535", "0.0.0.0", 65_535),
-    ] as [(String, String?, Int)])
+    @Test(
+        arguments: [
+            (":10061", nil, 10_061), ("127.0.0.1:0", "127.0.0.1", 0), ("localhost:80", "localhost", 80),
+            ("[::1]:9100", "::1", 9100), ("0.0.0.0:65535", "0.0.0.0", 65_535),
+        ] as [(String, String?, Int)])
     func readsWhatPrometheusExportersTake(text: String, host: String?, port: Int) throws {
         let address = try ListenAddress(text)
         #expect(address == ListenAddress(host: host, port: port))

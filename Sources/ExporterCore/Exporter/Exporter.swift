@@ -99,7 +99,7 @@ public final class Exporter: Service {
         do {
             try await cancelWhenGracefulShutdown { try await self.work() }
             result = .success(())
-        } catch where error is CancellationError || Task.isCancelled || Task.isShuttingDownGracefully {
+        } catch  where error is CancellationError || Task.isCancelled || Task.isShuttingDownGracefully {
             // What a stop interrupts is no failure: the ledger's transactions are whole or not there.
             result = .success(())
         } catch {

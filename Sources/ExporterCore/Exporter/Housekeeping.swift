@@ -62,8 +62,8 @@ actor Housekeeping {
             try await clock.sleep(for: Self.interval)
             do {
                 try await tick()
-            } catch let error as CancellationError {
-                throw error
+            } catch  where error is CancellationError || Task.isCancelled {
+                throw CancellationError()
             } catch {
                 storageErrors.add()
                 logger.error("housekeeping failed", metadata: ["error": "\(error)"])

@@ -149,8 +149,7 @@ actor SourceRunner {
             }
             try await storeStatus()
         } catch {
-            storageErrors.add()
-            logger.error("the sync's result could not be stored", metadata: ["error": "\(error)"])
+            storageFailed("the sync's result could not be stored", error)
         }
         log(failure, elapsed: elapsed, next: delay)
         return delay
@@ -166,8 +165,7 @@ actor SourceRunner {
             status.quota = source.quota?.state(book: book, now: clock.now)
             try await storeStatus()
         } catch {
-            storageErrors.add()
-            logger.error("the sync's result could not be stored", metadata: ["error": "\(error)"])
+            storageFailed("the sync's result could not be stored", error)
         }
         logger.debug("sync put off: the provider's allowance is used up", metadata: ["until": "\(until)"])
         await show(change)
@@ -188,10 +186,16 @@ actor SourceRunner {
             shown.upstream = storedStatus.upstream
             try await exposition.show(shown, of: stored)
         } catch {
-            storageErrors.add()
-            logger.error("what was synced could not be shown", metadata: ["error": "\(error)"])
+            storageFailed("what was synced could not be shown", error)
         }
         await renderer.publish()
+    }
+
+    private func storageFailed(_ what: Logger.Message, _ error: any Error) {
+        // A stop interrupts the ledger's statements: that is no failure of the storage.
+        guard !Task.isCancelled else { return }
+        storageErrors.add()
+        logger.error(what, metadata: ["error": "\(error)"])
     }
 
     private func log(_ failure: (any ReasonedFailure)?, elapsed: Duration, next: Duration) {

@@ -48,7 +48,9 @@ struct Serving {
             services: [exporter, ExporterWebServer(exporter, options: web, logger: logger, onListening: onListening)],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger))
         // An upstream that hangs or a client that reads slowly must not keep the exporter from ending within 2 s.
-        configuration.maximumGracefulShutdownDuration = .milliseconds(1000)
+        configuration.maximumGracefulShutdownDuration = .milliseconds(500)
+        let deadline = StopDeadline(logger: logger)
+        defer { withExtendedLifetime(deadline) {} }
         do {
             try await ServiceGroup(configuration: configuration).run()
         } catch is CancellationError {
