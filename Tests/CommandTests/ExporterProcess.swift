@@ -102,7 +102,7 @@ final class ExporterProcess: Sendable {
         var request = HTTPClientRequest(url: "http://\(address)\(path)")
         request.method = .RAW(value: method)
         for (name, value) in headers { request.headers.add(name: name, value: value) }
-        let response = try await Self.client.execute(request, timeout: .seconds(10))
+        let response = try await Self.client.execute(request, timeout: .seconds(60))
         let body = try await response.body.collect(upTo: 64 << 20)
         return Answer(
             status: Int(response.status.code), body: Array(body.readableBytesView),
