@@ -104,9 +104,10 @@ actor AccountExposition {
         try await showSeries(of: change)
     }
 
+    /// The totals are read again: another source's commit to the same series may have been shown before this one.
     private func showSeries(of change: LedgerChange) async throws {
         guard !change.series.isEmpty else { return }
-        try await show(change.series, isWhole: false, count: seriesShown + change.newSeries)
+        try await show(ledger.series(of: id, ids: Set(change.series.map(\.id))), isWhole: false)
     }
 
     /// Shows how a source's sync went.
@@ -175,10 +176,10 @@ actor AccountExposition {
         today = clock.now.day
         let all = try await ledger.series(of: id)
         if all.isEmpty { try await renderer.apply(seriesCounts(0)) }
-        try await show(all, isWhole: true, count: all.count)
+        try await show(all, isWhole: true)
     }
 
-    private func show(_ totals: [SeriesTotal], isWhole: Bool, count: Int) async throws {
+    private func show(_ totals: [SeriesTotal], isWhole: Bool) async throws {
         let now = clock.now
         let withWindows = totals.filter {
             WindowRendering.families.contains($0.family) || $0.family == .estimatedCost
@@ -196,6 +197,7 @@ actor AccountExposition {
         let sources = sources
         let none = windows.windows.map { _ in false }
         changes += windows.changes(for: totals, sums: sums) { sources[$0.source]?.visible ?? none }
+        let count = totals.reduce(seriesShown) { max($0, $1.rank) }
         if count != seriesShown {
             seriesShown = count
             changes += seriesCounts(count)

@@ -59,7 +59,7 @@ struct FamilyBlock {
     ) throws {
         let family = encoder.family
         let chunk = try tables[account, default: SeriesTable()].set(
-            key, value, mayFall: family.type != .counter, labels: { try LabelSet(labelValues(), of: family) },
+            key, value, labels: { try LabelSet(labelValues(), of: family) },
             created: created)
         if let chunk { dirty.insert(PageKey(group: account / Self.accountsInGroup, chunk: chunk)) }
     }

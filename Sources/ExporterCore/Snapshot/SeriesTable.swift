@@ -25,19 +25,15 @@ struct SeriesTable {
 
     /// Sets a series' value and answers the chunk that changed; nil where nothing did.
     ///
-    /// - Parameters:
-    ///   - key: what the series is known by here; its labels are made only the first time.
-    ///   - mayFall: whether a lower value is taken. A counter's never is: two sources that add to one series may
-    ///     report out of order.
+    /// - Parameter key: what the series is known by here; its labels are made only the first time.
     mutating func set(
-        _ key: Int64, _ value: SampleValue?, mayFall: Bool, labels: () throws -> LabelSet,
+        _ key: Int64, _ value: SampleValue?, labels: () throws -> LabelSet,
         created: UnixTimestamp? = nil
     ) rethrows -> Int? {
         if let place = places[key] {
             let (chunk, slot) = place.quotientAndRemainder(dividingBy: Self.chunkSize)
             let before = chunks[chunk][slot].value
             guard before != value else { return nil }
-            if !mayFall, case .number(let old) = before, case .number(let new) = value, new < old { return nil }
             chunks[chunk][slot].value = value
             return chunk
         }

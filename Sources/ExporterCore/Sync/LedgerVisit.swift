@@ -82,7 +82,6 @@ final class LedgerVisit: SyncVisit {
     func collect(_ change: LedgerChange) {
         collected.withLock { collected in
             collected.series += change.series
-            collected.newSeries += change.newSeries
             collected.gauges.merge(change.gauges) { _, newer in newer }
         }
     }

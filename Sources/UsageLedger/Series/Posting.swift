@@ -11,7 +11,6 @@ struct Posting {
     private let readDay: Statement
     private let writeDay: Statement
     private var changed: [SeriesTotal] = []
-    private var newSeries = 0
     private var served: Int
 
     /// - Parameter bornAt: what series that are served from now on say of their birth: nil for history.
@@ -39,6 +38,7 @@ struct Posting {
     ///
     /// - Parameter correctionDay: the day on which it was noticed that cost fell.
     mutating func post(_ growth: Growth, correctionDay: UTCDay) throws -> LedgerChange {
+        let servedBefore = served
         var fall = ExactDecimal.zero
         var hasNewCost = false
         // In the order of their ids, so that ranks don't depend on chance.
@@ -53,11 +53,11 @@ struct Posting {
             let corrections = try register.row(of: SeriesKey(.corrections, labels: []))
             _ = try post([(correctionDay.daysSinceEpoch, fall)], to: corrections)
         }
-        if newSeries > 0 {
+        if served > servedBefore {
             try db.execute(
                 sql: "UPDATE account SET served_series = ? WHERE id = ?", arguments: [served, source.account.row])
         }
-        return LedgerChange(series: changed.sorted { $0.id < $1.id }, newSeries: newSeries)
+        return LedgerChange(series: changed.sorted { $0.id < $1.id })
     }
 
     private mutating func post(
@@ -91,10 +91,7 @@ struct Posting {
             let before = try value.map(ExactDecimal.init(stored:)) ?? .zero
             try writeDay.execute(arguments: [series, day, (before + amount).stored])
         }
-        if let total = stored.served {
-            changed.append(total)
-            newSeries += isServed ? 0 : 1
-        }
+        if let total = stored.served { changed.append(total) }
         return (isCost, !isServed, amount)
     }
 }

@@ -19,23 +19,22 @@ public struct SeriesTotal: Sendable, Hashable {
     public let bornAt: Timestamp?
     /// The source that first named it; others of the account may add to it.
     public let source: SourceID
-    /// Its place among the account's series in the order in which they were first served, from 1; it never changes.
+    /// Its place among the account's series in the order in which they were first served, from 1 without gaps; it
+    /// never changes.
     public let rank: Int
 }
 
 /// What a commit changed of what is served.
 public struct LedgerChange: Sendable {
-    /// Series whose sum, counter or day sums changed, and new ones, in the order of their ids.
+    /// Series whose sum, counter or day sums changed, and new ones, in the order of their ids, as the commit left
+    /// them: where several sources add to a series, another commit may have moved it on since.
     public var series: [SeriesTotal]
-    /// How many of `series` are served for the first time.
-    public var newSeries: Int
     /// Gauges of the source whose samples changed: by family, all that there are now; none where they went away.
     public var gauges: [GaugeFamily: [GaugeSample]]
 
     /// A change.
-    public init(series: [SeriesTotal] = [], newSeries: Int = 0, gauges: [GaugeFamily: [GaugeSample]] = [:]) {
+    public init(series: [SeriesTotal] = [], gauges: [GaugeFamily: [GaugeSample]] = [:]) {
         self.series = series
-        self.newSeries = newSeries
         self.gauges = gauges
     }
 

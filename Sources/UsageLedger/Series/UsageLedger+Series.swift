@@ -2,18 +2,26 @@ import GRDB
 import UsageModel
 
 extension UsageLedger {
-    /// All series of the account that are served, in the order of their ids. Staged ones are not among them.
+    /// Series of the account that are served, as they are now, in the order of their ids. Staged ones are not among
+    /// them.
     ///
+    /// - Parameter ids: the series to read; nil for all of the account.
     /// - Throws: `LedgerError.storage`.
-    public func series(of account: AccountID) async throws -> [SeriesTotal] {
+    public func series(of account: AccountID, ids: Set<Int64>? = nil) async throws -> [SeriesTotal] {
         try await read { db in
-            let rows = try Row.fetchCursor(
-                db, sql: "SELECT \(SeriesRow.columns) FROM series WHERE account = ? AND is_served = 1 ORDER BY id",
-                arguments: [account.row])
             var totals: [SeriesTotal] = []
-            while let row = try rows.next() {
-                if let total = try SeriesRow(row).served { totals.append(total) }
+            func add(_ rows: RowCursor) throws {
+                while let row = try rows.next() {
+                    if let total = try SeriesRow(row).served { totals.append(total) }
+                }
             }
+            let served = "SELECT \(SeriesRow.columns) FROM series WHERE account = ? AND is_served = 1"
+            guard let ids else {
+                try add(Row.fetchCursor(db, sql: served + " ORDER BY id", arguments: [account.row]))
+                return totals
+            }
+            let one = try db.cachedStatement(sql: served + " AND id = ?")
+            for id in ids.sorted() { try add(Row.fetchCursor(one, arguments: [account.row, id])) }
             return totals
         }
     }
