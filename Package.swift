@@ -97,6 +97,13 @@ let package = Package(
         .testTarget(
             name: "PrometheusExpositionTests", dependencies: ["PrometheusExposition", "TestSupport"],
             swiftSettings: strict),
+        .executableTarget(
+            name: "benchmarks",
+            dependencies: [
+                "ProviderSimulator", "Providers", "Upstream", "UsageModel",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Benchmarks", swiftSettings: strict),
         .testTarget(name: "UsageModelTests", dependencies: ["UsageModel", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "UsageLedgerTests",

@@ -56,6 +56,23 @@ struct OpeningTests {
         try await second.close()
     }
 
+    @Test("a closed folder is free at once, even while a child that is being started still has a copy of its lock")
+    func freeDespiteCopies() async throws {
+        let folder = LedgerFolder()
+        let first = try await folder.open()
+        // What a fork does to every descriptor, until exec closes it.
+        let descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap(Int32.init)
+        let copies = descriptors.filter {
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")
+            return target == folder.path + "/lock"
+        }.map { dup($0) }
+        defer { for copy in copies { close(copy) } }
+        #expect(copies.count == 1)
+        try await first.close()
+        let second = try await folder.open()
+        try await second.close()
+    }
+
     @Test("a lock held by another process is respected")
     func lockedByProcess() async throws {
         let folder = LedgerFolder()

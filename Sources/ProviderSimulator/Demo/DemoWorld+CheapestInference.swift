@@ -5,6 +5,8 @@ extension DemoWorld {
     static func cheapestInference(
         clock: any WallClock, seed: UInt64, start: Timestamp
     ) -> (provider: any SimulatedProvider, account: Account) {
+        // The search key's budget period of 30 days is nearly over, and so is its budget.
+        let daysBefore = [6, 25, 28]
         let keys = [
             (name: "assistant", id: "3f1c6a52-8d0e-4b7a-9c55-2a6f0e7d1b01", profile: TrafficProfile.assistant),
             (name: "search", id: "9b2e47d8-51f3-4c1e-8a0d-77c4b8e93c02", profile: .search),
@@ -12,12 +14,12 @@ extension DemoWorld {
         ].enumerated().map { place, key in
             var properties = CheapestInferenceKey.Properties(
                 id: key.id, name: key.name, token: "demo-sk-\(key.name)",
-                // Budget periods that end on different days of the month.
-                createdAt: start - .days(11 * place + 6))
+                createdAt: start - .days(daysBefore[place]))
             if place < 2 {
                 properties.plan = place == 0 ? "pro" : "standard"
-                properties.expiresAt = properties.createdAt + .days(90)
-                properties.budgetLimit = ExactDecimal(place == 0 ? 60 : 20)
+                // The second one is not renewed: its plan ends three days after the demo is started.
+                properties.expiresAt = start + DemoWorld.history + .days(place == 0 ? 53 : 3)
+                properties.budgetLimit = ExactDecimal(place == 0 ? 60 : 10)
             }
             if place == 0 {
                 properties.requestsPerMinute = 200

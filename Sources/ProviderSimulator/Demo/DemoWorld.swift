@@ -71,9 +71,13 @@ public struct DemoWorld: Sendable {
         providers = [
             WaveSpeedAPI(accounts: waveSpeed), fairStack, VeniceAPI(accounts: [venice]), inference.provider, useAPI,
         ]
+        var waveSpeedAccounts = waveSpeed.map {
+            Account(provider: "wavespeed", name: $0.name, token: $0.token, basePath: "/wavespeed")
+        }
+        // About what a whole month costs.
+        waveSpeedAccounts[0].monthlyBudget = ExactDecimal(7500)
         accounts =
-            waveSpeed.map { Account(provider: "wavespeed", name: $0.name, token: $0.token, basePath: "/wavespeed") }
-            + fairStackAccounts
+            waveSpeedAccounts + fairStackAccounts
             + [Account(provider: "venice", name: venice.name, token: venice.adminToken, basePath: "/venice")]
             + [inference.account, useAPIAccount]
     }

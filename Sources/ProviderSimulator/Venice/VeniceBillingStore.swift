@@ -43,6 +43,16 @@ public final class VeniceBillingStore: Sendable {
             fresh = []
             rows.sort { $0.position < $1.position }
         }
+
+        func rows(after position: VeniceWalkPosition) -> ArraySlice<Numbered> {
+            var low = 0
+            var high = rows.count
+            while low < high {
+                let middle = (low + high) / 2
+                if rows[middle].position <= position { low = middle + 1 } else { high = middle }
+            }
+            return rows[low...]
+        }
     }
 
     private let clock: any WallClock
@@ -110,19 +120,26 @@ public final class VeniceBillingStore: Sendable {
         where isWanted: (VeniceBillingRow) -> Bool = { _ in true }
     ) -> [Numbered] {
         withState { state, now in
-            let begin = position ?? VeniceWalkPosition(milliseconds: period.start.milliseconds, number: -1)
-            var low = 0
-            var high = state.rows.count
-            while low < high {
-                let middle = (low + high) / 2
-                if state.rows[middle].position <= begin { low = middle + 1 } else { high = middle }
-            }
             var found: [Numbered] = []
-            for numbered in state.rows[low...] {
+            for numbered in state.rows(after: position ?? .before(period.start)) {
                 guard numbered.row.timestamp < period.end, found.count < limit else { break }
                 if numbered.row.visibleFrom <= now, isWanted(numbered.row) { found.append(numbered) }
             }
             return found
+        }
+    }
+
+    /// What the rows shown of a period sum up to, as a positive amount: without a copy of them, since balances are asked
+    /// for often.
+    func spent(in period: Period, where isCounted: (VeniceBillingRow) -> Bool) -> ExactDecimal {
+        withState { state, now in
+            var sum = ExactDecimal.zero
+            for numbered in state.rows(after: .before(period.start)) {
+                let row = numbered.row
+                guard row.timestamp < period.end else { break }
+                if row.visibleFrom <= now, row.amount.isNegative, isCounted(row) { sum -= row.amount }
+            }
+            return sum
         }
     }
 
@@ -150,6 +167,11 @@ public final class VeniceBillingStore: Sendable {
 struct VeniceWalkPosition: Sendable, Hashable, Comparable {
     let milliseconds: Int64
     let number: Int
+
+    /// Before every row of a moment.
+    static func before(_ moment: Timestamp) -> VeniceWalkPosition {
+        VeniceWalkPosition(milliseconds: moment.milliseconds, number: -1)
+    }
 
     static func < (left: VeniceWalkPosition, right: VeniceWalkPosition) -> Bool {
         (left.milliseconds, left.number) < (right.milliseconds, right.number)

@@ -56,6 +56,10 @@ struct VeniceFigures {
         rows.reduce(.zero) { isCounted($1) ? $0 - $1.amount : $0 }
     }
 
+    private func spent(since start: Timestamp, where isCounted: (VeniceBillingRow) -> Bool) -> ExactDecimal {
+        account.store.spent(in: Period(start: start, end: now + .milliseconds(1)), where: isCounted)
+    }
+
     /// `GET /api/v1/billing/usage-analytics`, its fields as far as they sum up by day and key.
     func analytics(_ query: [String: String]) -> APIAnswer {
         guard let first = query["startDate"].flatMap({ UTCDay($0) }),
@@ -90,11 +94,10 @@ struct VeniceFigures {
 
     /// `GET /api/v1/billing/balance`. Both balances are what is left after everything shown so far.
     var balance: APIAnswer {
-        let all = charges(Period(start: Timestamp(seconds: 0), end: now + .milliseconds(1)))
-        let usd = account.balance.remaining(afterSpending: sum(all) { $0.currency == "USD" })
+        let usd = account.balance.remaining(
+            afterSpending: spent(since: Timestamp(seconds: 0)) { $0.currency == "USD" })
         let diem = account.diemAllocation.map { allocation -> ExactDecimal in
-            let spent = sum(all) { $0.currency == "DIEM" && $0.timestamp.day == now.day }
-            return max(.zero, allocation - spent)
+            max(.zero, allocation - spent(since: now.day.start) { $0.currency == "DIEM" })
         }
         return APIAnswer(
             body: [
@@ -146,8 +149,7 @@ struct VeniceFigures {
                     case "MONTH": now.day.startOfMonth.start
                     default: Timestamp(seconds: 0)
                     }
-                let rows = charges(Period(start: start, end: now + .milliseconds(1)))
-                let spent = sum(rows) { $0.keyID == key.id && Self.counted.contains($0.currency) }
+                let spent = spent(since: start) { $0.keyID == key.id && Self.counted.contains($0.currency) }
                 members.append(
                     .init(
                         "currentPeriodUsage",

@@ -38,6 +38,9 @@ final class FolderLock: Sendable {
     func release() {
         descriptor.withLock { held in
             guard let opened = held else { return }
+            // Closing alone would leave it locked while a child of this process that has not called exec yet still
+            // holds its copy of the descriptor.
+            flock(opened, LOCK_UN)
             close(opened)
             held = nil
         }

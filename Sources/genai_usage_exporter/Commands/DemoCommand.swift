@@ -64,12 +64,12 @@ struct DemoCommand: AsyncParsableCommand {
                     account.monthlyBudget = simulated.monthlyBudget
                     account.baseURL = baseURL + simulated.basePath
                     // Live traffic should be seen to move, so the demo asks more often than a real account would.
-                    account.syncInterval = .seconds(15)
+                    account.syncInterval = .seconds(30)
                     account.isSyncIntervalOwn = true
                     return account
                 }
             })
-        configuration.global.syncInterval = .seconds(15)
+        configuration.global.syncInterval = .seconds(30)
         return configuration
     }
 }

@@ -1,0 +1,83 @@
+import Foundation
+import ProviderSimulator
+import Synchronization
+import UsageModel
+import Upstream
+
+/// Answers from files, in the order of their names.
+final class ReplayedAPI: UpstreamAPI {
+    private let remaining: Mutex<[URL]>
+
+    init(folder: URL) throws {
+        let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        remaining = Mutex(files.sorted { $0.lastPathComponent > $1.lastPathComponent })
+    }
+
+    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+        guard let file = remaining.withLock({ $0.popLast() }) else {
+            throw SourceFailure(.network, "more was asked than is recorded")
+        }
+        return UpstreamAnswer(status: 200, headers: UpstreamHeaders([]), body: [UInt8](try Data(contentsOf: file)))
+    }
+}
+
+/// Asks a simulated provider and writes its answers to files.
+final class RecordingAPI: UpstreamAPI {
+    private let provider: any SimulatedProvider
+    private let account: String
+    private let folder: URL
+    private let written = Mutex((files: 0, bytes: 0))
+
+    var bytes: Int { written.withLock { $0.bytes } }
+
+    init(_ provider: any SimulatedProvider, account: String, folder: URL) {
+        self.provider = provider
+        self.account = account
+        self.folder = folder
+    }
+
+    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+        var query: [String: String] = [:]
+        for item in URLComponents(string: "?" + call.query)?.queryItems ?? [] { query[item.name] = item.value }
+        let answer = provider.answer(
+            APIRequest(
+                time: Recording.now, method: call.method.rawValue, path: "/\(provider.name)\(call.path)",
+                endpoint: call.path, query: query, account: account), style: [])
+        let body = answer.body.encoded()
+        let file = written.withLock { written in
+            written = (written.files + 1, written.bytes + body.count)
+            return folder.appendingPathComponent(String(1_000_000 + written.files) + ".json")
+        }
+        try Data(body).write(to: file)
+        return UpstreamAnswer(status: answer.status, headers: UpstreamHeaders([]), body: body)
+    }
+}
+
+/// A sync that counts the requests of what is committed, and keeps nothing.
+final class CountingVisit: SyncVisit {
+    let startedAt = Recording.now
+    let now = Recording.now
+    let ledgerStart = Recording.now.day.start
+    let isFirst = false
+    let dueSlices: [DueSlice]
+    private let requests = Mutex(0)
+
+    /// Requests counted.
+    var rows: Int { requests.withLock { $0 } }
+
+    init(_ slices: [SliceID]) {
+        dueSlices = slices.map { DueSlice(slice: $0, lastRead: nil, settles: false) }
+    }
+
+    func cells(of slice: SliceID) async throws -> [Cell] { [] }
+    func gauges(_ family: GaugeFamily) async throws -> [GaugeSample] { [] }
+    func memory(_ name: String) async throws -> String? { nil }
+    func notice(_ notice: UpstreamNotice) {}
+    func spend(from quota: Quota) async throws {}
+
+    func commit(_ reading: Reading) async throws {
+        let counted = reading.slices.flatMap(\.cells).filter { $0.family == .requests }
+            .reduce(ExactDecimal.zero) { $0 + $1.value }
+        requests.withLock { $0 += counted.wholeNumber ?? 0 }
+    }
+}
