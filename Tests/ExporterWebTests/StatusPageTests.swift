@@ -21,7 +21,8 @@ import UsageModel
         }
         return AccountOverview(
             name: name, provider: "wavespeed", sources: [AccountOverview.Source(name: "usage_stats", status: status)],
-            days: days, costThisMonth: ExactDecimal(1234), successRatio: 0.9999, balance: 49.36, budgets: budgets)
+            costFrom: days.first?.day, days: days, costThisMonth: ExactDecimal(1234), successRatio: 0.9999,
+            balance: 49.36, budgets: budgets)
     }
 
     private func page(_ accounts: AccountOverview...) -> String {
@@ -40,6 +41,19 @@ import UsageModel
         for text in ["$5.00", "$1,234.00", "$49.36", "99.9%", "5 min ago", "1 account, no failing source."] {
             #expect(page.contains(text), "\(text)")
         }
+    }
+
+    @Test func costOfUnknownDaysIsNotShownAsTodays() {
+        var status = SyncStatus()
+        status.isUp = true
+        let page = page(
+            AccountOverview(
+                name: "ci", provider: "cheapestinference", sources: [.init(name: "usage", status: status)],
+                costFrom: now.day.advanced(by: 1), days: [], costThisMonth: nil, successRatio: nil, balance: nil,
+                budgets: []))
+        #expect(page.contains("from 2026-11-21 on"))
+        #expect(!page.contains("Cost today"))
+        #expect(!page.contains("This month"))
     }
 
     @Test func failingSourceIsSaidInPlainWords() {

@@ -59,9 +59,12 @@ public struct AccountOverview: Sendable {
     public let provider: String
     /// Its endpoints.
     public let sources: [Source]
-    /// The last 30 days with the present one, oldest first; none where the provider reports no cost.
+    /// From which day on it is known which day cost belongs to; nil where the provider reports no cost. It may lie
+    /// ahead: a provider that gives running figures alone says of its past only how much it was.
+    public let costFrom: UTCDay?
+    /// Of the last 30 days with the present one those from `costFrom` on, oldest first.
     public let days: [Day]
-    /// USD since the first of the month; nil where the provider reports no cost or the ledger begins later.
+    /// USD since the first of the month; nil where the provider reports no cost or the month began before `costFrom`.
     public let costThisMonth: ExactDecimal?
     /// Successes among the requests of today and yesterday whose outcome is known; nil where there are none.
     public let successRatio: Double?
@@ -72,12 +75,13 @@ public struct AccountOverview: Sendable {
 
     /// An account.
     public init(
-        name: String, provider: String, sources: [Source], days: [Day], costThisMonth: ExactDecimal?,
+        name: String, provider: String, sources: [Source], costFrom: UTCDay?, days: [Day], costThisMonth: ExactDecimal?,
         successRatio: Double?, balance: Double?, budgets: [Budget]
     ) {
         self.name = name
         self.provider = provider
         self.sources = sources
+        self.costFrom = costFrom
         self.days = days
         self.costThisMonth = costThisMonth
         self.successRatio = successRatio
@@ -85,6 +89,6 @@ public struct AccountOverview: Sendable {
         self.budgets = budgets
     }
 
-    /// USD today; nil where the provider reports no cost.
+    /// USD today; nil where the provider reports no cost, or not of which day it is.
     public var costToday: ExactDecimal? { days.last?.cost }
 }

@@ -7,27 +7,27 @@ extension AccountExposition {
     /// - Throws: `LedgerError.storage`.
     func overview(sources: [AccountOverview.Source]) async throws -> AccountOverview {
         let today = clock.now.day
-        let days = try await costByDay(today.advanced(by: -29)...today)
-        let month = try await costByDay(BudgetRendering.month(of: today))
+        let from = costFrom
+        let days = from == nil ? [] : try await costByDay(today.advanced(by: -29)...today)
+        let month = BudgetRendering.month(of: today)
+        let isMonthKnown = from.map { month.lowerBound >= $0 } ?? false
         return AccountOverview(
-            name: identity.name, provider: identity.provider, sources: sources, days: days,
-            costThisMonth: today.startOfMonth.start >= ledgerStart && !days.isEmpty
-                ? month.reduce(.zero) { $0 + $1.cost } : nil,
+            name: identity.name, provider: identity.provider, sources: sources, costFrom: from,
+            days: days.filter { day in from.map { day.day >= $0 } ?? false },
+            costThisMonth: isMonthKnown ? try await costByDay(month).reduce(.zero) { $0 + $1.cost } : nil,
             successRatio: try await successRatio(today.advanced(by: -1)...today),
             balance: gauges.samples(of: .balanceUSD).first?.value, budgets: budgets)
     }
 
     private func costByDay(_ span: ClosedRange<UTCDay>) async throws -> [AccountOverview.Day] {
         var byDay: [UTCDay: [String: ExactDecimal]] = [:]
-        var hasCost = false
         for family in [LedgerFamily.cost, .estimatedCost] {
             for total in try await ledger.dayTotals(of: id, family: family, days: span) {
                 let model = view.shown(total.labels, of: family.labelNames)[1]
                 byDay[total.day, default: [:]][model, default: .zero] += total.value
-                hasCost = true
             }
         }
-        return hasCost ? span.map { AccountOverview.Day(day: $0, costByModel: byDay[$0] ?? [:]) } : []
+        return span.map { AccountOverview.Day(day: $0, costByModel: byDay[$0] ?? [:]) }
     }
 
     private func successRatio(_ span: ClosedRange<UTCDay>) async throws -> Double? {

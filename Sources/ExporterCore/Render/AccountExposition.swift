@@ -31,7 +31,7 @@ actor AccountExposition {
     let identity: Identity
     let id: AccountID
     let ledger: UsageLedger
-    let ledgerStart: Timestamp
+    private let ledgerStart: Timestamp
     let view: LabelView
     private let renderer: MetricsRenderer
     let clock: any WallClock
@@ -40,6 +40,8 @@ actor AccountExposition {
     private(set) var gauges: GaugeRendering
     private var statuses: StatusRendering
     private var sources: [SourceID: SourceWindows] = [:]
+    /// The sources that report cost.
+    private var costSources: Set<SourceID> = []
     private var today: UTCDay
     private let seriesLimit: Int
     private var budget: BudgetRendering?
@@ -59,7 +61,7 @@ actor AccountExposition {
         self.renderer = renderer
         self.clock = clock
         seriesLimit = options.seriesLimit
-        budget = options.monthlyBudget.map { BudgetRendering(limit: $0, ledgerStart: account.ledgerStart) }
+        budget = options.monthlyBudget.map(BudgetRendering.init)
         let (index, labels) = (identity.index, identity.labels)
         series = LedgerSeriesRendering(
             account: index, accountLabels: labels, zeroFirst: options.zeroFirst, view: options.view)
@@ -117,7 +119,8 @@ actor AccountExposition {
         try await renderer.apply(statuses.changes(for: status, of: source.name))
         let start = daysKnown(from: source, status)
         let visible = visibleWindows(start, status.dataThrough)
-        let isChanged = sources[source.id]?.visible != visible
+        let before = sources[source.id]
+        let isChanged = before?.visible != visible || before?.daysFrom != start
         sources[source.id] = SourceWindows(daysFrom: start, dataThrough: status.dataThrough, visible: visible)
         if isChanged { try await showAll() }
     }
@@ -168,6 +171,11 @@ actor AccountExposition {
         max(source.ledgerStart, status.daysFrom ?? source.ledgerStart)
     }
 
+    /// The first day of which it is known whole what cost belongs to it; nil where no source reports cost.
+    var costFrom: UTCDay? {
+        costSources.compactMap { sources[$0]?.daysFrom }.max().map(UTCDay.init(firstFrom:))
+    }
+
     private func visibleWindows(_ daysFrom: Timestamp, _ dataThrough: Timestamp?) -> [Bool] {
         WindowRendering.visible(windows.spans(at: clock.now), ledgerStart: daysFrom, dataThrough: dataThrough)
     }
@@ -189,10 +197,12 @@ actor AccountExposition {
         let sums =
             withWindows.isEmpty
             ? [:] : try await ledger.windowSums(of: id, series: isWhole ? nil : withWindows, spans: spans)
+        for total in totals where BudgetRendering.families.contains(total.family) { costSources.insert(total.source) }
         var changes = series.changes(for: totals, now: now)
         budget?.take(totals, isWhole: isWhole) { sums[$0]?.last }
         if let budget {
-            changes += gauges.changes(for: budget.gauges(on: now.day), from: "config")
+            let known = costFrom ?? UTCDay(firstFrom: ledgerStart)
+            changes += gauges.changes(for: budget.gauges(on: now.day, costFrom: known), from: "config")
         }
         let sources = sources
         let none = windows.windows.map { _ in false }

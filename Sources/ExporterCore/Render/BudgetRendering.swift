@@ -4,17 +4,15 @@ import UsageModel
 /// The monthly budget that the config sets for an account, spent from the ledger: `genai_budget_*{scope="config"}`.
 struct BudgetRendering {
     /// The families that are money spent: a provider has either.
-    private static let families: Set<LedgerFamily> = [.cost, .estimatedCost]
+    static let families: Set<LedgerFamily> = [.cost, .estimatedCost]
 
     private let limit: ExactDecimal
-    private let ledgerStart: Timestamp
     /// What each series cost this month.
     private var bySeries: [Int64: ExactDecimal] = [:]
     private var spent = ExactDecimal.zero
 
-    init(limit: ExactDecimal, ledgerStart: Timestamp) {
+    init(limit: ExactDecimal) {
         self.limit = limit
-        self.ledgerStart = ledgerStart
     }
 
     /// The days that count against the budget.
@@ -37,12 +35,14 @@ struct BudgetRendering {
         }
     }
 
-    /// What to show. What was spent is absent in a month that began before the ledger: it is not known whole.
-    func gauges(on today: UTCDay) -> [GaugeFamily: [GaugeSample]] {
+    /// What to show.
+    ///
+    /// - Parameter costFrom: the first day whose cost is known: in a month that began before, what was spent is absent.
+    func gauges(on today: UTCDay, costFrom: UTCDay) -> [GaugeFamily: [GaugeSample]] {
         let labels = ["", "config"]
         let start = today.startOfMonth
         let next = start.advanced(by: 32).startOfMonth
-        let isWhole = start.start >= ledgerStart
+        let isWhole = start >= costFrom
         return [
             .budgetLimit: [GaugeSample(labels, limit.doubleValue)],
             .budgetSpent: isWhole ? [GaugeSample(labels, spent.doubleValue)] : [],

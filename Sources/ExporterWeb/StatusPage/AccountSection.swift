@@ -25,6 +25,7 @@ struct AccountSection {
 
     private var figures: [(String, String)] {
         var figures: [(String, String)] = []
+        if let from = account.costFrom, from > now.day { figures.append(("Cost by day", "from \(from) on")) }
         if let today = account.costToday { figures.append(("Cost today", today.doubleValue.dollarText)) }
         if let month = account.costThisMonth { figures.append(("This month", month.doubleValue.dollarText)) }
         if let balance = account.balance { figures.append(("Balance", balance.dollarText)) }

@@ -5,6 +5,8 @@ import UsageModel
 struct CostChart {
     private static let width = 600.0
     private static let height = 120.0
+    /// Bars that the picture has room for: fewer days stand at its right.
+    private static let slots = 30
     /// Models with a colour of their own; the others share one.
     private static let shownModels = 5
 
@@ -31,7 +33,7 @@ struct CostChart {
             \(highest.dollarText) at most in a day</title>
             \(days.enumerated().map { bar($0, $1, models, highest) }.joined())
             </svg>
-            <figcaption><span>\(first.day)</span> <span>30 days: \(total.doubleValue.dollarText), at most \
+            <figcaption><span>\(first.day)</span> <span>\(days.count == 1 ? "1 day" : "\(days.count) days"): \(total.doubleValue.dollarText), at most \
             \(highest.dollarText) a day</span> <span>today</span></figcaption>
             <ul class="legend">\(legend(models))</ul>
             <details><summary>Figures by day</summary>
@@ -48,14 +50,15 @@ struct CostChart {
     }
 
     private func bar(_ index: Int, _ day: AccountOverview.Day, _ models: [String], _ highest: Double) -> String {
-        let slot = Self.width / Double(days.count)
+        let slot = Self.width / Double(Self.slots)
+        let column = Double(Self.slots - days.count + index)
         var top = Self.height
         var bar = ""
         for (place, part) in parts(day, models).enumerated() where part > .zero {
             let height = part.doubleValue / highest * Self.height
             top -= height
             bar +=
-                "<rect class=\"c\(place)\" x=\"\((Double(index) * slot).short)\" y=\"\(max(0, top).short)\" "
+                "<rect class=\"c\(place)\" x=\"\((column * slot).short)\" y=\"\(max(0, top).short)\" "
                 + "width=\"\((slot * 0.8).short)\" height=\"\(height.short)\"/>"
         }
         return bar

@@ -31,6 +31,11 @@ public struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
         self.init(year: year, month: month, day: day)
     }
 
+    /// The first day that begins at a moment or after it.
+    public init(firstFrom moment: Timestamp) {
+        self = moment == moment.day.start ? moment.day : moment.day.advanced(by: 1)
+    }
+
     /// The year.
     public var year: Int { civil.year }
 

@@ -48,6 +48,33 @@ import UsageModel
         }
     }
 
+    /// A provider that gives running figures alone does not say which month its past belongs to.
+    @Test func pastOfUnknownDaysIsSpentInNoMonth() async throws {
+        try await CheapestInferenceRig.run(seed: 3, adjust: { $0.monthlyBudget = ExactDecimal(500) }) { rig in
+            rig.use(200, in: Period(start: friday - .days(25), end: friday))
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                rig.clock.advance(by: .minutes(2))
+                try await exporter.tick()
+                let scrape = try exporter.scrape()
+                #expect(scrape.samples("genai_cost_usd_total").contains { $0.value > 0 })
+                #expect(scrape.value("genai_budget_limit_usd", ["scope": "config"]) == 500)
+                #expect(scrape.value("genai_budget_spent_usd", ["scope": "config"]) == nil)
+                let overview = try #require(try await exporter.overview().first)
+                #expect(overview.costFrom == friday.day.advanced(by: 1))
+                #expect(overview.days.isEmpty)
+                #expect(overview.costToday == nil)
+                #expect(overview.costThisMonth == nil)
+
+                rig.clock.move(to: try #require(Timestamp("2026-12-01T00:10:00Z")))
+                _ = try await exporter.syncOnce()
+                let december = try exporter.scrape()
+                #expect(december.value("genai_budget_spent_usd", ["scope": "config"]) != nil)
+                #expect(try await exporter.overview().first?.costThisMonth != nil)
+            }
+        }
+    }
+
     @Test func spentIsUnknownInAMonthThatBeganBeforeTheLedger() async throws {
         try await WaveSpeedRig.run(adjust: { $0.accounts[0].monthlyBudget = ExactDecimal(500) }) { rig in
             try await rig.rig.withExporter { exporter in
