@@ -38,8 +38,9 @@ struct ExporterRig {
 extension Exporter {
     /// What a scrape shows now; both formats have to be strictly well-formed and say the same.
     func scrape() throws -> Scrape {
-        let text = try Scrape(store.current.body(.text004, .identity).bytes)
-        let openMetrics = try Scrape(store.current.body(.openMetrics100, .identity).bytes, format: .openMetrics100)
+        let snapshot = store.current
+        let text = try Scrape(snapshot.body(.text004, .identity).bytes)
+        let openMetrics = try Scrape(snapshot.body(.openMetrics100, .identity).bytes, format: .openMetrics100)
         #expect(text.counters == openMetrics.counters)
         return text
     }
