@@ -9,6 +9,10 @@ struct ExporterResponder: HTTPResponder {
     let exporter: Exporter
     let metrics: MetricsEndpoint
     let telemetryPath: String
+    /// Whether this listener speaks TLS.
+    let isTLS: Bool
+
+    static let probePath = "/probe"
 
     func respond(to request: Request, context: Context) async throws -> Response {
         let isHead = request.method == .head
@@ -17,7 +21,11 @@ struct ExporterResponder: HTTPResponder {
         }
         switch request.uri.path {
         case telemetryPath:
-            return metrics.respond(to: request)
+            return try metrics.respond(to: request)
+        case Self.probePath:
+            return try probe(request)
+        case "/sd":
+            return ServiceDiscovery(accounts: exporter.accountPlaces, isTLS: isTLS).respond(to: request)
         case "/":
             let page = StatusPage(
                 accounts: try await exporter.overview(), telemetryPath: telemetryPath, now: exporter.now)
@@ -37,13 +45,26 @@ struct ExporterResponder: HTTPResponder {
     }
 
     private func isKnown(_ path: String) -> Bool {
-        path == telemetryPath || ["/", "/-/healthy", "/-/ready"].contains(path)
+        path == telemetryPath || ["/", Self.probePath, "/sd", "/-/healthy", "/-/ready"].contains(path)
+    }
+
+    /// One configured account's series: the target is a name of our own config, never an address.
+    private func probe(_ request: Request) throws -> Response {
+        let targets = QueryParameters(request.uri.query).values(of: "target")
+        guard targets.count == 1, let target = targets.first, !target.isEmpty else {
+            return .text("Say which account: /probe?target=NAME, once.\n", status: .badRequest)
+        }
+        guard let account = exporter.accountPlaces.first(where: { $0.name == target }) else {
+            return .text("There is no such account in the config; /sd lists them.\n", status: .notFound)
+        }
+        return try metrics.respond(to: request, account: account.index)
     }
 }
 
 extension Response {
     static let notFound = text(
-        "Not found. Metrics are at the telemetry path, a page for people at /.\n", status: .notFound)
+        "Not found. Metrics are at the telemetry path, one account's at /probe, a page for people at /.\n",
+        status: .notFound)
 
     static var methodNotAllowed: Response {
         var response = text("Method not allowed: GET and HEAD are.\n", status: .methodNotAllowed)

@@ -65,7 +65,7 @@ public struct ExporterWebServer: Service {
                 exporter: exporter,
                 metrics: MetricsEndpoint(
                     store: exporter.store, scrapes: exporter.scrapes, maximumInFlight: options.maximumScrapes),
-                telemetryPath: options.telemetryPath),
+                telemetryPath: options.telemetryPath, isTLS: false),
             server: .http1(configuration: .init(idleTimeout: Self.idleTimeout)),
             configuration: ApplicationConfiguration(
                 address: .hostname(address.bindHost, port: address.port), serverName: nil),

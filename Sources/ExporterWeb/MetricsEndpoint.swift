@@ -3,13 +3,16 @@ import HTTPTypes
 import Hummingbird
 import PrometheusExposition
 
-/// `/metrics`: hands out the newest snapshot's bytes; nothing is rendered or compressed here.
+/// `/metrics` and `/probe`: hands out the newest snapshot's bytes, or a part of them; nothing is rendered here.
 struct MetricsEndpoint: Sendable {
     let store: SnapshotStore
     let scrapes: ScrapeTally
     let maximumInFlight: Int
 
-    func respond(to request: Request) -> Response {
+    /// Answers a scrape.
+    ///
+    /// - Parameter account: the one account to show, by its place; nil for all, and the exporter's own series.
+    func respond(to request: Request, account: Int? = nil) throws -> Response {
         guard let scrape = scrapes.begin(limit: maximumInFlight) else {
             scrapes.answered(503)
             return .text(
@@ -17,7 +20,9 @@ struct MetricsEndpoint: Sendable {
         }
         let format = negotiateFormat(accept: request.headers[.accept])
         let encoding = negotiateEncoding(acceptEncoding: request.headers[.acceptEncoding])
-        let body = store.current.body(format, encoding == .gzip ? .gzip : .identity)
+        let query = QueryParameters(request.uri.query)
+        let selection = SnapshotSelection(account: account, names: Set(query.values(of: "name[]")))
+        let body = try store.current.body(format, encoding == .gzip ? .gzip : .identity, of: selection)
         var headers: HTTPFields = [
             .contentType: format.contentType, .contentLength: "\(body.length)",
             .vary: "Accept, Accept-Encoding", .xContentTypeOptions: "nosniff",

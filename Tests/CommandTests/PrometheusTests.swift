@@ -57,6 +57,8 @@ import UsageModel
                 static_configs: [{ targets: ["\(exporter.address)"] }]
               - job_name: demo
                 static_configs: [{ targets: ["\(demo.address)"] }]
+              - job_name: probes
+                http_sd_configs: [{ url: "http://\(demo.address)/sd", refresh_interval: 1s }]
             """.write(toFile: file, atomically: true, encoding: .utf8)
             let address = "127.0.0.1:\(try freePort())"
             let prometheus = try Tool(named: "prometheus", installation: "apt-get install prometheus").process([
@@ -88,6 +90,12 @@ import UsageModel
             try await wait { try query("up{job=\"demo\"} == 1", at: address).count == 1 }
             let byModel = "count by (model) (genai_cost_usd_total{job=\"demo\"})"
             try await wait { try query(byModel, at: address).count >= 5 }
+            // Discovered by /sd: every account is a target of its own, and together they are the whole.
+            try await wait { try query("count(up{job=\"probes\"} == 1) == 6", at: address).count == 1 }
+            let accounts = "count by (account) (genai_cost_usd_total{job=\"probes\"})"
+            let expected = try query("count by (account) (genai_cost_usd_total{job=\"demo\"})", at: address)
+            #expect(expected.count >= 5)
+            try await wait { try query(accounts, at: address) == expected }
             for process in [exporter, demo] {
                 process.signal(SIGTERM)
                 #expect(try await process.waitForExit() == 0)

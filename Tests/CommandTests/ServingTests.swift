@@ -37,6 +37,39 @@ import UsageModel
         }
     }
 
+    @Test func partsOfTheMetricsAreServedByNameAndByAccount() async throws {
+        try await SimulatedAccount.run { account in
+            let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
+            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(20)) }
+            let named = try Scrape(
+                try await exporter.get("/metrics?name%5B%5D=genai_up&name%5B%5D=genai_exporter_accounts").body)
+            #expect(Set(named.families.keys) == ["genai_up", "genai_exporter_accounts"])
+            let probed = try await exporter.get("/probe?target=media", headers: [("Accept-Encoding", "gzip")])
+            #expect(probed.headers["content-encoding"] == "gzip")
+            let probe = try Scrape(try await exporter.get("/probe?target=media").body)
+            #expect(probe.value("genai_balance_usd", ["account": "media"]) == 100)
+            #expect(probe.samples("genai_exporter_accounts").isEmpty)
+            #expect(try await exporter.get("/probe").status == 400)
+            #expect(try await exporter.get("/probe?target=http://127.0.0.1:1").status == 404)
+
+            let discovered = try await exporter.get("/sd")
+            #expect(discovered.headers["content-type"] == "application/json")
+            struct Group: Decodable {
+                let targets: [String]
+                let labels: [String: String]
+            }
+            let groups = try JSONDecoder().decode([Group].self, from: Data(discovered.body))
+            #expect(groups.map(\.targets) == [[exporter.address]])
+            #expect(groups.first?.labels["__metrics_path__"] == "/probe")
+            #expect(groups.first?.labels["__param_target"] == "media")
+            #expect(groups.first?.labels["__scheme__"] == "http")
+            let odd = try await exporter.get("/sd", headers: [("Host", "evil\"host")])
+            #expect(odd.status == 400)
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
     @Test func endsWithinTwoSecondsWhileTheUpstreamHangs() async throws {
         try await SimulatedAccount.run { account in
             account.server.faults.stand(.hang, at: "/wavespeed")

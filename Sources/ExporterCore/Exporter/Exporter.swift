@@ -93,6 +93,11 @@ public final class Exporter: Service {
     /// Whether the storage is open and every account was tried once.
     public var isReady: Bool { readiness.isReady }
 
+    /// The accounts in the order of the config.
+    public var accountPlaces: [AccountPlace] {
+        accounts.enumerated().map { AccountPlace(name: $1.name, provider: $1.provider, index: $0) }
+    }
+
     /// Syncs every source on its schedule until shutdown, then closes the ledger.
     public func run() async throws {
         let result: Result<Void, any Error>

@@ -1,5 +1,15 @@
 import UsageLedger
 
+/// A configured account as readers address it.
+public struct AccountPlace: Sendable, Hashable {
+    /// The label `account`.
+    public let name: String
+    /// The label `provider`.
+    public let provider: String
+    /// Its place among the accounts, by which a snapshot knows it.
+    public let index: Int
+}
+
 /// A configured account at work.
 struct ExporterAccount: Sendable {
     let id: AccountID

@@ -7,21 +7,6 @@ import UsageModel
 @testable import ExporterCore
 
 @Suite struct SnapshotTests {
-    private func inflated(_ bytes: [UInt8]) throws -> [UInt8] {
-        let gzip = try Tool(named: "gzip", installation: "apt-get install gzip")
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("gz-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: folder) }
-        try Data(bytes).write(to: folder)
-        let result = gzip.process(["-dc", folder.path])
-        let output = Pipe()
-        result.standardOutput = output
-        try result.run()
-        let inflated = output.fileHandleForReading.readDataToEndOfFile()
-        result.waitUntilExit()
-        #expect(result.terminationStatus == 0)
-        return Array(inflated)
-    }
-
     private func set(_ series: Int, _ value: Double, account: Int = 0) -> SeriesChange {
         .set(
             family: "genai_cost_usd_total", account: account, key: Int64(series),
@@ -36,7 +21,7 @@ import UsageModel
         await renderer.publish()
         for format in ExpositionFormat.allCases {
             let body = store.current.body(format, .identity)
-            #expect(try inflated(store.current.body(format, .gzip).bytes) == body.bytes)
+            #expect(try gunzipped(store.current.body(format, .gzip).bytes) == body.bytes)
             #expect(body.length == body.bytes.count)
             let scrape = try Scrape(body.bytes, format: format)
             #expect(scrape.samples("genai_cost_usd_total").count == series)

@@ -1,0 +1,55 @@
+import ExporterCore
+import Foundation
+import HTTPTypes
+import Hummingbird
+
+/// `/sd`: the accounts as targets of `/probe`, for Prometheus' HTTP service discovery (its documentation's
+/// "HTTP SD": a JSON list of target groups).
+struct ServiceDiscovery {
+    /// One group of targets.
+    private struct Group: Encodable {
+        let targets: [String]
+        let labels: [String: String]
+    }
+
+    let accounts: [AccountPlace]
+    /// Whether scrapes have to come over TLS.
+    let isTLS: Bool
+
+    /// Answers with one target for each account, at the address that was asked.
+    func respond(to request: Request) -> Response {
+        guard let authority = request.head.authority, Self.isAddress(authority) else {
+            return .text(
+                "The Host header says where Prometheus finds this exporter: it must be host or host:port.\n",
+                status: .badRequest)
+        }
+        let groups = accounts.map { account in
+            Group(
+                targets: [authority],
+                labels: [
+                    "__scheme__": isTLS ? "https" : "http", "__metrics_path__": ExporterResponder.probePath,
+                    "__param_target": account.name,
+                    // Targets at one address need names of their own, as with every multi-target exporter.
+                    "instance": account.name, "__meta_genai_account": account.name,
+                    "__meta_genai_provider": account.provider,
+                ])
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let body = try? encoder.encode(groups) else {
+            return .text("The accounts could not be written as JSON.\n", status: .internalServerError)
+        }
+        return .text(
+            String(decoding: body, as: UTF8.self) + "\n", type: "application/json", isHead: request.method == .head)
+    }
+
+    /// Prometheus takes `host` and `host:port`; nothing else of what a client may send belongs into the answer.
+    private static func isAddress(_ text: String) -> Bool {
+        !text.isEmpty && text.count <= 255
+            && text.utf8.allSatisfy { byte in
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                    || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || ".-_:[]".utf8.contains(byte)
+            }
+    }
+}
