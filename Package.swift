@@ -88,6 +88,7 @@ let package = Package(
                 "CBuildInformation", "ExporterCore", "ExporterWeb", "ProviderSimulator", "UsageLedger", "UsageModel",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

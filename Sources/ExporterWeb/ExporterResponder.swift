@@ -8,6 +8,7 @@ struct ExporterResponder: HTTPResponder {
 
     let exporter: Exporter
     let metrics: MetricsEndpoint
+    let lifecycle: LifecycleEndpoints
     let telemetryPath: String
     /// Whether this listener speaks TLS.
     let isTLS: Bool
@@ -15,17 +16,21 @@ struct ExporterResponder: HTTPResponder {
     static let probePath = "/probe"
 
     func respond(to request: Request, context: Context) async throws -> Response {
+        let path = request.uri.path
+        if path == LifecycleEndpoints.reloadPath || path == LifecycleEndpoints.syncPath {
+            return await lifecycle.respond(to: request)
+        }
         let isHead = request.method == .head
         guard isHead || request.method == .get else {
-            return isKnown(request.uri.path) ? .methodNotAllowed : .notFound
+            return isKnown(path) ? .methodNotAllowed(allow: "GET, HEAD") : .notFound
         }
-        switch request.uri.path {
+        switch path {
         case telemetryPath:
             return try metrics.respond(to: request)
         case Self.probePath:
-            return try probe(request)
+            return try await probe(request)
         case "/sd":
-            return ServiceDiscovery(accounts: exporter.accountPlaces, isTLS: isTLS).respond(to: request)
+            return ServiceDiscovery(accounts: await exporter.accountPlaces, isTLS: isTLS).respond(to: request)
         case "/":
             let page = StatusPage(
                 accounts: try await exporter.overview(), telemetryPath: telemetryPath, now: exporter.now)
@@ -49,12 +54,12 @@ struct ExporterResponder: HTTPResponder {
     }
 
     /// One configured account's series: the target is a name of our own config, never an address.
-    private func probe(_ request: Request) throws -> Response {
+    private func probe(_ request: Request) async throws -> Response {
         let targets = QueryParameters(request.uri.query).values(of: "target")
         guard targets.count == 1, let target = targets.first, !target.isEmpty else {
             return .text("Say which account: /probe?target=NAME, once.\n", status: .badRequest)
         }
-        guard let account = exporter.accountPlaces.first(where: { $0.name == target }) else {
+        guard let account = await exporter.accountPlaces.first(where: { $0.name == target }) else {
             return .text("There is no such account in the config; /sd lists them.\n", status: .notFound)
         }
         return try metrics.respond(to: request, account: account.index)
@@ -66,9 +71,9 @@ extension Response {
         "Not found. Metrics are at the telemetry path, one account's at /probe, a page for people at /.\n",
         status: .notFound)
 
-    static var methodNotAllowed: Response {
-        var response = text("Method not allowed: GET and HEAD are.\n", status: .methodNotAllowed)
-        response.headers[.allow] = "GET, HEAD"
+    static func methodNotAllowed(allow methods: String) -> Response {
+        var response = text("Method not allowed; allowed: \(methods).\n", status: .methodNotAllowed)
+        response.headers[.allow] = methods
         return response
     }
 

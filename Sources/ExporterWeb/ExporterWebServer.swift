@@ -14,6 +14,8 @@ public struct ExporterWebServer: Service {
         public var telemetryPath: String
         /// Scrapes in flight beyond which more are answered with 503.
         public var maximumScrapes: Int
+        /// What `POST /-/reload` does; nil keeps it and `/-/sync` closed.
+        public var reload: (@Sendable () async throws -> Void)?
 
         /// The flags' values.
         public init(addresses: [ListenAddress], telemetryPath: String, maximumScrapes: Int) {
@@ -65,6 +67,7 @@ public struct ExporterWebServer: Service {
                 exporter: exporter,
                 metrics: MetricsEndpoint(
                     store: exporter.store, scrapes: exporter.scrapes, maximumInFlight: options.maximumScrapes),
+                lifecycle: LifecycleEndpoints(exporter: exporter, reload: options.reload),
                 telemetryPath: options.telemetryPath, isTLS: false),
             server: .http1(configuration: .init(idleTimeout: Self.idleTimeout)),
             configuration: ApplicationConfiguration(

@@ -70,6 +70,66 @@ import UsageModel
         }
     }
 
+    @Test func aNewConfigIsTakenOverWithoutARestart() async throws {
+        try await SimulatedAccount.run(interval: "10m") { account in
+            let exporter = try await ExporterProcess.start(
+                account.serveArguments + ["--web.enable-lifecycle"], environment: account.environment)
+            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(20)) }
+            let good = try String(contentsOfFile: account.configFile, encoding: .utf8)
+            let accounts = try #require(good.range(of: "accounts:\n")).upperBound
+            let entry = String(good[accounts...])
+            func scraped(_ isTrue: (Scrape) -> Bool) async throws {
+                while try await !isTrue(exporter.scrape()) { try await Task.sleep(for: .milliseconds(20)) }
+            }
+
+            try (good + "\n" + entry.replacing("name: media", with: "name: second"))
+                .write(toFile: account.configFile, atomically: true, encoding: .utf8)
+            exporter.signal(SIGHUP)
+            try await scraped { $0.value("genai_balance_usd", ["account": "second"]) == 100 }
+            try await scraped { $0.value("genai_exporter_accounts") == 2 }
+
+            try "accounts: nonsense".write(toFile: account.configFile, atomically: true, encoding: .utf8)
+            let refused = try await exporter.get("/-/reload", method: "POST")
+            #expect(refused.status == 500)
+            #expect(String(decoding: refused.body, as: UTF8.self).contains(account.configFile + ":1:"))
+            let kept = try await exporter.scrape()
+            #expect(kept.value("genai_exporter_config_last_reload_successful") == 0)
+            #expect(kept.value("genai_exporter_accounts") == 2)
+            #expect(kept.value("genai_balance_usd", ["account": "second"]) == 100)
+
+            try good.write(toFile: account.configFile, atomically: true, encoding: .utf8)
+            #expect(try await exporter.get("/-/reload", method: "POST").status == 200)
+            let back = try await exporter.scrape()
+            #expect(back.value("genai_exporter_config_last_reload_successful") == 1)
+            #expect(back.value("genai_exporter_accounts") == 1)
+            #expect(back.samples("genai_balance_usd").count == 1)
+
+            // The interval is ten minutes: what is new within seconds was asked for.
+            account.events.add([
+                UsageEvent(time: RealClock().now, model: "m", unitPrice: .zero, cost: ExactDecimal(7))
+            ])
+            #expect(try await exporter.get("/-/sync?account=nobody", method: "POST").status == 404)
+            #expect(try await exporter.get("/-/sync?account=media", method: "POST").status == 202)
+            try await scraped { $0.value("genai_cost_usd_total", ["model": "m"]) == 7 }
+
+            let got = try await exporter.get("/-/reload")
+            #expect(got.status == 405)
+            #expect(got.headers["allow"] == "POST")
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
+    @Test func lifecycleIsClosedUnlessItIsAskedFor() async throws {
+        try await SimulatedAccount.run { account in
+            let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
+            #expect(try await exporter.get("/-/reload", method: "POST").status == 403)
+            #expect(try await exporter.get("/-/sync", method: "POST").status == 403)
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
     @Test func endsWithinTwoSecondsWhileTheUpstreamHangs() async throws {
         try await SimulatedAccount.run { account in
             account.server.faults.stand(.hang, at: "/wavespeed")

@@ -18,11 +18,12 @@ struct AccountBuilder {
 
     private var clock: any WallClock { environment.clock }
 
-    /// Sets an account up and shows what the storage holds of it.
+    /// Sets an account up; what the storage holds of it is rendered, and hidden until the renderer is told to show it.
     func account(_ account: AccountConfiguration, index: Int) async throws -> ExporterAccount {
         guard let provider = allProviders.first(where: { $0.name == account.provider.rawValue }) else {
             throw InvalidUpstreamSetting("provider \(account.provider.rawValue) is not part of this build")
         }
+        await renderer.hide(account: index)
         var logger = environment.logger
         logger[metadataKey: "account"] = "\(account.name)"
         let now = clock.now
@@ -73,7 +74,8 @@ struct AccountBuilder {
         }
         try await exposition.restore(account: stored, sources: restored)
         return ExporterAccount(
-            id: stored.id, name: account.name, provider: provider.name, exposition: exposition, runners: runners)
+            id: stored.id, index: index, configuration: account, provider: provider.name, exposition: exposition,
+            runners: runners)
     }
 
     private func settings(of account: AccountConfiguration, at defaultBaseURL: String) throws -> UpstreamSettings {

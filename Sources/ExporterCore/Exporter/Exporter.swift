@@ -33,7 +33,8 @@ public final class Exporter: Service {
     let renderer: MetricsRenderer
     private let ledger: UsageLedger
     private let connections: UpstreamConnections
-    private let accounts: [ExporterAccount]
+    private let roster: AccountRoster
+    private let builder: @Sendable (ExporterConfiguration) -> AccountBuilder
     private let housekeeping: Housekeeping
     private let readiness: Readiness
     private let clock: any WallClock
@@ -68,22 +69,21 @@ public final class Exporter: Service {
         let salt = try await ledger.setting("label_salt") {
             (0..<4).map { _ in String(UInt64.random(in: .min ... .max), radix: 16) }.joined()
         }
-        let builder = AccountBuilder(
-            configuration: configuration, ledger: ledger, renderer: renderer, connections: connections,
-            storageErrors: errors, salt: salt, environment: environment)
-        var accounts: [ExporterAccount] = []
+        builder = { [ledger, renderer, connections] configuration in
+            AccountBuilder(
+                configuration: configuration, ledger: ledger, renderer: renderer, connections: connections,
+                storageErrors: errors, salt: salt, environment: environment)
+        }
+        readiness = Readiness(accounts: configuration.accounts.map(\.name))
+        roster = AccountRoster(configuration, renderer: renderer, readiness: readiness)
         do {
-            for (index, account) in configuration.accounts.enumerated() {
-                accounts.append(try await builder.account(account, index: index))
-            }
-            try await housekeeping.begin(accounts: accounts)
+            try await roster.begin(with: builder(configuration))
+            try await housekeeping.begin(accounts: roster.accounts)
         } catch {
             try? await connections.shutdown()
             try? await ledger.close()
             throw error
         }
-        self.accounts = accounts
-        readiness = Readiness(expected: accounts.count)
         await renderer.publish()
     }
 
@@ -95,7 +95,52 @@ public final class Exporter: Service {
 
     /// The accounts in the order of the config.
     public var accountPlaces: [AccountPlace] {
-        accounts.enumerated().map { AccountPlace(name: $1.name, provider: $1.provider, index: $0) }
+        get async {
+            await roster.accounts.map { AccountPlace(name: $0.name, provider: $0.provider, index: $0.index) }
+        }
+    }
+
+    /// Takes a new config over without a restart: no series goes away that the new config still asks for, and accounts
+    /// that did not change are not disturbed.
+    ///
+    /// - Throws: `LedgerError`, `InvalidUpstreamSetting` or `ReloadUnderWay`; what could not be changed goes on as
+    ///   before, and the metrics say that the reload failed.
+    public func reload(_ configuration: ExporterConfiguration) async throws {
+        let result: Result<Void, any Error>
+        do {
+            try await roster.reload(configuration, with: builder(configuration))
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        await housekeeping.take(
+            accounts: roster.accounts, retention: await roster.configuration.global.retention)
+        await showReload(succeeded: (try? result.get()) != nil)
+        try result.get()
+    }
+
+    /// Shows that a new config could not be read: the running one stays.
+    public func reloadFailed() async {
+        await showReload(succeeded: false)
+    }
+
+    /// Has the sources of one account, or of all, synced now.
+    ///
+    /// - Parameter account: the account's name; nil for all.
+    /// - Returns: false where there is no such account.
+    public func syncSoon(account: String?) async -> Bool {
+        let chosen = await roster.accounts.filter { account == nil || $0.name == account }
+        for runner in chosen.flatMap(\.runners) { runner.syncSoon() }
+        return account == nil || !chosen.isEmpty
+    }
+
+    private func showReload(succeeded: Bool) async {
+        do {
+            try await housekeeping.showReload(succeeded: succeeded)
+        } catch {
+            logger.error("the reload's result could not be shown", metadata: ["error": "\(error)"])
+        }
+        await renderer.publish()
     }
 
     /// Syncs every source on its schedule until shutdown, then closes the ledger.
@@ -117,6 +162,7 @@ public final class Exporter: Service {
 
     /// Syncs every source once and answers whether all succeeded. Call `close` afterwards.
     public func syncOnce() async throws -> Bool {
+        let accounts = await roster.accounts
         let succeeded = try await withThrowingTaskGroup(of: Bool.self) { group in
             for account in accounts {
                 for runner in account.runners {
@@ -143,7 +189,7 @@ public final class Exporter: Service {
     /// - Throws: `LedgerError.storage`.
     public func overview() async throws -> [AccountOverview] {
         var overviews: [AccountOverview] = []
-        for account in accounts { overviews.append(try await account.overview()) }
+        for account in await roster.accounts { overviews.append(try await account.overview()) }
         return overviews
     }
 
@@ -154,13 +200,10 @@ public final class Exporter: Service {
 
     private func work() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for account in accounts {
-                let tried = readiness.expectation(of: account.runners.count)
-                for runner in account.runners {
-                    group.addTask { try await runner.run(tried: tried) }
-                }
-            }
             group.addTask { try await self.housekeeping.run() }
+            for await run in roster.arrivals {
+                group.addTask { try await run.run() }
+            }
             try await group.waitForAll()
         }
     }

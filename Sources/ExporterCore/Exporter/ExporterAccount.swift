@@ -13,10 +13,14 @@ public struct AccountPlace: Sendable, Hashable {
 /// A configured account at work.
 struct ExporterAccount: Sendable {
     let id: AccountID
-    let name: String
+    /// Its place, by which the renderer knows it.
+    let index: Int
+    let configuration: AccountConfiguration
     let provider: String
     let exposition: AccountExposition
     let runners: [SourceRunner]
+
+    var name: String { configuration.name }
 
     func overview() async throws -> AccountOverview {
         var sources: [AccountOverview.Source] = []

@@ -15,13 +15,14 @@ actor Housekeeping {
     private let scrapes: ScrapeTally
     private let storageErrors: StorageErrors
     private let rendering: ExporterRendering
-    private let retention: Duration
+    private var retention: Duration
     private let clock: any WallClock
     private let logger: Logger
     private var accounts: [ExporterAccount] = []
     private var storedScrapes: [Int: Int64] = [:]
     private var since: Timestamp
     private var prunedOn: UTCDay?
+    private var lastReload: Timestamp
 
     init(
         ledger: UsageLedger, renderer: MetricsRenderer, scrapes: ScrapeTally, storageErrors: StorageErrors,
@@ -36,6 +37,7 @@ actor Housekeeping {
         self.clock = clock
         self.logger = logger
         since = rendering.startedAt
+        lastReload = rendering.startedAt
     }
 
     /// Goes on from what earlier runs counted, and shows the exporter's own families.
@@ -51,9 +53,22 @@ actor Housekeeping {
             if let code = Int(name.dropFirst(Self.scrapesPrefix.count)) { storedScrapes[code] = count }
         }
         scrapes.restore(storedScrapes)
-        try await renderer.apply(rendering.constant(accounts: accounts.count, shard: 0, shards: 1))
-        try await renderer.apply(rendering.reload(succeeded: true, lastSuccess: clock.now))
+        try await renderer.apply(rendering.constant(shard: 0, shards: 1))
+        try await showReload(succeeded: true)
         try await showFigures()
+    }
+
+    /// Goes on with other accounts: those that a reload leaves.
+    func take(accounts: [ExporterAccount], retention: Duration) {
+        self.accounts = accounts
+        self.retention = retention
+    }
+
+    /// Shows how loading the config went, and how many accounts there are since.
+    func showReload(succeeded: Bool) async throws {
+        if succeeded { lastReload = clock.now }
+        try await renderer.apply(
+            rendering.reload(succeeded: succeeded, lastSuccess: lastReload, accounts: accounts.count))
     }
 
     /// Looks again and again until cancelled.

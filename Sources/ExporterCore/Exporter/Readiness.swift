@@ -1,22 +1,27 @@
 import Synchronization
 
-/// Whether every account was tried once.
+/// Whether every account that there was at the start was tried once. What a reload adds does not take it back.
 final class Readiness: Sendable {
-    private let missing: Mutex<Int>
+    private let missing: Mutex<Set<String>>
 
-    init(expected accounts: Int) {
-        missing = Mutex(accounts)
+    init(accounts: some Sequence<String>) {
+        missing = Mutex(Set(accounts))
     }
 
-    var isReady: Bool { missing.withLock { $0 <= 0 } }
+    var isReady: Bool { missing.withLock { $0.isEmpty } }
 
     /// What an account's sources call after their first try; the account counts once all `sources` of it have.
-    func expectation(of sources: Int) -> @Sendable () -> Void {
+    func expectation(of account: String, sources: Int) -> @Sendable () -> Void {
         let left = LeftSources(sources)
-        if sources == 0 { missing.withLock { $0 -= 1 } }
+        if sources == 0 { forget(account) }
         return { [self] in
-            if left.oneDone() { missing.withLock { $0 -= 1 } }
+            if left.oneDone() { forget(account) }
         }
+    }
+
+    /// Waits for an account no longer.
+    func forget(_ account: String) {
+        missing.withLock { _ = $0.remove(account) }
     }
 
     private final class LeftSources: Sendable {

@@ -7,20 +7,20 @@ struct ExporterRendering {
     let startedAt: Timestamp
 
     /// What never changes while the exporter runs.
-    func constant(accounts: Int, shard: Int, shards: Int) -> [SeriesChange] {
+    func constant(shard: Int, shards: Int) -> [SeriesChange] {
         [
             replace(
                 ExporterFamily.buildInfo,
                 [ShownSample([BuildInformation.version, build.revision, build.swiftVersion], 1)]),
-            replace(ExporterFamily.accounts, [ShownSample([], Double(accounts))]),
             replace(ExporterFamily.shard, [ShownSample([], Double(shard))]),
             replace(ExporterFamily.shards, [ShownSample([], Double(shards))]),
         ]
     }
 
-    /// How the config's last load went.
-    func reload(succeeded: Bool, lastSuccess: Timestamp) -> [SeriesChange] {
+    /// How the config's last load went, and the accounts at work since the last good one.
+    func reload(succeeded: Bool, lastSuccess: Timestamp, accounts: Int) -> [SeriesChange] {
         [
+            replace(ExporterFamily.accounts, [ShownSample([], Double(accounts))]),
             replace(ExporterFamily.reloadSuccessful, [ShownSample([], succeeded ? 1 : 0)]),
             replace(ExporterFamily.reloadTime, [ShownSample([], lastSuccess.seconds)]),
         ]

@@ -61,6 +61,19 @@ public actor MetricsRenderer {
         }
     }
 
+    /// Takes an account's series in from now on without showing them.
+    func hide(account: Int) {
+        for index in main.indices { main[index].hide(account: account) }
+    }
+
+    /// Shows an account that was hidden, in the place of another or beside all others: no scrape sees neither or both.
+    func show(account: Int, insteadOf other: Int?) {
+        for index in main.indices {
+            main[index].reveal(account: account)
+            if let other { main[index].remove(account: other) }
+        }
+    }
+
     /// Takes everything of an account away.
     func remove(account: Int) {
         for index in main.indices { main[index].remove(account: account) }

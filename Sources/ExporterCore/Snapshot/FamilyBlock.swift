@@ -41,6 +41,8 @@ struct FamilyBlock {
     private var wholeTables: [Int: SeriesTable] = [:]
     private var pages: [PageKey: Page] = [:]
     private var dirty: Set<PageKey> = []
+    /// Accounts that are being set up: their series are taken in, and shown all at once.
+    private var hidden: Set<Int> = []
     private(set) var rendered: RenderedFamily?
 
     var family: MetricFamily { encoder.family }
@@ -73,11 +75,23 @@ struct FamilyBlock {
         wholeTables[account] = entries.isEmpty ? nil : table
     }
 
+    /// Keeps an account's series back until `reveal`.
+    mutating func hide(account: Int) {
+        hidden.insert(account)
+    }
+
+    /// Shows an account whose series were kept back.
+    mutating func reveal(account: Int) {
+        guard hidden.remove(account) != nil else { return }
+        markDirty(account, chunks: max(tables[account]?.chunks.count ?? 0, wholeTables[account]?.chunks.count ?? 0))
+    }
+
     /// Takes an account's series away.
     mutating func remove(account: Int) {
         for removed in [tables.removeValue(forKey: account), wholeTables.removeValue(forKey: account)] {
             markDirty(account, chunks: removed?.chunks.count ?? 0)
         }
+        hidden.remove(account)
     }
 
     private mutating func markDirty(_ account: Int, chunks: Int) {
@@ -102,7 +116,7 @@ struct FamilyBlock {
         var openMetrics: [UInt8] = []
         var accounts: [Int: (text: Range<Int>, openMetrics: Range<Int>)] = [:]
         let first = key.group * Self.accountsInGroup
-        for account in first..<(first + Self.accountsInGroup) {
+        for account in first..<(first + Self.accountsInGroup) where !hidden.contains(account) {
             let start = (text.count, openMetrics.count)
             for case let table? in [tables[account], wholeTables[account]] where key.chunk < table.chunks.count {
                 for entry in table.chunks[key.chunk] {

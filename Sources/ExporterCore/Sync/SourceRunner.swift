@@ -21,6 +21,7 @@ actor SourceRunner {
     private let random: any RandomSource
     private let logger: Logger
     private let storageErrors: StorageErrors
+    private let wakeUp = Signal()
     private let ladder = RereadLadder.standard
     private var isHistoryComplete: Bool
     private(set) var status: SyncStatus
@@ -50,7 +51,7 @@ actor SourceRunner {
         observer.restore(status.upstream)
     }
 
-    /// Syncs at once, then on the schedule, until the task is cancelled.
+    /// Syncs at once, then on the schedule or when told by `syncSoon`, until the task is cancelled.
     ///
     /// - Parameter tried: called after the first try.
     func run(tried: @Sendable () -> Void) async throws {
@@ -61,8 +62,23 @@ actor SourceRunner {
                 isFirst = false
                 tried()
             }
-            try await clock.sleep(for: delay)
+            try await rest(delay)
         }
+    }
+
+    /// Has the source synced now, or as soon as the sync under way is over. An allowance that is used up still holds.
+    nonisolated func syncSoon() {
+        wakeUp.give()
+    }
+
+    private func rest(_ delay: Duration) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { [clock, wakeUp] group in
+            group.addTask { try await clock.sleep(for: delay) }
+            group.addTask { await wakeUp.wait() }
+            try await group.next()
+            group.cancelAll()
+        }
+        try Task.checkCancellation()
     }
 
     /// Syncs once and answers how long to wait until the next time.

@@ -32,7 +32,11 @@ struct ServeCommand: AsyncParsableCommand {
                 "accounts": "\(configuration.accounts.count)",
             ])
         let exporter = try await Exporter(configuration, storage: storage.path, environment: environment)
-        try await Serving(exporter: exporter, web: try web.options(), logger: logger).run()
+        let reload = ConfigReload(
+            config: config, exporter: exporter, redaction: redaction, clock: clock, logger: logger)
+        var options = try web.options()
+        if web.enableLifecycle { options.reload = { try await reload.reload() } }
+        try await Serving(exporter: exporter, web: options, reload: reload, logger: logger).run()
     }
 }
 
@@ -40,12 +44,16 @@ struct ServeCommand: AsyncParsableCommand {
 struct Serving {
     let exporter: Exporter
     let web: ExporterWebServer.Options
+    /// Nil where there is no config file to read again.
+    var reload: ConfigReload?
     let logger: Logger
     var onListening: @Sendable (ListenAddress) -> Void = { _ in }
 
     func run() async throws {
+        let web = ExporterWebServer(exporter, options: web, logger: logger, onListening: onListening)
+        let reload: [any Service] = reload.map { [$0] } ?? []
         var configuration = ServiceGroupConfiguration(
-            services: [exporter, ExporterWebServer(exporter, options: web, logger: logger, onListening: onListening)],
+            services: [exporter, web] + reload,
             gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger))
         // An upstream that hangs or a client that reads slowly must not keep the exporter from ending within 2 s.
         configuration.maximumGracefulShutdownDuration = .milliseconds(500)

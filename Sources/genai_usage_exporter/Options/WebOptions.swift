@@ -14,6 +14,9 @@ struct WebOptions: ParsableArguments {
     @Option(name: .customLong("web.max-requests"), help: "Scrapes in flight; beyond, the answer is 503.")
     var maximumScrapes = 40
 
+    @Flag(name: .customLong("web.enable-lifecycle"), help: "Allow POST /-/reload and POST /-/sync.")
+    var enableLifecycle = false
+
     func validate() throws {
         guard telemetryPath.hasPrefix("/"), telemetryPath != "/" else {
             throw ValidationError("--web.telemetry-path must begin with / and name a path other than /")

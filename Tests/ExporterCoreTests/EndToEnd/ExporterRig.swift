@@ -58,10 +58,11 @@ struct WaveSpeedRig {
 
     /// Runs a body with a simulated account `media`.
     static func run(
-        at now: Timestamp = friday, isolation: isolated (any Actor)? = #isolation,
-        adjust: (inout ExporterConfiguration) -> Void = { _ in }, _ body: (WaveSpeedRig) async throws -> Void
+        at now: Timestamp = friday, sleeping: ManualClock.Sleeping = .isSkipped,
+        isolation: isolated (any Actor)? = #isolation, adjust: (inout ExporterConfiguration) -> Void = { _ in },
+        _ body: (WaveSpeedRig) async throws -> Void
     ) async throws {
-        let clock = ManualClock(now)
+        let clock = ManualClock(now, sleeping: sleeping)
         let store = UsageEventStore(clock: clock)
         let account = WaveSpeedAccount(
             name: "media", token: "test-token-media", store: store,

@@ -1,0 +1,46 @@
+import Synchronization
+
+/// Something that is waited for by one task and given by any other. A signal that comes early is kept.
+final class Signal: Sendable {
+    private struct State {
+        var isGiven = false
+        var waiting: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+
+    /// Lets the waiting task go on, or the next one that waits.
+    func give() {
+        let waiting = state.withLock { state in
+            let waiting = state.waiting
+            state.waiting = nil
+            state.isGiven = waiting == nil
+            return waiting
+        }
+        waiting?.resume()
+    }
+
+    /// Waits until the signal is given, or the task is cancelled.
+    func wait() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let goesOn = state.withLock { state in
+                    // Cancelled before this task came to wait: nobody would resume it.
+                    if state.isGiven || Task.isCancelled {
+                        state.isGiven = false
+                        return true
+                    }
+                    state.waiting = continuation
+                    return false
+                }
+                if goesOn { continuation.resume() }
+            }
+        } onCancel: {
+            let waiting = state.withLock { state in
+                defer { state.waiting = nil }
+                return state.waiting
+            }
+            waiting?.resume()
+        }
+    }
+}
