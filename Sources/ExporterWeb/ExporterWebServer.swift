@@ -48,11 +48,17 @@ public struct ExporterWebServer: Service {
 
     /// Serves until graceful shutdown.
     ///
-    /// - Throws: where an address cannot be bound.
+    /// - Throws: `ListenFailure` where an address cannot be bound.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for address in options.addresses {
-                group.addTask { try await application(for: address).run() }
+                group.addTask {
+                    do {
+                        try await application(for: address).run()
+                    } catch let error as IOError {
+                        throw ListenFailure(address: address, code: error.errnoCode)
+                    }
+                }
             }
             try await group.waitForAll()
         }

@@ -43,7 +43,27 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// An address that cannot be listened on.
+/// An address that the machine does not let us listen on.
+public struct ListenFailure: Error, Sendable, CustomStringConvertible {
+    let address: ListenAddress
+    /// As in errno(3).
+    let code: CInt
+
+    /// What was wrong and what would be right.
+    public var description: String {
+        let reason = String(cString: strerror(code))
+        let advice =
+            switch code {
+            case EADDRINUSE: "; stop what listens there, or choose another --web.listen-address"
+            case EACCES: "; ports below 1024 need a privilege: choose another --web.listen-address"
+            case EADDRNOTAVAIL: "; the address must be one of this machine's"
+            default: ""
+            }
+        return "cannot listen on \(address): \(reason)\(advice)"
+    }
+}
+
+/// A text that is no address to listen on.
 public struct InvalidListenAddress: Error, Sendable, CustomStringConvertible {
     let text: String
 

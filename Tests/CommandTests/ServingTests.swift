@@ -120,6 +120,23 @@ import UsageModel
         }
     }
 
+    @Test func anAddressInUseIsSaidInPlainWords() async throws {
+        try await SimulatedAccount.run { account in
+            let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
+            let second = try await ExporterProcess.run(
+                [
+                    "serve", "--config.file", account.configFile, "--storage.path", account.folder + "/other",
+                    "--web.listen-address", exporter.address,
+                ], environment: account.environment)
+            #expect(second.status == 1)
+            #expect(
+                second.errors.contains(
+                    "cannot listen on \(exporter.address): Address already in use; stop what listens there"))
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
     @Test func lifecycleIsClosedUnlessItIsAskedFor() async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)

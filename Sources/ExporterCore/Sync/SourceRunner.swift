@@ -138,7 +138,7 @@ actor SourceRunner {
         status.isUp = failure == nil
         status.duration = elapsed.inSeconds
         status.results[failure?.reason.rawValue ?? "success", default: 0] += 1
-        status.failuresInRow = failure == nil ? 0 : status.failuresInRow + 1
+        status.count(failure?.reason)
         status.lastError = failure?.message
         status.upstream = observer.current
         if failure == nil { status.lastSuccess = started }

@@ -29,11 +29,19 @@ public struct SyncSchedule: Sendable, Equatable {
         interval = isOwn ? wanted : max(wanted, floor)
     }
 
+    /// Whether a failure is one that a person must mend.
+    static func isLasting(_ failure: FailureReason) -> Bool {
+        switch failure {
+        case .auth, .gone, .http4xx: true
+        case .rateLimited, .timeout, .network, .http5xx, .decode, .storage: false
+        }
+    }
+
     /// How long to wait after a sync.
     ///
     /// - Parameters:
     ///   - failure: why it failed; nil after a success.
-    ///   - failuresInRow: how often it has failed since the last success, this time included.
+    ///   - failuresInRow: how often it has failed in this way, which may pass or must be mended, this time included.
     ///   - retryAfter: how long the provider asked to wait.
     ///   - unit: a random number from 0 to 1.
     public func delay(

@@ -31,11 +31,23 @@ public struct SyncStatus: Sendable, Codable, Equatable {
     /// When counting began.
     public var since: Timestamp?
 
-    /// Failures since the last success.
-    public var failuresInRow = 0
+    /// Failures of the last one's kind since the last success or the last failure of the other kind.
+    public private(set) var failuresInRow = 0
+    /// Of which kind they are: whether a person must mend them; nil after a success.
+    private var isFailureLasting: Bool?
 
     /// A source that was never synced.
     public init() {}
+
+    /// Counts how a sync ended.
+    ///
+    /// The kinds are counted apart: one 401 in the middle of an outage must not have the source asked as seldom as
+    /// after a day of them.
+    mutating func count(_ failure: FailureReason?) {
+        let isLasting = failure.map(SyncSchedule.isLasting)
+        failuresInRow = failure == nil ? 0 : isLasting == isFailureLasting ? failuresInRow + 1 : 1
+        isFailureLasting = isLasting
+    }
 }
 
 /// Our calls to one endpoint, counted.

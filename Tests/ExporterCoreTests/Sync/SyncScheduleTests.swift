@@ -32,6 +32,22 @@ import UsageModel
         #expect(delay(.http4xx, row) == .seconds(seconds))
     }
 
+    @Test func failuresOfTheTwoKindsAreCountedApart() {
+        var status = SyncStatus()
+        for _ in 0..<20 { status.count(.http5xx) }
+        #expect(status.failuresInRow == 20)
+        status.count(.auth)
+        #expect(status.failuresInRow == 1)
+        status.count(.gone)
+        #expect(status.failuresInRow == 2)
+        status.count(.network)
+        #expect(status.failuresInRow == 1)
+        status.count(nil)
+        #expect(status.failuresInRow == 0)
+        status.count(.timeout)
+        #expect(status.failuresInRow == 1)
+    }
+
     @Test func providersWishToWaitIsHonoured() {
         #expect(delay(.rateLimited, retryAfter: .seconds(900)) == .seconds(900))
         #expect(delay(.rateLimited, retryAfter: .seconds(1)) == .seconds(300))
