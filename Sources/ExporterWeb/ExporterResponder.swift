@@ -10,8 +10,7 @@ struct ExporterResponder: HTTPResponder {
     let metrics: MetricsEndpoint
     let lifecycle: LifecycleEndpoints
     let telemetryPath: String
-    /// Whether this listener speaks TLS.
-    let isTLS: Bool
+    let settings: WebConfigurationStore
 
     static let probePath = "/probe"
 
@@ -30,7 +29,8 @@ struct ExporterResponder: HTTPResponder {
         case Self.probePath:
             return try await probe(request)
         case "/sd":
-            return ServiceDiscovery(accounts: await exporter.accountPlaces, isTLS: isTLS).respond(to: request)
+            return ServiceDiscovery(accounts: await exporter.accountPlaces, isTLS: settings.current.tls != nil).respond(
+                to: request)
         case "/":
             let page = StatusPage(
                 accounts: try await exporter.overview(), telemetryPath: telemetryPath, now: exporter.now)

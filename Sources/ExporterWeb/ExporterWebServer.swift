@@ -1,5 +1,6 @@
 import ExporterCore
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import ServiceLifecycle
@@ -14,6 +15,8 @@ public struct ExporterWebServer: Service {
         public var telemetryPath: String
         /// Scrapes in flight beyond which more are answered with 503.
         public var maximumScrapes: Int
+        /// TLS, passwords, headers and rate limit; nil for plain HTTP, open to everyone.
+        public var configFile: String?
         /// What `POST /-/reload` does; nil keeps it and `/-/sync` closed.
         public var reload: (@Sendable () async throws -> Void)?
 
@@ -32,18 +35,28 @@ public struct ExporterWebServer: Service {
     private let options: Options
     private let logger: Logger
     private let onListening: @Sendable (ListenAddress) -> Void
+    private let settings: WebConfigurationStore
 
     /// A web face for an exporter.
     ///
     /// - Parameter onListening: called once for each address with the port that was bound.
+    /// - Throws: `ConfigurationProblems` with everything that is wrong in the web config file.
     public init(
         _ exporter: Exporter, options: Options, logger: Logger,
         onListening: @escaping @Sendable (ListenAddress) -> Void = { _ in }
-    ) {
+    ) throws {
+        settings = try WebConfigurationStore(path: options.configFile, logger: logger)
         self.exporter = exporter
         self.options = options
         self.logger = logger
         self.onListening = onListening
+    }
+
+    /// Checks a web config file, and the certificates and keys that it names.
+    ///
+    /// - Throws: `ConfigurationProblems` with everything that is wrong.
+    public static func check(configFile: String) throws(ConfigurationProblems) {
+        _ = try WebConfiguration.load(path: configFile)
     }
 
     /// Serves until graceful shutdown.
@@ -64,18 +77,24 @@ public struct ExporterWebServer: Service {
         }
     }
 
-    private func application(for address: ListenAddress) -> Application<ExporterResponder> {
+    private func application(for address: ListenAddress) -> Application<AccessGate<ExporterResponder>> {
         // The server's own log speaks of connections; what it says at info is of use when looking for trouble only.
         var serverLogger = logger
         serverLogger.logLevel = max(logger.logLevel, .warning)
         return Application(
-            responder: ExporterResponder(
-                exporter: exporter,
-                metrics: MetricsEndpoint(
-                    store: exporter.store, scrapes: exporter.scrapes, maximumInFlight: options.maximumScrapes),
-                lifecycle: LifecycleEndpoints(exporter: exporter, reload: options.reload),
-                telemetryPath: options.telemetryPath, isTLS: false),
-            server: .http1(configuration: .init(idleTimeout: Self.idleTimeout)),
+            responder: AccessGate(
+                inner: ExporterResponder(
+                    exporter: exporter,
+                    metrics: MetricsEndpoint(
+                        store: exporter.store, scrapes: exporter.scrapes, maximumInFlight: options.maximumScrapes),
+                    lifecycle: LifecycleEndpoints(exporter: exporter, reload: options.reload),
+                    telemetryPath: options.telemetryPath, settings: settings),
+                settings: settings),
+            server: HTTPServerBuilder { [settings] responder in
+                SecurableChannel(
+                    http: HTTP1Channel(responder: responder, configuration: .init(idleTimeout: Self.idleTimeout)),
+                    settings: settings)
+            },
             configuration: ApplicationConfiguration(
                 address: .hostname(address.bindHost, port: address.port), serverName: nil),
             onServerRunning: { channel in

@@ -19,6 +19,7 @@ struct ServeCommand: AsyncParsableCommand {
         let redaction = LogRedaction()
         let logger = log.logger(clock: clock, redaction: redaction)
         let configuration = try config.load(clock: clock, redaction: redaction)
+        try web.file.check()
         for warning in configuration.warnings {
             logger.warning("config", metadata: ["problem": "\(warning)"])
         }
@@ -50,7 +51,7 @@ struct Serving {
     var onListening: @Sendable (ListenAddress) -> Void = { _ in }
 
     func run() async throws {
-        let web = ExporterWebServer(exporter, options: web, logger: logger, onListening: onListening)
+        let web = try ExporterWebServer(exporter, options: web, logger: logger, onListening: onListening)
         let reload: [any Service] = reload.map { [$0] } ?? []
         var configuration = ServiceGroupConfiguration(
             services: [exporter, web] + reload,

@@ -1,6 +1,26 @@
 import ArgumentParser
 import ExporterWeb
 
+/// `--web.config.file`.
+struct WebConfigOption: ParsableArguments {
+    @Option(
+        name: .customLong("web.config.file"),
+        help: "TLS, passwords, headers and rate limit, in exporter-toolkit's format; plain HTTP unless given.")
+    var path: String?
+
+    /// Reads and checks the file, where there is one.
+    ///
+    /// - Throws: `CommandFailure` with every problem, a line each.
+    func check() throws {
+        guard let path else { return }
+        do {
+            try ExporterWebServer.check(configFile: path)
+        } catch {
+            throw CommandFailure(message: error.description)
+        }
+    }
+}
+
 /// The flags of the web face.
 struct WebOptions: ParsableArguments {
     @Option(
@@ -13,6 +33,8 @@ struct WebOptions: ParsableArguments {
 
     @Option(name: .customLong("web.max-requests"), help: "Scrapes in flight; beyond, the answer is 503.")
     var maximumScrapes = 40
+
+    @OptionGroup var file: WebConfigOption
 
     @Flag(name: .customLong("web.enable-lifecycle"), help: "Allow POST /-/reload and POST /-/sync.")
     var enableLifecycle = false
@@ -31,8 +53,10 @@ struct WebOptions: ParsableArguments {
 
     /// What the web face is made with.
     func options() throws -> ExporterWebServer.Options {
-        ExporterWebServer.Options(
+        var options = ExporterWebServer.Options(
             addresses: try addresses(), telemetryPath: telemetryPath, maximumScrapes: maximumScrapes)
+        options.configFile = file.path
+        return options
     }
 
     private func addresses() throws -> [ListenAddress] {

@@ -1,17 +1,17 @@
 import Yams
 
 /// A mapping of the document, its keys in order and its merge keys (`<<: *defaults`) resolved.
-struct ConfigurationMapping {
+package struct ConfigurationMapping {
     /// A key with its place and its value.
-    struct Entry {
-        let key: String
-        let place: FilePlace?
-        let value: ConfigurationValue
+    package struct Entry {
+        package let key: String
+        package let place: FilePlace?
+        package let value: ConfigurationValue
     }
 
     /// The mapping itself, for problems with it as a whole.
     let value: ConfigurationValue
-    private(set) var entries: [Entry] = []
+    package private(set) var entries: [Entry] = []
 
     init(value: ConfigurationValue, _ mapping: Node.Mapping) {
         self.value = value
@@ -20,19 +20,19 @@ struct ConfigurationMapping {
     }
 
     /// The value of a key, where the key is there.
-    subscript(key: String) -> ConfigurationValue? {
+    package subscript(key: String) -> ConfigurationValue? {
         entries.first { $0.key == key }?.value
     }
 
     /// The place of a key, where the key is there.
-    func place(of key: String) -> FilePlace? {
+    package func place(of key: String) -> FilePlace? {
         entries.first { $0.key == key }?.place
     }
 
     /// Puts a problem in the log for each key that is not known.
     ///
     /// - Parameter explanation: why a key is wrong here although it is right elsewhere.
-    func rejectUnknownKeys(known: [String], explanation: (String) -> String? = { _ in nil }) {
+    package func rejectUnknownKeys(known: [String], explanation: (String) -> String? = { _ in nil }) {
         for entry in entries where !known.contains(entry.key) {
             let message: String
             let beforeColon = entry.key.split(separator: ":", maxSplits: 1).first.map(String.init) ?? ""

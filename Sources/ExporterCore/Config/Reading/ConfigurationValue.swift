@@ -2,20 +2,20 @@ import UsageModel
 import Yams
 
 /// A node of the document with its place; each reading either gives a value or puts a problem in the log.
-struct ConfigurationValue {
-    let node: Node
-    let path: String
-    let log: ProblemLog
+package struct ConfigurationValue {
+    package let node: Node
+    package let path: String
+    package let log: ProblemLog
     /// Whether the value may be a secret: it is then never repeated in a message.
-    var isSecret = false
+    package var isSecret = false
 
     /// Puts a problem with this value in the log.
-    func problem(_ message: String) {
+    package func problem(_ message: String) {
         log.problem(message, at: node.mark?.place, path: path)
     }
 
     /// Puts "expected …, got …" in the log.
-    func mismatch(_ expected: String) {
+    package func mismatch(_ expected: String) {
         problem("expected \(expected), got \(found)")
     }
 
@@ -37,13 +37,13 @@ struct ConfigurationValue {
     }
 
     /// Whether there is a key but no value after it.
-    var isNothing: Bool {
+    package var isNothing: Bool {
         guard case .scalar(let scalar) = node, scalar.style == .plain else { return false }
         return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
     }
 
     /// The text of a scalar, whatever type YAML would guess; never empty.
-    func text(_ expected: String) -> String? {
+    package func text(_ expected: String) -> String? {
         guard hasKnownTag else { return nil }
         guard case .scalar(let scalar) = node, !isNothing, !scalar.string.isEmpty else {
             mismatch(expected)
@@ -53,7 +53,7 @@ struct ConfigurationValue {
     }
 
     /// `true` or `false`.
-    func boolean() -> Bool? {
+    package func boolean() -> Bool? {
         switch text("true or false") {
         case nil: return nil
         case "true", "True", "TRUE": return true
@@ -65,7 +65,7 @@ struct ConfigurationValue {
     }
 
     /// A whole number in a range.
-    func wholeNumber(in range: ClosedRange<Int>) -> Int? {
+    package func wholeNumber(in range: ClosedRange<Int>) -> Int? {
         let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
         guard let text = text(expected) else { return nil }
         guard let number = Int(text), range.contains(number) else {
@@ -76,7 +76,7 @@ struct ConfigurationValue {
     }
 
     /// A duration in a range, such as `1h30m`.
-    func duration(in range: ClosedRange<Duration>, example: String) -> Duration? {
+    package func duration(in range: ClosedRange<Duration>, example: String) -> Duration? {
         guard let text = text("a duration such as \(example)") else { return nil }
         guard let duration = DurationNotation.duration(text) else {
             // A bare number is the commonest slip: other programs take it for seconds.
@@ -115,7 +115,7 @@ struct ConfigurationValue {
     }
 
     /// One of a fixed set of words.
-    func choice<Choice: RawRepresentable<String> & CaseIterable>(_ type: Choice.Type) -> Choice? {
+    package func choice<Choice: RawRepresentable<String> & CaseIterable>(_ type: Choice.Type) -> Choice? {
         let words = Choice.allCases.map(\.rawValue)
         let expected = "one of \(words.joined(separator: ", "))"
         guard let text = text(expected) else { return nil }
@@ -126,7 +126,7 @@ struct ConfigurationValue {
     }
 
     /// The items of a list.
-    func list(of what: String) -> [ConfigurationValue]? {
+    package func list(of what: String) -> [ConfigurationValue]? {
         guard hasKnownTag else { return nil }
         guard case .sequence(let items) = node else {
             mismatch("a list of \(what)")
@@ -136,7 +136,7 @@ struct ConfigurationValue {
     }
 
     /// A mapping; a key without a value is a mapping without keys.
-    func mapping() -> ConfigurationMapping? {
+    package func mapping() -> ConfigurationMapping? {
         if isNothing { return ConfigurationMapping(value: self, [:]) }
         guard hasKnownTag else { return nil }
         guard case .mapping(let mapping) = node else {

@@ -24,18 +24,25 @@ extension ExporterConfiguration {
             throw ConfigurationProblems([ConfigurationProblem(file: path, message: message)])
         }
         let secrets = SecretReader(environment: environment, files: files, redaction: redaction, log: log)
-        guard let root = YAMLDocument.root(of: bytes, log: log),
-            let configuration = read(root, secrets: secrets, today: today), log.problems.isEmpty
-        else { throw ConfigurationProblems(log.problems) }
+        guard let document = YAMLDocument.value(of: bytes, log: log) else {
+            if log.problems.isEmpty { log.problem(emptyMessage, at: nil, path: "") }
+            throw ConfigurationProblems(log.problems)
+        }
+        guard let configuration = read(document, secrets: secrets, today: today), log.problems.isEmpty else {
+            throw ConfigurationProblems(log.problems)
+        }
         return configuration
     }
 
+    private static let emptyMessage = "the file is empty: expected at least the section accounts"
+
     /// The configuration that a document describes; of no use where problems are in the log.
-    private static func read(_ root: Node, secrets: SecretReader, today: UTCDay) -> ExporterConfiguration? {
+    private static func read(
+        _ document: ConfigurationValue, secrets: SecretReader, today: UTCDay
+    ) -> ExporterConfiguration? {
         let log = secrets.log
-        let document = ConfigurationValue(node: root, path: "", log: log)
         guard !document.isNothing else {
-            document.problem("the file is empty: expected at least the section accounts")
+            document.problem(emptyMessage)
             return nil
         }
         guard let sections = document.mapping() else { return nil }

@@ -1,7 +1,7 @@
 import Yams
 
 /// A place in the config file: line and column from 1, columns counted in Unicode scalars.
-struct FilePlace {
+package struct FilePlace {
     let line: Int
     let column: Int
 }
@@ -12,18 +12,18 @@ extension Mark {
 }
 
 /// Collects what is wrong while the document is read on: reading never stops at the first problem.
-final class ProblemLog {
+package final class ProblemLog {
     /// The file as it was named on the command line.
     let file: String
-    private(set) var problems: [ConfigurationProblem] = []
+    package private(set) var problems: [ConfigurationProblem] = []
     private(set) var warnings: [ConfigurationProblem] = []
 
-    init(file: String) {
+    package init(file: String) {
         self.file = file
     }
 
     /// Something that must be put right before the file can be used.
-    func problem(_ message: String, at place: FilePlace?, path: String) {
+    package func problem(_ message: String, at place: FilePlace?, path: String) {
         // A node that several aliases name is read once for each of them.
         let problem = located(message, at: place, path: path)
         if !problems.contains(problem) { problems.append(problem) }

@@ -3,20 +3,21 @@ import Yams
 /// Turns the file's bytes into YAML nodes, or says in plain words where and why they are no YAML.
 ///
 /// The parser's own error texts quote the whole line, keys included, so none of them is passed on.
-enum YAMLDocument {
+package enum YAMLDocument {
     /// The largest config file: 1 MiB is some ten thousand accounts.
-    static let longest = 1_048_576
+    package static let longest = 1_048_576
 
-    /// The document's root; nil once a problem is in the log.
-    static func root(of bytes: [UInt8], log: ProblemLog) -> Node? {
+    /// What a document is, or that there is none.
+    package static func value(of bytes: [UInt8], log: ProblemLog) -> ConfigurationValue? {
+        root(of: bytes, log: log).map { ConfigurationValue(node: $0, path: "", log: log) }
+    }
+
+    /// The document's root; nil where the file is empty, or once a problem is in the log.
+    private static func root(of bytes: [UInt8], log: ProblemLog) -> Node? {
         guard let text = text(of: bytes, log: log) else { return nil }
         do {
             // Without the resolver's guesses a scalar stays the text that was written: each key knows its own type.
-            guard let root = try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot() else {
-                log.problem("the file is empty: expected at least the section accounts", at: nil, path: "")
-                return nil
-            }
-            return root
+            return try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot()
         } catch let error as YamlError {
             report(error, in: text, log: log)
         } catch {

@@ -64,7 +64,7 @@ public struct SystemFiles: FileReading {
 }
 
 /// A path in the config file: relative ones start at the config file's folder.
-func resolvedPath(_ path: String, besides configFile: String) -> String {
+package func resolvedPath(_ path: String, besides configFile: String) -> String {
     guard !path.hasPrefix("/"), let slash = configFile.lastIndex(of: "/") else { return path }
     return configFile[...slash] + path
 }

@@ -1,0 +1,64 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Synchronization
+
+/// Stands before every answer, as a web config wants it: rate limit, then passwords, then the headers of all answers.
+struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == BasicRequestContext {
+    typealias Context = BasicRequestContext
+
+    let inner: Inner
+    let settings: WebConfigurationStore
+
+    /// Open without a password, for who only wants to know whether the exporter lives.
+    private static var openPaths: Set<String> { ["/-/healthy", "/-/ready"] }
+
+    func respond(to request: Request, context: Context) async throws -> Response {
+        let current = settings.current
+        var response = try await response(to: request, context: context, current)
+        for header in current.configuration.headers {
+            if let name = HTTPField.Name(header.name) { response.headers[name] = header.value }
+        }
+        return response
+    }
+
+    private func response(
+        to request: Request, context: Context, _ current: ActiveWebConfiguration
+    ) async throws -> Response {
+        guard current.letsIn() else {
+            return .text("Too many requests: see rate_limit in the web config.\n", status: .tooManyRequests)
+        }
+        let users = current.configuration.users
+        guard !users.isEmpty, !Self.openPaths.contains(request.uri.path) else {
+            return try await inner.respond(to: request, context: context)
+        }
+        guard let (user, password) = BasicCredentials.read(request.headers[.authorization]) else {
+            return .unauthorized
+        }
+        switch await settings.passwords.isRight(user: user, password: password, users: users) {
+        case true?: return try await inner.respond(to: request, context: context)
+        case false?: return .unauthorized
+        case nil: return .text("Too many passwords wait to be checked.\n", status: .tooManyRequests)
+        }
+    }
+}
+
+/// `Authorization: Basic …` (RFC 7617).
+enum BasicCredentials {
+    /// User and password; nil where the header is none of this kind.
+    static func read(_ header: String?) -> (user: String, password: String)? {
+        guard let header, header.prefix(6).lowercased() == "basic ",
+            let data = Data(base64Encoded: header.dropFirst(6).trimmingCharacters(in: .whitespaces)),
+            let text = String(data: data, encoding: .utf8), let colon = text.firstIndex(of: ":")
+        else { return nil }
+        return (String(text[..<colon]), String(text[text.index(after: colon)...]))
+    }
+}
+
+extension Response {
+    fileprivate static var unauthorized: Response {
+        var response = text("Unauthorized\n", status: .unauthorized)
+        response.headers[.wwwAuthenticate] = "Basic"
+        return response
+    }
+}

@@ -1,0 +1,199 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `--web.config.file`, held against exporter-toolkit's own test files and behaviour table.
+@Suite struct WebConfigTests {
+    private static let toolkit =
+        "/usr/share/gocode/src/github.com/prometheus/exporter-toolkit/web/testdata"
+
+    /// The files that the toolkit's `TestYAMLFiles` and `TestServerBehaviour` refuse; it takes all others.
+    private static let refused: Set<String> = [
+        "web_config_junk.yml", "web_config_junk_key.yml", "web_config_noAuth_certPath_empty.bad.yml",
+        "web_config_noAuth_keyPath_empty.bad.yml", "web_config_noAuth_certPath_keyPath_empty.bad.yml",
+        "web_config_noAuth_certPath_invalid.bad.yml", "web_config_noAuth_keyPath_invalid.bad.yml",
+        "web_config_noAuth_certPath_keyPath_invalid.bad.yml", "web_config_noAuth.bad.yml",
+        "web_config_auth_clientCAs_invalid.bad.yml", "web_config_auth_user_list_invalid.bad.yml",
+        "web_config_noAuth_inventedCiphers.bad.yml", "web_config_noAuth_inventedCurves.bad.yml",
+        "web_config_noAuth_wrongTLSVersion.bad.yml", "web_config_noAuth_noHTTP2Cipher.bad.yml",
+        "web_config_headers_content_type_options.bad.yml", "web_config_headers_frame_options.bad.yml",
+        "web_config_headers_extra_header.bad.yml",
+    ]
+
+    @Test func everyFileOfTheToolkitGetsTheToolkitsVerdict() async throws {
+        let files = try #require(
+            try? FileManager.default.contentsOfDirectory(atPath: Self.toolkit).filter { $0.hasSuffix(".yml") },
+            "apt-get install golang-github-prometheus-exporter-toolkit-dev")
+        #expect(files.count >= 30)
+        #expect(Self.refused.isSubset(of: files))
+        try await SimulatedAccount.run { account in
+            for file in files {
+                let check = try await ExporterProcess.run(
+                    ["check", "--config.file", account.configFile, "--web.config.file", "\(Self.toolkit)/\(file)"],
+                    environment: account.environment)
+                #expect(check.status == (Self.refused.contains(file) ? 1 : 0), "\(file): \(check.errors)")
+                guard Self.refused.contains(file) else { continue }
+                #expect(check.errors.contains("\(file):"))
+                let serve = try await ExporterProcess.run(
+                    account.serveArguments + ["--web.config.file", "\(Self.toolkit)/\(file)"],
+                    environment: account.environment)
+                #expect(serve.status == 1, "\(file)")
+                if file.contains("user_list") { #expect(!serve.errors.contains("doe"), "a password was repeated") }
+            }
+        }
+    }
+
+    /// What a client meets: the arguments of curl, and the HTTP status; 000 where the handshake fails.
+    struct Meeting: Sendable, CustomTestStringConvertible {
+        let file: String
+        var arguments: [String] = []
+        var scheme = "https"
+        var path = "/metrics"
+        let status: String
+
+        var testDescription: String { "\(file) \(arguments.joined(separator: " ")) → \(status)" }
+    }
+
+    private static func certificate(_ name: String) -> [String] {
+        ["--cert", "\(toolkit)/\(name).pem", "--key", "\(toolkit)/\(name).key"]
+    }
+
+    private static let verifying = "tls_config_noAuth.requireandverifyclientcert.good.yml"
+    private static let anyClient = "tls_config_noAuth.requireanyclientcert.good.yml"
+    private static let someCiphers = "web_config_noAuth_someCiphers.good.yml"
+    private static let users = "web_config_users.good.yml"
+
+    @Test(arguments: [
+        Meeting(file: "web_config_noAuth.good.yml", status: "200"),
+        Meeting(file: "web_config_noAuth.good.yml", scheme: "http", status: "400"),
+        Meeting(file: "web_config_noAuth.good.yml", arguments: ["--tls-max", "1.1"], status: "000"),
+        Meeting(file: "web_config_noAuth.good.yml", arguments: certificate("client2_selfsigned"), status: "000"),
+        Meeting(file: "web_config_noAuth_allCiphers.good.yml", status: "200"),
+        Meeting(
+            file: someCiphers, arguments: ["--tls-max", "1.2", "--ciphers", "ECDHE-RSA-AES128-GCM-SHA256"],
+            status: "200"),
+        Meeting(
+            file: someCiphers, arguments: ["--tls-max", "1.2", "--ciphers", "ECDHE-RSA-AES256-SHA"], status: "000"),
+        Meeting(
+            file: someCiphers, arguments: ["--tls-max", "1.2", "--ciphers", "AES128-SHA:ECDHE-RSA-AES128-GCM-SHA256"],
+            status: "200"),
+        Meeting(file: "web_config_noAuth_allCurves.good.yml", status: "200"),
+        Meeting(file: "web_config_noAuth_someCurves.good.yml", arguments: ["--curves", "P-521"], status: "200"),
+        Meeting(file: "web_config_noAuth_someCurves.good.yml", arguments: ["--curves", "P-384"], status: "000"),
+        Meeting(file: "web_config_noAuth_noHTTP2.good.yml", status: "200"),
+        Meeting(file: anyClient, status: "000"),
+        Meeting(file: anyClient, arguments: certificate("client_selfsigned"), status: "200"),
+        Meeting(file: anyClient, arguments: certificate("client2_selfsigned"), status: "200"),
+        Meeting(file: verifying, status: "000"),
+        Meeting(file: verifying, arguments: certificate("client_selfsigned"), status: "200"),
+        Meeting(file: verifying, arguments: certificate("client2_selfsigned"), status: "000"),
+        Meeting(file: users, status: "401"),
+        Meeting(file: users, arguments: ["-u", "alice:alice123"], status: "200"),
+        Meeting(file: users, arguments: ["-u", "alice:alice1234"], status: "401"),
+        Meeting(file: users, arguments: ["-u", "nobody:fakepassword"], status: "401"),
+        Meeting(file: users, path: "/-/healthy", status: "200"),
+        Meeting(file: users, path: "/-/ready", status: "200"),
+        Meeting(file: "web_config_users_noTLS.good.yml", scheme: "http", status: "401"),
+        Meeting(
+            file: "web_config_users_noTLS.good.yml", arguments: ["-u", "dave:dave123"], scheme: "http", status: "200"),
+    ])
+    func clientsMeetWhatTheToolkitsTableSays(meeting: Meeting) async throws {
+        try await SimulatedAccount.run { account in
+            let exporter = try await ExporterProcess.start(
+                account.serveArguments + ["--web.config.file", "\(Self.toolkit)/\(meeting.file)"],
+                environment: account.environment)
+            let url = "\(meeting.scheme)://\(exporter.address)\(meeting.path)"
+            if meeting.path == "/-/ready" {
+                while try curl([], url) == "503" { try await Task.sleep(for: .milliseconds(50)) }
+            }
+            #expect(try curl(meeting.arguments, url) == meeting.status)
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
+    /// The status that curl got. The toolkit's certificates are not for this purpose in OpenSSL's eyes: who the server is
+    /// is not what is tested here.
+    private func curl(_ arguments: [String], _ url: String) throws -> String {
+        let curl = try Tool(named: "curl", installation: "apt-get install curl")
+        return try curl.run(["-k", "-s", "-o", "/dev/null", "-w", "%{http_code}"] + arguments + [url]).output
+    }
+
+    @Test func headersGoOnEveryAnswer() async throws {
+        try await SimulatedAccount.run { account in
+            let exporter = try await ExporterProcess.start(
+                account.serveArguments + ["--web.config.file", "\(Self.toolkit)/web_config_headers.good.yml"],
+                environment: account.environment)
+            for path in ["/metrics", "/", "/nothing"] {
+                let answer = try await exporter.get(path)
+                #expect(answer.headers["x-frame-options"] == "deny")
+                #expect(answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains")
+                #expect(answer.headers["x-xss-protection"] == "1")
+                #expect(answer.headers["content-security-policy"] == "default-src 'self' *.test.example.net")
+            }
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
+    @Test func certificatesRotateLive() async throws {
+        let openssl = try Tool(named: "openssl", installation: "apt-get install openssl")
+        try await SimulatedAccount.run { account in
+            let (certificate, key) = (account.folder + "/server.crt", account.folder + "/server.key")
+            func renew(_ name: String) throws {
+                let made = try openssl.run([
+                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=\(name)", "-keyout", key, "-out", certificate,
+                ])
+                #expect(made.status == 0, "\(made.output)")
+            }
+            try renew("first")
+            let file = account.folder + "/web.yml"
+            try "tls_server_config: { cert_file: server.crt, key_file: server.key }"
+                .write(toFile: file, atomically: true, encoding: .utf8)
+            let exporter = try await ExporterProcess.start(
+                account.serveArguments + ["--web.config.file", file], environment: account.environment)
+            func served() throws -> String {
+                try openssl.run(["s_client", "-connect", exporter.address]).output
+            }
+            #expect(try served().contains("CN = first"))
+            try renew("second")
+            #expect(try served().contains("CN = second"))
+            try "nonsense".write(toFile: certificate, atomically: true, encoding: .utf8)
+            #expect(try served().contains("CN = second"))
+            #expect(try curl([], "https://\(exporter.address)/metrics") == "200")
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
+    @Test func usersRotateLiveAndABrokenFileRefusesNobody() async throws {
+        try await SimulatedAccount.run { account in
+            let file = account.folder + "/web.yml"
+            let alice = "alice: $2y$12$1DpfPeqF9HzHJt.EWswy1exHluGfbhnn3yXhR7Xes6m3WJqFg0Wby"
+            let dave = "dave: $2y$10$2UXri9cIDdgeKjBo4Rlpx.U3ZLDV8X1IxKmsfOvhcM5oXQt/mLmXq"
+            func write(_ text: String) throws { try text.write(toFile: file, atomically: true, encoding: .utf8) }
+            try write("basic_auth_users: { \(alice) }")
+            let exporter = try await ExporterProcess.start(
+                account.serveArguments + ["--web.config.file", file], environment: account.environment)
+            func status(_ user: String) async throws -> Int {
+                let credentials = Data(user.utf8).base64EncodedString()
+                return try await exporter.get("/metrics", headers: [("Authorization", "Basic \(credentials)")]).status
+            }
+            #expect(try await status("alice:alice123") == 200)
+            #expect(try await status("dave:dave123") == 401)
+            try write("basic_auth_users: { \(dave) }")
+            #expect(try await status("alice:alice123") == 401)
+            #expect(try await status("dave:dave123") == 200)
+            try write("basic_auth_users: nonsense")
+            #expect(try await status("dave:dave123") == 200)
+            #expect(try await status("alice:alice123") == 401)
+            try write("rate_limit: { interval: 1h, burst: 2 }")
+            #expect(try await exporter.get("/metrics").status == 200)
+            #expect(try await exporter.get("/metrics").status == 200)
+            #expect(try await exporter.get("/metrics").status == 429)
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+}
