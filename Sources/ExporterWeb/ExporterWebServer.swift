@@ -91,9 +91,7 @@ public struct ExporterWebServer: Service {
                     telemetryPath: options.telemetryPath, settings: settings),
                 settings: settings),
             server: HTTPServerBuilder { [settings] responder in
-                SecurableChannel(
-                    http: HTTP1Channel(responder: responder, configuration: .init(idleTimeout: Self.idleTimeout)),
-                    settings: settings)
+                SecurableChannel(settings: settings, idleTimeout: Self.idleTimeout, responder: responder)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(address.bindHost, port: address.port), serverName: nil),

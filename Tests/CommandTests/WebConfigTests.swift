@@ -119,6 +119,23 @@ import Testing
         return try curl.run(["-k", "-s", "-o", "/dev/null", "-w", "%{http_code}"] + arguments + [url]).output
     }
 
+    @Test(arguments: [("web_config_noAuth.good.yml", "2"), ("web_config_noAuth_noHTTP2.good.yml", "1.1")])
+    func http2IsSpokenOverTLSUnlessItIsSwitchedOff(file: String, version: String) async throws {
+        try await SimulatedAccount.run { account in
+            let exporter = try await ExporterProcess.start(
+                account.serveArguments + ["--web.config.file", "\(Self.toolkit)/\(file)"],
+                environment: account.environment)
+            let url = "https://\(exporter.address)/metrics"
+            let tool = try Tool(named: "curl", installation: "apt-get install curl")
+            let arguments = ["-k", "-s", "-o", "/dev/null", "-w", "%{http_code} %{http_version}"]
+            #expect(try tool.run(arguments + ["--http2", url]).output == "200 \(version)")
+            #expect(try tool.run(arguments + ["--http1.1", url]).output == "200 1.1")
+            #expect(try tool.run(arguments + ["--http2", "-I", url]).output == "200 \(version)")
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
     @Test func headersGoOnEveryAnswer() async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(

@@ -1,26 +1,69 @@
 import Hummingbird
 import HummingbirdCore
+import HummingbirdHTTP2
 import Logging
 import NIOCore
+import NIOTLS
 
-/// One client's connection: over TLS where the web config in force says so, with the certificates of that moment.
+/// One client's connection: over TLS where the web config in force says so, with the certificates of that moment, and
+/// with HTTP/2 where both sides speak it.
 struct SecurableChannel: ServerChildChannel {
-    typealias Value = HTTP1Channel.Value
+    /// What a connection speaks.
+    enum Dialogue: Sendable {
+        case http1(HTTP1Channel.Value)
+        case http2(HTTP2Channel.Value)
+    }
 
-    let http: HTTP1Channel
+    struct Value: ServerChildChannelValue {
+        let channel: any Channel
+        /// Known once the handshake is over.
+        let dialogue: EventLoopFuture<Dialogue>
+    }
+
+    let http1: HTTP1Channel
+    let http2: HTTP2Channel
     let settings: WebConfigurationStore
 
+    /// - Parameter idleTimeout: connections that say nothing for so long are closed.
+    init(
+        settings: WebConfigurationStore, idleTimeout: TimeAmount,
+        responder: @escaping HTTPChannelHandler.Responder
+    ) {
+        self.settings = settings
+        let configuration = HTTP1Channel.Configuration(idleTimeout: idleTimeout)
+        http1 = HTTP1Channel(responder: responder, configuration: configuration)
+        http2 = HTTP2Channel(
+            responder: responder,
+            configuration: HTTP2ChannelConfiguration(
+                idleTimeout: .nanoseconds(idleTimeout.nanoseconds), streamConfiguration: configuration))
+    }
+
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        guard let tls = settings.current.tls else { return http.setup(channel: channel, logger: logger) }
+        guard let tls = settings.current.tls else {
+            return http1.setup(channel: channel, logger: logger).map { connection in
+                Value(channel: channel, dialogue: channel.eventLoop.makeSucceededFuture(.http1(connection)))
+            }
+        }
         return channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHandler(PlainTextAnswer())
             try tls.addHandlers(to: channel.pipeline.syncOperations)
-        }.flatMap {
-            http.setup(channel: channel, logger: logger)
+            let negotiation = NIOTypedApplicationProtocolNegotiationHandler<Dialogue> { result in
+                if case .negotiated("h2") = result {
+                    return http2.setup(channel: channel, logger: logger).map { .http2($0) }
+                }
+                return http1.setup(channel: channel, logger: logger).map { .http1($0) }
+            }
+            try channel.pipeline.syncOperations.addHandler(negotiation)
+            return Value(channel: channel, dialogue: negotiation.protocolNegotiationResult)
         }
     }
 
     func handle(value: Value, logger: Logger) async {
-        await http.handle(value: value, logger: logger)
+        switch try? await value.dialogue.get() {
+        case .http1(let connection)?: await http1.handle(value: connection, logger: logger)
+        case .http2(let connection)?: await http2.handle(value: connection, logger: logger)
+        // The handshake failed: the client was told by an alert, and the connection is closed.
+        case nil: logger.debug("no TLS with a client")
+        }
     }
 }

@@ -33,7 +33,7 @@ struct ServerTLS: Sendable {
             let trusted = try Self.part("client_ca_file") { try Self.certificates(authorities) }
             configuration.trustRoots = .certificates(trusted)
         }
-        configuration.applicationProtocols = ["http/1.1"]
+        configuration.applicationProtocols = (settings.isHTTP2 ? ["h2"] : []) + ["http/1.1"]
         do {
             context = try NIOSSLContext(configuration: configuration)
         } catch {

@@ -33,6 +33,7 @@ struct TLSSection {
             return nil
         }
         var settings = TLSSettings(certificate: certificate, key: key)
+        settings.isHTTP2 = isHTTP2
         settings.clientPolicy = policy ?? .none
         settings.clientAuthorities = authorities
         settings.allowedNames = list(mapping["client_allowed_sans"], of: "names")
