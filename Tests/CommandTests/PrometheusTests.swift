@@ -40,6 +40,75 @@ import UsageModel
             }, uniquingKeysWith: { $1 })
     }
 
+    /// A running Prometheus and its address.
+    private func launch(_ configuration: String, in folder: String) throws -> (Process, address: String) {
+        let file = folder + "/prometheus.yml"
+        try configuration.write(toFile: file, atomically: true, encoding: .utf8)
+        let address = "127.0.0.1:\(try freePort())"
+        let prometheus = try Tool(named: "prometheus", installation: "apt-get install prometheus").process([
+            "--config.file", file, "--storage.tsdb.path", folder + "/tsdb", "--web.listen-address", address,
+            "--log.level", "error",
+        ])
+        try prometheus.run()
+        return (prometheus, address)
+    }
+
+    private func wait(until isTrue: () throws -> Bool) async throws {
+        while try !isTrue() { try await Task.sleep(for: .milliseconds(200)) }
+    }
+
+    @Test(.timeLimit(.minutes(3))) func scrapesOverTLSWithAPasswordAndAClientCertificate() async throws {
+        let toolkit = WebConfigTests.toolkit
+        try await SimulatedAccount.run { account in
+            let file = account.folder + "/web.yml"
+            try """
+            tls_server_config:
+              cert_file: \(toolkit)/server.crt
+              key_file: \(toolkit)/server.key
+              client_auth_type: RequireAndVerifyClientCert
+              client_ca_file: \(toolkit)/client_selfsigned.pem
+            basic_auth_users:
+              dave: $2y$10$2UXri9cIDdgeKjBo4Rlpx.U3ZLDV8X1IxKmsfOvhcM5oXQt/mLmXq
+            """.write(toFile: file, atomically: true, encoding: .utf8)
+            let exporter = try await ExporterProcess.start(
+                account.serveArguments + ["--web.config.file", file], environment: account.environment)
+            func job(_ name: String, password: String, certificate: String) -> String {
+                """
+                  - job_name: \(name)
+                    scheme: https
+                    basic_auth: { username: dave, password: \(password) }
+                    tls_config:
+                      ca_file: \(toolkit)/tls-ca-chain.pem
+                      server_name: localhost
+                      cert_file: \(toolkit)/\(certificate).pem
+                      key_file: \(toolkit)/\(certificate).key
+                    static_configs: [{ targets: ["\(exporter.address)"] }]
+                """
+            }
+            let (prometheus, address) = try launch(
+                """
+                global: { scrape_interval: 1s }
+                scrape_configs:
+                \(job("good", password: "dave123", certificate: "client_selfsigned"))
+                \(job("wrong-password", password: "dave1234", certificate: "client_selfsigned"))
+                \(job("wrong-certificate", password: "dave123", certificate: "client2_selfsigned"))
+                """, in: account.folder)
+            defer {
+                prometheus.terminate()
+                prometheus.waitUntilExit()
+            }
+            let verdicts = "min_over_time(up[10s]) == bool 1 and count_over_time(up[10s]) >= 2"
+            try await wait { try query(verdicts, at: address).count == 3 }
+            let up = try query("up", at: address)
+            #expect(
+                Dictionary(uniqueKeysWithValues: up.map { ($0.key["job"] ?? "", $0.value) })
+                    == ["good": 1, "wrong-password": 0, "wrong-certificate": 0])
+            #expect(try query("genai_exporter_accounts{job=\"good\"} == 1", at: address).count == 1)
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
     @Test(.timeLimit(.minutes(5))) func increaseIsWhatWasSpent() async throws {
         try await SimulatedAccount.run(interval: "300ms") { account in
             let model = "wavespeed-ai/flux-dev"
@@ -49,31 +118,22 @@ import UsageModel
             ])
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
             let demo = try await ExporterProcess.start(["demo"])
-            let file = account.folder + "/prometheus.yml"
-            try """
-            global: { scrape_interval: 1s }
-            scrape_configs:
-              - job_name: genai
-                static_configs: [{ targets: ["\(exporter.address)"] }]
-              - job_name: demo
-                static_configs: [{ targets: ["\(demo.address)"] }]
-              - job_name: probes
-                http_sd_configs: [{ url: "http://\(demo.address)/sd", refresh_interval: 1s }]
-            """.write(toFile: file, atomically: true, encoding: .utf8)
-            let address = "127.0.0.1:\(try freePort())"
-            let prometheus = try Tool(named: "prometheus", installation: "apt-get install prometheus").process([
-                "--config.file", file, "--storage.tsdb.path", account.folder + "/tsdb", "--web.listen-address", address,
-                "--log.level", "error",
-            ])
-            try prometheus.run()
+            let configuration = """
+                global: { scrape_interval: 1s }
+                scrape_configs:
+                  - job_name: genai
+                    static_configs: [{ targets: ["\(exporter.address)"] }]
+                  - job_name: demo
+                    static_configs: [{ targets: ["\(demo.address)"] }]
+                  - job_name: probes
+                    http_sd_configs: [{ url: "http://\(demo.address)/sd", refresh_interval: 1s }]
+                """
+            let (prometheus, address) = try launch(configuration, in: account.folder)
             defer {
                 prometheus.terminate()
                 prometheus.waitUntilExit()
             }
             let cost = "genai_cost_usd_total{job=\"genai\"}"
-            func wait(until isTrue: () throws -> Bool) async throws {
-                while try !isTrue() { try await Task.sleep(for: .milliseconds(200)) }
-            }
             try await wait { try query("count_over_time(\(cost)[1m]) >= 5", at: address).count == 1 }
             account.events.add([
                 UsageEvent(time: RealClock().now, model: model, unitPrice: .zero, cost: ExactDecimal(3))

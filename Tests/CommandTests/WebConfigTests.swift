@@ -4,7 +4,7 @@ import Testing
 
 /// `--web.config.file`, held against exporter-toolkit's own test files and behaviour table.
 @Suite struct WebConfigTests {
-    private static let toolkit =
+    static let toolkit =
         "/usr/share/gocode/src/github.com/prometheus/exporter-toolkit/web/testdata"
 
     /// The files that the toolkit's `TestYAMLFiles` and `TestServerBehaviour` refuse; it takes all others.
