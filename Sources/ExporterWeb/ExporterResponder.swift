@@ -1,10 +1,11 @@
 import ExporterCore
 import HTTPTypes
 import Hummingbird
+import NIOCore
 
 /// Answers every request: a table of paths, each with the methods it takes.
 struct ExporterResponder: HTTPResponder {
-    typealias Context = BasicRequestContext
+    typealias Context = ExporterRequestContext
 
     let exporter: Exporter
     let metrics: MetricsEndpoint
@@ -25,9 +26,9 @@ struct ExporterResponder: HTTPResponder {
         }
         switch path {
         case telemetryPath:
-            return try metrics.respond(to: request)
+            return try metrics.respond(to: request, by: context.channel)
         case Self.probePath:
-            return try await probe(request)
+            return try await probe(request, by: context.channel)
         case "/sd":
             return ServiceDiscovery(accounts: await exporter.accountPlaces, isTLS: settings.current.tls != nil).respond(
                 to: request)
@@ -54,7 +55,7 @@ struct ExporterResponder: HTTPResponder {
     }
 
     /// One configured account's series: the target is a name of our own config, never an address.
-    private func probe(_ request: Request) async throws -> Response {
+    private func probe(_ request: Request, by channel: any Channel) async throws -> Response {
         let targets = QueryParameters(request.uri.query).values(of: "target")
         guard targets.count == 1, let target = targets.first, !target.isEmpty else {
             return .text("Say which account: /probe?target=NAME, once.\n", status: .badRequest)
@@ -62,7 +63,7 @@ struct ExporterResponder: HTTPResponder {
         guard let account = await exporter.accountPlaces.first(where: { $0.name == target }) else {
             return .text("There is no such account in the config; /sd lists them.\n", status: .notFound)
         }
-        return try metrics.respond(to: request, account: account.index)
+        return try metrics.respond(to: request, by: channel, account: account.index)
     }
 }
 

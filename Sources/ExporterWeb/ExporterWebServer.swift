@@ -52,6 +52,12 @@ public struct ExporterWebServer: Service {
         self.onListening = onListening
     }
 
+    /// Whether the metrics can be served at a path: it means itself in a URL, and nothing else is there.
+    public static func isFree(telemetryPath path: String) -> Bool {
+        path.wholeMatch(of: #/(/[A-Za-z0-9._~-]+)+/?/#) != nil && !path.hasPrefix("/-/")
+            && !["/probe", "/sd"].contains(path)
+    }
+
     /// Checks a web config file, and the certificates and keys that it names.
     ///
     /// - Throws: `ConfigurationProblems` with everything that is wrong.

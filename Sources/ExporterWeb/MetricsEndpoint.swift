@@ -1,6 +1,7 @@
 import ExporterCore
 import HTTPTypes
 import Hummingbird
+import NIOCore
 import PrometheusExposition
 
 /// `/metrics` and `/probe`: hands out the newest snapshot's bytes, or a part of them; nothing is rendered here.
@@ -12,7 +13,7 @@ struct MetricsEndpoint: Sendable {
     /// Answers a scrape.
     ///
     /// - Parameter account: the one account to show, by its place; nil for all, and the exporter's own series.
-    func respond(to request: Request, account: Int? = nil) throws -> Response {
+    func respond(to request: Request, by channel: any Channel, account: Int? = nil) throws -> Response {
         guard let scrape = scrapes.begin(limit: maximumInFlight) else {
             scrapes.answered(503)
             return .text(
@@ -29,13 +30,25 @@ struct MetricsEndpoint: Sendable {
         ]
         if encoding == .gzip { headers[.contentEncoding] = "gzip" }
         scrapes.answered(200)
+        let timing = ScrapeTiming(timeout: HTTPField.Name.scrapeTimeout.flatMap { request.headers[$0] })
         if request.method == .head { return Response(status: .ok, headers: headers) }
         return Response(
             status: .ok, headers: headers,
             body: ResponseBody(contentLength: body.length) { writer in
-                defer { withExtendedLifetime(scrape) {} }
+                let release = channel.eventLoop.scheduleTask(in: ScrapeTiming.counting) { scrape.end() }
+                let giveUp = channel.eventLoop.scheduleTask(in: timing.limit) { channel.close(promise: nil) }
+                defer {
+                    release.cancel()
+                    giveUp.cancel()
+                    scrape.end()
+                }
                 try await writer.write(contentsOf: body.parts)
                 try await writer.finish(nil)
             })
     }
+}
+
+extension HTTPField.Name {
+    /// How long Prometheus waits for this scrape, in seconds.
+    fileprivate static let scrapeTimeout = HTTPField.Name("X-Prometheus-Scrape-Timeout-Seconds")
 }

@@ -67,6 +67,8 @@ struct RootCommand: AsyncParsableCommand {
 }
 
 /// A command that failed for a reason already told in full.
-struct CommandFailure: Error {
+struct CommandFailure: Error, CustomStringConvertible {
     let message: String
+
+    var description: String { message }
 }

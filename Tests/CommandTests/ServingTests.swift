@@ -137,6 +137,19 @@ import UsageModel
         }
     }
 
+    @Test func onceSaysThatItsOutputCannotBeWritten() async throws {
+        try await SimulatedAccount.run { account in
+            let shell = Tool(path: "/bin/sh")
+            let outcome = try shell.run([
+                "-c",
+                "WAVESPEED_API_KEY=test-token-media exec \(ExporterProcess.binary.path) once "
+                    + "--config.file \(account.configFile) --storage.path \(account.storage) 2>&1 >/dev/full",
+            ])
+            #expect(outcome.status == 1)
+            #expect(outcome.output.contains("cannot write the metrics to standard output"))
+        }
+    }
+
     @Test func lifecycleIsClosedUnlessItIsAskedFor() async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)

@@ -14,6 +14,14 @@ import Testing
         #expect(address.description == text)
     }
 
+    @Test(arguments: [
+        ("/metrics", true), ("/a/b-c.d_e~f", true), ("/", false), ("", false), ("metrics", false), ("/a?b", false),
+        ("/a b", false), ("/a%3Fb", false), ("/a#b", false), ("/probe", false), ("/sd", false), ("/-/healthy", false),
+    ])
+    func telemetryPathsThatCannotWorkAreRefused(path: String, isFree: Bool) {
+        #expect(ExporterWebServer.isFree(telemetryPath: path) == isFree)
+    }
+
     @Test(arguments: ["", "10061", "host", "host:", "host:port", "host:65536", "host:-1", "::1:9100", "[::1:9100"])
     func refusesOthersAndSaysWhatWouldBeRight(text: String) {
         let error = #expect(throws: InvalidListenAddress.self) { try ListenAddress(text) }

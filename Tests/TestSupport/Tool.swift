@@ -8,7 +8,8 @@ public struct Tool: Sendable {
         public let description: String
     }
 
-    private let path: String
+    /// Where the program is.
+    public let path: String
 
     /// Looks the program up in `PATH`.
     public init(named name: String, installation: String) throws {

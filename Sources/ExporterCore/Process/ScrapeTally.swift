@@ -12,16 +12,26 @@ public final class ScrapeTally: Sendable {
     /// Nothing scraped yet.
     public init() {}
 
-    /// A scrape that is being answered, until this is let go of: also when its client goes away half-way.
+    /// A scrape that is being answered, until it ends or this is let go of: also when its client goes away half-way.
     public final class InFlight: Sendable {
         private let tally: ScrapeTally
+        private let isOver = Mutex(false)
 
         fileprivate init(_ tally: ScrapeTally) {
             self.tally = tally
         }
 
         deinit {
-            tally.state.withLock { $0.inFlight -= 1 }
+            end()
+        }
+
+        /// Counts it no more. Ending twice does nothing.
+        public func end() {
+            let isFirst = isOver.withLock { isOver in
+                defer { isOver = true }
+                return !isOver
+            }
+            if isFirst { tally.state.withLock { $0.inFlight -= 1 } }
         }
     }
 

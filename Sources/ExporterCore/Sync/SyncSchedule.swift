@@ -20,6 +20,8 @@ public struct SyncSchedule: Sendable, Equatable {
 
     private static let firstRetry = Duration.seconds(30)
     private static let longestBackOff = Duration.seconds(3600)
+    /// One absurd `Retry-After` must not silence a source for a year.
+    private static let longestWish = Duration.seconds(6 * 3600)
 
     /// - Parameters:
     ///   - wanted: the configured interval.
@@ -59,7 +61,7 @@ public struct SyncSchedule: Sendable, Equatable {
         case .timeout, .network, .http5xx, .decode, .storage:
             base = min(Self.firstRetry * (1 << doublings), interval)
         }
-        return max(jittered(base), retryAfter ?? .zero)
+        return max(jittered(base), min(retryAfter ?? .zero, Self.longestWish))
     }
 
     /// How long to wait after a success at an endpoint that allows so many requests in a time: until the allowance has

@@ -4,8 +4,8 @@ import Hummingbird
 import Synchronization
 
 /// Stands before every answer, as a web config wants it: rate limit, then passwords, then the headers of all answers.
-struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == BasicRequestContext {
-    typealias Context = BasicRequestContext
+struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == ExporterRequestContext {
+    typealias Context = ExporterRequestContext
 
     let inner: Inner
     let settings: WebConfigurationStore

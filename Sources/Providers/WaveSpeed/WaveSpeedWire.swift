@@ -45,6 +45,26 @@ struct WaveSpeedUsageStats: Decodable {
     let summary: Summary?
 }
 
+extension WaveSpeedUsageStats {
+    private enum CodingKeys: String, CodingKey {
+        case per_model_usage, daily_usage, summary
+    }
+
+    /// - Throws: where none of the documented fields is there: read as "no usage", it would take back what was counted.
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        guard !fields.allKeys.isEmpty else {
+            throw SourceFailure(
+                .decode,
+                "usage_stats answered without per_model_usage, daily_usage and summary; is base_url the WaveSpeedAI API?"
+            )
+        }
+        per_model_usage = try fields.decode(LenientArray<ModelUsage>.self, forKey: .per_model_usage)
+        daily_usage = try fields.decode(LenientArray<DailyUsage>.self, forKey: .daily_usage)
+        summary = try fields.decodeIfPresent(Summary.self, forKey: .summary)
+    }
+}
+
 /// `data` of `GET /api/v3/balance`.
 struct WaveSpeedBalance: Decodable {
     let balance: LenientDecimal?

@@ -39,7 +39,12 @@ struct OnceCommand: AsyncParsableCommand {
                 throw CommandFailure(message: "cannot write \(output): \(error.localizedDescription)")
             }
         } else {
-            FileHandle.standardOutput.write(metrics)
+            do {
+                try FileHandle.standardOutput.write(contentsOf: metrics)
+            } catch {
+                throw CommandFailure(
+                    message: "cannot write the metrics to standard output: \(error.localizedDescription)")
+            }
         }
         guard succeeded else {
             throw CommandFailure(message: "not every source could be synced: see the log and genai_up")

@@ -40,8 +40,10 @@ struct WebOptions: ParsableArguments {
     var enableLifecycle = false
 
     func validate() throws {
-        guard telemetryPath.hasPrefix("/"), telemetryPath != "/" else {
-            throw ValidationError("--web.telemetry-path must begin with / and name a path other than /")
+        guard ExporterWebServer.isFree(telemetryPath: telemetryPath) else {
+            throw ValidationError(
+                "--web.telemetry-path must begin with /, hold letters, digits and -._~/ alone, and be none of the paths "
+                    + "that are taken: /, /probe, /sd, /-/…")
         }
         guard maximumScrapes > 0 else { throw ValidationError("--web.max-requests must be at least 1") }
         do {

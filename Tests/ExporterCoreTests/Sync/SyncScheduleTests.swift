@@ -51,6 +51,8 @@ import UsageModel
     @Test func providersWishToWaitIsHonoured() {
         #expect(delay(.rateLimited, retryAfter: .seconds(900)) == .seconds(900))
         #expect(delay(.rateLimited, retryAfter: .seconds(1)) == .seconds(300))
+        // A date in the far future is a mistake, not a wish.
+        #expect(delay(.rateLimited, retryAfter: .seconds(31_536_000)) == .seconds(6 * 3600))
     }
 
     @Test func floorHoldsUnlessTheAccountItselfAsksForLess() {

@@ -97,6 +97,15 @@ import Upstream
         #expect(cells.filter { $0.family == .cost } == [Cell(.cost, ["", "a"], ExactDecimal(5))])
     }
 
+    /// Read as a day without usage it would take back all that was counted.
+    @Test(arguments: ["{}", "{\"usage\":[]}", "{\"x\":\"y\"}"])
+    func answerWithoutAnyDocumentedFieldIsAFailure(data: String) throws {
+        let failure = #expect(throws: SourceFailure.self) { try stats("{\"code\":200,\"data\":\(data)}") }
+        #expect(failure?.reason == .decode)
+        #expect(failure?.message.contains("summary") == true)
+        #expect(try cells("{\"code\":200,\"data\":{\"per_model_usage\":[]}}").isEmpty)
+    }
+
     @Test func errorCodeInTheBodyIsAFailureWithItsReason() throws {
         for (code, reason) in [(401, FailureReason.auth), (429, .rateLimited), (500, .http5xx), (400, .http4xx)] {
             let failure = #expect(throws: SourceFailure.self) {
