@@ -45,16 +45,6 @@ struct FairStackMoney: Decodable {
     }
 }
 
-/// A list that must be there: an error in an HTTP 200 would otherwise read as "no usage". It may be null.
-struct FairStackList<Element: Decodable>: Decodable {
-    let values: [Element]
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        values = container.decodeNil() ? [] : try container.decode([Element].self)
-    }
-}
-
 /// `GET /v1/usage`.
 ///
 /// `from` and `to` repeat the question, and are not read.
@@ -85,7 +75,7 @@ struct FairStackDaily: Decodable {
         let cost: FairStackMoney?
     }
 
-    let days: FairStackList<Day>
+    let days: RequiredArray<Day>
 }
 
 /// `GET /v1/usage/transactions`: one page, the newest first.
@@ -102,7 +92,7 @@ struct FairStackPage: Decodable {
         let created_at: LenientTimestamp
     }
 
-    let transactions: FairStackList<Transaction>
+    let transactions: RequiredArray<Transaction>
     let has_more: Bool?
     let cursor: LenientString?
 

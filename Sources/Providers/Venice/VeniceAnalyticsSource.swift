@@ -61,7 +61,7 @@ struct VeniceAnalytics: Decodable {
         let USD: LenientDecimal?
     }
 
-    let byKey: LenientArray<Key>
+    let byKey: RequiredArray<Key>
     let byDate: LenientArray<Day>
 
     /// A day's cells; what the day's total holds beyond its keys goes to the empty key.

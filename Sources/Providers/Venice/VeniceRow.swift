@@ -53,12 +53,12 @@ struct VenicePage: Decodable {
         // `limit` repeats the question.
     }
 
-    let data: LenientArray<VeniceRow>
+    let data: RequiredArray<VeniceRow>
     let pagination: Pagination?
 }
 
 /// A page of `GET /api/v1/billing/usage-history`.
 struct VeniceCursorPage: Decodable {
-    let data: LenientArray<VeniceRow>
+    let data: RequiredArray<VeniceRow>
     let nextCursor: LenientString?
 }

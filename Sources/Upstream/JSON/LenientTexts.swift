@@ -97,6 +97,19 @@ public struct LenientArray<Element: Decodable>: Decodable {
     }
 }
 
+/// A list that must be there, if only as null: an answer of another form must not read as one without usage, which would
+/// take back what was counted.
+public struct RequiredArray<Element: Decodable>: Decodable {
+    /// The elements; none where the list is null.
+    public let values: [Element]
+
+    /// Reads a list or null.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        values = container.decodeNil() ? [] : try container.decode([Element].self)
+    }
+}
+
 extension LenientArray: Sendable where Element: Sendable {}
 extension LenientArray: Equatable where Element: Equatable {}
 extension LenientArray: Hashable where Element: Hashable {}

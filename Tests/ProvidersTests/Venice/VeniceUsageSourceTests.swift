@@ -55,6 +55,16 @@ import Upstream
         #expect(visit.memory == ["endpoint": Self.history])
     }
 
+    /// Read as hours without usage it would take back all that was counted.
+    @Test(arguments: [VeniceEndpointSetting.usage, .usageHistory], ["{}", "{\"rows\":[]}"])
+    func anAnswerOfAnotherFormIsAFailure(setting: VeniceEndpointSetting, body: String) async throws {
+        let (source, _) = source(setting) { _, _ in veniceAnswer(body) }
+        let visit = try visit()
+        let failure = await #expect(throws: SourceFailure.self) { try await source.sync(visit) }
+        #expect(failure?.reason == .decode)
+        #expect(visit.committed.isEmpty)
+    }
+
     @Test func adjoiningHoursOfADayAreOneQueryAndOneCommitTheNewestFirst() async throws {
         let (source, api) = source { _, _ in veniceAnswer("{\"data\":[],\"nextCursor\":null}") }
         let visit = try visit(hours: [
