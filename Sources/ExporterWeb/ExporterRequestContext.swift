@@ -1,14 +1,29 @@
 import Hummingbird
+import Logging
 import NIOCore
 
-/// What is known of a request beside the request itself: also the connection that it came by.
+/// What a connection speaks.
+enum Transport: Sendable {
+    case plain
+    case tls
+    /// Always over TLS here.
+    case http2
+}
+
+/// What is known of a request beside the request itself: the connection that it came by.
 struct ExporterRequestContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     /// The connection, or the stream of an HTTP/2 connection.
     let channel: any Channel
+    let transport: Transport
+
+    init(_ channel: any Channel, _ transport: Transport, logger: Logger) {
+        self.channel = channel
+        self.transport = transport
+        coreContext = .init(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+    }
 
     init(source: ApplicationRequestContextSource) {
-        coreContext = .init(source: source)
-        channel = source.channel
+        self.init(source.channel, .plain, logger: source.logger)
     }
 }

@@ -12,6 +12,7 @@ struct ExporterResponder: HTTPResponder {
     let lifecycle: LifecycleEndpoints
     let telemetryPath: String
     let settings: WebConfigurationStore
+    let pages: StatusPageCache
 
     static let probePath = "/probe"
 
@@ -26,16 +27,19 @@ struct ExporterResponder: HTTPResponder {
         }
         switch path {
         case telemetryPath:
-            return try metrics.respond(to: request, by: context.channel)
+            return try metrics.respond(to: request, in: context)
         case Self.probePath:
-            return try await probe(request, by: context.channel)
+            return try await probe(request, in: context)
         case "/sd":
             return ServiceDiscovery(accounts: await exporter.accountPlaces, isTLS: settings.current.tls != nil).respond(
                 to: request)
         case "/":
-            let page = StatusPage(
-                accounts: try await exporter.overview(), telemetryPath: telemetryPath, now: exporter.now)
-            var response = Response.text(page.html, type: "text/html; charset=utf-8", isHead: isHead)
+            var response = Response.bytes(
+                try await pages.newest {
+                    StatusPage(
+                        accounts: try await exporter.overview(), telemetryPath: telemetryPath, now: exporter.now
+                    ).html
+                }, type: "text/html; charset=utf-8", isHead: isHead)
             response.headers[.contentSecurityPolicy] = StatusPage.contentSecurityPolicy
             return response
         case "/-/healthy":
@@ -55,7 +59,7 @@ struct ExporterResponder: HTTPResponder {
     }
 
     /// One configured account's series: the target is a name of our own config, never an address.
-    private func probe(_ request: Request, by channel: any Channel) async throws -> Response {
+    private func probe(_ request: Request, in context: Context) async throws -> Response {
         let targets = QueryParameters(request.uri.query).values(of: "target")
         guard targets.count == 1, let target = targets.first, !target.isEmpty else {
             return .text("Say which account: /probe?target=NAME, once.\n", status: .badRequest)
@@ -63,7 +67,7 @@ struct ExporterResponder: HTTPResponder {
         guard let account = await exporter.accountPlaces.first(where: { $0.name == target }) else {
             return .text("There is no such account in the config; /sd lists them.\n", status: .notFound)
         }
-        return try metrics.respond(to: request, by: channel, account: account.index)
+        return try metrics.respond(to: request, in: context, account: account.index)
     }
 }
 
@@ -82,8 +86,13 @@ extension Response {
         _ text: String, type: String = "text/plain; charset=utf-8", status: HTTPResponse.Status = .ok,
         isHead: Bool = false
     ) -> Response {
-        let buffer = ByteBuffer(string: text)
-        return Response(
+        bytes(ByteBuffer(string: text), type: type, status: status, isHead: isHead)
+    }
+
+    static func bytes(
+        _ buffer: ByteBuffer, type: String, status: HTTPResponse.Status = .ok, isHead: Bool = false
+    ) -> Response {
+        Response(
             status: status,
             headers: [
                 .contentType: type, .contentLength: "\(buffer.readableBytes)", .xContentTypeOptions: "nosniff",

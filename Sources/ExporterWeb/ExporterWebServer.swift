@@ -1,8 +1,5 @@
 import ExporterCore
-import Hummingbird
-import HummingbirdCore
 import Logging
-import NIOCore
 import ServiceLifecycle
 
 /// The HTTP face of the exporter: one server for each address.
@@ -11,6 +8,8 @@ public struct ExporterWebServer: Service {
     public struct Options: Sendable {
         /// Where to listen.
         public var addresses: [ListenAddress]
+        /// Descriptors that listen already; where there are any, `addresses` counts no more.
+        public var inheritedSockets: [CInt] = []
         /// The path of the metrics.
         public var telemetryPath: String
         /// Scrapes in flight beyond which more are answered with 503.
@@ -28,18 +27,16 @@ public struct ExporterWebServer: Service {
         }
     }
 
-    /// Connections that say nothing for so long are closed; without this a half-sent request stays open for ever.
-    static let idleTimeout = TimeAmount.seconds(120)
-
     private let exporter: Exporter
     private let options: Options
     private let logger: Logger
     private let onListening: @Sendable (ListenAddress) -> Void
     private let settings: WebConfigurationStore
+    private let pages = StatusPageCache()
 
     /// A web face for an exporter.
     ///
-    /// - Parameter onListening: called once for each address with the port that was bound.
+    /// - Parameter onListening: called once for each address, with the port that was bound; not for a Unix socket of systemd's.
     /// - Throws: `ConfigurationProblems` with everything that is wrong in the web config file.
     public init(
         _ exporter: Exporter, options: Options, logger: Logger,
@@ -70,42 +67,39 @@ public struct ExporterWebServer: Service {
     /// - Throws: `ListenFailure` where an address cannot be bound.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for address in options.addresses {
-                group.addTask {
-                    do {
-                        try await application(for: address).run()
-                    } catch let error as IOError {
-                        throw ListenFailure(address: address, code: error.errnoCode)
-                    }
-                }
+            for place in places {
+                group.addTask { try await listener(at: place).run() }
             }
-            try await group.waitForAll()
+            // The first that fails ends the others.
+            for try await _ in group {}
         }
     }
 
-    private func application(for address: ListenAddress) -> Application<AccessGate<ExporterResponder>> {
+    private var places: [ListeningPlace] {
+        options.inheritedSockets.isEmpty
+            ? options.addresses.map { .address($0) } : options.inheritedSockets.map { .socket($0) }
+    }
+
+    private func listener(at place: ListeningPlace) -> HTTPListener<AccessGate<ExporterResponder>> {
         // The server's own log speaks of connections; what it says at info is of use when looking for trouble only.
-        var serverLogger = logger
-        serverLogger.logLevel = max(logger.logLevel, .warning)
-        return Application(
+        var listenerLogger = logger
+        listenerLogger.logLevel = max(logger.logLevel, .warning)
+        return HTTPListener(
+            place: place,
             responder: AccessGate(
                 inner: ExporterResponder(
                     exporter: exporter,
                     metrics: MetricsEndpoint(
                         store: exporter.store, scrapes: exporter.scrapes, maximumInFlight: options.maximumScrapes),
                     lifecycle: LifecycleEndpoints(exporter: exporter, reload: options.reload),
-                    telemetryPath: options.telemetryPath, settings: settings),
+                    telemetryPath: options.telemetryPath, settings: settings, pages: pages),
                 settings: settings),
-            server: HTTPServerBuilder { [settings] responder in
-                SecurableChannel(settings: settings, idleTimeout: Self.idleTimeout, responder: responder)
-            },
-            configuration: ApplicationConfiguration(
-                address: .hostname(address.bindHost, port: address.port), serverName: nil),
-            onServerRunning: { channel in
-                let bound = ListenAddress(host: address.bindHost, port: channel.localAddress?.port ?? address.port)
-                logger.info("listening", metadata: ["address": "\(bound)"])
-                onListening(bound)
-            },
-            logger: serverLogger)
+            settings: settings,
+            now: { exporter.now },
+            logger: listenerLogger,
+            onListening: { place in
+                logger.info("listening", metadata: ["address": "\(place)"])
+                if let address = place.address { onListening(address) }
+            })
     }
 }

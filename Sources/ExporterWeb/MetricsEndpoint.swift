@@ -10,10 +10,13 @@ struct MetricsEndpoint: Sendable {
     let scrapes: ScrapeTally
     let maximumInFlight: Int
 
+    /// Over TLS; what is beyond waits until the client has read most of it.
+    private static let encryptedAtOnce = 64 * 1024
+
     /// Answers a scrape.
     ///
     /// - Parameter account: the one account to show, by its place; nil for all, and the exporter's own series.
-    func respond(to request: Request, by channel: any Channel, account: Int? = nil) throws -> Response {
+    func respond(to request: Request, in context: ExporterRequestContext, account: Int? = nil) throws -> Response {
         guard let scrape = scrapes.begin(limit: maximumInFlight) else {
             scrapes.answered(503)
             return .text(
@@ -30,25 +33,29 @@ struct MetricsEndpoint: Sendable {
         ]
         if encoding == .gzip { headers[.contentEncoding] = "gzip" }
         scrapes.answered(200)
-        let timing = ScrapeTiming(timeout: HTTPField.Name.scrapeTimeout.flatMap { request.headers[$0] })
         if request.method == .head { return Response(status: .ok, headers: headers) }
+        let isShared = context.transport == .plain
+        let eventLoop = context.channel.eventLoop
         return Response(
             status: .ok, headers: headers,
             body: ResponseBody(contentLength: body.length) { writer in
-                let release = channel.eventLoop.scheduleTask(in: ScrapeTiming.counting) { scrape.end() }
-                let giveUp = channel.eventLoop.scheduleTask(in: timing.limit) { channel.close(promise: nil) }
+                let release = eventLoop.scheduleTask(in: AnswerTime.counting) { scrape.end() }
                 defer {
                     release.cancel()
-                    giveUp.cancel()
                     scrape.end()
                 }
-                try await writer.write(contentsOf: body.parts)
+                if isShared {
+                    // No copy is made however slowly the client reads.
+                    try await writer.write(contentsOf: body.parts)
+                } else {
+                    // Each client's bytes are encrypted anew, so no more than it takes in at a time.
+                    for slice in body.slices(upTo: Self.encryptedAtOnce) {
+                        try await writer.write(slice)
+                        // A write only waits its turn on the event loop; whether there is room is known after it.
+                        try await eventLoop.submit {}.get()
+                    }
+                }
                 try await writer.finish(nil)
             })
     }
-}
-
-extension HTTPField.Name {
-    /// How long Prometheus waits for this scrape, in seconds.
-    fileprivate static let scrapeTimeout = HTTPField.Name("X-Prometheus-Scrape-Timeout-Seconds")
 }

@@ -10,6 +10,7 @@ struct Main {
     static func main() async {
         // A reader that goes away (a closed pipe, a client) is an error of a write, not the end of the exporter.
         signal(SIGPIPE, SIG_IGN)
+        OpenFileLimit.raise()
         exit(await run(Array(CommandLine.arguments.dropFirst())))
     }
 

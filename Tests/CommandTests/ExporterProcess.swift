@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOFoundationCompat
+import NIOSSL
 import Synchronization
 import TestSupport
 import Testing
@@ -50,16 +51,21 @@ final class ExporterProcess: Sendable {
         return Outcome(status: process.terminationStatus, output: texts[0], errors: texts[1])
     }
 
+    /// `https` where a web config with TLS is given; the client does not mind whose certificate it meets.
+    let scheme: String
     /// The address that the log line `listening` names.
     let address: String
     private let process: Mutex<Process>
 
     /// Starts a server and waits until it listens.
-    static func start(_ arguments: [String], environment: [String: String] = [:]) async throws -> ExporterProcess {
-        try await aside { try ExporterProcess(arguments, environment: environment) }
+    static func start(
+        _ arguments: [String], environment: [String: String] = [:], scheme: String = "http"
+    ) async throws -> ExporterProcess {
+        try await aside { try ExporterProcess(arguments, environment: environment, scheme: scheme) }
     }
 
-    private init(_ arguments: [String], environment: [String: String]) throws {
+    private init(_ arguments: [String], environment: [String: String], scheme: String) throws {
+        self.scheme = scheme
         let process = Self.binary.process(arguments + ["--web.listen-address", "127.0.0.1:0"])
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let errors = Pipe()
@@ -81,6 +87,8 @@ final class ExporterProcess: Sendable {
         self.process = Mutex(process)
     }
 
+    var processIdentifier: Int32 { process.withLock { $0.processIdentifier } }
+
     /// Sends a signal.
     func signal(_ signal: Int32) {
         process.withLock { _ = kill($0.processIdentifier, signal) }
@@ -99,7 +107,7 @@ final class ExporterProcess: Sendable {
 
     /// Asks for a path.
     func get(_ path: String, headers: [(String, String)] = [], method: String = "GET") async throws -> Answer {
-        var request = HTTPClientRequest(url: "http://\(address)\(path)")
+        var request = HTTPClientRequest(url: "\(scheme)://\(address)\(path)")
         request.method = .RAW(value: method)
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         let response = try await Self.client.execute(request, timeout: .seconds(60))
@@ -123,6 +131,8 @@ final class ExporterProcess: Sendable {
     private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.decompression = .disabled
+        configuration.tlsConfiguration = .makeClientConfiguration()
+        configuration.tlsConfiguration?.certificateVerification = .none
         // A killed exporter's port may be another's next: no connection outlives its request.
         configuration.connectionPool = .init(idleTimeout: .milliseconds(1))
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)

@@ -22,7 +22,7 @@ struct SimulatedAccount {
     var environment: [String: String] { ["WAVESPEED_API_KEY": "test-token-media"] }
 
     static func run(
-        interval: String = "1s", isolation: isolated (any Actor)? = #isolation,
+        interval: String = "1s", seriesLimit: Int = 5_000, isolation: isolated (any Actor)? = #isolation,
         _ body: (SimulatedAccount) async throws -> Void
     ) async throws {
         let clock = RealClock()
@@ -34,7 +34,7 @@ struct SimulatedAccount {
             try await withSimulator([WaveSpeedAPI(accounts: [account])], clock: clock) { server, baseURL in
                 let account = SimulatedAccount(events: events, server: server, folder: folder)
                 try """
-                global: { zero_first: 0s, history: 3d }
+                global: { zero_first: 0s, history: 3d, series_limit: \(seriesLimit) }
                 accounts:
                   - name: media
                     provider: wavespeed

@@ -59,6 +59,15 @@ public struct SnapshotBody: Sendable {
         length = self.parts.reduce(0) { $0 + $1.readableBytes }
     }
 
+    /// The same bytes in buffers of no more than `size` each; shared, not copied.
+    public func slices(upTo size: Int) -> some Sequence<ByteBuffer> {
+        parts.lazy.flatMap { part in
+            stride(from: part.readerIndex, to: part.writerIndex, by: size).lazy.compactMap { start in
+                part.getSlice(at: start, length: Swift.min(size, part.writerIndex - start))
+            }
+        }
+    }
+
     /// The body as one array, for tests and files.
     public var bytes: [UInt8] { parts.flatMap { Array($0.readableBytesView) } }
 }

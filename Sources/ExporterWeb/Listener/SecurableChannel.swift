@@ -20,6 +20,7 @@ struct SecurableChannel: ServerChildChannel {
         let dialogue: EventLoopFuture<Dialogue>
     }
 
+    let plain: HTTP1Channel
     let http1: HTTP1Channel
     let http2: HTTP2Channel
     let settings: WebConfigurationStore
@@ -27,20 +28,22 @@ struct SecurableChannel: ServerChildChannel {
     /// - Parameter idleTimeout: connections that say nothing for so long are closed.
     init(
         settings: WebConfigurationStore, idleTimeout: TimeAmount,
-        responder: @escaping HTTPChannelHandler.Responder
+        responder: (Transport) -> HTTPChannelHandler.Responder
     ) {
         self.settings = settings
-        let configuration = HTTP1Channel.Configuration(idleTimeout: idleTimeout)
-        http1 = HTTP1Channel(responder: responder, configuration: configuration)
+        let configuration = HTTP1Channel.Configuration(
+            idleTimeout: idleTimeout, httpDecoderConfiguration: RequestHead.limits)
+        plain = HTTP1Channel(responder: responder(.plain), configuration: configuration)
+        http1 = HTTP1Channel(responder: responder(.tls), configuration: configuration)
         http2 = HTTP2Channel(
-            responder: responder,
+            responder: responder(.http2),
             configuration: HTTP2ChannelConfiguration(
                 idleTimeout: .nanoseconds(idleTimeout.nanoseconds), streamConfiguration: configuration))
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         guard let tls = settings.current.tls else {
-            return http1.setup(channel: channel, logger: logger).map { connection in
+            return plain.setup(channel: channel, logger: logger).map { connection in
                 Value(channel: channel, dialogue: channel.eventLoop.makeSucceededFuture(.http1(connection)))
             }
         }

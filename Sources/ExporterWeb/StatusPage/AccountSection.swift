@@ -16,8 +16,9 @@ struct AccountSection {
             <dl class="figures">
             \(figures.map { "<div><dt>\($0)</dt><dd>\($1)</dd></div>" }.joined(separator: "\n"))
             </dl>
+            \(balance)
             \(account.budgets.enumerated().map(budget).joined(separator: "\n"))
-            \(account.days.isEmpty ? "" : CostChart(days: account.days, id: "chart-\(number)").html)
+            \(account.days.isEmpty ? "" : CostChart(account: account.name, days: account.days, id: "chart-\(number)").html)
             \(sources)
             </section>
             """
@@ -28,11 +29,35 @@ struct AccountSection {
         if let from = account.costFrom, from > now.day { figures.append(("Cost by day", "from \(from) on")) }
         if let today = account.costToday { figures.append(("Cost today", today.doubleValue.dollarText)) }
         if let month = account.costThisMonth { figures.append(("This month", month.doubleValue.dollarText)) }
-        if let balance = account.balance { figures.append(("Balance", balance.dollarText)) }
+        if let balance = account.balance, pace == nil { figures.append(("Balance", balance.dollarText)) }
         if let ratio = account.successRatio { figures.append(("Success, 2 days", ratio.percentText)) }
         let through = account.sources.compactMap(\.status.dataThrough).min()
         figures.append(("Data through", through.map { "\((now - $0).roughText) ago" } ?? "not yet"))
         return figures
+    }
+
+    /// Dollars a day over the last seven whole days; nil where nothing was spent, or nobody knows.
+    private var pace: Double? {
+        let days = account.days.filter { $0.day < now.day }.suffix(7)
+        let spent = days.reduce(ExactDecimal.zero) { $0 + $1.cost }.doubleValue
+        return spent > 0 ? spent / Double(days.count) : nil
+    }
+
+    /// What is left, as the days that it lasts: the bar is full at thirty.
+    private var balance: String {
+        guard let balance = account.balance, let pace else { return "" }
+        let days = max(balance / pace, 0)
+        let words = days >= 1000 ? "years" : days < 1 ? "less than a day" : "about \(days.daysText)"
+        return meter(
+            id: "balance-\(number)", "Balance \(balance.dollarText): \(words) at the last week's pace",
+            share: days / 30, state: days < 3 ? "over" : days < 7 ? "near" : "within", words: words)
+    }
+
+    private func meter(id: String, _ label: String, share: Double, state: String, words: String) -> String {
+        """
+        <p class="meter"><label for="\(id)">\(label)</label>
+        <meter class="\(state)" id="\(id)" min="0" max="1" value="\(min(max(share, 0), 1))">\(words)</meter></p>
+        """
     }
 
     private func budget(_ index: Int, _ budget: AccountOverview.Budget) -> String {
@@ -43,12 +68,10 @@ struct AccountSection {
         }
         let share = budget.limit > 0 ? spent / budget.limit : 1
         let state = share >= 1 ? "over" : share >= 0.9 ? "near" : "within"
-        return """
-            <p class="budget"><label id="\(id)" for="\(id)-bar">Budget \(escaped(budget.name)): \(spent.dollarText) of \
-            \(budget.limit.dollarText) (\(share.percentText))\(until)</label>
-            <meter class="\(state)" id="\(id)-bar" min="0" max="1" high="0.9" value="\(min(max(share, 0), 1))">\
-            \(share.percentText)</meter></p>
-            """
+        return meter(
+            id: id,
+            "Budget \(escaped(budget.name)): \(spent.dollarText) of \(budget.limit.dollarText) (\(share.percentText))\(until)",
+            share: share, state: state, words: share.percentText)
     }
 
     private var sources: String {
@@ -56,7 +79,7 @@ struct AccountSection {
         <div class="scroll" role="region" aria-label="Sources of \(escaped(account.name))" tabindex="0">
         <table>
         <thead><tr><th scope="col">Source</th><th scope="col">State</th><th scope="col">Last success</th>\
-        <th scope="col">Next sync</th><th scope="col">Last error</th></tr></thead>
+        <th scope="col">Next sync</th></tr></thead>
         <tbody>
         \(account.sources.map(row).joined(separator: "\n"))
         </tbody>
@@ -70,12 +93,19 @@ struct AccountSection {
         let state = status.isUp.map { $0 ? "up" : "down" } ?? "not tried yet"
         let success = status.lastSuccess.map { "\((now - $0).roughText) ago" } ?? "never"
         let next = status.next.map { $0 > now ? "in \(($0 - now).roughText)" : "now" } ?? "now"
+        let error = status.lastError.map { "\n<tr><td class=\"error\" colspan=\"4\">\(escaped($0))</td></tr>" }
         return "<tr><th scope=\"row\">\(escaped(source.name))</th><td class=\"\(state.prefix(4))\">\(state)</td>"
-            + "<td>\(success)</td><td>\(next)</td><td>\(escaped(status.lastError ?? "–"))</td></tr>"
+            + "<td>\(success)</td><td>\(next)</td></tr>" + (error ?? "")
     }
 }
 
 extension Double {
+    /// `1 day`, `12 days`: whole days, rounded down.
+    fileprivate var daysText: String {
+        let whole = Int(rounded(.down))
+        return whole == 1 ? "1 day" : "\(whole) days"
+    }
+
     /// `98.7%`.
     var percentText: String {
         // Rounded down: what is not all good must not read 100%.

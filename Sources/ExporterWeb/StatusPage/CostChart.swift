@@ -10,6 +10,7 @@ struct CostChart {
     /// Models with a colour of their own; the others share one.
     private static let shownModels = 5
 
+    let account: String
     let days: [AccountOverview.Day]
     let id: String
 
@@ -37,7 +38,8 @@ struct CostChart {
             \(highest.dollarText) a day</span> <span>today</span></figcaption>
             <ul class="legend">\(legend(models))</ul>
             <details><summary>Figures by day</summary>
-            <div class="scroll" role="region" aria-label="Cost by day and model" tabindex="0">\(table(models))</div>
+            <div class="scroll" role="region" aria-label="Cost by day and model of \(escaped(account))" \
+            tabindex="0">\(table(models))</div>
             </details>
             </figure>
             """

@@ -20,7 +20,17 @@ enum StatusStyle {
         min-width: 0; } .failing { border-color: var(--bad); border-width: 2px; }
         .figures { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; margin: 0 0 .75rem; }
         dd { margin: 0; font-size: 1.15rem; font-variant-numeric: tabular-nums; }
-        .budget { margin: 0 0 .75rem; } meter { display: block; width: 100%; height: 1rem; }
+        .meter { margin: 0 0 .75rem; } meter { display: block; width: 100%; height: .75rem; border-radius: .375rem;
+        overflow: hidden; background: var(--line); border: 0; appearance: none; -webkit-appearance: none; }
+        meter::-webkit-meter-inner-element { display: block; height: 100%; }
+        meter::-webkit-meter-bar { background: var(--line); border: 0; border-radius: .375rem; height: 100%; }
+        .within::-webkit-meter-optimum-value,
+        .near::-webkit-meter-optimum-value, .over::-webkit-meter-optimum-value { height: 100%; }
+        .within::-webkit-meter-optimum-value { background: var(--c2); }
+        .near::-webkit-meter-optimum-value { background: var(--c1); }
+        .over::-webkit-meter-optimum-value { background: var(--bad); }
+        .within::-moz-meter-bar { background: var(--c2); } .near::-moz-meter-bar { background: var(--c1); }
+        .over::-moz-meter-bar { background: var(--bad); }
         figure { margin: 0 0 .75rem; } figure > svg { display: block; width: 100%; height: 7.5rem;
         border-bottom: 1px solid var(--line); } figcaption { display: flex; justify-content: space-between;
         gap: .5rem; flex-wrap: wrap; }
@@ -31,7 +41,9 @@ enum StatusStyle {
         .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .875rem; }
         th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line);
         vertical-align: top; white-space: nowrap; font-variant-numeric: tabular-nums; }
-        td:last-child { white-space: normal; min-width: 12rem; overflow-wrap: anywhere; }
+        .error { white-space: normal; overflow-wrap: anywhere; }
+        @media (max-width: 30rem) { th, td { padding-right: .5rem; } figcaption > :nth-child(2) { order: 1;
+        flex-basis: 100%; } }
         .up { color: var(--good); } .down { color: var(--bad); font-weight: bold; }
         details { margin-top: .25rem; } summary { cursor: pointer; color: var(--link); }
         """

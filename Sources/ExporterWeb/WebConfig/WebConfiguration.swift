@@ -11,6 +11,15 @@ struct WebConfiguration: Sendable, Hashable {
     /// How often requests are let in, all clients together; nil for no limit.
     var rateLimit: RateLimit?
 
+    /// Whether this one asks less of clients than an earlier one did: no TLS, no password or no certificate any more.
+    func opensADoor(after earlier: WebConfiguration) -> Bool {
+        if users.isEmpty, !earlier.users.isEmpty { return true }
+        guard let old = earlier.tls else { return false }
+        guard let new = tls else { return true }
+        return new.clientPolicy == .none && old.clientPolicy != .none
+            || new.allowedNames.isEmpty && !old.allowedNames.isEmpty
+    }
+
     /// One header of every answer.
     struct Header: Sendable, Hashable {
         let name: String

@@ -38,25 +38,35 @@ final class WebConfigurationStore: Sendable {
     private struct State {
         var active: ActiveWebConfiguration
         var stamps: [Stamp?]
+        /// A config that would open a door, and since when its files are as they are.
+        var waiting: (stamps: [Stamp?], since: ContinuousClock.Instant)?
     }
+
+    /// A file that is being written may for a moment lack its end, and with it TLS or every password. One that takes
+    /// either away is taken at its word after so long without a change.
+    static let settling = Duration.seconds(2)
 
     /// Remembers which passwords were right.
     let passwords = PasswordVerifier()
     private let path: String?
     private let logger: Logger
+    private let now: @Sendable () -> ContinuousClock.Instant
     private let state: Mutex<State>
 
     /// Reads the file for the first time.
     ///
     /// - Parameter path: the web config file; nil for none: plain HTTP, open to everyone.
     /// - Throws: `ConfigurationProblems` with everything that is wrong, or `ServerTLS.Unusable`.
-    init(path: String?, logger: Logger) throws {
+    init(
+        path: String?, logger: Logger, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    ) throws {
         self.path = path
+        self.now = now
         self.logger = logger
+        let file = Self.stamps(path, WebConfiguration())
         let configuration = try path.map { try WebConfiguration.load(path: $0) } ?? WebConfiguration()
-        state = Mutex(
-            State(
-                active: try ActiveWebConfiguration(configuration), stamps: Self.stamps(path, configuration)))
+        let stamps = file + Self.stamps(nil, configuration)
+        state = Mutex(State(active: try ActiveWebConfiguration(configuration), stamps: stamps))
     }
 
     /// The config in force.
@@ -67,12 +77,21 @@ final class WebConfigurationStore: Sendable {
             guard stamps != state.stamps else { return state.active }
             do {
                 let newest = try WebConfiguration.load(path: path)
+                // Of before they are read: a file that changes meanwhile is read again.
+                let stamps = Array(stamps.prefix(1)) + Self.stamps(nil, newest)
                 let active = try ActiveWebConfiguration(newest)
-                // Which files there are may have changed with it.
-                state = State(active: active, stamps: Self.stamps(path, newest))
+                if newest.opensADoor(after: state.active.configuration) {
+                    guard let waiting = state.waiting, waiting.stamps == stamps else {
+                        state.waiting = (stamps, now())
+                        return state.active
+                    }
+                    guard now() - waiting.since >= Self.settling else { return state.active }
+                }
+                state = State(active: active, stamps: stamps)
                 logger.info("web config read again", metadata: ["file": "\(path)"])
             } catch {
                 state.stamps = stamps
+                state.waiting = nil
                 logger.error(
                     "the web config cannot be used; the last good one stays",
                     metadata: ["file": "\(path)", "error": "\(error)"])

@@ -20,6 +20,7 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = log.logger(clock: clock, redaction: redaction)
         let configuration = try config.load(clock: clock, redaction: redaction)
         try web.file.check()
+        var options = try web.options()
         for warning in configuration.warnings {
             logger.warning("config", metadata: ["problem": "\(warning)"])
         }
@@ -35,7 +36,6 @@ struct ServeCommand: AsyncParsableCommand {
         let exporter = try await Exporter(configuration, storage: storage.path, environment: environment)
         let reload = ConfigReload(
             config: config, exporter: exporter, redaction: redaction, clock: clock, logger: logger)
-        var options = try web.options()
         if web.enableLifecycle { options.reload = { try await reload.reload() } }
         try await Serving(exporter: exporter, web: options, reload: reload, logger: logger).run()
     }

@@ -28,6 +28,11 @@ struct WebOptions: ParsableArguments {
         help: "Where to listen: host:port, [IPv6]:port or :port; may be given several times. Port 0 picks a free one.")
     var listenAddresses = [":10061"]
 
+    @Flag(
+        name: .customLong("web.systemd-socket"),
+        help: "Listen on the sockets that systemd opened (a socket unit), in place of the addresses.")
+    var systemdSocket = false
+
     @Option(name: .customLong("web.telemetry-path"), help: "The path of the metrics.")
     var telemetryPath = "/metrics"
 
@@ -58,6 +63,13 @@ struct WebOptions: ParsableArguments {
         var options = ExporterWebServer.Options(
             addresses: try addresses(), telemetryPath: telemetryPath, maximumScrapes: maximumScrapes)
         options.configFile = file.path
+        if systemdSocket {
+            do {
+                options.inheritedSockets = try InheritedSockets.take()
+            } catch {
+                throw CommandFailure(message: "\(error)")
+            }
+        }
         return options
     }
 

@@ -4,13 +4,13 @@ import Testing
 
 @testable import ExporterWeb
 
-@Suite struct ScrapeTimingTests {
+@Suite struct AnswerTimeTests {
     @Test(arguments: [
         ("10", 10_000), ("0.5", 500), ("14.999", 14_999), (nil, 120_000), ("", 120_000), ("nan", 120_000),
         ("-1", 120_000), ("0", 120_000), ("1e300", 120_000), ("ten", 120_000),
     ])
     func prometheusTimeoutEndsTheScrape(header: String?, milliseconds: Int64) {
-        #expect(ScrapeTiming(timeout: header).limit == .milliseconds(milliseconds))
+        #expect(AnswerTime(scrapeTimeout: header).limit == .milliseconds(milliseconds))
     }
 
     /// A slow reader is let go on, and no longer keeps others out.

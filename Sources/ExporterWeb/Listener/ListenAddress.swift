@@ -72,3 +72,10 @@ public struct InvalidListenAddress: Error, Sendable, CustomStringConvertible {
         "cannot listen on \"\(text)\": expected host:port, [IPv6]:port or :port with a port from 0 to 65535"
     }
 }
+
+/// Where a listener listens.
+enum ListeningPlace: Sendable {
+    case address(ListenAddress)
+    /// A descriptor that systemd bound.
+    case socket(CInt)
+}

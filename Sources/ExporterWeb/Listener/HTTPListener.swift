@@ -1,0 +1,123 @@
+import ExporterCore
+import Foundation
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOExtras
+import NIOPosix
+import ServiceLifecycle
+import UsageModel
+
+/// Accepts connections at one place and answers their requests.
+///
+/// Hummingbird's own server binds addresses only; this one serves a socket of systemd's by the same path.
+struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context == ExporterRequestContext {
+    let place: ListeningPlace
+    let responder: Responder
+    let settings: WebConfigurationStore
+    let now: @Sendable () -> Timestamp
+    let logger: Logger
+    let onListening: @Sendable (BoundPlace) -> Void
+
+    /// Connections that say nothing for so long are closed; without this a half-sent request stays open for ever.
+    private static var idleTimeout: TimeAmount { .seconds(120) }
+    /// Connections that the kernel keeps until they are accepted; it takes no more than net.core.somaxconn.
+    private static var backlog: CInt { 1024 }
+
+    /// Bytes that the kernel takes beyond what it can send at once (tcp(7), TCP_NOTSENT_LOWAT). Without it a thousand slow
+    /// readers fill up the memory that the kernel has for all connections of the machine, and stall them.
+    private static var unsentInKernel: Int { 128 * 1024 }
+
+    /// Serves until graceful shutdown.
+    ///
+    /// - Throws: `ListenFailure` where the address cannot be bound.
+    func run() async throws {
+        let quiescing = ServerQuiescingHelper(group: MultiThreadedEventLoopGroup.singleton)
+        let connections = SecurableChannel(settings: settings, idleTimeout: Self.idleTimeout) { transport in
+            { request, writer, channel in
+                try await answer(request, by: writer, ExporterRequestContext(channel, transport, logger: logger))
+            }
+        }
+        let server = try await bind(quiescing) { connections.setup(channel: $0, logger: logger) }
+        await withGracefulShutdownHandler {
+            onListening(BoundPlace(server.channel.localAddress, asked: place))
+            await withDiscardingTaskGroup { group in
+                do {
+                    try await server.executeThenClose { accepted in
+                        for try await connection in accepted {
+                            group.addTask { await connections.handle(value: connection, logger: logger) }
+                        }
+                    }
+                } catch {
+                    logger.error("no more connections are accepted", metadata: ["error": "\(error)"])
+                }
+            }
+        } onGracefulShutdown: {
+            quiescing.initiateShutdown(promise: nil)
+        }
+    }
+
+    private func bind(
+        _ quiescing: ServerQuiescingHelper,
+        setup: @escaping @Sendable (any Channel) -> EventLoopFuture<SecurableChannel.Value>
+    ) async throws -> NIOAsyncChannel<SecurableChannel.Value, Never> {
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        quiescing.makeServerChannelHandler(channel: channel))
+                }
+            }
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(
+                .tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.unsentInKernel)
+        switch place {
+        case .socket(let socket):
+            return try await bootstrap.bind(socket, childChannelInitializer: setup)
+        case .address(let address):
+            do {
+                return
+                    try await bootstrap
+                    .serverChannelOption(.backlog, value: Self.backlog)
+                    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                    .bind(host: address.bindHost, port: address.port, childChannelInitializer: setup)
+            } catch let error as IOError {
+                throw ListenFailure(address: address, code: error.errnoCode)
+            }
+        }
+    }
+
+    private func answer(
+        _ request: Request, by writer: consuming ResponseWriter, _ context: ExporterRequestContext
+    ) async throws {
+        let channel = context.channel
+        let giveUp = channel.eventLoop.scheduleTask(in: AnswerTime(headers: request.headers).limit) {
+            channel.close(promise: nil)
+        }
+        defer { giveUp.cancel() }
+        let isBodyTooLong = RequestBody.isTooLong(request.headers)
+        var response = await response(to: request, context, isBodyTooLong)
+        response.headers[.date] = HTTPDate.text(now())
+        if isBodyTooLong, context.transport != .http2 { response.headers[.connection] = "close" }
+        try await writer.write(response: response.head, body: response.body)
+        if isBodyTooLong {
+            channel.eventLoop.scheduleTask(in: .init(RequestBody.lingering)) { channel.close(promise: nil) }
+        }
+    }
+
+    private func response(
+        to request: Request, _ context: ExporterRequestContext, _ isBodyTooLong: Bool
+    ) async -> Response {
+        if isBodyTooLong {
+            return .text("No request here needs a body.\n", status: .contentTooLarge)
+        }
+        do {
+            return try await responder.respond(to: request, context: context)
+        } catch {
+            logger.error("no answer", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+            return .text("The exporter's log says why there is no answer.\n", status: .internalServerError)
+        }
+    }
+}

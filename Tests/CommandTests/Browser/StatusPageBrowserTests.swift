@@ -1,0 +1,59 @@
+import Foundation
+import ProviderSimulator
+import TestSupport
+import Testing
+import UsageModel
+
+/// The status page in a real browser: nothing cut off, no message of the console, no violation of axe-core's rules.
+@Suite(.serialized) struct StatusPageBrowserTests {
+    @Test(.timeLimit(.minutes(5))) func demoLooksRightAtEveryWidthLightAndDark() async throws {
+        let exporter = try await ExporterProcess.start(["demo"])
+        while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(100)) }
+        try look(at: exporter)
+        exporter.signal(SIGTERM)
+        #expect(try await exporter.waitForExit() == 0)
+    }
+
+    /// Two hundred accounts, some of them failing, with names as long as they may be.
+    @Test(.timeLimit(.minutes(10))) func twoHundredAccountsAndSomeInErrorLookRight() async throws {
+        try await SimulatedAccount.run { account in
+            let now = RealClock().now
+            account.events.add(
+                (0..<40).map {
+                    UsageEvent(
+                        time: now - .hours($0), model: "a-vendor/and-a-very-long-model-name-without-any-break-\($0 % 9)",
+                        unitPrice: .zero, cost: ExactDecimal($0 + 1), succeeded: $0 % 5 > 0)
+                })
+            let good = try String(contentsOfFile: account.configFile, encoding: .utf8)
+            let entry = String(good[try #require(good.range(of: "accounts:\n")).upperBound...])
+            let more = (1..<200).map { number in
+                let name = number % 10 == 0 ? String(repeating: "w", count: 60) + "-\(number)" : "account-\(number)"
+                let named = entry.replacing("name: media", with: "name: \(name)")
+                return number % 7 == 0
+                    ? named.replacing("api_key_env: WAVESPEED_API_KEY", with: "api_key: a-key-that-is-wrong") : named
+            }
+            try (good + "\n" + more.joined(separator: "\n"))
+                .write(toFile: account.configFile, atomically: true, encoding: .utf8)
+            let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
+            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(200)) }
+            let page = String(decoding: try await exporter.get("/").body, as: UTF8.self)
+            #expect(page.contains("200 accounts, 28 with a failing source."))
+            try look(at: exporter)
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
+    private func look(at exporter: ExporterProcess) throws {
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+            "status_page.py")
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("looks-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let python = try Tool(named: "python3", installation: "apt-get install python3")
+        let outcome = try python.run([script.path, "http://\(exporter.address)/", folder.path])
+        #expect(outcome.status == 0)
+        #expect(outcome.output == "looked at 6\n")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).count == 6)
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+import Testing
+
+/// A TCP connection that sends any bytes, and reads only if it is told to.
+final class RawConnection: Sendable {
+    private final class Inbox: ChannelInboundHandler, Sendable {
+        typealias InboundIn = ByteBuffer
+
+        let received = Mutex(ByteBuffer())
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            var part = unwrapInboundIn(data)
+            received.withLock { _ = $0.writeBuffer(&part) }
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            context.close(promise: nil)
+        }
+    }
+
+    private let channel: any Channel
+    private let inbox: Inbox
+
+    /// Connects to `host:port`.
+    ///
+    /// - Parameters:
+    ///   - reads: false for a client that takes no byte out of a small buffer, once it is connected.
+    ///   - isSecure: over TLS, whoever the server is.
+    init(to address: String, reads: Bool = true, isSecure: Bool = false) async throws {
+        let parts = address.split(separator: ":")
+        let inbox = Inbox()
+        self.inbox = inbox
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.certificateVerification = .none
+        let tls = try isSecure ? NIOSSLContext(configuration: configuration) : nil
+        var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        let handler = try NIOSSLClientHandler(context: tls, serverHostname: nil)
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
+                    try channel.pipeline.syncOperations.addHandler(inbox)
+                }
+            }
+        if !reads { bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: 4096) }
+        channel = try await bootstrap.connect(host: String(parts[0]), port: try #require(Int(parts[1]))).get()
+        // A handshake is a dialogue: who stops reading stops after it.
+        if !reads, !isSecure { try await stopReading() }
+    }
+
+    /// Takes no more bytes from now on.
+    func stopReading() async throws {
+        try await channel.setOption(.autoRead, value: false).get()
+    }
+
+    var isOpen: Bool { channel.isActive }
+
+    var text: String { inbox.received.withLock { String(buffer: $0) } }
+
+    /// Writes bytes and waits until the kernel took them.
+    func send(_ text: String) async throws {
+        try await channel.writeAndFlush(ByteBuffer(string: text))
+    }
+
+    /// Writes a buffer, which may be sent many times, and waits until the kernel took it.
+    func send(_ buffer: ByteBuffer) async throws {
+        try await channel.writeAndFlush(buffer)
+    }
+
+    /// Waits until the other side closes.
+    func waitForClose() async throws {
+        try await channel.closeFuture.get()
+    }
+
+    /// Ends it without a farewell: one of TLS would wait for the other side's.
+    func reset() async throws {
+        let socket = try #require(channel as? any SocketOptionProvider)
+        try? await socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
+        channel.close(promise: nil)
+    }
+}

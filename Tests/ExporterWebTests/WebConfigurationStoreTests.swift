@@ -1,0 +1,63 @@
+import Foundation
+import Logging
+import Synchronization
+import Testing
+
+@testable import ExporterWeb
+
+/// Which version of the web config is in force while its file changes.
+@Suite struct WebConfigurationStoreTests {
+    private static let passwords =
+        "basic_auth_users: { a: $2y$04$VqFoM6M8NMrZJnNm5GHxP.KB1Wz9ASHnIk4UXsAYaRFc0S/O1Eqki }"
+
+    /// Whoever writes a file in place leaves it empty or cut off for a moment.
+    @Test(arguments: ["", "# nothing", "basic_auth_users:", "http_server_config: { http2: false }"])
+    func halfWrittenFileOpensNoDoor(half: String) throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("web-\(UUID().uuidString).yml")
+        defer { try? FileManager.default.removeItem(at: file) }
+        func write(_ text: String) throws { try text.write(to: file, atomically: false, encoding: .utf8) }
+        try write(Self.passwords)
+        let clock = Mutex(ContinuousClock.now)
+        let store = try WebConfigurationStore(path: file.path, logger: Logger(label: "test")) { clock.withLock { $0 } }
+        #expect(store.current.configuration.users.count == 1)
+
+        try write(half)
+        #expect(store.current.configuration.users.count == 1)
+        clock.withLock { $0 += .seconds(1) }
+        #expect(store.current.configuration.users.count == 1)
+        // The rest of it comes.
+        try write(Self.passwords + "\nrate_limit: { interval: 1s, burst: 5 }")
+        #expect(store.current.configuration.users.count == 1)
+        #expect(store.current.configuration.rateLimit?.burst == 5)
+
+        // Meant so: it stays as it is.
+        try write(half)
+        #expect(store.current.configuration.users.count == 1)
+        clock.withLock { $0 += WebConfigurationStore.settling }
+        #expect(store.current.configuration.users.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("tls", false), ("no tls", true), ("other certificate", false), ("no client certificate", true),
+        ("no names", true), ("no passwords", true), ("other passwords", false),
+    ])
+    func whatAsksLessOfClientsOpensADoor(change: String, opens: Bool) {
+        var earlier = WebConfiguration()
+        earlier.tls = TLSSettings(
+            certificate: .file("a"), key: .file("b"), clientPolicy: .requireAndVerify, allowedNames: ["x"])
+        earlier.users = ["a": "hash"]
+        var new = earlier
+        switch change {
+        case "no tls": new.tls = nil
+        case "other certificate":
+            new.tls = TLSSettings(
+                certificate: .file("c"), key: .file("b"), clientPolicy: .verifyIfGiven, allowedNames: ["y"])
+        case "no client certificate": new.tls?.clientPolicy = .none
+        case "no names": new.tls?.allowedNames = []
+        case "no passwords": new.users = [:]
+        case "other passwords": new.users = ["b": "hash"]
+        default: break
+        }
+        #expect(new.opensADoor(after: earlier) == opens)
+    }
+}
