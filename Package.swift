@@ -152,7 +152,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "genai_usage_exporter", "ProviderSimulator", "TestSupport", "UsageModel",
+                "genai_usage_exporter", "PrometheusExposition", "ProviderSimulator", "TestSupport", "UsageModel",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),

@@ -58,15 +58,26 @@ final class ExporterProcess: Sendable {
     private let process: Mutex<Process>
 
     /// Starts a server and waits until it listens.
+    ///
+    /// - Parameter launcher: a program that starts it, given its command line.
     static func start(
-        _ arguments: [String], environment: [String: String] = [:], scheme: String = "http"
+        _ arguments: [String], environment: [String: String] = [:], scheme: String = "http",
+        by launcher: (tool: Tool, arguments: [String])? = nil
     ) async throws -> ExporterProcess {
-        try await aside { try ExporterProcess(arguments, environment: environment, scheme: scheme) }
+        try await aside {
+            try ExporterProcess(arguments, environment: environment, scheme: scheme, launcher: launcher)
+        }
     }
 
-    private init(_ arguments: [String], environment: [String: String], scheme: String) throws {
+    private init(
+        _ arguments: [String], environment: [String: String], scheme: String,
+        launcher: (tool: Tool, arguments: [String])?
+    ) throws {
         self.scheme = scheme
-        let process = Self.binary.process(arguments + ["--web.listen-address", "127.0.0.1:0"])
+        let arguments = arguments + ["--web.listen-address", "127.0.0.1:0"]
+        let process =
+            launcher.map { $0.tool.process($0.arguments + [Self.binary.path] + arguments) }
+            ?? Self.binary.process(arguments)
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let errors = Pipe()
         process.standardError = errors

@@ -123,10 +123,11 @@ import UsageModel
     @Test func anAddressInUseIsSaidInPlainWords() async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
+            // One address that is taken is enough: an exporter that listens on half of what it should is none.
             let second = try await ExporterProcess.run(
                 [
                     "serve", "--config.file", account.configFile, "--storage.path", account.folder + "/other",
-                    "--web.listen-address", exporter.address,
+                    "--web.listen-address", "127.0.0.1:0", "--web.listen-address", exporter.address,
                 ], environment: account.environment)
             #expect(second.status == 1)
             #expect(
@@ -134,6 +135,38 @@ import UsageModel
                     "cannot listen on \(exporter.address): Address already in use; stop what listens there"))
             exporter.signal(SIGTERM)
             #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
+    /// As systemd does it: the socket is there before the exporter.
+    @Test func listensOnTheSocketsThatSystemdHandsOver() async throws {
+        let handOver = """
+            import os, socket, sys
+            sockets = [socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))]
+            spare = [os.dup(each.fileno()) for each in sockets]
+            os.dup2(spare[0], 3), os.dup2(spare[1], 4), os.set_inheritable(3, True), os.set_inheritable(4, True)
+            os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2")
+            os.execv(sys.argv[1], sys.argv[1:])
+            """
+        let python = try Tool(named: "python3", installation: "apt-get install python3")
+        try await SimulatedAccount.run { account in
+            let exporter = try await ExporterProcess.start(
+                account.serveArguments + ["--web.systemd-socket"], environment: account.environment,
+                by: (python, ["-c", handOver]))
+            #expect(try await exporter.get("/-/healthy").status == 200)
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+
+            let alone = try await ExporterProcess.run(
+                account.serveArguments + ["--web.systemd-socket"], environment: account.environment)
+            #expect(alone.status == 1)
+            #expect(alone.errors.contains("systemd handed over no socket"))
+            let noSockets = handOver.replacing("socket.create_server((\"127.0.0.1\", 0))", with: "sys.stdin")
+            let nothing = try python.run([
+                "-c", noSockets, ExporterProcess.binary.path, "demo", "--web.systemd-socket",
+            ])
+            #expect(nothing.status == 1)
+            #expect(nothing.output.contains("file descriptor 3 is not a stream socket that listens"))
         }
     }
 

@@ -9,7 +9,7 @@ import UsageModel
 
     private func account(
         name: String = "media", models: [String: ExactDecimal] = [:], error: String? = nil,
-        budgets: [AccountOverview.Budget] = []
+        budgets: [AccountOverview.Budget] = [], past: (Int) -> ExactDecimal = { _ in .zero }
     ) -> AccountOverview {
         var status = SyncStatus()
         status.isUp = error == nil
@@ -17,7 +17,8 @@ import UsageModel
         status.lastSuccess = now - .minutes(5)
         status.dataThrough = now - .minutes(5)
         let days = (0..<30).map {
-            AccountOverview.Day(day: now.day.advanced(by: $0 - 29), costByModel: $0 == 29 ? models : [:])
+            AccountOverview.Day(
+                day: now.day.advanced(by: $0 - 29), costByModel: $0 == 29 ? models : ["past": past(29 - $0)])
         }
         return AccountOverview(
             name: name, provider: "wavespeed", sources: [AccountOverview.Source(name: "usage_stats", status: status)],
@@ -61,6 +62,26 @@ import UsageModel
         #expect(page.contains("1 account, 1 with a failing source."))
         #expect(page.contains("the key is wrong"))
         #expect(page.contains("class=\"failing\""))
+    }
+
+    @Test func manyAccountsAreListedAboveWhatFailsFirst() {
+        let few = page(account(), account(name: "b"), account(name: "c", error: "no"))
+        #expect(!few.contains("All accounts"))
+        let many = page(
+            account(models: ["m": ExactDecimal(2)]), account(name: "b", models: ["m": ExactDecimal(3)]),
+            account(name: "c", error: "no"), account(name: "d"))
+        let links = many.matches(of: /<a href="#(account-\d)">(\w+)/).map { "\($0.1) \($0.2)" }
+        #expect(links == ["account-2 c", "account-0 media", "account-1 b", "account-3 d"])
+        for text in ["down: usage_stats", "<td>$5.00</td><td>$4,936.00</td>"] {
+            #expect(many.contains(text), "\(text)")
+        }
+    }
+
+    @Test func balanceSaysHowLongItLasts() {
+        let spending = account(models: ["m": ExactDecimal(90)], past: { ExactDecimal($0 <= 7 ? 10 : 90) })
+        // The day that is not over yet does not count.
+        #expect(page(spending).contains("Balance $49.36: about 4 days at the last week's pace"))
+        #expect(page(account()).contains("<dt>Balance</dt><dd>$49.36</dd>"))
     }
 
     @Test func budgetIsAMeterWithItsWords() {

@@ -9,19 +9,18 @@ struct AccountSection {
     let now: Timestamp
 
     var html: String {
-        let isFailing = account.sources.contains { $0.status.isUp == false }
-        return """
-            <section aria-labelledby="account-\(number)"\(isFailing ? " class=\"failing\"" : "")>
-            <h2 id="account-\(number)">\(escaped(account.name)) <small>\(escaped(account.provider))</small></h2>
-            <dl class="figures">
-            \(figures.map { "<div><dt>\($0)</dt><dd>\($1)</dd></div>" }.joined(separator: "\n"))
-            </dl>
-            \(balance)
-            \(account.budgets.enumerated().map(budget).joined(separator: "\n"))
-            \(account.days.isEmpty ? "" : CostChart(account: account.name, days: account.days, id: "chart-\(number)").html)
-            \(sources)
-            </section>
-            """
+        """
+        <section aria-labelledby="account-\(number)"\(account.isFailing ? " class=\"failing\"" : "")>
+        <h2 id="account-\(number)">\(escaped(account.name)) <small>\(escaped(account.provider))</small></h2>
+        <dl class="figures">
+        \(figures.map { "<div><dt>\($0)</dt><dd>\($1)</dd></div>" }.joined(separator: "\n"))
+        </dl>
+        \(balance)
+        \(account.budgets.enumerated().map(budget).joined(separator: "\n"))
+        \(account.days.isEmpty ? "" : CostChart(account: account.name, days: account.days, id: "chart-\(number)").html)
+        \(sources)
+        </section>
+        """
     }
 
     private var figures: [(String, String)] {

@@ -38,6 +38,7 @@ struct StatusPage {
         <a href="/-/ready">Readiness</a></nav>
         </header>
         <main>
+        \(AccountsTable(accounts: accounts).html)
         \(accounts.enumerated().map { AccountSection(account: $1, number: $0, now: now).html }.joined(separator: "\n"))
         </main>
         <footer><p>Version \(escaped(BuildInformation.version)). What the providers' APIs said, added up exactly; \
@@ -49,7 +50,7 @@ struct StatusPage {
     }
 
     private var summary: String {
-        let down = accounts.filter { account in account.sources.contains { $0.status.isUp == false } }.count
+        let down = accounts.filter(\.isFailing).count
         let count = "\(accounts.count) account\(accounts.count == 1 ? "" : "s")"
         return down == 0 ? "\(count), no failing source." : "\(count), \(down) with a failing source."
     }

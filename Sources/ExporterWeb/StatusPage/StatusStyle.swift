@@ -41,8 +41,10 @@ enum StatusStyle {
         .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .875rem; }
         th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line);
         vertical-align: top; white-space: nowrap; font-variant-numeric: tabular-nums; }
+        .all { grid-column: 1 / -1; } .all th[scope=row], .all td:last-child { white-space: normal; overflow-wrap: anywhere; }
         .error { white-space: normal; overflow-wrap: anywhere; }
-        @media (max-width: 30rem) { th, td { padding-right: .5rem; } figcaption > :nth-child(2) { order: 1;
+        @media (max-width: 30rem) { th, td { padding-right: .5rem; } thead th { white-space: normal; }
+        figcaption > :nth-child(2) { order: 1;
         flex-basis: 100%; } }
         .up { color: var(--good); } .down { color: var(--bad); font-weight: bold; }
         details { margin-top: .25rem; } summary { cursor: pointer; color: var(--link); }

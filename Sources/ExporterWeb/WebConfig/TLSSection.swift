@@ -53,6 +53,13 @@ struct TLSSection {
                 "client authorities are given, and client_auth_type does not ask for certificates: set it to "
                     + "RequireAndVerifyClientCert or VerifyClientCertIfGiven")
         }
+        if !settings.allowedNames.isEmpty,
+            ![.requireAny, .require, .requireAndVerify].contains(settings.clientPolicy)
+        {
+            mapping["client_allowed_sans"]?.problem(
+                "client_auth_type lets clients in without a certificate, where there is no name to look at: set it to "
+                    + "RequireAndVerifyClientCert or RequireAnyClientCert")
+        }
         if settings.minimum.order > settings.maximum.order {
             mapping["min_version"]?.problem("min_version is above max_version")
         }
