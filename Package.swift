@@ -37,7 +37,10 @@ let package = Package(
         .target(name: "UsageModel", swiftSettings: strict),
         .target(
             name: "UsageLedger",
-            dependencies: ["UsageModel", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "UsageModel", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
             swiftSettings: strict),
         .target(
             name: "Upstream",
@@ -50,6 +53,7 @@ let package = Package(
                 .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             swiftSettings: strict),
         .target(name: "Providers", dependencies: ["UsageModel", "Upstream"], swiftSettings: strict),
@@ -60,6 +64,7 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             swiftSettings: strict),
         .target(
@@ -71,6 +76,7 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             swiftSettings: strict),
         .target(
@@ -89,6 +95,7 @@ let package = Package(
                 .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -102,7 +109,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "TestSupport", dependencies: ["PrometheusExposition", "UsageModel"], path: "Tests/TestSupport",
+            name: "TestSupport",
+            dependencies: [
+                "PrometheusExposition", "UsageModel", .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ], path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(
             name: "PrometheusExpositionTests", dependencies: ["PrometheusExposition", "TestSupport"],
@@ -112,6 +122,7 @@ let package = Package(
             dependencies: [
                 "ProviderSimulator", "Providers", "Upstream", "UsageModel",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             path: "Tests/Benchmarks", swiftSettings: strict),
         .testTarget(name: "UsageModelTests", dependencies: ["UsageModel", "TestSupport"], swiftSettings: strict),
@@ -127,6 +138,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             swiftSettings: strict),
         .testTarget(
@@ -134,20 +146,29 @@ let package = Package(
             dependencies: [
                 "ProviderSimulator", "UsageModel",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             swiftSettings: strict),
         .testTarget(
             name: "ProvidersTests",
-            dependencies: ["Providers", "Upstream", "UsageModel", "TestSupport"], swiftSettings: strict),
+            dependencies: [
+                "Providers", "Upstream", "UsageModel", "TestSupport",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ], swiftSettings: strict),
         .testTarget(
             name: "ExporterCoreTests",
             dependencies: [
                 "ExporterCore", "PrometheusExposition", "ProviderSimulator", "UsageLedger", "UsageModel", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             exclude: ["Config/Fixtures"], swiftSettings: strict),
         .testTarget(
-            name: "ExporterWebTests", dependencies: ["ExporterCore", "ExporterWeb", "UsageModel"],
+            name: "ExporterWebTests",
+            dependencies: [
+                "ExporterCore", "ExporterWeb", "UsageModel",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "CommandTests",
@@ -158,6 +179,7 @@ let package = Package(
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             exclude: ["Browser/status_page.py"], swiftSettings: strict),
     ]

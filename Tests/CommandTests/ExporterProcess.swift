@@ -3,7 +3,7 @@ import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOSSL
-import Synchronization
+import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
@@ -55,7 +55,7 @@ final class ExporterProcess: Sendable {
     let scheme: String
     /// The address that the log line `listening` names.
     let address: String
-    private let process: Mutex<Process>
+    private let process: NIOLockedValueBox<Process>
 
     /// Starts a server and waits until it listens.
     ///
@@ -95,21 +95,21 @@ final class ExporterProcess: Sendable {
         // A full pipe would block the exporter's log.
         let handle = errors.fileHandleForReading
         Thread.detachNewThread { while !handle.availableData.isEmpty {} }
-        self.process = Mutex(process)
+        self.process = NIOLockedValueBox(process)
     }
 
-    var processIdentifier: Int32 { process.withLock { $0.processIdentifier } }
+    var processIdentifier: Int32 { process.withLockedValue { $0.processIdentifier } }
 
     /// Sends a signal.
     func signal(_ signal: Int32) {
-        process.withLock { _ = kill($0.processIdentifier, signal) }
+        process.withLockedValue { _ = kill($0.processIdentifier, signal) }
     }
 
     /// Waits for the end and answers the exit status.
     @discardableResult
     func waitForExit() async throws -> Int32 {
         try await Self.aside { [self] in
-            process.withLock {
+            process.withLockedValue {
                 $0.waitUntilExit()
                 return $0.terminationStatus
             }

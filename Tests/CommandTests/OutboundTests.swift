@@ -2,7 +2,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 import ProviderSimulator
-import Synchronization
+import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
@@ -12,7 +12,7 @@ import Testing
     private final class Bait: ChannelInboundHandler, Sendable {
         typealias InboundIn = ByteBuffer
 
-        static let taken = Mutex<[Int: Int]>([:])
+        static let taken = NIOLockedValueBox<[Int: Int]>([:])
         let port: Int
 
         init(port: Int) {
@@ -20,7 +20,7 @@ import Testing
         }
 
         func channelActive(context: ChannelHandlerContext) {
-            Self.taken.withLock { $0[port, default: 0] += 1 }
+            Self.taken.withLockedValue { $0[port, default: 0] += 1 }
         }
     }
 
@@ -70,10 +70,12 @@ import Testing
             }
             // What they asked for would be under way by now.
             try await account.server.log.wait(forTotal: account.server.log.total + 2)
-            #expect(Bait.taken.withLock { $0[port, default: 0] } == 0)
+            #expect(Bait.taken.withLockedValue { $0[port, default: 0] } == 0)
             // The bait works.
             let connection = try await RawConnection(to: evil)
-            while Bait.taken.withLock({ $0[port, default: 0] }) != 1 { try await Task.sleep(for: .milliseconds(5)) }
+            while Bait.taken.withLockedValue({ $0[port, default: 0] }) != 1 {
+                try await Task.sleep(for: .milliseconds(5))
+            }
             try await connection.reset()
             exporter.signal(SIGTERM)
             #expect(try await exporter.waitForExit() == 0)

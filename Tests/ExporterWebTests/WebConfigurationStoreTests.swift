@@ -1,6 +1,6 @@
 import Foundation
 import Logging
-import Synchronization
+import NIOConcurrencyHelpers
 import Testing
 
 @testable import ExporterWeb
@@ -17,13 +17,15 @@ import Testing
         defer { try? FileManager.default.removeItem(at: file) }
         func write(_ text: String) throws { try text.write(to: file, atomically: false, encoding: .utf8) }
         try write(Self.passwords)
-        let clock = Mutex(ContinuousClock.now)
-        let store = try WebConfigurationStore(path: file.path, logger: Logger(label: "test")) { clock.withLock { $0 } }
+        let clock = NIOLockedValueBox(ContinuousClock.now)
+        let store = try WebConfigurationStore(path: file.path, logger: Logger(label: "test")) {
+            clock.withLockedValue { $0 }
+        }
         #expect(store.current.configuration.users.count == 1)
 
         try write(half)
         #expect(store.current.configuration.users.count == 1)
-        clock.withLock { $0 += .seconds(1) }
+        clock.withLockedValue { $0 += .seconds(1) }
         #expect(store.current.configuration.users.count == 1)
         // The rest of it comes.
         try write(Self.passwords + "\nrate_limit: { interval: 1s, burst: 5 }")
@@ -33,7 +35,7 @@ import Testing
         // Meant so: it stays as it is.
         try write(half)
         #expect(store.current.configuration.users.count == 1)
-        clock.withLock { $0 += WebConfigurationStore.settling }
+        clock.withLockedValue { $0 += WebConfigurationStore.settling }
         #expect(store.current.configuration.users.isEmpty)
     }
 

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import Testing
 import UsageModel
 
@@ -17,16 +17,16 @@ final class ManualClock: WallClock {
         var nextSleep = Signal<Void>()
     }
 
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
 
     init(_ now: Timestamp) {
-        state = Mutex(State(now: now))
+        state = NIOLockedValueBox(State(now: now))
     }
 
-    var now: Timestamp { state.withLock { $0.now } }
+    var now: Timestamp { state.withLockedValue { $0.now } }
 
     func sleep(for duration: Duration) async throws {
-        let (sleeper, fallsAsleep) = state.withLock { state in
+        let (sleeper, fallsAsleep) = state.withLockedValue { state in
             let sleeper = Sleeper(until: state.now + duration)
             state.sleepers.append(sleeper)
             let fallsAsleep = state.nextSleep
@@ -38,7 +38,7 @@ final class ManualClock: WallClock {
     }
 
     func move(to now: Timestamp) {
-        let woken = state.withLock { state in
+        let woken = state.withLockedValue { state in
             state.now = now
             let woken = state.sleepers.filter { $0.until <= now }
             state.sleepers.removeAll { $0.until <= now }
@@ -49,7 +49,7 @@ final class ManualClock: WallClock {
 
     /// Moves on once somebody sleeps.
     func passSleep(of duration: Duration) async throws {
-        while let next = state.withLock({ $0.sleepers.isEmpty ? $0.nextSleep : nil }) { try await next.value() }
+        while let next = state.withLockedValue({ $0.sleepers.isEmpty ? $0.nextSleep : nil }) { try await next.value() }
         move(to: now + duration)
     }
 }

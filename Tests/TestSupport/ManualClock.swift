@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// A clock that stands still until a test moves it, forwards or back.
@@ -25,35 +25,35 @@ public final class ManualClock: WallClock {
     }
 
     private let sleeping: Sleeping
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
 
     /// A clock that shows `now`.
     public init(_ now: Timestamp, sleeping: Sleeping = .isSkipped) {
         self.sleeping = sleeping
-        state = Mutex(State(now: now))
+        state = NIOLockedValueBox(State(now: now))
     }
 
     /// The moment that the clock shows.
-    public var now: Timestamp { state.withLock { $0.now } }
+    public var now: Timestamp { state.withLockedValue { $0.now } }
 
     /// The sleeps that were asked for, in order.
-    public var slept: [Duration] { state.withLock { $0.slept } }
+    public var slept: [Duration] { state.withLockedValue { $0.slept } }
 
     /// Sleeps as the clock was made to.
     public func sleep(for duration: Duration) async throws {
         try Task.checkCancellation()
         guard case .waits = sleeping else {
-            state.withLock { $0.slept.append(duration) }
+            state.withLockedValue { $0.slept.append(duration) }
             await Task.yield()
             return
         }
-        let id = state.withLock { state in
+        let id = state.withLockedValue { state in
             state.next += 1
             return state.next
         }
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let woken = state.withLock { state in
+                let woken = state.withLockedValue { state in
                     state.slept.append(duration)
                     state.sleepers[id] = Sleeper(until: state.now + duration, wake: continuation)
                     let count = state.sleepers.count
@@ -76,7 +76,7 @@ public final class ManualClock: WallClock {
 
     /// Moves the clock and wakes who slept no longer than until then.
     public func move(to now: Timestamp) {
-        let woken = state.withLock { state in
+        let woken = state.withLockedValue { state in
             state.now = now
             let woken = state.sleepers.filter { $0.value.until <= now }
             for id in woken.keys { state.sleepers[id] = nil }
@@ -88,7 +88,7 @@ public final class ManualClock: WallClock {
     /// Waits until so many tasks sleep.
     public func untilAsleep(_ count: Int) async {
         await withCheckedContinuation { continuation in
-            let isReached = state.withLock { state in
+            let isReached = state.withLockedValue { state in
                 if state.sleepers.count >= count { return true }
                 state.watchers.append((count, continuation))
                 return false
@@ -98,7 +98,7 @@ public final class ManualClock: WallClock {
     }
 
     private func cancel(_ id: Int) {
-        let sleeper = state.withLock { $0.sleepers.removeValue(forKey: id) }
+        let sleeper = state.withLockedValue { $0.sleepers.removeValue(forKey: id) }
         sleeper?.wake.resume(throwing: CancellationError())
     }
 }

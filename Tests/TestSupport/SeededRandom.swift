@@ -1,18 +1,18 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// SplitMix64: the same numbers in every run of a test.
 public final class SeededRandom: RandomSource {
-    private let state: Mutex<UInt64>
+    private let state: NIOLockedValueBox<UInt64>
 
     /// The numbers of a seed.
     public init(_ seed: UInt64) {
-        state = Mutex(seed)
+        state = NIOLockedValueBox(seed)
     }
 
     /// The next 64 bits.
     public func next() -> UInt64 {
-        state.withLock { state in
+        state.withLockedValue { state in
             state &+= 0x9e37_79b9_7f4a_7c15
             var mixed = state
             mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9

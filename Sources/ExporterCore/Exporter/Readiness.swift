@@ -1,14 +1,14 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Whether every account that there was at the start was tried once. What a reload adds does not take it back.
 final class Readiness: Sendable {
-    private let missing: Mutex<Set<String>>
+    private let missing: NIOLockedValueBox<Set<String>>
 
     init(accounts: some Sequence<String>) {
-        missing = Mutex(Set(accounts))
+        missing = NIOLockedValueBox(Set(accounts))
     }
 
-    var isReady: Bool { missing.withLock { $0.isEmpty } }
+    var isReady: Bool { missing.withLockedValue { $0.isEmpty } }
 
     /// What an account's sources call after their first try; the account counts once all `sources` of it have.
     func expectation(of account: String, sources: Int) -> @Sendable () -> Void {
@@ -21,18 +21,18 @@ final class Readiness: Sendable {
 
     /// Waits for an account no longer.
     func forget(_ account: String) {
-        missing.withLock { _ = $0.remove(account) }
+        missing.withLockedValue { _ = $0.remove(account) }
     }
 
     private final class LeftSources: Sendable {
-        private let count: Mutex<Int>
+        private let count: NIOLockedValueBox<Int>
 
         init(_ count: Int) {
-            self.count = Mutex(count)
+            self.count = NIOLockedValueBox(count)
         }
 
         func oneDone() -> Bool {
-            count.withLock {
+            count.withLockedValue {
                 $0 -= 1
                 return $0 == 0
             }

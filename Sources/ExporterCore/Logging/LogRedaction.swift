@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// The secrets that must not reach a log line: the last line of defence behind code that never logs them.
 ///
@@ -11,7 +11,7 @@ public final class LogRedaction: Sendable {
     public static let shortestSecret = 6
 
     /// Longest first, so that a secret that holds another is replaced whole.
-    private let secrets = Mutex<[[UInt8]]>([])
+    private let secrets = NIOLockedValueBox<[[UInt8]]>([])
 
     /// No secrets yet.
     public init() {}
@@ -20,7 +20,7 @@ public final class LogRedaction: Sendable {
     public func register(_ secret: String) {
         let bytes = Array(secret.utf8)
         guard bytes.count >= Self.shortestSecret else { return }
-        secrets.withLock { secrets in
+        secrets.withLockedValue { secrets in
             guard !secrets.contains(bytes) else { return }
             let place = secrets.firstIndex { $0.count < bytes.count } ?? secrets.endIndex
             secrets.insert(bytes, at: place)
@@ -29,7 +29,7 @@ public final class LogRedaction: Sendable {
 
     /// The text with each secret in it replaced.
     public func redacted(_ text: String) -> String {
-        let secrets = secrets.withLock { $0 }
+        let secrets = secrets.withLockedValue { $0 }
         // Bytes rather than characters: a combining mark after a secret makes another character of its last letter.
         var bytes = Array(text.utf8)
         var found = false

@@ -1,5 +1,5 @@
 import Logging
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageLedger
 import UsageModel
 
@@ -15,9 +15,9 @@ final class LedgerVisit: SyncVisit {
     private let ladder: RereadLadder
     private let clock: any WallClock
     private let logger: Logger
-    private let collected = Mutex(LedgerChange())
-    private let noticed = Mutex<UpstreamNotice?>(nil)
-    private let completed = Mutex(false)
+    private let collected = NIOLockedValueBox(LedgerChange())
+    private let noticed = NIOLockedValueBox<UpstreamNotice?>(nil)
+    private let completed = NIOLockedValueBox(false)
 
     init(
         source: LedgerSource, isFirst: Bool, dueSlices: [DueSlice], ledger: UsageLedger, ladder: RereadLadder,
@@ -37,17 +37,17 @@ final class LedgerVisit: SyncVisit {
     var now: Timestamp { clock.now }
 
     /// What the commits of this run changed, all of it durable.
-    var change: LedgerChange { collected.withLock { $0 } }
+    var change: LedgerChange { collected.withLockedValue { $0 } }
 
     /// What the API said last of the endpoint's future; nil where no answer came.
-    var lastNotice: UpstreamNotice? { noticed.withLock { $0 } }
+    var lastNotice: UpstreamNotice? { noticed.withLockedValue { $0 } }
 
     func notice(_ notice: UpstreamNotice) {
-        noticed.withLock { $0 = notice }
+        noticed.withLockedValue { $0 = notice }
     }
 
     /// Whether a commit of this run completed the source's history.
-    var hasCompletedHistory: Bool { completed.withLock { $0 } }
+    var hasCompletedHistory: Bool { completed.withLockedValue { $0 } }
 
     func cells(of slice: SliceID) async throws -> [Cell] {
         try await storage { try await ledger.cells(of: source.id, slice: slice) }
@@ -66,7 +66,7 @@ final class LedgerVisit: SyncVisit {
             try await ledger.commit(reading, to: source.id, now: clock.now, ladder: ladder)
         }
         collect(change)
-        if reading.completesHistory { completed.withLock { $0 = true } }
+        if reading.completesHistory { completed.withLockedValue { $0 = true } }
     }
 
     func spend(from quota: Quota) async throws {
@@ -80,7 +80,7 @@ final class LedgerVisit: SyncVisit {
 
     /// Takes in a change that was made durable for this source.
     func collect(_ change: LedgerChange) {
-        collected.withLock { collected in
+        collected.withLockedValue { collected in
             collected.series += change.series
             collected.gauges.merge(change.gauges) { _, newer in newer }
         }

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Something that is waited for by one task and given by any other. A signal that comes early is kept.
 final class Signal: Sendable {
@@ -7,11 +7,11 @@ final class Signal: Sendable {
         var waiting: CheckedContinuation<Void, Never>?
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// Lets the waiting task go on, or the next one that waits.
     func give() {
-        let waiting = state.withLock { state in
+        let waiting = state.withLockedValue { state in
             let waiting = state.waiting
             state.waiting = nil
             state.isGiven = waiting == nil
@@ -24,7 +24,7 @@ final class Signal: Sendable {
     func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let goesOn = state.withLock { state in
+                let goesOn = state.withLockedValue { state in
                     // Cancelled before this task came to wait: nobody would resume it.
                     if state.isGiven || Task.isCancelled {
                         state.isGiven = false
@@ -36,7 +36,7 @@ final class Signal: Sendable {
                 if goesOn { continuation.resume() }
             }
         } onCancel: {
-            let waiting = state.withLock { state in
+            let waiting = state.withLockedValue { state in
                 defer { state.waiting = nil }
                 return state.waiting
             }

@@ -1,23 +1,23 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 import Upstream
 
 /// Counts a source's calls while a sync runs; the sum is shown once it is stored.
 final class SyncObserver: UpstreamObserver {
-    private let tally = Mutex(UpstreamTally())
+    private let tally = NIOLockedValueBox(UpstreamTally())
 
     /// Goes on from what earlier runs of the exporter counted.
     func restore(_ earlier: UpstreamTally) {
-        tally.withLock { $0 = earlier }
+        tally.withLockedValue { $0 = earlier }
     }
 
-    var current: UpstreamTally { tally.withLock { $0 } }
+    var current: UpstreamTally { tally.withLockedValue { $0 } }
 
     func requestFinished(code: Int?, duration: Duration) {
-        tally.withLock { $0.add(code: code, duration: duration) }
+        tally.withLockedValue { $0.add(code: code, duration: duration) }
     }
 
     func retried() {
-        tally.withLock { $0.retries += 1 }
+        tally.withLockedValue { $0.retries += 1 }
     }
 }

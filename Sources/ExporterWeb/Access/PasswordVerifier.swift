@@ -1,7 +1,7 @@
 import Crypto
 import Dispatch
 import Foundation
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Tells whether a user's password is right: one after the other, on a thread of its own, and each pair only once.
 ///
@@ -18,28 +18,28 @@ final class PasswordVerifier: Sendable {
         var waiting = 0
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
     private let queue = DispatchQueue(label: "passwords", qos: .utility)
 
     /// Whether the user exists and has this password; nil where too many wait already.
     func isRight(user: String, password: String, users: [String: String]) async -> Bool? {
         let hash = users[user] ?? PasswordHash.ofNobody
         let key = Self.key([user, hash, password])
-        let known = state.withLock { state -> Bool? in
+        let known = state.withLockedValue { state -> Bool? in
             if let known = state.verdicts[key] { return known }
             state.waiting += 1
             return nil
         }
         if let known { return known }
-        guard state.withLock({ $0.waiting <= Self.longestQueue }) else {
-            state.withLock { $0.waiting -= 1 }
+        guard state.withLockedValue({ $0.waiting <= Self.longestQueue }) else {
+            state.withLockedValue { $0.waiting -= 1 }
             return nil
         }
         let matches = await withCheckedContinuation { continuation in
             queue.async { continuation.resume(returning: PasswordHash.matches(password, hash)) }
         }
         let verdict = matches && users[user] != nil
-        state.withLock { state in
+        state.withLockedValue { state in
             state.waiting -= 1
             if state.verdicts.count >= Self.remembered { state.verdicts.removeAll() }
             state.verdicts[key] = verdict

@@ -1,25 +1,25 @@
 import ExporterCore
 import Foundation
 import Logging
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A web config in force: what its file said, and what follows from that.
 final class ActiveWebConfiguration: Sendable {
     let configuration: WebConfiguration
     /// What new connections speak TLS with; nil for plain HTTP.
     let tls: ServerTLS?
-    private let bucket: Mutex<TokenBucket?>
+    private let bucket: NIOLockedValueBox<TokenBucket?>
 
     /// - Throws: `ServerTLS.Unusable`.
     init(_ configuration: WebConfiguration) throws(ServerTLS.Unusable) {
         self.configuration = configuration
         tls = if let settings = configuration.tls { try ServerTLS(settings) } else { nil }
-        bucket = Mutex(configuration.rateLimit.map { TokenBucket($0, at: .now) })
+        bucket = NIOLockedValueBox(configuration.rateLimit.map { TokenBucket($0, at: .now) })
     }
 
     /// Whether the rate limit lets one more request in.
     func letsIn() -> Bool {
-        bucket.withLock { $0?.take(at: .now) ?? true }
+        bucket.withLockedValue { $0?.take(at: .now) ?? true }
     }
 }
 
@@ -51,7 +51,7 @@ final class WebConfigurationStore: Sendable {
     private let path: String?
     private let logger: Logger
     private let now: @Sendable () -> ContinuousClock.Instant
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
 
     /// Reads the file for the first time.
     ///
@@ -66,13 +66,13 @@ final class WebConfigurationStore: Sendable {
         let file = Self.stamps(path, WebConfiguration())
         let configuration = try path.map { try WebConfiguration.load(path: $0) } ?? WebConfiguration()
         let stamps = file + Self.stamps(nil, configuration)
-        state = Mutex(State(active: try ActiveWebConfiguration(configuration), stamps: stamps))
+        state = NIOLockedValueBox(State(active: try ActiveWebConfiguration(configuration), stamps: stamps))
     }
 
     /// The config in force.
     var current: ActiveWebConfiguration {
-        guard let path else { return state.withLock { $0.active } }
-        return state.withLock { state in
+        guard let path else { return state.withLockedValue { $0.active } }
+        return state.withLockedValue { state in
             let stamps = Self.stamps(path, state.active.configuration)
             guard stamps != state.stamps else { return state.active }
             do {

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// An account at the simulated CheapestInference.
@@ -16,7 +16,7 @@ public final class CheapestInferenceAccount: Sendable {
     static let usageLimit = 12
     static let usageSpan = Duration.hours(12)
 
-    private let usageRequests = Mutex<[Timestamp]>([])
+    private let usageRequests = NIOLockedValueBox<[Timestamp]>([])
 
     /// An account.
     public init(name: String, managementToken: String, keys: [CheapestInferenceKey], balance: PrepaidBalance) {
@@ -33,7 +33,7 @@ public final class CheapestInferenceAccount: Sendable {
 
     /// Takes a place in the allowance of the usage endpoints; the seconds until there is one where none is left.
     func takePlace(at now: Timestamp) -> Int? {
-        usageRequests.withLock { requests in
+        usageRequests.withLockedValue { requests in
             requests.removeAll { $0 <= now - Self.usageSpan }
             if requests.count >= Self.usageLimit, let oldest = requests.first {
                 return Int((oldest + Self.usageSpan - now).inSeconds.rounded(.up))

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// A key of a simulated CheapestInference account, with everything that was asked with it.
@@ -51,7 +51,7 @@ public final class CheapestInferenceKey: Sendable {
 
     private let clock: any WallClock
     private let traffic: TrafficGenerator?
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// A key; with `traffic` the generator's requests are its own, made when somebody first asks for them.
     public init(_ properties: Properties, clock: any WallClock, traffic: TrafficGenerator? = nil) {
@@ -61,17 +61,17 @@ public final class CheapestInferenceKey: Sendable {
     }
 
     /// Whether it can be used.
-    public var isActive: Bool { state.withLock { $0.isActive } }
+    public var isActive: Bool { state.withLockedValue { $0.isActive } }
 
     /// Its owner switches it on or off.
     public func setActive(_ isActive: Bool) {
-        state.withLock { $0.isActive = isActive }
+        state.withLockedValue { $0.isActive = isActive }
     }
 
     /// Adds a request, whenever it was made.
     @discardableResult
     public func add(_ request: CheapestInferenceRequest) -> RequestID {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.requests.append(request)
             return RequestID(index: state.requests.count - 1)
         }
@@ -79,17 +79,17 @@ public final class CheapestInferenceKey: Sendable {
 
     /// Adds requests, whenever they were made.
     public func add(_ requests: [CheapestInferenceRequest]) {
-        state.withLock { $0.requests += requests }
+        state.withLockedValue { $0.requests += requests }
     }
 
     /// The provider charges another amount (USD) for a request than it said before.
     public func revise(_ id: RequestID, cost: ExactDecimal) {
-        state.withLock { $0.requests[id.index] = $0.requests[id.index]?.costing(cost) }
+        state.withLockedValue { $0.requests[id.index] = $0.requests[id.index]?.costing(cost) }
     }
 
     /// The provider takes a request back.
     public func remove(_ id: RequestID) {
-        state.withLock { $0.requests[id.index] = nil }
+        state.withLockedValue { $0.requests[id.index] = nil }
     }
 
     /// What the API counts over a span up to now: requests after its beginning, up to and with this moment.
@@ -123,7 +123,7 @@ public final class CheapestInferenceKey: Sendable {
 
     private func shown(_ isCounted: (CheapestInferenceRequest) -> Bool) -> CheapestInferenceTotals {
         let now = clock.now
-        return state.withLock { state in
+        return state.withLockedValue { state in
             if let traffic {
                 var hour = state.generatedUpTo ?? traffic.start
                 while hour <= now {

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// An account at the simulated FairStack.
@@ -50,7 +50,7 @@ public struct FairStackAccount: Sendable {
 public final class FairStackRateLimit: Sendable {
     /// Requests in any minute.
     public let perMinute: Int
-    private let times = Mutex<[Timestamp]>([])
+    private let times = NIOLockedValueBox<[Timestamp]>([])
 
     /// A limit.
     public init(perMinute: Int) {
@@ -59,7 +59,7 @@ public final class FairStackRateLimit: Sendable {
 
     /// Counts a request: how many are left, below zero if it is one too many, and the seconds until one is free.
     func take(at now: Timestamp) -> (remaining: Int, reset: Int) {
-        times.withLock { times in
+        times.withLockedValue { times in
             times.removeAll { $0 <= now - .minutes(1) }
             let remaining = perMinute - times.count - 1
             if remaining >= 0 { times.append(now) }

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// What a FairStack account did, and how much of it the API shows at the moment.
@@ -16,7 +16,7 @@ public final class FairStackStore: Sendable {
     private let clock: any WallClock
     private let traffic: TrafficGenerator?
     private let keys: [String]
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// A store without transactions but those of `traffic`, whose requests the `keys` share.
     public init(clock: any WallClock, traffic: TrafficGenerator? = nil, keys: [String] = []) {
@@ -27,7 +27,7 @@ public final class FairStackStore: Sendable {
 
     /// Adds transactions, whenever they happened.
     public func add(_ transactions: [FairStackTransaction]) {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.transactions += transactions
             state.isSorted = false
         }
@@ -36,7 +36,7 @@ public final class FairStackStore: Sendable {
     /// The provider says something else of a transaction than before; false where there is no such transaction.
     @discardableResult
     public func revise(_ id: String, _ change: (inout FairStackTransaction) -> Void) -> Bool {
-        state.withLock { state in
+        state.withLockedValue { state in
             guard let index = state.transactions.firstIndex(where: { $0.id == id }) else { return false }
             change(&state.transactions[index])
             return true
@@ -116,7 +116,7 @@ public final class FairStackStore: Sendable {
     }
 
     private func withTransactions<Value>(_ body: ([FairStackTransaction], Timestamp) -> Value) -> Value {
-        state.withLock { state in
+        state.withLockedValue { state in
             // Read inside the lock: two readers must not show the store two times in the wrong order.
             let now = clock.now
             if let traffic {

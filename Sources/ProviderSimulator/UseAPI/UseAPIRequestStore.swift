@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// The requests of a useapi.net account, and which of them its statistics show at the moment.
@@ -28,7 +28,7 @@ public final class UseAPIRequestStore: Sendable {
 
     private let clock: any WallClock
     private let traffic: [UseAPITraffic]
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// A store without requests but those of `traffic`, whose starts must be the same.
     public init(clock: any WallClock, traffic: [UseAPITraffic] = []) {
@@ -39,18 +39,18 @@ public final class UseAPIRequestStore: Sendable {
     /// Adds a request, whenever it happened.
     @discardableResult
     public func add(_ request: UseAPIRequest) -> RequestID {
-        state.withLock { $0.add(request) }
+        state.withLockedValue { $0.add(request) }
     }
 
     /// Adds requests, whenever they happened.
     public func add(_ requests: [UseAPIRequest]) {
-        state.withLock { state in for request in requests { _ = state.add(request) } }
+        state.withLockedValue { state in for request in requests { _ = state.add(request) } }
     }
 
     /// The statistics tell another status of a request than before; false where there is no such request.
     @discardableResult
     public func revise(_ id: RequestID, code: Int) -> Bool {
-        state.withLock { state in
+        state.withLockedValue { state in
             guard state.requests.indices.contains(id.index), state.requests[id.index] != nil else { return false }
             state.requests[id.index]?.code = code
             return true
@@ -60,7 +60,7 @@ public final class UseAPIRequestStore: Sendable {
     /// The statistics drop a request; false where there is no such request.
     @discardableResult
     public func remove(_ id: RequestID) -> Bool {
-        state.withLock { state in
+        state.withLockedValue { state in
             guard state.requests.indices.contains(id.index), state.requests[id.index] != nil else { return false }
             state.requests[id.index] = nil
             return true
@@ -88,7 +88,7 @@ public final class UseAPIRequestStore: Sendable {
     }
 
     private func withState<Value>(_ body: (inout State, Timestamp) -> Value) -> Value {
-        state.withLock { state in
+        state.withLockedValue { state in
             let now = clock.now
             if let start = traffic.first?.start {
                 var hour = state.generatedUpTo ?? start

@@ -1,5 +1,5 @@
 import Hummingbird
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// An account at the simulated Venice.ai.
@@ -44,23 +44,23 @@ public final class VeniceAvailability: Sendable {
         case missing
     }
 
-    private let states: Mutex<(usage: State, history: State)>
+    private let states: NIOLockedValueBox<(usage: State, history: State)>
 
     /// As it is since September 2026 unless said otherwise: the older endpoint gone, its successor open.
     public init(usage: State = .gone, history: State = .open) {
-        states = Mutex((usage, history))
+        states = NIOLockedValueBox((usage, history))
     }
 
     /// `/api/v1/billing/usage`.
     public var usage: State {
-        get { states.withLock { $0.usage } }
-        set { states.withLock { $0.usage = newValue } }
+        get { states.withLockedValue { $0.usage } }
+        set { states.withLockedValue { $0.usage = newValue } }
     }
 
     /// `/api/v1/billing/usage-history`.
     public var history: State {
-        get { states.withLock { $0.history } }
-        set { states.withLock { $0.history = newValue } }
+        get { states.withLockedValue { $0.history } }
+        set { states.withLockedValue { $0.history = newValue } }
     }
 }
 

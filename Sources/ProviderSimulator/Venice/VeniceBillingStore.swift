@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// What a simulated Venice account was charged, and how much of it the provider shows at the moment.
@@ -57,7 +57,7 @@ public final class VeniceBillingStore: Sendable {
 
     private let clock: any WallClock
     private let traffic: VeniceTraffic?
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// A store without charges but those of `traffic`.
     public init(clock: any WallClock, traffic: VeniceTraffic? = nil) {
@@ -68,7 +68,7 @@ public final class VeniceBillingStore: Sendable {
     /// Adds a charge, whenever it was.
     @discardableResult
     public func add(_ charge: VeniceCharge) -> ChargeID {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.charges.append(charge)
             state.append(charge.rows)
             return ChargeID(index: state.charges.count - 1)
@@ -82,7 +82,7 @@ public final class VeniceBillingStore: Sendable {
 
     /// Adds money that came in.
     public func add(_ income: VeniceIncome) {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.incomes.append(income)
             state.append([income.row])
         }
@@ -91,7 +91,7 @@ public final class VeniceBillingStore: Sendable {
     /// The provider says otherwise of a charge than before, or takes it back (nil); false where there is no such charge.
     @discardableResult
     public func replace(_ id: ChargeID, by charge: VeniceCharge?) -> Bool {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.sort()
             guard state.charges.indices.contains(id.index), let old = state.charges[id.index] else { return false }
             let gone = old.rows
@@ -144,7 +144,7 @@ public final class VeniceBillingStore: Sendable {
     }
 
     private func withState<Value>(_ body: (inout State, Timestamp) -> Value) -> Value {
-        state.withLock { state in
+        state.withLockedValue { state in
             let now = clock.now
             if let traffic {
                 var hour = state.generatedUpTo ?? traffic.start

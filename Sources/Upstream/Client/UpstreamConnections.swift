@@ -1,7 +1,7 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOSSL
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// The connections of all accounts: one pool for each way of connecting (time-outs, proxy, certificate authorities).
@@ -28,7 +28,7 @@ public final class UpstreamConnections: Sendable {
         }
     }
 
-    private let state = Mutex(State.open([:]))
+    private let state = NIOLockedValueBox(State.open([:]))
 
     /// No connection yet: they are made when they are needed.
     public init() {}
@@ -37,7 +37,7 @@ public final class UpstreamConnections: Sendable {
     ///
     /// Whoever makes an `UpstreamConnections` must end it by this before letting go of it.
     public func shutdown() async throws {
-        let clients = state.withLock { state -> [HTTPClient] in
+        let clients = state.withLockedValue { state -> [HTTPClient] in
             guard case .open(let clients) = state else { return [] }
             state = .shutDown
             return Array(clients.values)
@@ -55,22 +55,22 @@ public final class UpstreamConnections: Sendable {
         let isKnown = try known(route)
         if let isKnown { return isKnown }
         let configuration = try Self.configuration(route)
-        return try state.withLock { state throws(UpstreamFailure) in
-            guard case .open(var clients) = state else { throw Self.closed }
-            if let client = clients[route] { return client }
+        return try state.withLockedValue { state -> Result<HTTPClient, UpstreamFailure> in
+            guard case .open(var clients) = state else { return .failure(Self.closed) }
+            if let client = clients[route] { return .success(client) }
             let client = HTTPClient(
                 eventLoopGroupProvider: .shared(HTTPClient.defaultEventLoopGroup), configuration: configuration)
             clients[route] = client
             state = .open(clients)
-            return client
-        }
+            return .success(client)
+        }.get()
     }
 
     private func known(_ route: Route) throws(UpstreamFailure) -> HTTPClient? {
-        try state.withLock { state throws(UpstreamFailure) in
-            guard case .open(let clients) = state else { throw Self.closed }
-            return clients[route]
-        }
+        try state.withLockedValue { state -> Result<HTTPClient?, UpstreamFailure> in
+            guard case .open(let clients) = state else { return .failure(Self.closed) }
+            return .success(clients[route])
+        }.get()
     }
 
     private static let closed = UpstreamFailure(reason: .network, message: "the exporter is stopping")

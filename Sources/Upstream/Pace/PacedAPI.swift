@@ -1,14 +1,14 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// The pace that all calls of one account keep together, whichever source makes them.
 public final class SharedPace: Sendable {
-    private let pace: Mutex<RequestPace>
+    private let pace: NIOLockedValueBox<RequestPace>
     private let clock: any WallClock
 
     /// A pace of so many requests in any minute, until the API tells another limit.
     public init(perMinute: Int, clock: any WallClock) {
-        pace = Mutex(RequestPace(perMinute: perMinute))
+        pace = NIOLockedValueBox(RequestPace(perMinute: perMinute))
         self.clock = clock
     }
 
@@ -16,12 +16,12 @@ public final class SharedPace: Sendable {
     ///
     /// - Throws: `CancellationError`.
     func wait() async throws {
-        let wait = pace.withLock { $0.reserve(now: clock.now) }
+        let wait = pace.withLockedValue { $0.reserve(now: clock.now) }
         if wait > .zero { try await clock.sleep(for: wait) }
     }
 
     func learn(from headers: UpstreamHeaders) {
-        pace.withLock { $0.learn(from: headers, now: clock.now) }
+        pace.withLockedValue { $0.learn(from: headers, now: clock.now) }
     }
 }
 

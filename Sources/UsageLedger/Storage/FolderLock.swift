@@ -1,11 +1,11 @@
 import Foundation
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// Keeps a second process off the folder: an advisory lock on its file `lock`, which the kernel drops with the process.
 final class FolderLock: Sendable {
     /// Nil once released.
-    private let descriptor: Mutex<Int32?>
+    private let descriptor: NIOLockedValueBox<Int32?>
 
     /// Takes the lock, or says who has it.
     init(folder: String, now: Timestamp) throws {
@@ -26,17 +26,17 @@ final class FolderLock: Sendable {
             close(opened)
             throw LedgerError.notWritable(path: path, reason: reason)
         }
-        descriptor = Mutex(opened)
+        descriptor = NIOLockedValueBox(opened)
     }
 
     deinit { release() }
 
     /// Whether this process still holds the lock.
-    var isHeld: Bool { descriptor.withLock { $0 != nil } }
+    var isHeld: Bool { descriptor.withLockedValue { $0 != nil } }
 
     /// Lets the next process in. The file stays: deleting it would let two processes lock two files of one name.
     func release() {
-        descriptor.withLock { held in
+        descriptor.withLockedValue { held in
             guard let opened = held else { return }
             // Closing alone would leave it locked while a child of this process that has not called exec yet still
             // holds its copy of the descriptor.

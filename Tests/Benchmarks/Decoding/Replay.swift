@@ -1,20 +1,20 @@
 import Foundation
 import ProviderSimulator
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 import Upstream
 
 /// Answers from files, in the order of their names.
 final class ReplayedAPI: UpstreamAPI {
-    private let remaining: Mutex<[URL]>
+    private let remaining: NIOLockedValueBox<[URL]>
 
     init(folder: URL) throws {
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
-        remaining = Mutex(files.sorted { $0.lastPathComponent > $1.lastPathComponent })
+        remaining = NIOLockedValueBox(files.sorted { $0.lastPathComponent > $1.lastPathComponent })
     }
 
     func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
-        guard let file = remaining.withLock({ $0.popLast() }) else {
+        guard let file = remaining.withLockedValue({ $0.popLast() }) else {
             throw SourceFailure(.network, "more was asked than is recorded")
         }
         return UpstreamAnswer(status: 200, headers: UpstreamHeaders([]), body: [UInt8](try Data(contentsOf: file)))
@@ -26,9 +26,9 @@ final class RecordingAPI: UpstreamAPI {
     private let provider: any SimulatedProvider
     private let account: String
     private let folder: URL
-    private let written = Mutex((files: 0, bytes: 0))
+    private let written = NIOLockedValueBox((files: 0, bytes: 0))
 
-    var bytes: Int { written.withLock { $0.bytes } }
+    var bytes: Int { written.withLockedValue { $0.bytes } }
 
     init(_ provider: any SimulatedProvider, account: String, folder: URL) {
         self.provider = provider
@@ -44,7 +44,7 @@ final class RecordingAPI: UpstreamAPI {
                 time: Recording.now, method: call.method.rawValue, path: "/\(provider.name)\(call.path)",
                 endpoint: call.path, query: query, account: account), style: [])
         let body = answer.body.encoded()
-        let file = written.withLock { written in
+        let file = written.withLockedValue { written in
             written = (written.files + 1, written.bytes + body.count)
             return folder.appendingPathComponent(String(1_000_000 + written.files) + ".json")
         }
@@ -60,10 +60,10 @@ final class CountingVisit: SyncVisit {
     let ledgerStart = Recording.now.day.start
     let isFirst = false
     let dueSlices: [DueSlice]
-    private let requests = Mutex(0)
+    private let requests = NIOLockedValueBox(0)
 
     /// Requests counted.
-    var rows: Int { requests.withLock { $0 } }
+    var rows: Int { requests.withLockedValue { $0 } }
 
     init(_ slices: [SliceID]) {
         dueSlices = slices.map { DueSlice(slice: $0, lastRead: nil, settles: false) }
@@ -78,6 +78,6 @@ final class CountingVisit: SyncVisit {
     func commit(_ reading: Reading) async throws {
         let counted = reading.slices.flatMap(\.cells).filter { $0.family == .requests }
             .reduce(ExactDecimal.zero) { $0 + $1.value }
-        requests.withLock { $0 += counted.wholeNumber ?? 0 }
+        requests.withLockedValue { $0 += counted.wholeNumber ?? 0 }
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 import NIOSSL
-import Synchronization
+import NIOConcurrencyHelpers
 import Testing
 
 /// A TCP connection that sends any bytes, and reads only if it is told to.
@@ -10,11 +10,11 @@ final class RawConnection: Sendable {
     private final class Inbox: ChannelInboundHandler, Sendable {
         typealias InboundIn = ByteBuffer
 
-        let received = Mutex(ByteBuffer())
+        let received = NIOLockedValueBox(ByteBuffer())
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             var part = unwrapInboundIn(data)
-            received.withLock { _ = $0.writeBuffer(&part) }
+            received.withLockedValue { _ = $0.writeBuffer(&part) }
         }
 
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -60,7 +60,7 @@ final class RawConnection: Sendable {
 
     var isOpen: Bool { channel.isActive }
 
-    var text: String { inbox.received.withLock { String(buffer: $0) } }
+    var text: String { inbox.received.withLockedValue { String(buffer: $0) } }
 
     /// Writes bytes and waits until the kernel took them.
     func send(_ text: String) async throws {

@@ -1,25 +1,27 @@
 import ExporterCore
 import Foundation
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// Files that exist in a test only: nothing outside of it is read.
 final class MemoryFiles: FileReading {
-    private let contents: Mutex<[String: [UInt8]]>
+    private let contents: NIOLockedValueBox<[String: [UInt8]]>
     private let readableByOthers: Set<String>
 
     init(_ contents: [String: String], readableByOthers: Set<String> = []) {
-        self.contents = Mutex(contents.mapValues { Array($0.utf8) })
+        self.contents = NIOLockedValueBox(contents.mapValues { Array($0.utf8) })
         self.readableByOthers = readableByOthers
     }
 
     /// Puts a file in place of the one before.
     func write(_ bytes: [UInt8], to path: String) {
-        contents.withLock { $0[path] = bytes }
+        contents.withLockedValue { $0[path] = bytes }
     }
 
     func contents(of path: String, limit: Int) throws(FileReadingFailure) -> [UInt8] {
-        guard let bytes = contents.withLock({ $0[path] }) else { throw FileReadingFailure("there is no such file") }
+        guard let bytes = contents.withLockedValue({ $0[path] }) else {
+            throw FileReadingFailure("there is no such file")
+        }
         guard bytes.count <= limit else { throw FileReadingFailure("it is larger than \(limit) bytes") }
         return bytes
     }

@@ -1,6 +1,6 @@
 import Logging
 import ProviderSimulator
-import Synchronization
+import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 import UsageModel
@@ -156,14 +156,14 @@ struct FairStackTraffic {
 /// A clock that is a little later whenever somebody looks at it, and as late as a sleep asks for at the end of it: time
 /// passes while an exporter reads.
 final class LivingClock: WallClock {
-    private let time: Mutex<Timestamp>
+    private let time: NIOLockedValueBox<Timestamp>
 
     init(_ start: Timestamp) {
-        time = Mutex(start)
+        time = NIOLockedValueBox(start)
     }
 
     var now: Timestamp {
-        time.withLock { time in
+        time.withLockedValue { time in
             time = time + .milliseconds(40)
             return time
         }
@@ -172,7 +172,7 @@ final class LivingClock: WallClock {
     func sleep(for duration: Duration) async throws {
         try Task.checkCancellation()
         let end = now + duration
-        time.withLock { $0 = max($0, end) }
+        time.withLockedValue { $0 = max($0, end) }
         await Task.yield()
     }
 }

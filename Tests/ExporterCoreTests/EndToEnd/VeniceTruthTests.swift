@@ -1,5 +1,5 @@
 import ProviderSimulator
-import Synchronization
+import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 import UsageModel
@@ -234,13 +234,13 @@ import UsageModel
 
 /// Charges that come in with every request, now and late, until it is over.
 private final class BusyTraffic: Sendable {
-    private let isOver = Mutex(false)
+    private let isOver = NIOLockedValueBox(false)
     private let random = SeededRandom(8)
 
-    func end() { isOver.withLock { $0 = true } }
+    func end() { isOver.withLockedValue { $0 = true } }
 
     func charges(at now: Timestamp) -> [VeniceCharge] {
-        guard !isOver.withLock({ $0 }) else { return [] }
+        guard !isOver.withLockedValue({ $0 }) else { return [] }
         let traffic = VeniceTestTraffic(random: random)
         return traffic.charges(3, in: Period(start: now - .minutes(170), end: now)) + [traffic.charge(at: now)]
     }

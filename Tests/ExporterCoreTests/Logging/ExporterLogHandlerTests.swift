@@ -1,18 +1,18 @@
 import ExporterCore
 import Foundation
 import Logging
-import Synchronization
+import NIOConcurrencyHelpers
 import Testing
 import UsageModel
 
 /// Keeps what was written, one entry a call.
 final class MemoryOutput: LogOutput {
-    private let written = Mutex<[String]>([])
+    private let written = NIOLockedValueBox<[String]>([])
 
-    var lines: [String] { written.withLock { $0 } }
+    var lines: [String] { written.withLockedValue { $0 } }
 
     func write(_ line: [UInt8]) {
-        written.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
+        written.withLockedValue { $0.append(String(decoding: line, as: UTF8.self)) }
     }
 }
 

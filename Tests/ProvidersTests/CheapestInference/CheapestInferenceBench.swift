@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import Testing
 import UsageModel
 import Upstream
@@ -20,50 +20,50 @@ final class CheapestInferenceBench: SyncVisit, UpstreamAPI {
         var now: Timestamp
     }
 
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
     let ledgerStart: Timestamp
     let startedAt: Timestamp
     let isFirst = true
     let dueSlices: [DueSlice] = []
 
     init(now: Timestamp = presence, history: Duration = .days(30)) {
-        state = Mutex(State(now: now))
+        state = NIOLockedValueBox(State(now: now))
         startedAt = now
         ledgerStart = (now - history).day.start
     }
 
     /// Each answers one call to the path, in this order; the last one all further calls.
     func answer(_ path: String, _ bodies: String...) {
-        state.withLock { $0.answers[path, default: []] += bodies.map { .success($0) } }
+        state.withLockedValue { $0.answers[path, default: []] += bodies.map { .success($0) } }
     }
 
     func fail(_ path: String, _ status: Int, _ reason: FailureReason, html: Bool = false) {
         let headers: UpstreamHeaders = html ? ["Content-Type": "text/html; charset=utf-8"] : [:]
         let failure = UpstreamFailure(reason: reason, status: status, headers: headers, message: "HTTP \(status)")
-        state.withLock { $0.answers[path, default: []].append(.failure(failure)) }
+        state.withLockedValue { $0.answers[path, default: []].append(.failure(failure)) }
     }
 
     /// How many more requests the allowance has places for.
-    func allow(_ places: Int) { state.withLock { $0.places = places } }
+    func allow(_ places: Int) { state.withLockedValue { $0.places = places } }
 
-    func advance(by duration: Duration) { state.withLock { $0.now = $0.now + duration } }
+    func advance(by duration: Duration) { state.withLockedValue { $0.now = $0.now + duration } }
 
-    var asked: [String] { state.withLock { $0.asked.map(\.path) } }
-    var wasSigned: [Bool] { state.withLock { $0.asked.map(\.authenticated) } }
+    var asked: [String] { state.withLockedValue { $0.asked.map(\.path) } }
+    var wasSigned: [Bool] { state.withLockedValue { $0.asked.map(\.authenticated) } }
 
     /// The cells of all slices, the newest reading of each.
     var cells: Set<Cell> {
-        let slices = state.withLock { $0.slices }
+        let slices = state.withLockedValue { $0.slices }
         return Set(Dictionary(slices.map { ($0.slice, $0.cells) }, uniquingKeysWith: { $1 }).values.joined())
     }
 
-    func shown(_ family: GaugeFamily) -> Set<GaugeSample> { state.withLock { Set($0.gauges[family] ?? []) } }
+    func shown(_ family: GaugeFamily) -> Set<GaugeSample> { state.withLockedValue { Set($0.gauges[family] ?? []) } }
 
     // MARK: UpstreamAPI
 
     func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
         try await call.permit?()
-        let answer = state.withLock { state in
+        let answer = state.withLockedValue { state in
             state.asked.append(call)
             let left = state.answers[call.path] ?? []
             if left.count > 1 { state.answers[call.path]?.removeFirst() }
@@ -75,16 +75,18 @@ final class CheapestInferenceBench: SyncVisit, UpstreamAPI {
 
     // MARK: SyncVisit
 
-    var now: Timestamp { state.withLock { $0.now } }
+    var now: Timestamp { state.withLockedValue { $0.now } }
 
     func cells(of slice: SliceID) async throws -> [Cell] { [] }
 
-    func gauges(_ family: GaugeFamily) async throws -> [GaugeSample] { state.withLock { $0.gauges[family] ?? [] } }
+    func gauges(_ family: GaugeFamily) async throws -> [GaugeSample] {
+        state.withLockedValue { $0.gauges[family] ?? [] }
+    }
 
-    func memory(_ name: String) async throws -> String? { state.withLock { $0.memory[name] } }
+    func memory(_ name: String) async throws -> String? { state.withLockedValue { $0.memory[name] } }
 
     func commit(_ reading: Reading) async throws {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.slices += reading.slices
             state.gauges.merge(reading.gauges) { $1 }
             for (name, value) in reading.memory { state.memory[name] = value }
@@ -92,7 +94,7 @@ final class CheapestInferenceBench: SyncVisit, UpstreamAPI {
     }
 
     func spend(from quota: Quota) async throws {
-        try state.withLock { state in
+        try state.withLockedValue { state in
             guard state.places > 0 else { throw SyncPostponed(until: state.now + quota.pace) }
             state.places -= 1
         }

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 import UsageModel
@@ -92,7 +92,7 @@ import Upstream
 
 /// An API that answers by the query.
 private final class ScriptedAPI: UpstreamAPI {
-    private let asked = Mutex<[String]>([])
+    private let asked = NIOLockedValueBox<[String]>([])
     private let failure: UpstreamFailure
     private let answer: @Sendable (String) -> String?
 
@@ -104,10 +104,10 @@ private final class ScriptedAPI: UpstreamAPI {
         self.answer = answer
     }
 
-    var queries: [String] { asked.withLock { $0 } }
+    var queries: [String] { asked.withLockedValue { $0 } }
 
     func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
-        asked.withLock { $0.append(call.query) }
+        asked.withLockedValue { $0.append(call.query) }
         guard let json = answer(call.query) else { throw failure }
         return UpstreamAnswer(json: json)
     }
@@ -124,19 +124,19 @@ private final class VisitDouble: SyncVisit {
     let now: Timestamp
     let dueSlices: [DueSlice]
     let isFirst = false
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
 
     init(now: Timestamp, due: [DueSlice], memories: [String: String] = [:]) {
         self.now = now
         dueSlices = due
-        state = Mutex(State(memories: memories))
+        state = NIOLockedValueBox(State(memories: memories))
     }
 
     var startedAt: Timestamp { now }
     var ledgerStart: Timestamp { now - .days(30) }
-    var readings: [Reading] { state.withLock { $0.readings } }
-    var memories: [String: String] { state.withLock { $0.memories } }
-    var remarks: [String] { state.withLock { $0.remarks } }
+    var readings: [Reading] { state.withLockedValue { $0.readings } }
+    var memories: [String: String] { state.withLockedValue { $0.memories } }
+    var remarks: [String] { state.withLockedValue { $0.remarks } }
 
     func cells(of slice: SliceID) async throws -> [Cell] { [] }
 
@@ -145,13 +145,13 @@ private final class VisitDouble: SyncVisit {
     func memory(_ name: String) async throws -> String? { memories[name] }
 
     func commit(_ reading: Reading) async throws {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.readings.append(reading)
             for (name, value) in reading.memory { state.memories[name] = value }
         }
     }
 
     func remark(_ text: String) {
-        state.withLock { $0.remarks.append(text) }
+        state.withLockedValue { $0.remarks.append(text) }
     }
 }

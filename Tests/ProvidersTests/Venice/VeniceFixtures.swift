@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 import UsageModel
@@ -54,7 +54,7 @@ func veniceCells(_ json: String, of hours: [SliceID], end: Timestamp? = nil) thr
 
 /// An API that answers calls as a test has it, and keeps them.
 final class ScriptedVenice: UpstreamAPI {
-    private let calls = Mutex<[UpstreamCall]>([])
+    private let calls = NIOLockedValueBox<[UpstreamCall]>([])
     private let answer: @Sendable (UpstreamCall, Int) throws -> UpstreamAnswer
 
     /// - Parameter answer: gives the answer to a call, of which so many came before.
@@ -63,10 +63,10 @@ final class ScriptedVenice: UpstreamAPI {
     }
 
     /// `path?query` of every call so far.
-    var asked: [String] { calls.withLock { $0.map { "\($0.path)?\($0.query)" } } }
+    var asked: [String] { calls.withLockedValue { $0.map { "\($0.path)?\($0.query)" } } }
 
     func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
-        let count = calls.withLock { calls in
+        let count = calls.withLockedValue { calls in
             calls.append(call)
             return calls.count - 1
         }
@@ -92,22 +92,22 @@ final class KeptVisit: SyncVisit {
 
     let startedAt: Timestamp
     let dueSlices: [DueSlice]
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
 
     init(now: Timestamp, due: [SliceID] = [], settles: Bool = false, memory: [String: String] = [:]) {
         startedAt = now
         dueSlices = due.map { DueSlice(slice: $0, lastRead: nil, settles: settles) }
-        state = Mutex(State(memory: memory))
+        state = NIOLockedValueBox(State(memory: memory))
     }
 
     var now: Timestamp { startedAt }
     var ledgerStart: Timestamp { startedAt - .days(30) }
     var isFirst: Bool { true }
-    var committed: [SliceReading] { state.withLock { $0.slices } }
-    var commits: Int { state.withLock { $0.commits } }
-    var notices: [UpstreamNotice] { state.withLock { $0.notices } }
-    var gauges: [GaugeFamily: [GaugeSample]] { state.withLock { $0.gauges } }
-    var memory: [String: String] { state.withLock { $0.memory } }
+    var committed: [SliceReading] { state.withLockedValue { $0.slices } }
+    var commits: Int { state.withLockedValue { $0.commits } }
+    var notices: [UpstreamNotice] { state.withLockedValue { $0.notices } }
+    var gauges: [GaugeFamily: [GaugeSample]] { state.withLockedValue { $0.gauges } }
+    var memory: [String: String] { state.withLockedValue { $0.memory } }
 
     /// What all slices hold together of one family.
     func sum(_ family: LedgerFamily) -> ExactDecimal {
@@ -117,10 +117,10 @@ final class KeptVisit: SyncVisit {
     func cells(of slice: SliceID) async throws -> [Cell] { [] }
     func gauges(_ family: GaugeFamily) async throws -> [GaugeSample] { gauges[family] ?? [] }
     func memory(_ name: String) async throws -> String? { memory[name] }
-    func notice(_ notice: UpstreamNotice) { state.withLock { $0.notices.append(notice) } }
+    func notice(_ notice: UpstreamNotice) { state.withLockedValue { $0.notices.append(notice) } }
 
     func commit(_ reading: Reading) async throws {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.commits += 1
             state.slices += reading.slices
             state.gauges.merge(reading.gauges) { $1 }

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import Testing
 import Upstream
 import UsageModel
@@ -6,12 +6,12 @@ import UsageModel
 /// Calls to an endpoint that limits its readers: each request is asked for before it leaves.
 @Suite struct PermitTests {
     private final class Book: Sendable {
-        private let places: Mutex<Int>
-        init(places: Int) { self.places = Mutex(places) }
-        var left: Int { places.withLock { $0 } }
+        private let places: NIOLockedValueBox<Int>
+        init(places: Int) { self.places = NIOLockedValueBox(places) }
+        var left: Int { places.withLockedValue { $0 } }
 
         @Sendable func take() async throws {
-            try places.withLock { places in
+            try places.withLockedValue { places in
                 guard places > 0 else { throw SyncPostponed(until: Timestamp(seconds: 0)) }
                 places -= 1
             }

@@ -2,7 +2,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A real HTTP/1.1 server on a free loopback port that answers by a script; the script's last answer repeats.
 final class LoopbackServer: Sendable {
@@ -72,24 +72,24 @@ private final class Script: Sendable {
         var connections: [any Channel] = []
     }
 
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
     let arrivals: AsyncStream<Int>
     private let arrival: AsyncStream<Int>.Continuation
 
     init(_ answers: [ScriptedAnswer]) {
-        state = Mutex(State(answers: answers))
+        state = NIOLockedValueBox(State(answers: answers))
         (arrivals, arrival) = AsyncStream.makeStream()
     }
 
-    var requests: [RecordedRequest] { state.withLock { $0.requests } }
-    var connections: [any Channel] { state.withLock { $0.connections } }
+    var requests: [RecordedRequest] { state.withLockedValue { $0.requests } }
+    var connections: [any Channel] { state.withLockedValue { $0.connections } }
 
     func opened(_ channel: any Channel) {
-        state.withLock { $0.connections.append(channel) }
+        state.withLockedValue { $0.connections.append(channel) }
     }
 
     func answer(to request: RecordedRequest) -> ScriptedAnswer {
-        let (answer, count) = state.withLock { state in
+        let (answer, count) = state.withLockedValue { state in
             state.requests.append(request)
             let answer = state.answers.count > 1 ? state.answers.removeFirst() : state.answers.first
             return (answer ?? .silence, state.requests.count)

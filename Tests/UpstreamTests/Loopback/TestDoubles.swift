@@ -1,5 +1,5 @@
 import Logging
-import Synchronization
+import NIOConcurrencyHelpers
 import Upstream
 import UsageModel
 
@@ -10,18 +10,18 @@ final class ManualClock: WallClock {
         var sleeps: [Duration] = []
     }
 
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
 
     init(now: Timestamp = Timestamp(seconds: 1_763_640_000)) {
-        state = Mutex(State(now: now))
+        state = NIOLockedValueBox(State(now: now))
     }
 
-    var now: Timestamp { state.withLock { $0.now } }
-    var sleeps: [Duration] { state.withLock { $0.sleeps } }
+    var now: Timestamp { state.withLockedValue { $0.now } }
+    var sleeps: [Duration] { state.withLockedValue { $0.sleeps } }
 
     func sleep(for duration: Duration) async throws {
         try Task.checkCancellation()
-        state.withLock {
+        state.withLockedValue {
             $0.now = $0.now + duration
             $0.sleeps.append(duration)
         }
@@ -37,32 +37,32 @@ struct FixedRandom: RandomSource {
 
 /// Remembers what it was told.
 final class RecordingObserver: UpstreamObserver {
-    private let state = Mutex<(codes: [Int?], durations: [Duration], retries: Int)>(([], [], 0))
+    private let state = NIOLockedValueBox<(codes: [Int?], durations: [Duration], retries: Int)>(([], [], 0))
 
-    var codes: [Int?] { state.withLock { $0.codes } }
-    var durations: [Duration] { state.withLock { $0.durations } }
-    var retries: Int { state.withLock { $0.retries } }
+    var codes: [Int?] { state.withLockedValue { $0.codes } }
+    var durations: [Duration] { state.withLockedValue { $0.durations } }
+    var retries: Int { state.withLockedValue { $0.retries } }
 
     func requestFinished(code: Int?, duration: Duration) {
-        state.withLock {
+        state.withLockedValue {
             $0.codes.append(code)
             $0.durations.append(duration)
         }
     }
 
     func retried() {
-        state.withLock { $0.retries += 1 }
+        state.withLockedValue { $0.retries += 1 }
     }
 }
 
 /// Keeps every log line with its metadata.
 struct RecordingLogHandler: LogHandler {
     final class Lines: Sendable {
-        private let lines = Mutex<[String]>([])
+        private let lines = NIOLockedValueBox<[String]>([])
 
-        var all: [String] { lines.withLock { $0 } }
+        var all: [String] { lines.withLockedValue { $0 } }
 
-        func append(_ line: String) { lines.withLock { $0.append(line) } }
+        func append(_ line: String) { lines.withLockedValue { $0.append(line) } }
     }
 
     let lines: Lines
@@ -128,11 +128,11 @@ struct UnexpectedSuccess: Error {}
 
 /// Keys that are handed out one after the other.
 final class KeyRing: Sendable {
-    private let keys: Mutex<[String]>
+    private let keys: NIOLockedValueBox<[String]>
 
     init(_ keys: [String]) {
-        self.keys = Mutex(keys)
+        self.keys = NIOLockedValueBox(keys)
     }
 
-    func next() -> String { keys.withLock { $0.isEmpty ? "none left" : $0.removeFirst() } }
+    func next() -> String { keys.withLockedValue { $0.isEmpty ? "none left" : $0.removeFirst() } }
 }

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// What goes wrong with which requests.
 ///
@@ -27,28 +27,28 @@ public final class FaultPlan: Sendable {
         }
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     init() {}
 
     /// Each of these befalls one request to the prefix, in this order, after those already queued there.
     public func queue(_ faults: Fault..., at pathPrefix: String) {
-        state.withLock { $0.places[pathPrefix, default: Place()].queue += faults }
+        state.withLockedValue { $0.places[pathPrefix, default: Place()].queue += faults }
     }
 
     /// This befalls every request to the prefix, in place of the standing fault there was.
     public func stand(_ fault: Fault, at pathPrefix: String) {
-        state.withLock { $0.places[pathPrefix, default: Place()].standing = fault }
+        state.withLockedValue { $0.places[pathPrefix, default: Place()].standing = fault }
     }
 
     /// From now on all is well. Requests that hang already go on hanging.
     public func clear() {
-        state.withLock { $0.places = [:] }
+        state.withLockedValue { $0.places = [:] }
     }
 
     /// Answers the requests that hang now.
     public func release() {
-        let released = state.withLock { state in
+        let released = state.withLockedValue { state in
             defer { state.released = Signal() }
             return state.released
         }
@@ -57,11 +57,11 @@ public final class FaultPlan: Sendable {
 
     /// The fault that befalls a request to this path.
     func next(for path: String) -> Fault? {
-        state.withLock { $0.next(for: path) }
+        state.withLockedValue { $0.next(for: path) }
     }
 
     /// Returns after the next `release()`.
     func waitForRelease() async throws {
-        try await state.withLock { $0.released }.value()
+        try await state.withLockedValue { $0.released }.value()
     }
 }

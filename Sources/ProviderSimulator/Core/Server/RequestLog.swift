@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// The requests that reached a simulated provider, oldest first. Only the newest 10,000 are kept, so that a demo can run
 /// for months.
@@ -10,33 +10,33 @@ public final class RequestLog: Sendable {
     }
 
     private static let capacity = 10_000
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     init() {}
 
     /// The requests kept.
-    public var requests: [APIRequest] { state.withLock { $0.kept } }
+    public var requests: [APIRequest] { state.withLockedValue { $0.kept } }
 
     /// How many requests arrived in all.
-    public var total: Int { state.withLock { $0.total } }
+    public var total: Int { state.withLockedValue { $0.total } }
 
     /// How many of the requests kept asked for a path that begins so: `count("/wavespeed/api/v3/balance")`.
     public func count(_ pathPrefix: String) -> Int {
-        state.withLock { state in state.kept.count { $0.path.hasPrefix(pathPrefix) } }
+        state.withLockedValue { state in state.kept.count { $0.path.hasPrefix(pathPrefix) } }
     }
 
     /// Waits until that many requests have arrived in all.
     ///
     /// - Throws: `CancellationError` when the waiting task is cancelled.
     public func wait(forTotal count: Int) async throws {
-        while let next = state.withLock({ $0.total < count ? $0.next : nil }) {
+        while let next = state.withLockedValue({ $0.total < count ? $0.next : nil }) {
             try await next.value()
         }
     }
 
     /// Adds a request and says how many arrived before it.
     func record(_ request: APIRequest) -> Int {
-        let (ordinal, waiters) = state.withLock { state in
+        let (ordinal, waiters) = state.withLockedValue { state in
             // Dropping a tenth at once keeps the cost of a full log away from single requests.
             if state.kept.count == Self.capacity { state.kept.removeFirst(Self.capacity / 10) }
             state.kept.append(request)

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A value that is sent once and that any number of tasks can wait for; a cancelled task stops waiting.
 final class Signal<Value: Sendable>: Sendable {
@@ -7,11 +7,11 @@ final class Signal<Value: Sendable>: Sendable {
         case sent(Value)
     }
 
-    private let state = Mutex(State.awaited([]))
+    private let state = NIOLockedValueBox(State.awaited([]))
 
     /// Sends the value; a second one is dropped.
     func send(_ value: Value) {
-        let waiting: [AsyncStream<Value>.Continuation] = state.withLock { state in
+        let waiting: [AsyncStream<Value>.Continuation] = state.withLockedValue { state in
             guard case .awaited(let waiting) = state else { return [] }
             state = .sent(value)
             return waiting
@@ -27,7 +27,7 @@ final class Signal<Value: Sendable>: Sendable {
     /// - Throws: `CancellationError` when the waiting task is cancelled.
     func value() async throws -> Value {
         let (stream, continuation) = AsyncStream<Value>.makeStream()
-        let sent: Value? = state.withLock { state in
+        let sent: Value? = state.withLockedValue { state in
             switch state {
             case .sent(let value): return value
             case .awaited(let waiting):

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// What an account used, and how much of it its provider shows at the moment.
@@ -18,7 +18,7 @@ public final class UsageEventStore: Sendable {
 
     private let clock: any WallClock
     private let traffic: TrafficGenerator?
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// A store without events but those of `traffic`.
     public init(clock: any WallClock, traffic: TrafficGenerator? = nil) {
@@ -29,12 +29,12 @@ public final class UsageEventStore: Sendable {
     /// Adds an event, whenever it happened.
     @discardableResult
     public func add(_ event: UsageEvent) -> EventID {
-        state.withLock { $0.book.add(event) }
+        state.withLockedValue { $0.book.add(event) }
     }
 
     /// Adds events, whenever they happened.
     public func add(_ events: [UsageEvent]) {
-        state.withLock { state in for event in events { _ = state.book.add(event) } }
+        state.withLockedValue { state in for event in events { _ = state.book.add(event) } }
     }
 
     /// The provider charges another amount (USD) for an event than it said before; false where there is no such event.
@@ -70,7 +70,7 @@ public final class UsageEventStore: Sendable {
     }
 
     private func withBook<Value>(_ body: (inout UsageBook, Timestamp) -> Value) -> Value {
-        state.withLock { state in
+        state.withLockedValue { state in
             // Read inside the lock: two readers must not show the store two times in the wrong order.
             let now = clock.now
             if let traffic {
