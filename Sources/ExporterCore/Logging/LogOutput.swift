@@ -13,7 +13,7 @@ public final class DescriptorOutput: LogOutput {
     public static let standardError = DescriptorOutput(STDERR_FILENO)
 
     private let descriptor: Int32
-    private let turn = NIOLockedValueBox(())
+    private let turn = NIOLock()
 
     /// Writes to this descriptor, which stays the caller's to close.
     public init(_ descriptor: Int32) {
@@ -25,7 +25,7 @@ public final class DescriptorOutput: LogOutput {
     /// A line that the kernel takes in parts (a full pipe) is continued before another begins. A line that cannot be
     /// written is lost: logging must not stop the program.
     public func write(_ line: [UInt8]) {
-        turn.withLockedValue { _ in
+        turn.withLock {
             var rest = line[...]
             while !rest.isEmpty {
                 let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
