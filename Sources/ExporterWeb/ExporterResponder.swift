@@ -23,7 +23,7 @@ struct ExporterResponder: HTTPResponder {
         }
         let isHead = request.method == .head
         guard isHead || request.method == .get else {
-            return isKnown(path) ? .methodNotAllowed(allow: "GET, HEAD") : .notFound
+            return isKnown(path) ? .methodNotAllowed(allow: "GET, HEAD") : notFound
         }
         switch path {
         case telemetryPath:
@@ -37,7 +37,8 @@ struct ExporterResponder: HTTPResponder {
             var response = Response.bytes(
                 try await pages.newest {
                     StatusPage(
-                        accounts: try await exporter.overview(), telemetryPath: telemetryPath, now: exporter.now
+                        accounts: try await exporter.overview(), telemetryPath: telemetryPath, now: exporter.now,
+                        notices: await notices
                     ).html
                 }, type: "text/html; charset=utf-8", isHead: isHead)
             response.headers[.contentSecurityPolicy] = StatusPage.contentSecurityPolicy
@@ -50,7 +51,27 @@ struct ExporterResponder: HTTPResponder {
                 : .text(
                     "Not ready: not every account was tried yet.\n", status: .serviceUnavailable, isHead: isHead)
         default:
-            return .notFound
+            return notFound
+        }
+    }
+
+    private var notFound: Response {
+        .text(
+            "Not found. Metrics are at \(telemetryPath), one account's at /probe, a page for people at /.\n",
+            status: .notFound)
+    }
+
+    /// What is wrong with the exporter itself, in plain words.
+    private var notices: [String] {
+        get async {
+            var notices: [String] = []
+            if await !exporter.isConfigurationCurrent {
+                notices.append("The config file could not be taken over: an older one is in force. The log says why.")
+            }
+            if !settings.isCurrent {
+                notices.append("The web config file cannot be used: an older one is in force. The log says why.")
+            }
+            return notices
         }
     }
 
@@ -72,10 +93,6 @@ struct ExporterResponder: HTTPResponder {
 }
 
 extension Response {
-    static let notFound = text(
-        "Not found. Metrics are at the telemetry path, one account's at /probe, a page for people at /.\n",
-        status: .notFound)
-
     static func methodNotAllowed(allow methods: String) -> Response {
         var response = text("Method not allowed; allowed: \(methods).\n", status: .methodNotAllowed)
         response.headers[.allow] = methods

@@ -16,7 +16,9 @@ public struct ExporterWebServer: Service {
         public var maximumScrapes: Int
         /// TLS, passwords, headers and rate limit; nil for plain HTTP, open to everyone.
         public var configFile: String?
-        /// What `POST /-/reload` does; nil keeps it and `/-/sync` closed.
+        /// Whether `/-/reload` and `/-/sync` are open.
+        public var isLifecycleEnabled = false
+        /// What `POST /-/reload` does; nil where there is no config file to read again.
         public var reload: (@Sendable () async throws -> Void)?
 
         /// The flags' values.
@@ -30,17 +32,18 @@ public struct ExporterWebServer: Service {
     private let exporter: Exporter
     private let options: Options
     private let logger: Logger
-    private let onListening: @Sendable (ListenAddress) -> Void
+    private let onListening: @Sendable (ListenAddress, _ isTLS: Bool) -> Void
     private let settings: WebConfigurationStore
     private let pages = StatusPageCache()
 
     /// A web face for an exporter.
     ///
-    /// - Parameter onListening: called once for each address, with the port that was bound; not for a Unix socket of systemd's.
+    /// - Parameter onListening: called once for each address, with the port that was bound, and whether TLS is spoken there;
+    ///   not for a Unix socket of systemd's.
     /// - Throws: `ConfigurationProblems` with everything that is wrong in the web config file.
     public init(
         _ exporter: Exporter, options: Options, logger: Logger,
-        onListening: @escaping @Sendable (ListenAddress) -> Void = { _ in }
+        onListening: @escaping @Sendable (ListenAddress, _ isTLS: Bool) -> Void = { _, _ in }
     ) throws {
         settings = try WebConfigurationStore(path: options.configFile, logger: logger)
         self.exporter = exporter
@@ -51,7 +54,8 @@ public struct ExporterWebServer: Service {
 
     /// Whether the metrics can be served at a path: it means itself in a URL, and nothing else is there.
     public static func isFree(telemetryPath path: String) -> Bool {
-        path.wholeMatch(of: #/(/[A-Za-z0-9._~-]+)+/?/#) != nil && !path.hasPrefix("/-/")
+        path.wholeMatch(of: #/(/[A-Za-z0-9._~-]+)+/?/#) != nil
+            && !path.split(separator: "/").contains { $0.allSatisfy { $0 == "." } } && !path.hasPrefix("/-/")
             && !["/probe", "/sd"].contains(path)
     }
 
@@ -67,6 +71,7 @@ public struct ExporterWebServer: Service {
     /// - Throws: `ListenFailure` where an address cannot be bound.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await cancelWhenGracefulShutdown { await settings.watch() } }
             for place in places {
                 group.addTask { try await listener(at: place).run() }
             }
@@ -91,15 +96,19 @@ public struct ExporterWebServer: Service {
                     exporter: exporter,
                     metrics: MetricsEndpoint(
                         store: exporter.store, scrapes: exporter.scrapes, maximumInFlight: options.maximumScrapes),
-                    lifecycle: LifecycleEndpoints(exporter: exporter, reload: options.reload),
+                    lifecycle: LifecycleEndpoints(
+                        exporter: exporter, isEnabled: options.isLifecycleEnabled, reload: options.reload),
                     telemetryPath: options.telemetryPath, settings: settings, pages: pages),
                 settings: settings),
             settings: settings,
             now: { exporter.now },
             logger: listenerLogger,
             onListening: { place in
-                logger.info("listening", metadata: ["address": "\(place)"])
-                if let address = place.address { onListening(address) }
+                let isTLS = settings.current.tls != nil
+                let isOpen = settings.current.configuration.users.isEmpty
+                logger.info(
+                    "listening", metadata: ["address": "\(place)", "tls": "\(isTLS)", "passwords": "\(!isOpen)"])
+                if let address = place.address { onListening(address, isTLS) }
             })
     }
 }

@@ -8,16 +8,19 @@ struct LifecycleEndpoints: Sendable {
     static let syncPath = "/-/sync"
 
     let exporter: Exporter
-    /// Reads the config file again and takes it over; nil where the endpoints are closed.
+    /// Whether they are open.
+    let isEnabled: Bool
+    /// Reads the config file again and takes it over; nil where there is none.
     let reload: (@Sendable () async throws -> Void)?
 
     /// Answers a request to one of the two paths.
     func respond(to request: Request) async -> Response {
         guard request.method == .post else { return .methodNotAllowed(allow: "POST") }
-        guard let reload else {
+        guard isEnabled else {
             return .text("Closed: start the exporter with --web.enable-lifecycle to open it.\n", status: .forbidden)
         }
         guard request.uri.path == Self.syncPath else {
+            guard let reload else { return .text("There is no config file to read again.\n", status: .notFound) }
             do {
                 try await reload()
                 return .text("Reloaded.\n")

@@ -44,16 +44,13 @@ struct MetricsEndpoint: Sendable {
                     release.cancel()
                     scrape.end()
                 }
-                if isShared {
-                    // No copy is made however slowly the client reads.
-                    try await writer.write(contentsOf: body.parts)
-                } else {
-                    // Each client's bytes are encrypted anew, so no more than it takes in at a time.
-                    for slice in body.slices(upTo: Self.encryptedAtOnce) {
-                        try await writer.write(slice)
-                        // A write only waits its turn on the event loop; whether there is room is known after it.
-                        try await eventLoop.submit {}.get()
-                    }
+                // No copy is made however slowly the client reads; but over TLS each client's bytes are encrypted anew, so
+                // it is given no more of them than it takes in at a time.
+                let portions = isShared ? [body.parts] : body.slices(upTo: Self.encryptedAtOnce).map { [$0] }
+                for portion in portions {
+                    try await writer.write(contentsOf: portion)
+                    // A write only waits its turn on the event loop; whether there is room for more is known after it.
+                    try await eventLoop.submit {}.get()
                 }
                 try await writer.finish(nil)
             })

@@ -170,6 +170,32 @@ import UsageModel
         }
     }
 
+    @Test func answersOnAUnixSocketOfSystemds() async throws {
+        let python = try Tool(named: "python3", installation: "apt-get install python3")
+        let curl = try Tool(named: "curl", installation: "apt-get install curl")
+        try await SimulatedAccount.run { account in
+            let path = account.folder + "/web.sock"
+            let handOver = """
+                import os, socket, sys
+                listening = socket.socket(socket.AF_UNIX)
+                listening.bind("\(path)"), listening.listen()
+                spare = os.dup(listening.fileno())
+                os.dup2(spare, 3), os.set_inheritable(3, True)
+                os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+                os.execv(sys.argv[1], sys.argv[1:])
+                """
+            let exporter = try await ExporterProcess.start(
+                account.serveArguments + ["--web.systemd-socket"], environment: account.environment,
+                by: (python, ["-c", handOver]))
+            for _ in 0..<3 {
+                let answer = try curl.run(["-s", "--unix-socket", path, "http://localhost/-/healthy"])
+                #expect(answer.output == "genai_usage_exporter is healthy.\n")
+            }
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
     @Test func onceSaysThatItsOutputCannotBeWritten() async throws {
         try await SimulatedAccount.run { account in
             let shell = Tool(path: "/bin/sh")

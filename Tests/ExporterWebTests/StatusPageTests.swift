@@ -9,7 +9,7 @@ import UsageModel
 
     private func account(
         name: String = "media", models: [String: ExactDecimal] = [:], error: String? = nil,
-        budgets: [AccountOverview.Budget] = [], past: (Int) -> ExactDecimal = { _ in .zero }
+        budgets: [AccountOverview.Budget] = [], isEstimated: Bool = false, past: (Int) -> ExactDecimal = { _ in .zero }
     ) -> AccountOverview {
         var status = SyncStatus()
         status.isUp = error == nil
@@ -21,8 +21,10 @@ import UsageModel
                 day: now.day.advanced(by: $0 - 29), costByModel: $0 == 29 ? models : ["past": past(29 - $0)])
         }
         return AccountOverview(
-            name: name, provider: "wavespeed", sources: [AccountOverview.Source(name: "usage_stats", status: status)],
-            costFrom: days.first?.day, days: days, costThisMonth: ExactDecimal(1234), successRatio: 0.9999,
+            name: name, provider: "wavespeed",
+            sources: [.init(name: "usage_stats", status: status, reportsUsage: true)],
+            costFrom: days.first?.day, isCostEstimated: isEstimated, days: days, costThisMonth: ExactDecimal(1234),
+            successRatio: 0.9999,
             balance: 49.36, budgets: budgets)
     }
 
@@ -49,8 +51,10 @@ import UsageModel
         status.isUp = true
         let page = page(
             AccountOverview(
-                name: "ci", provider: "cheapestinference", sources: [.init(name: "usage", status: status)],
-                costFrom: now.day.advanced(by: 1), days: [], costThisMonth: nil, successRatio: nil, balance: nil,
+                name: "ci", provider: "cheapestinference",
+                sources: [.init(name: "usage", status: status, reportsUsage: true)],
+                costFrom: now.day.advanced(by: 1), isCostEstimated: false, days: [], costThisMonth: nil,
+                successRatio: nil, balance: nil,
                 budgets: []))
         #expect(page.contains("from 2026-11-21 on"))
         #expect(!page.contains("Cost today"))
@@ -77,6 +81,42 @@ import UsageModel
         }
     }
 
+    @Test func estimatesAreCalledSoAndNotAddedToCharges() {
+        let page = page(
+            account(models: ["m": ExactDecimal(2)]), account(name: "b", models: ["m": ExactDecimal(3)]),
+            account(name: "c"), account(name: "clips", models: ["m": ExactDecimal(4)], isEstimated: true))
+        for text in [
+            "<td>$4.00 <small>estimated</small></td>", "<dt>Estimated today</dt><dd>$4.00</dd>",
+            "<td>$5.00 <small>of 3 of 4 accounts</small></td>", "Estimated cost by day",
+        ] {
+            #expect(page.contains(text), "\(text)")
+        }
+    }
+
+    @Test func freshnessIsThatOfTheUsage() {
+        var usage = SyncStatus()
+        var balance = SyncStatus()
+        balance.dataThrough = now - .minutes(1)
+        func text() -> String {
+            page(
+                AccountOverview(
+                    name: "media", provider: "wavespeed",
+                    sources: [
+                        .init(name: "usage_stats", status: usage, reportsUsage: true),
+                        .init(name: "balance", status: balance, reportsUsage: false),
+                    ], costFrom: nil, isCostEstimated: false, days: [], costThisMonth: nil, successRatio: nil,
+                    balance: 1, budgets: []))
+        }
+        #expect(text().contains("<dt>Data through</dt><dd>not yet</dd>"))
+        usage.dataThrough = now - .minutes(20)
+        #expect(text().contains("<dt>Data through</dt><dd>20 min ago</dd>"))
+    }
+
+    @Test func troubleOfTheExporterItselfStandsAtTheTop() {
+        let page = StatusPage(accounts: [], telemetryPath: "/metrics", now: now, notices: ["<b> is wrong"]).html
+        #expect(page.contains("role=\"alert\">&lt;b&gt; is wrong</p>"))
+    }
+
     @Test func balanceSaysHowLongItLasts() {
         let spending = account(models: ["m": ExactDecimal(90)], past: { ExactDecimal($0 <= 7 ? 10 : 90) })
         // The day that is not over yet does not count.
@@ -85,8 +125,8 @@ import UsageModel
     }
 
     @Test func budgetIsAMeterWithItsWords() {
-        let budget = AccountOverview.Budget(name: "config", limit: 500, spent: 460, resets: nil)
-        #expect(page(account(budgets: [budget])).contains("Budget config: $460.00 of $500.00 (92%)"))
+        let budget = AccountOverview.Budget(name: "config", scope: "config", limit: 500, spent: 460, resets: nil)
+        #expect(page(account(budgets: [budget])).contains("Budget of the config: $460.00 of $500.00 (92%)"))
     }
 
     @Test func everyIdIsUniqueAndEveryChartHasAName() {

@@ -8,11 +8,14 @@ public struct AccountOverview: Sendable {
         public let name: String
         /// How its syncs go.
         public let status: SyncStatus
+        /// Whether cost, requests or tokens come from it.
+        public let reportsUsage: Bool
 
         /// An endpoint.
-        public init(name: String, status: SyncStatus) {
+        public init(name: String, status: SyncStatus, reportsUsage: Bool) {
             self.name = name
             self.status = status
+            self.reportsUsage = reportsUsage
         }
     }
 
@@ -37,6 +40,8 @@ public struct AccountOverview: Sendable {
     public struct Budget: Sendable {
         /// What it belongs to: a key's name, or the scope.
         public let name: String
+        /// `config` where it is the config's own, else the provider's word.
+        public let scope: String
         /// USD.
         public let limit: Double
         /// USD; nil where it is not known.
@@ -45,8 +50,9 @@ public struct AccountOverview: Sendable {
         public let resets: Timestamp?
 
         /// A budget.
-        public init(name: String, limit: Double, spent: Double?, resets: Timestamp?) {
+        public init(name: String, scope: String, limit: Double, spent: Double?, resets: Timestamp?) {
             self.name = name
+            self.scope = scope
             self.limit = limit
             self.spent = spent
             self.resets = resets
@@ -62,6 +68,8 @@ public struct AccountOverview: Sendable {
     /// From which day on it is known which day cost belongs to; nil where the provider reports no cost. It may lie
     /// ahead: a provider that gives running figures alone says of its past only how much it was.
     public let costFrom: UTCDay?
+    /// Whether its cost is worked out from the config's prices: the provider reports none.
+    public let isCostEstimated: Bool
     /// Of the last 30 days with the present one those from `costFrom` on, oldest first.
     public let days: [Day]
     /// USD since the first of the month; nil where the provider reports no cost or the month began before `costFrom`.
@@ -75,13 +83,15 @@ public struct AccountOverview: Sendable {
 
     /// An account.
     public init(
-        name: String, provider: String, sources: [Source], costFrom: UTCDay?, days: [Day], costThisMonth: ExactDecimal?,
+        name: String, provider: String, sources: [Source], costFrom: UTCDay?, isCostEstimated: Bool, days: [Day],
+        costThisMonth: ExactDecimal?,
         successRatio: Double?, balance: Double?, budgets: [Budget]
     ) {
         self.name = name
         self.provider = provider
         self.sources = sources
         self.costFrom = costFrom
+        self.isCostEstimated = isCostEstimated
         self.days = days
         self.costThisMonth = costThisMonth
         self.successRatio = successRatio

@@ -93,6 +93,11 @@ public final class Exporter: Service {
     /// Whether the storage is open and every account was tried once.
     public var isReady: Bool { readiness.isReady }
 
+    /// Whether the last config that was to be taken over was: false while an older one goes on.
+    public var isConfigurationCurrent: Bool {
+        get async { await housekeeping.isConfigurationCurrent }
+    }
+
     /// The accounts in the order of the config.
     public var accountPlaces: [AccountPlace] {
         get async {

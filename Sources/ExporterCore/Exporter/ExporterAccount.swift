@@ -25,7 +25,9 @@ struct ExporterAccount: Sendable {
     func overview() async throws -> AccountOverview {
         var sources: [AccountOverview.Source] = []
         for runner in runners {
-            sources.append(AccountOverview.Source(name: runner.name, status: await runner.status))
+            sources.append(
+                AccountOverview.Source(
+                    name: runner.name, status: await runner.status, reportsUsage: runner.reportsUsage))
         }
         return try await exposition.overview(sources: sources)
     }

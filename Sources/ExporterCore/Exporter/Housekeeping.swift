@@ -23,6 +23,8 @@ actor Housekeeping {
     private var since: Timestamp
     private var prunedOn: UTCDay?
     private var lastReload: Timestamp
+    /// Whether the config in force is the newest that was asked for.
+    private(set) var isConfigurationCurrent = true
 
     init(
         ledger: UsageLedger, renderer: MetricsRenderer, scrapes: ScrapeTally, storageErrors: StorageErrors,
@@ -67,6 +69,7 @@ actor Housekeeping {
     /// Shows how loading the config went, and how many accounts there are since.
     func showReload(succeeded: Bool) async throws {
         if succeeded { lastReload = clock.now }
+        isConfigurationCurrent = succeeded
         try await renderer.apply(
             rendering.reload(succeeded: succeeded, lastSuccess: lastReload, accounts: accounts.count))
     }

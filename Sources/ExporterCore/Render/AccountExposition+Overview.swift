@@ -13,6 +13,7 @@ extension AccountExposition {
         let isMonthKnown = from.map { month.lowerBound >= $0 } ?? false
         return AccountOverview(
             name: identity.name, provider: identity.provider, sources: sources, costFrom: from,
+            isCostEstimated: isCostEstimated,
             days: days.filter { day in from.map { day.day >= $0 } ?? false },
             costThisMonth: isMonthKnown ? try await costByDay(month).reduce(.zero) { $0 + $1.cost } : nil,
             successRatio: try await successRatio(today.advanced(by: -1)...today),
@@ -46,7 +47,7 @@ extension AccountExposition {
         return gauges.samples(of: .budgetLimit).map { limit in
             let (key, scope) = (limit.labels[0], limit.labels[1])
             return AccountOverview.Budget(
-                name: key.isEmpty ? scope : key, limit: limit.value,
+                name: key.isEmpty ? scope : key, scope: scope, limit: limit.value,
                 spent: spent.first { $0.labels == limit.labels }?.value,
                 resets: resets.first { $0.labels == limit.labels }.map {
                     Timestamp(milliseconds: Int64($0.value * 1000))

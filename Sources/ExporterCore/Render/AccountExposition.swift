@@ -42,6 +42,8 @@ actor AccountExposition {
     private var sources: [SourceID: SourceWindows] = [:]
     /// The sources that report cost.
     private var costSources: Set<SourceID> = []
+    /// Whether cost is worked out from the config's prices.
+    private(set) var isCostEstimated = false
     private var today: UTCDay
     private let seriesLimit: Int
     private var budget: BudgetRendering?
@@ -197,7 +199,10 @@ actor AccountExposition {
         let sums =
             withWindows.isEmpty
             ? [:] : try await ledger.windowSums(of: id, series: isWhole ? nil : withWindows, spans: spans)
-        for total in totals where BudgetRendering.families.contains(total.family) { costSources.insert(total.source) }
+        for total in totals where BudgetRendering.families.contains(total.family) {
+            costSources.insert(total.source)
+            if total.family == .estimatedCost { isCostEstimated = true }
+        }
         var changes = series.changes(for: totals, now: now)
         budget?.take(totals, isWhole: isWhole) { sums[$0]?.last }
         if let budget {

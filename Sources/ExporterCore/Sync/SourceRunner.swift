@@ -10,6 +10,8 @@ import Upstream
 actor SourceRunner {
     /// The source's name.
     nonisolated let name: String
+    /// Whether usage comes from it, and not gauges alone.
+    nonisolated var reportsUsage: Bool { source.slicing != nil || source.countsOnReading }
     private let source: any UsageSource
     private let stored: LedgerSource
     private let ledger: UsageLedger

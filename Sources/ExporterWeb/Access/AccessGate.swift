@@ -1,7 +1,7 @@
 import Foundation
 import HTTPTypes
 import Hummingbird
-import Synchronization
+import UsageModel
 
 /// Stands before every answer, as a web config wants it: rate limit, then passwords, then the headers of all answers.
 struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == ExporterRequestContext {
@@ -10,7 +10,8 @@ struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == Ex
     let inner: Inner
     let settings: WebConfigurationStore
 
-    /// Open without a password, for who only wants to know whether the exporter lives.
+    /// Open without a password, and beyond the rate limit: an orchestrator that asks whether the exporter lives must not
+    /// restart it because others ask too much.
     private static var openPaths: Set<String> { ["/-/healthy", "/-/ready"] }
 
     func respond(to request: Request, context: Context) async throws -> Response {
@@ -25,13 +26,22 @@ struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == Ex
     private func response(
         to request: Request, context: Context, _ current: ActiveWebConfiguration
     ) async throws -> Response {
+        if context.transport == .plain, current.tls != nil {
+            // The connection is older than TLS here: what goes over it is no secret any more.
+            var response = Response.text("This server speaks TLS now: connect again.\n", status: .badRequest)
+            response.headers[.connection] = "close"
+            return response
+        }
+        if Self.openPaths.contains(request.uri.path) { return try await inner.respond(to: request, context: context) }
         guard current.letsIn() else {
-            return .text("Too many requests: see rate_limit in the web config.\n", status: .tooManyRequests)
+            var response = Response.text(
+                "Too many requests: see rate_limit in the web config.\n", status: .tooManyRequests)
+            let interval = current.configuration.rateLimit?.interval ?? .seconds(1)
+            response.headers[.retryAfter] = "\(max(1, Int(interval.inSeconds.rounded(.up))))"
+            return response
         }
         let users = current.configuration.users
-        guard !users.isEmpty, !Self.openPaths.contains(request.uri.path) else {
-            return try await inner.respond(to: request, context: context)
-        }
+        if users.isEmpty { return try await inner.respond(to: request, context: context) }
         guard let (user, password) = BasicCredentials.read(request.headers[.authorization]) else {
             return .unauthorized
         }

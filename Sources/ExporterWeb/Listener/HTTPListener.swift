@@ -50,6 +50,8 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
                             group.addTask { await connections.handle(value: connection, logger: logger) }
                         }
                     }
+                } catch is CancellationError {
+                    // Another listener failed, and says why.
                 } catch {
                     logger.error("no more connections are accepted", metadata: ["error": "\(error)"])
                 }
@@ -71,8 +73,10 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(
+        if place.isTCP {
+            _ = bootstrap.childChannelOption(
                 .tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.unsentInKernel)
+        }
         switch place {
         case .socket(let socket):
             return try await bootstrap.bind(socket, childChannelInitializer: setup)
@@ -85,6 +89,8 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
                     .bind(host: address.bindHost, port: address.port, childChannelInitializer: setup)
             } catch let error as IOError {
                 throw ListenFailure(address: address, code: error.errnoCode)
+            } catch is SocketAddressError {
+                throw ListenFailure(address: address, code: EADDRNOTAVAIL)
             }
         }
     }
@@ -97,14 +103,21 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
             channel.close(promise: nil)
         }
         defer { giveUp.cancel() }
-        let isBodyTooLong = RequestBody.isTooLong(request.headers)
+        var body = request.body.makeAsyncIterator()
+        let isBodyTooLong = await RequestBody.isTooLong(request.headers, &body)
         var response = await response(to: request, context, isBodyTooLong)
         response.headers[.date] = HTTPDate.text(now())
-        if isBodyTooLong, context.transport != .http2 { response.headers[.connection] = "close" }
-        try await writer.write(response: response.head, body: response.body)
-        if isBodyTooLong {
-            channel.eventLoop.scheduleTask(in: .init(RequestBody.lingering)) { channel.close(promise: nil) }
+        if context.transport != .http2, isBodyTooLong || request.headers[.connection] == "close" {
+            response.headers[.connection] = "close"
         }
+        try await writer.write(response: response.head, body: response.body)
+        guard isBodyTooLong || response.headers[.connection] == "close" else { return }
+        // No other request is read from the connection. It does not end at once: while the client writes, it reads no
+        // answer, and would lose it.
+        let end = channel.eventLoop.scheduleTask(in: .init(RequestBody.lingering)) { channel.close(promise: nil) }
+        while try await body.next() != nil {}
+        end.cancel()
+        channel.close(promise: nil)
     }
 
     private func response(

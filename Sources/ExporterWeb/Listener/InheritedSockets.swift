@@ -27,6 +27,11 @@ public enum InheritedSockets {
         return sockets
     }
 
+    /// Whether a socket speaks TCP; the other kind that systemd opens is a Unix socket.
+    static func isTCP(_ socket: CInt) -> Bool {
+        option(SO_PROTOCOL, of: socket) == CInt(IPPROTO_TCP)
+    }
+
     private static func option(_ name: CInt, of socket: CInt) -> CInt? {
         var value: CInt = 0
         var length = socklen_t(MemoryLayout<CInt>.size)

@@ -78,4 +78,12 @@ enum ListeningPlace: Sendable {
     case address(ListenAddress)
     /// A descriptor that systemd bound.
     case socket(CInt)
+
+    /// Whether TCP is spoken there: systemd may open a Unix socket too.
+    var isTCP: Bool {
+        switch self {
+        case .address: true
+        case .socket(let socket): InheritedSockets.isTCP(socket)
+        }
+    }
 }

@@ -13,13 +13,24 @@ enum RequestBody {
     /// Bodies up to so many bytes are read over, and the connection goes on.
     static let longest = 64 * 1024
 
-    /// A connection whose request brings more is closed so long after the answer: at once would lose the answer, as the
-    /// client is still writing.
+    /// What a client still writes after the last answer of its connection is read over for so long.
     static let lingering = Duration.seconds(1)
 
-    /// Whether reading over it could take long: it is long, or nobody knows how long.
-    static func isTooLong(_ headers: HTTPFields) -> Bool {
+    /// Whether it is longer than what is read over; where its length is not told it is read to know that.
+    static func isTooLong(
+        _ headers: HTTPFields, _ body: inout HummingbirdCore.RequestBody.AsyncIterator
+    ) async -> Bool {
         if let length = headers[.contentLength] { return (Int(length) ?? .max) > longest }
-        return headers[.transferEncoding] != nil
+        guard headers[.transferEncoding] != nil else { return false }
+        var count = 0
+        do {
+            while let part = try await body.next() {
+                count += part.readableBytes
+                if count > longest { return true }
+            }
+            return false
+        } catch {
+            return true
+        }
     }
 }

@@ -3,6 +3,7 @@ import HummingbirdCore
 import HummingbirdHTTP2
 import Logging
 import NIOCore
+import NIOHTTPTypesHTTP1
 import NIOTLS
 
 /// One client's connection: over TLS where the web config in force says so, with the certificates of that moment, and
@@ -10,6 +11,7 @@ import NIOTLS
 struct SecurableChannel: ServerChildChannel {
     /// What a connection speaks.
     enum Dialogue: Sendable {
+        case plain(HTTP1Channel.Value)
         case http1(HTTP1Channel.Value)
         case http2(HTTP2Channel.Value)
     }
@@ -43,8 +45,8 @@ struct SecurableChannel: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         guard let tls = settings.current.tls else {
-            return plain.setup(channel: channel, logger: logger).map { connection in
-                Value(channel: channel, dialogue: channel.eventLoop.makeSucceededFuture(.http1(connection)))
+            return Self.setup(plain, channel, logger).map { connection in
+                Value(channel: channel, dialogue: channel.eventLoop.makeSucceededFuture(.plain(connection)))
             }
         }
         return channel.eventLoop.makeCompletedFuture {
@@ -54,19 +56,34 @@ struct SecurableChannel: ServerChildChannel {
                 if case .negotiated("h2") = result {
                     return http2.setup(channel: channel, logger: logger).map { .http2($0) }
                 }
-                return http1.setup(channel: channel, logger: logger).map { .http1($0) }
+                return Self.setup(http1, channel, logger).map { .http1($0) }
             }
             try channel.pipeline.syncOperations.addHandler(negotiation)
             return Value(channel: channel, dialogue: negotiation.protocolNegotiationResult)
         }
     }
 
+    private static func setup(
+        _ http1: HTTP1Channel, _ channel: any Channel, _ logger: Logger
+    ) -> EventLoopFuture<HTTP1Channel.Value> {
+        http1.setup(channel: channel, logger: logger).flatMapThrowing { connection in
+            let pipeline = channel.pipeline.syncOperations
+            let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
+            try pipeline.addHandler(LastRequest(), position: .before(codec))
+            return connection
+        }
+    }
+
     func handle(value: Value, logger: Logger) async {
-        switch try? await value.dialogue.get() {
-        case .http1(let connection)?: await http1.handle(value: connection, logger: logger)
-        case .http2(let connection)?: await http2.handle(value: connection, logger: logger)
-        // The handshake failed: the client was told by an alert, and the connection is closed.
-        case nil: logger.debug("no TLS with a client")
+        do {
+            switch try await value.dialogue.get() {
+            case .plain(let connection): await plain.handle(value: connection, logger: logger)
+            case .http1(let connection): await http1.handle(value: connection, logger: logger)
+            case .http2(let connection): await http2.handle(value: connection, logger: logger)
+            }
+        } catch {
+            // The handshake failed: the client was told by an alert, and the connection is closed.
+            logger.debug("no TLS with a client", metadata: ["reason": "\(error)"])
         }
     }
 }

@@ -17,22 +17,38 @@ struct AccountSection {
         </dl>
         \(balance)
         \(account.budgets.enumerated().map(budget).joined(separator: "\n"))
-        \(account.days.isEmpty ? "" : CostChart(account: account.name, days: account.days, id: "chart-\(number)").html)
+        \(account.days.isEmpty ? "" : chart)
         \(sources)
         </section>
         """
     }
 
+    private var chart: String {
+        CostChart(
+            account: account.name, days: account.days, id: "chart-\(number)", isEstimated: account.isCostEstimated
+        ).html
+    }
+
     private var figures: [(String, String)] {
         var figures: [(String, String)] = []
         if let from = account.costFrom, from > now.day { figures.append(("Cost by day", "from \(from) on")) }
-        if let today = account.costToday { figures.append(("Cost today", today.doubleValue.dollarText)) }
-        if let month = account.costThisMonth { figures.append(("This month", month.doubleValue.dollarText)) }
+        let estimated = account.isCostEstimated
+        if let today = account.costToday {
+            figures.append((estimated ? "Estimated today" : "Cost today", today.doubleValue.dollarText))
+        }
+        if let month = account.costThisMonth {
+            figures.append((estimated ? "Estimated this month" : "This month", month.doubleValue.dollarText))
+        }
         if let balance = account.balance, pace == nil { figures.append(("Balance", balance.dollarText)) }
         if let ratio = account.successRatio { figures.append(("Success, 2 days", ratio.percentText)) }
-        let through = account.sources.compactMap(\.status.dataThrough).min()
-        figures.append(("Data through", through.map { "\((now - $0).roughText) ago" } ?? "not yet"))
+        figures.append(("Data through", dataThrough.map { "\((now - $0).roughText) ago" } ?? "not yet"))
         return figures
+    }
+
+    /// How far all of the account's usage reaches; nil while one of its sources has none yet.
+    private var dataThrough: Timestamp? {
+        let reached = account.sources.filter(\.reportsUsage).map(\.status.dataThrough)
+        return reached.contains(nil) ? nil : reached.compactMap { $0 }.min()
     }
 
     /// Dollars a day over the last seven whole days; nil where nothing was spent, or nobody knows.
@@ -61,15 +77,16 @@ struct AccountSection {
 
     private func budget(_ index: Int, _ budget: AccountOverview.Budget) -> String {
         let id = "budget-\(number)-\(index)"
+        let name = budget.scope == "config" ? "of the config" : escaped(budget.name)
         let until = budget.resets.map { ", until \($0.clockText)" } ?? ""
         guard let spent = budget.spent else {
-            return "<p>Budget \(escaped(budget.name)): \(budget.limit.dollarText)\(until).</p>"
+            return "<p>Budget \(name): \(budget.limit.dollarText)\(until).</p>"
         }
         let share = budget.limit > 0 ? spent / budget.limit : 1
         let state = share >= 1 ? "over" : share >= 0.9 ? "near" : "within"
         return meter(
             id: id,
-            "Budget \(escaped(budget.name)): \(spent.dollarText) of \(budget.limit.dollarText) (\(share.percentText))\(until)",
+            "Budget \(name): \(spent.dollarText) of \(budget.limit.dollarText) (\(share.percentText))\(until)",
             share: share, state: state, words: share.percentText)
     }
 

@@ -20,8 +20,7 @@ struct AccountsTable {
             <tbody>
             \(ordered.map { row($0.account, $0.number) }.joined(separator: "\n"))
             </tbody>
-            <tfoot><tr><th scope="row">Sum</th><td>\(text(accounts.map(\.costToday)))</td>\
-            <td>\(text(accounts.map(\.costThisMonth)))</td><td></td></tr></tfoot>
+            <tfoot><tr><th scope="row">Sum</th><td>\(sum(\.costToday))</td><td>\(sum(\.costThisMonth))</td><td></td></tr></tfoot>
             </table>
             </div>
             </section>
@@ -43,14 +42,20 @@ struct AccountsTable {
             ? account.sources.allSatisfy { $0.status.isUp == nil } ? "not tried yet" : "up"
             : "down: " + down.joined(separator: ", ")
         return "<tr><th scope=\"row\"><a href=\"#account-\(number)\">\(escaped(account.name))</a></th>"
-            + "<td>\(text([account.costToday]))</td><td>\(text([account.costThisMonth]))</td>"
+            + "<td>\(text(account.costToday, account))</td><td>\(text(account.costThisMonth, account))</td>"
             + "<td class=\"\(state.prefix(4).filter { $0 != ":" })\">\(escaped(state))</td></tr>"
     }
 
-    /// The sum of what is known; a dash where nothing is.
-    private func text(_ costs: [ExactDecimal?]) -> String {
-        let known = costs.compactMap { $0 }
-        return known.isEmpty ? "–" : known.reduce(.zero, +).doubleValue.dollarText
+    private func text(_ cost: ExactDecimal?, _ account: AccountOverview) -> String {
+        cost.map { $0.doubleValue.dollarText + (account.isCostEstimated ? " <small>estimated</small>" : "") } ?? "–"
+    }
+
+    /// The sum of what was charged, where that is known, and of how many accounts it is.
+    private func sum(_ cost: (AccountOverview) -> ExactDecimal?) -> String {
+        let known = accounts.filter { !$0.isCostEstimated }.compactMap(cost)
+        guard !known.isEmpty else { return "–" }
+        let part = known.count < accounts.count ? " <small>of \(known.count) of \(accounts.count) accounts</small>" : ""
+        return known.reduce(.zero, +).doubleValue.dollarText + part
     }
 }
 

@@ -13,6 +13,9 @@ struct CostChart {
     let account: String
     let days: [AccountOverview.Day]
     let id: String
+    let isEstimated: Bool
+
+    private var what: String { isEstimated ? "Estimated cost" : "Cost" }
 
     private var models: [String] {
         var totals: [String: ExactDecimal] = [:]
@@ -25,12 +28,12 @@ struct CostChart {
         let highest = days.map { $0.cost.doubleValue }.max() ?? 0
         let total = days.reduce(ExactDecimal.zero) { $0 + $1.cost }
         guard highest > 0, let first = days.first, let last = days.last else {
-            return "<p>No cost in the last \(days.count) days.</p>"
+            return "<p>No \(isEstimated ? "estimated " : "")cost in the last \(days.count) days.</p>"
         }
         return """
             <figure>
             <svg viewBox="0 0 600 120" role="img" aria-labelledby="\(id)-title" preserveAspectRatio="none">
-            <title id="\(id)-title">Cost by day, \(first.day) to \(last.day): \(total.doubleValue.dollarText) in all, \
+            <title id="\(id)-title">\(what) by day, \(first.day) to \(last.day): \(total.doubleValue.dollarText) in all, \
             \(highest.dollarText) at most in a day</title>
             \(days.enumerated().map { bar($0, $1, models, highest) }.joined())
             </svg>
@@ -38,7 +41,7 @@ struct CostChart {
             \(highest.dollarText) a day</span> <span>today</span></figcaption>
             <ul class="legend">\(legend(models))</ul>
             <details><summary>Figures by day</summary>
-            <div class="scroll" role="region" aria-label="Cost by day and model of \(escaped(account))" \
+            <div class="scroll" role="region" aria-label="\(what) by day and model of \(escaped(account))" \
             tabindex="0">\(table(models))</div>
             </details>
             </figure>

@@ -11,6 +11,8 @@ struct StatusPage {
     let accounts: [AccountOverview]
     let telemetryPath: String
     let now: Timestamp
+    /// What is wrong with the exporter itself, in plain words.
+    var notices: [String] = []
 
     /// Forbids everything that the page does not use: it has one style sheet, known by its hash.
     static let contentSecurityPolicy: String = {
@@ -36,13 +38,14 @@ struct StatusPage {
         <p>\(summary) Days and times are UTC; now \(now.clockText).</p>
         <nav aria-label="Pages"><a href="\(escaped(telemetryPath))">Metrics</a> \
         <a href="/-/ready">Readiness</a></nav>
+        \(notices.map { "<p class=\"notice\" role=\"alert\">\(escaped($0))</p>" }.joined(separator: "\n"))
         </header>
         <main>
         \(AccountsTable(accounts: accounts).html)
         \(accounts.enumerated().map { AccountSection(account: $1, number: $0, now: now).html }.joined(separator: "\n"))
         </main>
-        <footer><p>Version \(escaped(BuildInformation.version)). What the providers' APIs said, added up exactly; \
-        not an invoice.</p></footer>
+        <footer><p>Version \(escaped(BuildInformation.version)). What the providers' APIs said, added up exactly, \
+        in USD; not an invoice.</p></footer>
         </body>
         </html>
 
@@ -52,7 +55,9 @@ struct StatusPage {
     private var summary: String {
         let down = accounts.filter(\.isFailing).count
         let count = "\(accounts.count) account\(accounts.count == 1 ? "" : "s")"
-        return down == 0 ? "\(count), no failing source." : "\(count), \(down) with a failing source."
+        guard down == 0 else { return "\(count), \(down) with a failing source." }
+        let isTried = accounts.allSatisfy { $0.sources.allSatisfy { $0.status.isUp != nil } }
+        return isTried ? "\(count), no failing source." : "\(count), not every source was tried yet."
     }
 }
 

@@ -46,6 +46,7 @@ enum StatusStyle {
         @media (max-width: 30rem) { th, td { padding-right: .5rem; } thead th { white-space: normal; }
         figcaption > :nth-child(2) { order: 1;
         flex-basis: 100%; } }
+        .notice { border-left: .25rem solid var(--bad); padding-left: .75rem; font-weight: bold; }
         .up { color: var(--good); } .down { color: var(--bad); font-weight: bold; }
         details { margin-top: .25rem; } summary { cursor: pointer; color: var(--link); }
         """

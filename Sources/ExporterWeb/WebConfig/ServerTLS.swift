@@ -5,6 +5,8 @@ import NIOSSL
 struct ServerTLS: Sendable {
     /// Why the settings cannot be used; never holds a key.
     struct Unusable: Error, CustomStringConvertible {
+        /// What it is about; nil for the settings as a whole.
+        let part: TLSSettings.Part?
         let description: String
     }
 
@@ -16,8 +18,8 @@ struct ServerTLS: Sendable {
     ///
     /// - Throws: `Unusable` with the part that is wrong.
     init(_ settings: TLSSettings) throws(Unusable) {
-        let chain = try Self.part("cert_file") { try Self.certificates(settings.certificate) }
-        let key = try Self.part("key_file") { try Self.key(settings.key) }
+        let chain = try settings.certificate.certificates(as: .certificate)
+        let key = try settings.key.privateKey()
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
         configuration.minimumTLSVersion = settings.minimum
@@ -30,14 +32,13 @@ struct ServerTLS: Sendable {
         case .requireAny, .require, .requireAndVerify: configuration.certificateVerification = .noHostnameVerification
         }
         if let authorities = settings.clientAuthorities {
-            let trusted = try Self.part("client_ca_file") { try Self.certificates(authorities) }
-            configuration.trustRoots = .certificates(trusted)
+            configuration.trustRoots = .certificates(try authorities.certificates(as: .clientAuthorities))
         }
         configuration.applicationProtocols = (settings.isHTTP2 ? ["h2"] : []) + ["http/1.1"]
         do {
             context = try NIOSSLContext(configuration: configuration)
         } catch {
-            throw Unusable(description: "certificate, key and settings don't go together: \(error)")
+            throw Self.unusable(error)
         }
         policy = settings.clientPolicy
         allowedNames = Set(settings.allowedNames)
@@ -56,30 +57,12 @@ struct ServerTLS: Sendable {
         if !allowedNames.isEmpty { try pipeline.addHandler(ClientNameCheck(allowed: allowedNames)) }
     }
 
-    private static func part<Value>(_ name: String, _ body: () throws -> Value) throws(Unusable) -> Value {
-        do {
-            return try body()
-        } catch let error as Unusable {
-            throw Unusable(description: "\(name): \(error.description)")
-        } catch {
-            throw Unusable(description: "\(name): there is no such file, or it is not PEM")
+    /// The library's codes in plain words.
+    private static func unusable(_ error: any Error) -> Unusable {
+        // Certificate and key are good alone: what fails is that they are held against each other.
+        if case NIOSSLError.failedToLoadPrivateKey = error {
+            return Unusable(part: .key, description: "the private key is not the certificate's")
         }
-    }
-
-    private static func certificates(_ material: TLSSettings.Material) throws -> [NIOSSLCertificate] {
-        let found =
-            switch material {
-            case .file(let path): try NIOSSLCertificate.fromPEMFile(path)
-            case .text(let text): try NIOSSLCertificate.fromPEMBytes(Array(text.utf8))
-            }
-        guard !found.isEmpty else { throw Unusable(description: "there is no certificate in it") }
-        return found
-    }
-
-    private static func key(_ material: TLSSettings.Material) throws -> NIOSSLPrivateKey {
-        switch material {
-        case .file(let path): try NIOSSLPrivateKey(file: path, format: .pem)
-        case .text(let text): try NIOSSLPrivateKey(bytes: Array(text.utf8), format: .pem)
-        }
+        return Unusable(part: nil, description: "certificate, key and settings don't go together: \(error)")
     }
 }

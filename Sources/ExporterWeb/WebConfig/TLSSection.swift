@@ -74,7 +74,8 @@ struct TLSSection {
         do {
             _ = try ServerTLS(settings)
         } catch {
-            section.problem("\(error)")
+            let value = error.part.flatMap { mapping[$0.rawValue + "_file"] ?? mapping[$0.rawValue] }
+            (value ?? section).problem("\(error)")
         }
     }
 

@@ -68,9 +68,10 @@ private enum HTTPSection {
 private enum UsersSection {
     static func read(_ section: ConfigurationValue?) -> [String: String] {
         var users: [String: String] = [:]
+        var section = section
+        section?.isSecret = true
         for entry in section?.mapping()?.entries ?? [] {
-            var value = entry.value
-            value.isSecret = true
+            let value = entry.value
             let expected = "a bcrypt hash ($2y$…), as `htpasswd -nBC 10` makes it"
             guard let hash = value.text(expected) else { continue }
             guard PasswordHash.isBcrypt(hash) else {

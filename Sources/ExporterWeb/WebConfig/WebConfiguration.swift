@@ -41,6 +41,13 @@ struct TLSSettings: Sendable, Hashable {
         case text(String)
     }
 
+    /// What stands in PEM; the words are the file's keys.
+    enum Part: String, Sendable {
+        case certificate = "cert"
+        case key
+        case clientAuthorities = "client_ca"
+    }
+
     /// What is asked of a client's certificate; the words are Go's.
     enum ClientPolicy: String, Sendable, Hashable, CaseIterable {
         /// Nothing is asked.

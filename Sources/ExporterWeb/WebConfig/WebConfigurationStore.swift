@@ -23,8 +23,8 @@ final class ActiveWebConfiguration: Sendable {
     }
 }
 
-/// The web config as its files are now: looked at anew for each connection and request, read again when one of them
-/// changed. A file that is broken changes nothing: the last good one stays in force.
+/// The web config as its files are now: looked at anew for each connection and request and each second, read again when
+/// one of them changed. A file that is broken changes nothing: the last good one stays in force.
 final class WebConfigurationStore: Sendable {
     /// What tells one version of a file from another (stat(2)).
     private struct Stamp: Hashable {
@@ -38,6 +38,8 @@ final class WebConfigurationStore: Sendable {
     private struct State {
         var active: ActiveWebConfiguration
         var stamps: [Stamp?]
+        /// Whether the files as they are now can be used.
+        var isGood = true
         /// A config that would open a door, and since when its files are as they are.
         var waiting: (stamps: [Stamp?], since: ContinuousClock.Instant)?
     }
@@ -91,6 +93,7 @@ final class WebConfigurationStore: Sendable {
                 logger.info("web config read again", metadata: ["file": "\(path)"])
             } catch {
                 state.stamps = stamps
+                state.isGood = false
                 state.waiting = nil
                 logger.error(
                     "the web config cannot be used; the last good one stays",
@@ -98,6 +101,16 @@ final class WebConfigurationStore: Sendable {
             }
             return state.active
         }
+    }
+
+    /// Whether the config in force is what the files say: false while they are broken.
+    var isCurrent: Bool { state.withLockedValue { $0.isGood } }
+
+    /// Looks at the files each second until cancelled, so that what they say is in force, or complained of in the log,
+    /// though nobody asks for anything.
+    func watch() async {
+        guard path != nil else { return }
+        while (try? await Task.sleep(for: .seconds(1))) != nil { _ = current }
     }
 
     private static func stamps(_ path: String?, _ configuration: WebConfiguration) -> [Stamp?] {

@@ -37,10 +37,11 @@ struct DemoCommand: AsyncParsableCommand {
             let exporter = try await Exporter(configuration, storage: folder, environment: environment)
             try await Serving(
                 exporter: exporter, web: options, logger: logger,
-                onListening: { address in
+                onListening: { address, isTLS in
                     let host = address.host.flatMap { ["::", "0.0.0.0"].contains($0) ? nil : $0 } ?? "localhost"
                     let shown = ListenAddress(host: host, port: address.port)
-                    print("Metrics: http://\(shown)\(options.telemetryPath)   Page for people: http://\(shown)/")
+                    let base = "\(isTLS ? "https" : "http")://\(shown)"
+                    print("Metrics: \(base)\(options.telemetryPath)   Page for people: \(base)/")
                     // Standard output may be a pipe, which would keep the line until the end.
                     fflush(nil)
                 }

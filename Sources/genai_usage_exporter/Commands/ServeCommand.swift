@@ -36,7 +36,7 @@ struct ServeCommand: AsyncParsableCommand {
         let exporter = try await Exporter(configuration, storage: storage.path, environment: environment)
         let reload = ConfigReload(
             config: config, exporter: exporter, redaction: redaction, clock: clock, logger: logger)
-        if web.enableLifecycle { options.reload = { try await reload.reload() } }
+        options.reload = { try await reload.reload() }
         try await Serving(exporter: exporter, web: options, reload: reload, logger: logger).run()
     }
 }
@@ -48,14 +48,14 @@ struct Serving {
     /// Nil where there is no config file to read again.
     var reload: ConfigReload?
     let logger: Logger
-    var onListening: @Sendable (ListenAddress) -> Void = { _ in }
+    var onListening: @Sendable (ListenAddress, _ isTLS: Bool) -> Void = { _, _ in }
 
     func run() async throws {
         let web = try ExporterWebServer(exporter, options: web, logger: logger, onListening: onListening)
         let reload: [any Service] = reload.map { [$0] } ?? []
         var configuration = ServiceGroupConfiguration(
             services: [exporter, web] + reload,
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger))
+            gracefulShutdownSignals: [.sigterm, .sigint] + (self.reload == nil ? [.sighup] : []), logger: quiet(logger))
         // An upstream that hangs or a client that reads slowly must not keep the exporter from ending within 2 s.
         configuration.maximumGracefulShutdownDuration = .milliseconds(500)
         let deadline = StopDeadline(logger: logger)

@@ -63,6 +63,7 @@ struct WebOptions: ParsableArguments {
         var options = ExporterWebServer.Options(
             addresses: try addresses(), telemetryPath: telemetryPath, maximumScrapes: maximumScrapes)
         options.configFile = file.path
+        options.isLifecycleEnabled = enableLifecycle
         if systemdSocket {
             do {
                 options.inheritedSockets = try InheritedSockets.take()

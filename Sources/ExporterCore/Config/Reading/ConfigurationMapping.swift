@@ -62,7 +62,8 @@ package struct ConfigurationMapping {
             if scalar.string == "<<", scalar.style == .plain {
                 if case .sequence(let sources) = node { merged += sources } else { merged.append(node) }
             } else if self[scalar.string] == nil {
-                let inner = ConfigurationValue(node: node, path: path(of: scalar.string), log: value.log)
+                let inner = ConfigurationValue(
+                    node: node, path: path(of: scalar.string), log: value.log, isSecret: value.isSecret)
                 entries.append(Entry(key: scalar.string, place: scalar.mark?.place, value: inner))
             }
         }
@@ -79,10 +80,11 @@ package struct ConfigurationMapping {
         }
     }
 
-    /// The path of a key; a key that should not be repeated is shown as `*`.
+    /// The path of a key; a key that should not be repeated is shown as `*`: beside secrets it may be one itself, put in
+    /// the wrong place.
     private func path(of key: String) -> String {
         let isPlain = key.utf8.allSatisfy { (0x21...0x7E).contains($0) } && key.count <= 60
-        let shown = isPlain && !QuotedValue.looksLikeCredential(key) ? key : "*"
+        let shown = isPlain && !value.isSecret && !QuotedValue.looksLikeCredential(key) ? key : "*"
         return value.path.isEmpty ? shown : "\(value.path).\(shown)"
     }
 }

@@ -19,6 +19,13 @@ package struct ConfigurationValue {
         problem("expected \(expected), got \(found)")
     }
 
+    /// The same where text has no business at all: it may be a secret that slipped there, so it is not repeated.
+    private func misplaced(_ expected: String) {
+        var value = self
+        value.isSecret = true
+        value.mismatch(expected)
+    }
+
     /// What stands here, as far as it may be told.
     private var found: String {
         switch node {
@@ -129,10 +136,12 @@ package struct ConfigurationValue {
     package func list(of what: String) -> [ConfigurationValue]? {
         guard hasKnownTag else { return nil }
         guard case .sequence(let items) = node else {
-            mismatch("a list of \(what)")
+            misplaced("a list of \(what)")
             return nil
         }
-        return items.enumerated().map { ConfigurationValue(node: $1, path: "\(path)[\($0)]", log: log) }
+        return items.enumerated().map {
+            ConfigurationValue(node: $1, path: "\(path)[\($0)]", log: log, isSecret: isSecret)
+        }
     }
 
     /// A mapping; a key without a value is a mapping without keys.
@@ -140,7 +149,7 @@ package struct ConfigurationValue {
         if isNothing { return ConfigurationMapping(value: self, [:]) }
         guard hasKnownTag else { return nil }
         guard case .mapping(let mapping) = node else {
-            mismatch("a mapping (`key: value`)")
+            misplaced("a mapping (`key: value`)")
             return nil
         }
         return ConfigurationMapping(value: self, mapping)

@@ -1,0 +1,100 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Which connections go on after an answer, and which end.
+@Suite(.timeLimit(.minutes(3))) struct ConnectionTests {
+    private func serving(
+        webConfig: String? = nil, _ test: (ExporterProcess, _ webConfigFile: String) async throws -> Void
+    ) async throws {
+        try await SimulatedAccount.run { account in
+            let file = account.folder + "/web.yml"
+            try (webConfig ?? "").write(toFile: file, atomically: true, encoding: .utf8)
+            try SelfSignedCertificate(folder: account.folder).renew("server")
+            let exporter = try await ExporterProcess.start(
+                account.serveArguments + ["--web.config.file", file], environment: account.environment)
+            try await test(exporter, file)
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
+    private func page(_ exporter: ExporterProcess) async throws -> String {
+        String(decoding: try await exporter.get("/").body, as: UTF8.self)
+    }
+
+    private func waitForText(_ text: String, in connection: RawConnection) async throws {
+        while !connection.text.contains(text) { try await Task.sleep(for: .milliseconds(5)) }
+    }
+
+    @Test(arguments: [
+        "GET /-/healthy HTTP/1.0\r\n\r\n", "GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: Close\r\n\r\n",
+        "GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, close\r\n\r\n",
+    ])
+    func lastRequestsEndTheConnection(request: String) async throws {
+        try await serving { exporter, _ in
+            let connection = try await RawConnection(to: exporter.address)
+            try await connection.send(request)
+            try await connection.waitForClose()
+            #expect(connection.text.lowercased().contains("connection: close\r\n"))
+            #expect(connection.text.hasSuffix("genai_usage_exporter is healthy.\n"))
+        }
+    }
+
+    @Test func aSmallBodyOfUnknownLengthIsReadOver() async throws {
+        try await serving { exporter, _ in
+            let connection = try await RawConnection(to: exporter.address)
+            try await connection.send(
+                "POST /-/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+            try await waitForText("403 Forbidden", in: connection)
+            try await connection.send("GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+            try await waitForText("is healthy", in: connection)
+            try await connection.reset()
+        }
+    }
+
+    @Test func nothingIsAnsweredAfterARefusedBody() async throws {
+        try await serving { exporter, _ in
+            let connection = try await RawConnection(to: exporter.address)
+            let body = String(repeating: "a", count: 70_000)
+            try await connection.send(
+                "POST /-/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n\(body)"
+                    + "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+            try await connection.waitForClose()
+            #expect(connection.text.hasPrefix("HTTP/1.1 413 "))
+            #expect(!connection.text.contains("is healthy"))
+        }
+    }
+
+    @Test func connectionsOlderThanTLSEndWithIt() async throws {
+        try await serving { exporter, file in
+            let connection = try await RawConnection(to: exporter.address)
+            try await connection.send("GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+            try await waitForText("is healthy", in: connection)
+            try SelfSignedCertificate.section.write(toFile: file, atomically: true, encoding: .utf8)
+            try await connection.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            try await connection.waitForClose()
+            #expect(connection.text.contains("HTTP/1.1 400 "))
+            #expect(!connection.text.contains("genai_up"))
+        }
+    }
+
+    @Test func theRateLimitSparesTheQuestionWhetherTheExporterLives() async throws {
+        try await serving(webConfig: "rate_limit: { interval: 2h, burst: 1 }") { exporter, _ in
+            #expect(try await exporter.get("/metrics").status == 200)
+            let refused = try await exporter.get("/metrics")
+            #expect(refused.status == 429)
+            #expect(refused.headers["retry-after"] == "7200")
+            #expect(try await exporter.get("/-/healthy").status == 200)
+        }
+    }
+
+    @Test func aBrokenWebConfigIsSaidOnThePageThoughNobodyAsked() async throws {
+        try await serving { exporter, file in
+            #expect(try await !page(exporter).contains("role=\"alert\""))
+            try "nonsense".write(toFile: file, atomically: true, encoding: .utf8)
+            try await Task.sleep(for: .seconds(2.5))
+            #expect(try await page(exporter).contains("The web config file cannot be used"))
+        }
+    }
+}
