@@ -173,7 +173,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "genai_usage_exporter", "PrometheusExposition", "ProviderSimulator", "TestSupport", "UsageModel",
+                "ExporterCore", "genai_usage_exporter", "PrometheusExposition", "ProviderSimulator", "TestSupport",
+                "UsageLedger", "UsageModel",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),

@@ -99,7 +99,7 @@ public final class UsageLedger: Sendable {
 
 extension LedgerError {
     /// SQLite's own words; the statement and its values are left out, since they hold names from outside.
-    fileprivate init(_ error: DatabaseError) {
+    init(_ error: DatabaseError) {
         self = .storage("SQLite error \(error.extendedResultCode.rawValue): \(error.message ?? "no message")")
     }
 }

@@ -56,7 +56,10 @@ struct RootCommand: AsyncParsableCommand {
         commandName: "genai_usage_exporter",
         abstract: "Prometheus exporter for the cost, requests, tokens and success rate of AI inference.",
         version: version,
-        subcommands: [ServeCommand.self, DemoCommand.self, CheckCommand.self, OnceCommand.self],
+        subcommands: [
+            ServeCommand.self, DemoCommand.self, CheckCommand.self, OnceCommand.self, BackfillCommand.self,
+            HealthCommand.self,
+        ],
         defaultSubcommand: ServeCommand.self)
 
     static let build = BuildInformation(revision: String(cString: genai_build_revision()))

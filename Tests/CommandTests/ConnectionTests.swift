@@ -89,6 +89,18 @@ import Testing
         }
     }
 
+    @Test(arguments: ["", SelfSignedCertificate.section])
+    func healthIsAskedWithoutAnyOtherProgram(webConfig: String) async throws {
+        try await serving(webConfig: webConfig) { exporter, _ in
+            let port = try #require(exporter.address.split(separator: ":").last.map(String.init))
+            #expect(try await ExporterProcess.run(["health", "--port", port]).status == 0)
+        }
+        // Port 1 has no listener here.
+        let nobody = try await ExporterProcess.run(["health", "--port", "1"])
+        #expect(nobody.status == 1)
+        #expect(nobody.errors == "nothing answers on port 1\n")
+    }
+
     @Test func aBrokenWebConfigIsSaidOnThePageThoughNobodyAsked() async throws {
         try await serving { exporter, file in
             #expect(try await !page(exporter).contains("role=\"alert\""))

@@ -1,6 +1,4 @@
 import Foundation
-import NIOCore
-import NIOPosix
 import ProviderSimulator
 import TestSupport
 import Testing
@@ -8,51 +6,6 @@ import UsageModel
 
 /// A real Prometheus scrapes the exporter: what it computes is what was spent.
 @Suite struct PrometheusTests {
-    private struct Series: Decodable {
-        /// The sample's time, then its value as text.
-        enum Part: Decodable {
-            case time(Double)
-            case value(String)
-
-            init(from decoder: any Decoder) throws {
-                let container = try decoder.singleValueContainer()
-                if let time = try? container.decode(Double.self) {
-                    self = .time(time)
-                } else {
-                    self = .value(try container.decode(String.self))
-                }
-            }
-        }
-
-        let metric: [String: String]
-        let value: [Part]
-    }
-
-    /// An instant query by promtool, which speaks to Prometheus as any client does.
-    private func query(_ expression: String, at address: String) throws -> [[String: String]: Double] {
-        let outcome = try Tool.promtool().run(["query", "instant", "-o", "json", "http://\(address)", expression])
-        guard outcome.status == 0 else { return [:] }
-        let series = try JSONDecoder().decode([Series].self, from: Data(outcome.output.utf8))
-        return Dictionary(
-            series.compactMap { series in
-                guard case .value(let text)? = series.value.last, let value = Double(text) else { return nil }
-                return (series.metric, value)
-            }, uniquingKeysWith: { $1 })
-    }
-
-    /// A running Prometheus and its address.
-    private func launch(_ configuration: String, in folder: String) throws -> (Process, address: String) {
-        let file = folder + "/prometheus.yml"
-        try configuration.write(toFile: file, atomically: true, encoding: .utf8)
-        let address = "127.0.0.1:\(try freePort())"
-        let prometheus = try Tool(named: "prometheus", installation: "apt-get install prometheus").process([
-            "--config.file", file, "--storage.tsdb.path", folder + "/tsdb", "--web.listen-address", address,
-            "--log.level", "error",
-        ])
-        try prometheus.run()
-        return (prometheus, address)
-    }
-
     private func wait(until isTrue: () throws -> Bool) async throws {
         while try !isTrue() { try await Task.sleep(for: .milliseconds(200)) }
     }
@@ -85,7 +38,7 @@ import UsageModel
                     static_configs: [{ targets: ["\(exporter.address)"] }]
                 """
             }
-            let (prometheus, address) = try launch(
+            let prometheus = try PrometheusServer(
                 """
                 global: { scrape_interval: 1s }
                 scrape_configs:
@@ -93,17 +46,14 @@ import UsageModel
                 \(job("wrong-password", password: "dave1234", certificate: "client_selfsigned"))
                 \(job("wrong-certificate", password: "dave123", certificate: "client2_selfsigned"))
                 """, in: account.folder)
-            defer {
-                prometheus.terminate()
-                prometheus.waitUntilExit()
-            }
+            defer { prometheus.stop() }
             let verdicts = "min_over_time(up[10s]) == bool 1 and count_over_time(up[10s]) >= 2"
-            try await wait { try query(verdicts, at: address).count == 3 }
-            let up = try query("up", at: address)
+            try await wait { try prometheus.query(verdicts).count == 3 }
+            let up = try prometheus.query("up")
             #expect(
                 Dictionary(uniqueKeysWithValues: up.map { ($0.key["job"] ?? "", $0.value) })
                     == ["good": 1, "wrong-password": 0, "wrong-certificate": 0])
-            #expect(try query("genai_exporter_accounts{job=\"good\"} == 1", at: address).count == 1)
+            #expect(try prometheus.query("genai_exporter_accounts{job=\"good\"} == 1").count == 1)
             exporter.signal(SIGTERM)
             #expect(try await exporter.waitForExit() == 0)
         }
@@ -128,35 +78,32 @@ import UsageModel
                   - job_name: probes
                     http_sd_configs: [{ url: "http://\(demo.address)/sd", refresh_interval: 1s }]
                 """
-            let (prometheus, address) = try launch(configuration, in: account.folder)
-            defer {
-                prometheus.terminate()
-                prometheus.waitUntilExit()
-            }
+            let prometheus = try PrometheusServer(configuration, in: account.folder)
+            defer { prometheus.stop() }
             let cost = "genai_cost_usd_total{job=\"genai\"}"
-            try await wait { try query("count_over_time(\(cost)[1m]) >= 5", at: address).count == 1 }
+            try await wait { try prometheus.query("count_over_time(\(cost)[1m]) >= 5").count == 1 }
             account.events.add([
                 UsageEvent(time: RealClock().now, model: model, unitPrice: .zero, cost: ExactDecimal(3))
             ])
-            try await wait { try query("\(cost) == 423", at: address).count == 1 }
+            try await wait { try prometheus.query("\(cost) == 423").count == 1 }
             let samples = "count_over_time(\(cost)[1m])"
-            let before = try #require(try query(samples, at: address).values.first)
-            try await wait { try (query(samples, at: address).values.first ?? 0) >= before + 10 }
+            let before = try #require(try prometheus.query(samples).values.first)
+            try await wait { try (prometheus.query(samples).values.first ?? 0) >= before + 10 }
             // Prometheus extrapolates by at most half a scrape interval at either end of what it has.
-            let increase = try #require(try query("increase(\(cost)[1m])", at: address).values.first)
+            let increase = try #require(try prometheus.query("increase(\(cost)[1m])").values.first)
             #expect((3.0...3.4).contains(increase), "\(increase)")
-            let exact = try query("max_over_time(\(cost)[1m]) - min_over_time(\(cost)[1m])", at: address)
+            let exact = try prometheus.query("max_over_time(\(cost)[1m]) - min_over_time(\(cost)[1m])")
             #expect(exact.values.first == 3)
-            try await wait { try query("up{job=\"demo\"} == 1", at: address).count == 1 }
+            try await wait { try prometheus.query("up{job=\"demo\"} == 1").count == 1 }
             let byModel = "count by (model) (genai_cost_usd_total{job=\"demo\"})"
-            try await wait { try query(byModel, at: address).count >= 5 }
+            try await wait { try prometheus.query(byModel).count >= 5 }
             // Discovered by /sd: every account is a target of its own, and together they are the whole.
-            try await wait { try query("count(up{job=\"probes\"} == 1) == 6", at: address).count == 1 }
+            try await wait { try prometheus.query("count(up{job=\"probes\"} == 1) == 6").count == 1 }
             let accounts = "count by (account) (genai_cost_usd_total{job=\"probes\"})"
             let whole = "count by (account) (genai_cost_usd_total{job=\"demo\"})"
             try await wait {
-                let expected = try query(whole, at: address)
-                return try expected.count >= 5 && query(accounts, at: address) == expected
+                let expected = try prometheus.query(whole)
+                return try expected.count >= 5 && prometheus.query(accounts) == expected
             }
             for process in [exporter, demo] {
                 process.signal(SIGTERM)
@@ -164,12 +111,4 @@ import UsageModel
             }
         }
     }
-}
-
-/// A port that was free a moment ago, for a program that cannot say which one it took.
-private func freePort() throws -> Int {
-    let channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-        .bind(host: "127.0.0.1", port: 0).wait()
-    defer { try? channel.close().wait() }
-    return try #require(channel.localAddress?.port)
 }

@@ -14,6 +14,8 @@ public final class Exporter: Service {
         public var random: any RandomSource = SystemRandom()
         /// What the exporter was built from.
         public var build = BuildInformation(revision: "unknown")
+        /// Which part of the accounts the config was left with.
+        public var shard = Shard.whole
         /// Where log records go.
         public var logger: Logger
         /// What the log must never show: keys that rotate are added as they are read.
@@ -64,9 +66,9 @@ public final class Exporter: Service {
         let errors = StorageErrors()
         housekeeping = Housekeeping(
             ledger: ledger, renderer: renderer, scrapes: scrapes, storageErrors: errors,
-            rendering: ExporterRendering(build: environment.build, startedAt: now),
+            rendering: ExporterRendering(build: environment.build, startedAt: now), shard: environment.shard,
             retention: configuration.global.retention, clock: clock, logger: logger)
-        let salt = try await ledger.setting("label_salt") {
+        let salt = try await ledger.setting(LabelView.saltSetting) {
             (0..<4).map { _ in String(UInt64.random(in: .min ... .max), radix: 16) }.joined()
         }
         builder = { [ledger, renderer, connections] configuration in

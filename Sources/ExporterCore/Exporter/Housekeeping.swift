@@ -15,6 +15,7 @@ actor Housekeeping {
     private let scrapes: ScrapeTally
     private let storageErrors: StorageErrors
     private let rendering: ExporterRendering
+    private let shard: Shard
     private var retention: Duration
     private let clock: any WallClock
     private let logger: Logger
@@ -28,13 +29,14 @@ actor Housekeeping {
 
     init(
         ledger: UsageLedger, renderer: MetricsRenderer, scrapes: ScrapeTally, storageErrors: StorageErrors,
-        rendering: ExporterRendering, retention: Duration, clock: any WallClock, logger: Logger
+        rendering: ExporterRendering, shard: Shard, retention: Duration, clock: any WallClock, logger: Logger
     ) {
         self.ledger = ledger
         self.renderer = renderer
         self.scrapes = scrapes
         self.storageErrors = storageErrors
         self.rendering = rendering
+        self.shard = shard
         self.retention = retention
         self.clock = clock
         self.logger = logger
@@ -55,7 +57,7 @@ actor Housekeeping {
             if let code = Int(name.dropFirst(Self.scrapesPrefix.count)) { storedScrapes[code] = count }
         }
         scrapes.restore(storedScrapes)
-        try await renderer.apply(rendering.constant(shard: 0, shards: 1))
+        try await renderer.apply(rendering.constant(shard: shard.ordinal, shards: shard.total))
         try await showReload(succeeded: true)
         try await showFigures()
     }

@@ -9,6 +9,8 @@ import UsageModel
 struct LabelView: Sendable {
     /// What label values past the series limit become.
     static let other = "__other__"
+    /// The storage's setting that holds the salt.
+    static let saltSetting = "label_salt"
 
     private let rename: [String: [String: String]]
     private let hashKey: SymmetricKey?

@@ -6,6 +6,10 @@ public enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     case locked(by: LockHolder?)
     /// The folder or a file in it cannot be written.
     case notWritable(path: String, reason: String)
+    /// There is no ledger to read.
+    case missing(path: String)
+    /// The file was written by a version of the exporter with an older schema, and is only to be read.
+    case olderSchema(path: String)
     /// The file was written by a version of the exporter with a newer schema.
     case newerSchema(path: String)
     /// The file is a sound SQLite database, but not a ledger.
@@ -26,6 +30,10 @@ public enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
             return "the storage folder is in use by \(who); stop it, or give this one its own --storage.path"
         case .notWritable(let path, let reason):
             return "cannot write \(path): \(reason); --storage.path must be a folder this user can write"
+        case .missing(let path):
+            return "there is no ledger at \(path): --storage.path must be the folder of an exporter that has run"
+        case .olderSchema(let path):
+            return "\(path) was written by an older version of this exporter; start this one on it once"
         case .newerSchema(let path):
             return "\(path) was written by a newer version of this exporter; run that version, or use another folder"
         case .foreignDatabase(let path):

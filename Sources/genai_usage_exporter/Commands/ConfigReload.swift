@@ -7,6 +7,7 @@ import UsageModel
 /// Reads the config file again while the exporter runs: on `SIGHUP`, and when `/-/reload` asks.
 struct ConfigReload: Service {
     let config: ConfigOptions
+    let shard: Shard
     let exporter: Exporter
     let redaction: LogRedaction
     let clock: any WallClock
@@ -26,7 +27,7 @@ struct ConfigReload: Service {
     func reload() async throws {
         let configuration: ExporterConfiguration
         do {
-            configuration = try config.load(clock: clock, redaction: redaction)
+            configuration = try config.load(clock: clock, redaction: redaction).part(of: shard)
         } catch {
             await exporter.reloadFailed()
             logger.error("the config could not be reloaded; the running one stays", metadata: ["error": "\(error)"])

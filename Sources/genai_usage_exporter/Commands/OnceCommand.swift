@@ -1,6 +1,5 @@
 import ArgumentParser
 import ExporterCore
-import Foundation
 
 /// `once`: syncs every account once, prints the metrics, and ends: for cron and node_exporter's textfile collector.
 struct OnceCommand: AsyncParsableCommand {
@@ -8,6 +7,7 @@ struct OnceCommand: AsyncParsableCommand {
         commandName: "once", abstract: "Sync every account once, print the metrics, exit.")
 
     @OptionGroup var config: ConfigOptions
+    @OptionGroup var shard: ShardOptions
     @OptionGroup var storage: StorageOptions
     @OptionGroup var log: LogOptions
 
@@ -18,10 +18,11 @@ struct OnceCommand: AsyncParsableCommand {
         let clock = SystemClock()
         let redaction = LogRedaction()
         let logger = log.logger(clock: clock, redaction: redaction)
-        let configuration = try config.load(clock: clock, redaction: redaction)
+        let configuration = try config.load(clock: clock, redaction: redaction).part(of: shard.shard)
         var environment = Exporter.Environment(logger: logger)
         environment.build = RootCommand.build
         environment.redaction = redaction
+        environment.shard = shard.shard
         let exporter = try await Exporter(configuration, storage: storage.path, environment: environment)
         let succeeded: Bool
         do {
@@ -30,22 +31,9 @@ struct OnceCommand: AsyncParsableCommand {
             try? await exporter.close()
             throw error
         }
-        let metrics = Data(exporter.store.current.body(.text004, .identity).bytes)
+        let metrics = exporter.store.current.body(.text004, .identity).bytes
         try await exporter.close()
-        if let output {
-            do {
-                try metrics.write(to: URL(fileURLWithPath: output), options: .atomic)
-            } catch {
-                throw CommandFailure(message: "cannot write \(output): \(error.localizedDescription)")
-            }
-        } else {
-            do {
-                try FileHandle.standardOutput.write(contentsOf: metrics)
-            } catch {
-                throw CommandFailure(
-                    message: "cannot write the metrics to standard output: \(error.localizedDescription)")
-            }
-        }
+        try await OutputTarget(output).write { try $0(metrics) }
         guard succeeded else {
             throw CommandFailure(message: "not every source could be synced: see the log and genai_up")
         }

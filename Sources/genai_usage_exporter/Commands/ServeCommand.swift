@@ -10,6 +10,7 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve", abstract: "Serve /metrics from a config file.")
 
     @OptionGroup var config: ConfigOptions
+    @OptionGroup var shard: ShardOptions
     @OptionGroup var storage: StorageOptions
     @OptionGroup var web: WebOptions
     @OptionGroup var log: LogOptions
@@ -18,7 +19,7 @@ struct ServeCommand: AsyncParsableCommand {
         let clock = SystemClock()
         let redaction = LogRedaction()
         let logger = log.logger(clock: clock, redaction: redaction)
-        let configuration = try config.load(clock: clock, redaction: redaction)
+        let configuration = try config.load(clock: clock, redaction: redaction).part(of: shard.shard)
         try web.file.check()
         var options = try web.options()
         for warning in configuration.warnings {
@@ -27,6 +28,7 @@ struct ServeCommand: AsyncParsableCommand {
         var environment = Exporter.Environment(logger: logger)
         environment.build = RootCommand.build
         environment.redaction = redaction
+        environment.shard = shard.shard
         logger.info(
             "starting",
             metadata: [
@@ -35,7 +37,7 @@ struct ServeCommand: AsyncParsableCommand {
             ])
         let exporter = try await Exporter(configuration, storage: storage.path, environment: environment)
         let reload = ConfigReload(
-            config: config, exporter: exporter, redaction: redaction, clock: clock, logger: logger)
+            config: config, shard: shard.shard, exporter: exporter, redaction: redaction, clock: clock, logger: logger)
         options.reload = { try await reload.reload() }
         try await Serving(exporter: exporter, web: options, reload: reload, logger: logger).run()
     }

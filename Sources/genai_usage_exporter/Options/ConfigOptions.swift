@@ -5,8 +5,11 @@ import UsageModel
 
 /// `--config.file`.
 struct ConfigOptions: ParsableArguments {
+    /// Looked for in the current folder.
+    static let defaultFile = "genai_usage_exporter.yml"
+
     @Option(name: .customLong("config.file"), help: "The config file.")
-    var file = "genai_usage_exporter.yml"
+    var file = Self.defaultFile
 
     /// Reads and checks the file.
     ///
@@ -18,6 +21,23 @@ struct ConfigOptions: ParsableArguments {
                 redaction: redaction)
         } catch {
             throw CommandFailure(message: error.description)
+        }
+    }
+}
+
+/// `--shard`, `--total-shards`.
+struct ShardOptions: ParsableArguments {
+    @Option(name: .customLong("shard"), help: "Which of the shards this one is, from 0; it reads its accounts alone.")
+    var ordinal = 0
+
+    @Option(name: .customLong("total-shards"), help: "How many exporters share out the config's accounts.")
+    var total = 1
+
+    var shard: Shard { Shard(ordinal: ordinal, total: total) ?? .whole }
+
+    func validate() throws {
+        guard Shard(ordinal: ordinal, total: total) != nil else {
+            throw ValidationError("--shard must be from 0 to --total-shards less 1, and --total-shards at least 1")
         }
     }
 }

@@ -1,0 +1,140 @@
+import PrometheusExposition
+import UsageLedger
+import UsageModel
+
+/// The ledger's history as OpenMetrics with timestamps, as `promtool tsdb create-blocks-from openmetrics` reads it.
+///
+/// Every counter of `/metrics` that comes from the ledger, under the same labels, ends where the live series goes on.
+/// Windows, balances and the exporter's own families have no past in the ledger.
+public struct Backfill: Sendable {
+    /// How far the work is.
+    public struct Progress: Sendable {
+        /// Series that are written.
+        public let done: Int
+        /// Series in all.
+        public let total: Int
+    }
+
+    private let span: BackfillSpan
+    /// The config that labels are shown by; nil to show every account of the ledger under the provider's own labels.
+    private let configuration: ExporterConfiguration?
+
+    private let families: [MetricFamily]
+    private let scrapeLabels: [ScrapeLabel]
+
+    /// A backfill.
+    ///
+    /// - Parameter scrapeLabels: what Prometheus adds to every series that it scrapes: `job`, `instance` and their like.
+    /// - Throws: `MetricFamilyError` where a name is none, or is a label of ours.
+    public init(
+        _ span: BackfillSpan, configuration: ExporterConfiguration?, scrapeLabels: [ScrapeLabel] = []
+    ) throws(MetricFamilyError) {
+        self.span = span
+        self.configuration = configuration
+        self.scrapeLabels = scrapeLabels
+        var families: [MetricFamily] = []
+        for family in MetricCatalogue.families where LedgerFamily(rawValue: family.name) != nil {
+            families.append(
+                try MetricFamily(
+                    name: family.name, type: family.type, help: family.help,
+                    labelNames: family.labelNames + scrapeLabels.map(\.name)))
+        }
+        self.families = families
+    }
+
+    /// Writes the history of a ledger, which an exporter may be writing to meanwhile.
+    ///
+    /// - Parameters:
+    ///   - folder: the ledger's folder.
+    ///   - write: takes the text, a piece at a time.
+    ///   - progress: called after each series.
+    /// - Returns: how many samples were written; a histogram at one moment counts as one.
+    /// - Throws: `LedgerError`, and what `write` throws.
+    public func run(
+        folder: String, write: @escaping @Sendable ([UInt8]) throws -> Void,
+        progress: @escaping @Sendable (Progress) -> Void
+    ) async throws -> Int {
+        try await LedgerHistory.read(folder: folder) { ledger in
+            let accounts = try groups(ledger)
+            let total = accounts.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.count } }
+            var (done, samples) = (0, 0)
+            for family in families {
+                guard let counted = LedgerFamily(rawValue: family.name) else { continue }
+                var buffer = family.header(in: .openMetrics100)
+                var isEmpty = true
+                for group in accounts.flatMap({ $0[counted] ?? [] }) {
+                    let written = try append(group, of: family, ledger, to: &buffer)
+                    if written > 0 { isEmpty = false }
+                    samples += written
+                    done += 1
+                    progress(Progress(done: done, total: total))
+                    guard !isEmpty, buffer.count > 65_536 else { continue }
+                    try write(buffer)
+                    buffer = []
+                }
+                if !isEmpty { try write(buffer) }
+            }
+            try write(ExpositionFormat.openMetrics100.terminator)
+            return samples
+        }
+    }
+
+    private func groups(_ ledger: LedgerHistory) throws -> [[LedgerFamily: [BackfillGroup]]] {
+        let salt = try ledger.setting(LabelView.saltSetting) ?? ""
+        return try ledger.accounts().compactMap { account in
+            var view = LabelView(LabelOptions(), salt: salt, limit: .max)
+            if let configuration {
+                let configured = configuration.accounts.first {
+                    $0.name == account.name && $0.provider.rawValue == account.provider
+                }
+                guard let configured else { return nil }
+                view = LabelView(configured.labels, salt: salt, limit: configured.seriesLimit)
+            }
+            return BackfillGroup.groups(of: try ledger.series(of: account.id), account: account, view: view)
+        }
+    }
+
+    private func append(
+        _ group: BackfillGroup, of family: MetricFamily, _ ledger: LedgerHistory, to buffer: inout [UInt8]
+    ) throws -> Int {
+        let labels = try LabelSet(group.labels + scrapeLabels.map(\.value), of: family)
+        guard family.type == .histogram else {
+            let history = try group.counter(ledger, now: span.now)
+            let encoder = try SampleEncoder(family, format: .openMetrics100)
+            let moments = span.moments(from: history.firstDay ?? group.startedAt.day)
+            for (moment, value) in zip(moments, history.values(at: moments)) {
+                encoder.append(value, labels: labels, at: UnixTimestamp(moment), to: &buffer)
+            }
+            return moments.count
+        }
+        let (buckets, sum) = try group.histogram(ledger, now: span.now)
+        let encoder = try HistogramEncoder(family, bounds: LedgerFamily.durationBounds, format: .openMetrics100)
+        let moments = span.moments(from: buckets.compactMap(\.firstDay).min() ?? group.startedAt.day)
+        let counts = buckets.map { $0.values(at: moments) }
+        for (place, (moment, seconds)) in zip(moments, sum.values(at: moments)).enumerated() {
+            try encoder.append(
+                counts: counts.map { UInt64($0[place]) }, sum: seconds, labels: labels, at: UnixTimestamp(moment),
+                to: &buffer)
+        }
+        return moments.count
+    }
+}
+
+/// A label that a scrape adds.
+public struct ScrapeLabel: Sendable, Hashable {
+    let name: String
+    let value: String
+
+    /// Reads `NAME=VALUE`; nil where there is no `=`, no name or no value.
+    public init?(_ text: String) {
+        let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+        guard parts.count == 2 else { return nil }
+        (name, value) = (parts[0], parts[1])
+    }
+}
+
+extension UnixTimestamp {
+    fileprivate init(_ moment: Timestamp) {
+        self.init(milliseconds: moment.milliseconds)
+    }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import ExporterCore
+import Foundation
+import UsageModel
+
+/// `backfill`: writes the ledger's history as OpenMetrics, so that a new Prometheus has a past on its first day.
+struct BackfillCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backfill",
+        abstract: "Write the ledger's history as OpenMetrics for `promtool tsdb create-blocks-from openmetrics`.",
+        discussion:
+            "Runs beside an exporter that uses the same storage. Load the history once, before the first scrape.")
+
+    @Option(
+        name: .customLong("config.file"),
+        help: """
+            The config file, by which accounts are chosen and labels shown; without it genai_usage_exporter.yml, or where \
+            that is missing every account of the storage.
+            """)
+    var configFile: String?
+
+    @OptionGroup var storage: StorageOptions
+    @OptionGroup var log: LogOptions
+
+    @Option(
+        name: .customLong("from"), help: "The first day (UTC), such as 2026-11-01; the ledger's first unless given.")
+    var from: UTCDay?
+
+    @Option(
+        name: .customLong("to"),
+        help: "The last day (UTC), whole: the day before Prometheus began to scrape; up to 3 hours ago unless given.")
+    var to: UTCDay?
+
+    @Option(
+        name: .customLong("label"),
+        help: """
+            NAME=VALUE that Prometheus adds to what it scrapes, such as job=genai and instance=localhost:10061; once for \
+            each. Past and live are then one series.
+            """)
+    var labels: [ScrapeLabel] = []
+
+    @Option(name: .customLong("output"), help: "Write to this file, replaced as a whole, instead of standard output.")
+    var output: String?
+
+    func validate() throws {
+        if let from, let to, from > to { throw ValidationError("--from \(from) is after --to \(to)") }
+        do {
+            _ = try Backfill(
+                BackfillSpan(from: from, to: to, now: SystemClock().now), configuration: nil, scrapeLabels: labels)
+        } catch {
+            throw ValidationError("--label: \(error)")
+        }
+    }
+
+    func run() async throws {
+        let clock = SystemClock()
+        let redaction = LogRedaction()
+        let logger = log.logger(clock: clock, redaction: redaction)
+        var options = ConfigOptions()
+        options.file = configFile ?? ConfigOptions.defaultFile
+        let isConfigured = configFile != nil || FileManager.default.fileExists(atPath: options.file)
+        let configuration = isConfigured ? try options.load(clock: clock, redaction: redaction) : nil
+        let backfill = try Backfill(
+            BackfillSpan(from: from, to: to, now: clock.now), configuration: configuration, scrapeLabels: labels)
+        let bar = ProgressBar(outputIsStandard: output == nil)
+        let samples = try await OutputTarget(output).write { write in
+            try await backfill.run(folder: storage.path, write: write) { bar.show(done: $0.done, of: $0.total) }
+        }
+        bar.end()
+        if samples == 0 {
+            logger.warning("nothing to write: the ledger has no usage in these days that is older than 3 hours")
+        } else {
+            logger.info("history written", metadata: ["samples": "\(samples)", "to": "\(output ?? "standard output")"])
+        }
+    }
+}
+
+extension ScrapeLabel: ExpressibleByArgument {
+    /// `NAME=VALUE`.
+    public init?(argument: String) {
+        self.init(argument)
+    }
+}
+
+extension UTCDay: ExpressibleByArgument {
+    /// A date such as `2026-11-01`.
+    public init?(argument: String) {
+        self.init(argument)
+    }
+}

@@ -1,0 +1,36 @@
+import Foundation
+import NIOConcurrencyHelpers
+
+/// A line on a terminal that shows how far a command is.
+///
+/// It goes to standard error, and only where people see it alone: not where standard error is a file, nor where the
+/// output itself goes to the terminal.
+final class ProgressBar: Sendable {
+    private static let width = 40
+
+    private let isShown: Bool
+    private let shown = NIOLockedValueBox(-1)
+
+    init(outputIsStandard: Bool) {
+        isShown = isatty(STDERR_FILENO) == 1 && !(outputIsStandard && isatty(STDOUT_FILENO) == 1)
+    }
+
+    /// Draws the bar anew where a percent more is done.
+    func show(done: Int, of total: Int) {
+        guard isShown, total > 0 else { return }
+        let percent = done * 100 / total
+        let isNew = shown.withLockedValue { last in
+            defer { last = percent }
+            return last != percent
+        }
+        guard isNew else { return }
+        let filled = percent * Self.width / 100
+        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: Self.width - filled)
+        FileHandle.standardError.write(Data("\r[\(bar)] \(percent)% of \(total) series".utf8))
+    }
+
+    /// Leaves the line.
+    func end() {
+        if isShown { FileHandle.standardError.write(Data("\n".utf8)) }
+    }
+}

@@ -1,0 +1,212 @@
+import ExporterCore
+import Foundation
+import PrometheusExposition
+import ProviderSimulator
+import TestSupport
+import Testing
+import UsageLedger
+import UsageModel
+
+/// `backfill`: the past that a new Prometheus is given is the ledger's, and the live series go on from it.
+@Suite(.timeLimit(.minutes(5))) struct BackfillTests {
+    /// What tells a series from others, without the bucket's bound.
+    private static func name(_ sample: ParsedSample) -> [String: String] {
+        sample.labels.merging(["": sample.name]) { own, _ in own }
+    }
+
+    @Test func everyDayOfEveryProviderIsTheLedgers() async throws {
+        try await withTemporaryFolder { folder in
+            let storage = folder + "/data"
+            let demo = try await ExporterProcess.start(["demo", "--storage.path", storage])
+            while try await demo.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(200)) }
+            // Beside the exporter, which goes on writing.
+            let written = try await ExporterProcess.run([
+                "backfill", "--storage.path", storage, "--output", folder + "/history",
+            ])
+            #expect(written.status == 0, "\(written.errors)")
+            demo.signal(SIGTERM)
+            #expect(try await demo.waitForExit() == 0)
+
+            let text = try Data(contentsOf: URL(fileURLWithPath: folder + "/history"))
+            let families = try ExpositionParser.parse(Array(text), format: .openMetrics100)
+            var points: [[String: String]: [(moment: Int64, value: Double)]] = [:]
+            for sample in families.flatMap(\.samples) {
+                let moment = try #require(sample.timestamp?.milliseconds)
+                points[Self.name(sample), default: []].append((moment, sample.value))
+            }
+            for (name, points) in points {
+                #expect(
+                    zip(points, points.dropFirst()).allSatisfy { $0.moment < $1.moment && $0.value <= $1.value },
+                    "\(name)")
+            }
+            let today = RealClock().now.day
+            let expected = try await days(of: storage, before: today)
+            #expect(Set(expected.keys.compactMap { $0["provider"] }).count == 5)
+            for (name, days) in expected {
+                let series = try #require(points[name], "\(name)")
+                let byMoment = Dictionary(uniqueKeysWithValues: series.map { ($0.moment, $0.value) })
+                for (day, amount) in days {
+                    let before = try #require(byMoment[day.start.milliseconds], "\(name) \(day)")
+                    let after = try #require(byMoment[day.advanced(by: 1).start.milliseconds], "\(name) \(day)")
+                    #expect(abs(after - before - amount.doubleValue) < 1e-6, "\(name) \(day)")
+                }
+            }
+        }
+    }
+
+    /// The ledger's own days, by the name that each series has in the backfill; histograms apart.
+    private func days(
+        of storage: String, before today: UTCDay
+    ) async throws -> [[String: String]: [(day: UTCDay, amount: ExactDecimal)]] {
+        try await LedgerHistory.read(folder: storage) { ledger in
+            var all: [[String: String]: [(day: UTCDay, amount: ExactDecimal)]] = [:]
+            for account in try ledger.accounts() {
+                for series in try ledger.series(of: account.id)
+                where series.family != .reconciliation && series.family != .duration {
+                    let values = [account.provider, account.name] + series.labels
+                    let names = ["provider", "account"] + series.family.labelNames
+                    var name = Dictionary(uniqueKeysWithValues: zip(names, values)).filter { !$0.value.isEmpty }
+                    name[""] = series.family.rawValue
+                    all[name] = try ledger.days(of: series.id).filter { $0.day < today }
+                }
+            }
+            return all
+        }
+    }
+
+    @Test func aRealPrometheusHasThePastAndTheLiveSeriesGoOnFromIt() async throws {
+        try await SimulatedAccount.run(interval: "300ms") { account in
+            let now = RealClock().now
+            let models = ["wavespeed-ai/flux-dev", "vidu/q3", "kling"]
+            // 2, 4 and 6 USD a day at noon of each of the three days before this one; and today, five hours ago.
+            for (place, model) in models.enumerated() {
+                for day in 1...3 {
+                    account.events.add([
+                        UsageEvent(
+                            time: now.day.advanced(by: -day).start + .hours(12), model: model, unitPrice: .zero,
+                            cost: ExactDecimal((place + 1) * 2))
+                    ])
+                }
+            }
+            account.events.add([
+                UsageEvent(time: now.day.start, model: models[0], unitPrice: .zero, cost: ExactDecimal(9))
+            ])
+            let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
+            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(50)) }
+
+            let history = account.folder + "/history"
+            let arguments = ["backfill", "--config.file", account.configFile, "--storage.path", account.storage]
+            let written = try await ExporterProcess.run(
+                arguments + ["--output", history, "--label", "job=genai", "--label", "instance=\(exporter.address)"],
+                environment: account.environment)
+            #expect(written.status == 0, "\(written.errors)")
+            let loaded = try Tool.promtool().run([
+                "tsdb", "create-blocks-from", "openmetrics", "-q", history, account.folder + "/tsdb",
+            ])
+            #expect(loaded.status == 0, "\(loaded.output)")
+            let prometheus = try PrometheusServer(
+                """
+                global: { scrape_interval: 1s }
+                scrape_configs:
+                  - job_name: genai
+                    static_configs: [{ targets: ["\(exporter.address)"] }]
+                """, in: account.folder, arguments: ["--storage.tsdb.retention.time", "60d"])
+            defer { prometheus.stop() }
+            while try prometheus.query("genai_cost_usd_total{job=\"genai\"}").count < 3 {
+                try await Task.sleep(for: .milliseconds(200))
+            }
+            for day in 1...3 {
+                let midnight = now.day.advanced(by: 1 - day).start.milliseconds / 1000
+                let spent = try prometheus.query("sum by (model) (increase(genai_cost_usd_total[1d]))", at: midnight)
+                for (place, model) in models.enumerated() {
+                    let increase = try #require(spent[["model": model]])
+                    #expect(abs(increase - Double((place + 1) * 2)) < 0.001, "\(model) \(day) days ago: \(increase)")
+                }
+            }
+            // Past and live are one series: it never falls, and its growth in all is what was spent.
+            let whole = "max_over_time(genai_cost_usd_total[4d]) - min_over_time(genai_cost_usd_total[4d])"
+            #expect(try prometheus.query("sum(resets(genai_cost_usd_total[4d]))").values.first == 0)
+            let grown = try prometheus.query("sum by (model) (\(whole))")
+            #expect(grown == [["model": models[0]]: 15, ["model": models[1]]: 12, ["model": models[2]]: 18])
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
+    @Test func daysAndAccountsAreChosenAndLabelsAreTheConfigs() async throws {
+        try await SimulatedAccount.run { account in
+            let now = RealClock().now
+            for day in 1...3 {
+                account.events.add([
+                    UsageEvent(
+                        time: now.day.advanced(by: -day).start, model: "flux", unitPrice: .zero, cost: ExactDecimal(1))
+                ])
+            }
+            let once = ["once", "--config.file", account.configFile, "--storage.path", account.storage]
+            #expect(try await ExporterProcess.run(once, environment: account.environment).status == 0)
+            let config = try String(contentsOfFile: account.configFile, encoding: .utf8)
+            let renamed = account.folder + "/renamed.yml"
+            try (config + "\n    labels: { rename: { model: { flux: fast } } }\n").write(
+                toFile: renamed, atomically: true, encoding: .utf8)
+            let day = now.day.advanced(by: -2)
+            let outcome = try await ExporterProcess.run(
+                [
+                    "backfill", "--config.file", renamed, "--storage.path", account.storage, "--from", "\(day)", "--to",
+                    "\(day)",
+                ], environment: account.environment)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            let families = try ExpositionParser.parse(Array(outcome.output.utf8), format: .openMetrics100)
+            let cost = try #require(families.first { $0.name.hasPrefix("genai_cost_usd") }).samples
+            #expect(cost.count == 49)
+            #expect(cost.allSatisfy { $0.labels["model"] == "fast" })
+            #expect(cost.first?.value == 1)
+            #expect(cost.last?.value == 2)
+            #expect(outcome.output.hasSuffix("# EOF\n"))
+
+            try (config.replacing("- name: media", with: "- name: other")).write(
+                toFile: renamed, atomically: true, encoding: .utf8)
+            let other = try await ExporterProcess.run(
+                ["backfill", "--config.file", renamed, "--storage.path", account.storage],
+                environment: account.environment)
+            #expect(other.output == "# EOF\n")
+            #expect(other.errors.contains("nothing to write"))
+        }
+    }
+
+    @Test func whatCannotBeDoneIsSaid() async throws {
+        try await withTemporaryFolder { folder in
+            let missing = try await ExporterProcess.run(["backfill", "--storage.path", folder])
+            #expect(missing.status == 3)
+            #expect(missing.errors.contains("there is no ledger at \(folder)/ledger.sqlite"))
+            for wrong in [
+                ["--label", "job"], ["--label", "model=x"], ["--label", "a-b=c"], ["--from", "2026-13-01"],
+                ["--from", "2026-11-02", "--to", "2026-11-01"],
+            ] {
+                #expect(try await ExporterProcess.run(["backfill"] + wrong).status == 2)
+            }
+        }
+    }
+
+    @Test func anExporterReadsTheAccountsOfItsShardAlone() async throws {
+        try await SimulatedAccount.run { account in
+            var holders = 0
+            for ordinal in 0..<3 {
+                let exporter = try await ExporterProcess.start(
+                    account.serveArguments + ["--shard", "\(ordinal)", "--total-shards", "3"],
+                    environment: account.environment)
+                while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(50)) }
+                let scrape = try await exporter.scrape()
+                #expect(scrape.value("genai_exporter_shard_ordinal") == Double(ordinal))
+                #expect(scrape.value("genai_exporter_shards") == 3)
+                let isHolder = scrape.value("genai_exporter_accounts") == 1
+                #expect(scrape.samples("genai_up").isEmpty == !isHolder)
+                holders += isHolder ? 1 : 0
+                exporter.signal(SIGTERM)
+                #expect(try await exporter.waitForExit() == 0)
+            }
+            #expect(holders == 1)
+            let wrong = try await ExporterProcess.run(account.serveArguments + ["--shard", "3", "--total-shards", "3"])
+            #expect(wrong.status == 2)
+        }
+    }
+}

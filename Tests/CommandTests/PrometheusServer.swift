@@ -1,0 +1,79 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import TestSupport
+import Testing
+
+/// A real Prometheus, started for a test.
+struct PrometheusServer {
+    private struct Series: Decodable {
+        /// The sample's time, then its value as text.
+        enum Part: Decodable {
+            case time(Double)
+            case value(String)
+
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                if let time = try? container.decode(Double.self) {
+                    self = .time(time)
+                } else {
+                    self = .value(try container.decode(String.self))
+                }
+            }
+        }
+
+        let metric: [String: String]
+        let value: [Part]
+    }
+
+    /// `host:port`.
+    let address: String
+    private let process: Process
+
+    /// Starts it.
+    ///
+    /// - Parameters:
+    ///   - configuration: what stands in its config file.
+    ///   - folder: where the file goes, and its data, into `tsdb`.
+    init(_ configuration: String, in folder: String, arguments: [String] = []) throws {
+        let file = folder + "/prometheus.yml"
+        try configuration.write(toFile: file, atomically: true, encoding: .utf8)
+        address = "127.0.0.1:\(try freePort())"
+        process = try Tool(named: "prometheus", installation: "apt-get install prometheus").process(
+            [
+                "--config.file", file, "--storage.tsdb.path", folder + "/tsdb", "--web.listen-address", address,
+                "--log.level", "error",
+            ] + arguments)
+        try process.run()
+    }
+
+    /// Ends it.
+    func stop() {
+        process.terminate()
+        process.waitUntilExit()
+    }
+
+    /// An instant query by promtool, which speaks to Prometheus as any client does; nothing while it does not answer.
+    ///
+    /// - Parameter time: in seconds since 1970; nil for now.
+    func query(_ expression: String, at time: Int64? = nil) throws -> [[String: String]: Double] {
+        let moment = time.map { ["--time", "\($0)"] } ?? []
+        let outcome = try Tool.promtool().run(
+            ["query", "instant", "-o", "json"] + moment + ["http://\(address)", expression])
+        guard outcome.status == 0 else { return [:] }
+        let series = try JSONDecoder().decode([Series].self, from: Data(outcome.output.utf8))
+        return Dictionary(
+            series.compactMap { series in
+                guard case .value(let text)? = series.value.last, let value = Double(text) else { return nil }
+                return (series.metric, value)
+            }, uniquingKeysWith: { $1 })
+    }
+}
+
+/// A port that was free a moment ago, for a program that cannot say which one it took.
+private func freePort() throws -> Int {
+    let channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        .bind(host: "127.0.0.1", port: 0).wait()
+    defer { try? channel.close().wait() }
+    return try #require(channel.localAddress?.port)
+}
