@@ -74,8 +74,13 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
         if place.isTCP {
-            _ = bootstrap.childChannelOption(
-                .tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.unsentInKernel)
+            _ =
+                bootstrap
+                .childChannelOption(
+                    .tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.unsentInKernel
+                )
+                // An answer's last bytes must not wait 40 ms until the client has acknowledged those before (Nagle).
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
         }
         switch place {
         case .socket(let socket):
