@@ -111,7 +111,13 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "PrometheusExposition", "UsageModel", .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                "PrometheusExposition", "UsageModel",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(
@@ -183,5 +189,15 @@ let package = Package(
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             exclude: ["Browser/status_page.py"], swiftSettings: strict),
+        .testTarget(
+            name: "DeploymentTests",
+            dependencies: [
+                "ExporterCore", "genai_usage_exporter", "TestSupport", .product(name: "Yams", package: "Yams"),
+            ],
+            exclude: [
+                "assemble_manifests.py", "dashboard.schema.json", "dashboard_lint.py", "dashboard_queries.py",
+                "expected-empty.json", "families.txt", "promql.py", "restricted_run.py", "restriction_probes.py",
+                "test_dashboard_checks.py",
+            ], swiftSettings: strict),
     ]
 )

@@ -35,6 +35,7 @@ from typing import NoReturn
 OWN_FAILURE = 125
 # From the range that systemd gives to DynamicUser.
 DYNAMIC_ID = 64000
+OWN_USER, OWN_GROUP = os.getuid(), os.getgid()
 
 SYSTEMD_ALONE = {
     "Type": "systemd decides by it when the start is over",
@@ -119,7 +120,8 @@ class Comparison(ctypes.Structure):
     """struct scmp_arg_cmp of seccomp_rule_add(3)."""
 
     _fields_ = [
-        ("argument", ctypes.c_uint), ("operator", ctypes.c_int), ("first", ctypes.c_uint64), ("second", ctypes.c_uint64)]
+        ("argument", ctypes.c_uint), ("operator", ctypes.c_int),
+        ("first", ctypes.c_uint64), ("second", ctypes.c_uint64)]
 
 
 def differs(argument: int, value: int) -> Comparison:
@@ -303,7 +305,7 @@ def personality_filter() -> Filter:
     return made
 
 
-def system_call_filter(lists: Sequence[str], action: int) -> list[Filter]:
+def system_call_filter(lists: Sequence[str], action: int) -> Filter:
     """One allow list, less what later lines take away with ~."""
     if not lists or lists[0].startswith("~"):
         raise Refusal("SystemCallFilter: only an allow list is known here")
@@ -320,7 +322,7 @@ def system_call_filter(lists: Sequence[str], action: int) -> list[Filter]:
     # As systemd does, so that programs which know newer kernels fall back to older calls.
     for number in seccomp.unknown_numbers():
         made.add(Seccomp.error(errno.ENOSYS), number)
-    return [made]
+    return made
 
 
 # --- The unit file --------------------------------------------------------------------------------------------------
@@ -336,10 +338,9 @@ class Plan:
     credentials: list[tuple[str, Path]] = field(default_factory=list)
     mask: int = 0o022
     limits: dict[int, int] = field(default_factory=dict)
-    flags: set[str] = field(default_factory=set)
     system_calls: list[str] = field(default_factory=list)
     refusal: int = Seccomp.KILL_PROCESS
-    filters: list[tuple[str, Filter]] = field(default_factory=list)
+    filters: list[Filter] = field(default_factory=list)
     applied: list[str] = field(default_factory=list)
 
     @property
@@ -361,9 +362,8 @@ def exactly(wanted: str, filters: Callable[[], Filter] | None = None) -> Callabl
         def handle(plan: Plan, value: str) -> None:
             if value != wanted:
                 raise Refusal(f"{directive}={value}: only “{wanted}” is known here")
-            plan.flags.add(directive)
             if filters:
-                plan.filters.append((directive, filters()))
+                plan.filters.append(filters())
 
         return handle
 
@@ -398,6 +398,8 @@ def set_mask(plan: Plan, value: str) -> None:
 
 
 def add_system_calls(plan: Plan, value: str) -> None:
+    if not value:
+        raise Refusal("SystemCallFilter=: to begin the list again is not known here")
     plan.system_calls.append(value)
 
 
@@ -408,7 +410,7 @@ def set_refusal(plan: Plan, value: str) -> None:
 def restrict_families(plan: Plan, value: str) -> None:
     if value == "none" or value.startswith("~"):
         raise Refusal(f"RestrictAddressFamilies={value}: only an allow list is known here")
-    plan.filters.append(("RestrictAddressFamilies", address_families_filter(value.split())))
+    plan.filters.append(address_families_filter(value.split()))
 
 
 def plain(handler: Handler) -> Callable[[str], Handler]:
@@ -464,6 +466,10 @@ REQUIRED = (
     "ProtectKernelTunables", "SystemCallArchitectures", "SystemCallFilter")
 
 
+# Lines of these add up.
+REPEATABLE = ("LoadCredential", "SystemCallFilter")
+
+
 def directives(text: str) -> list[tuple[str, str]]:
     """Of [Service]. [Unit] and [Install] say when the service runs and not how."""
     found: list[tuple[str, str]] = []
@@ -490,21 +496,26 @@ def directives(text: str) -> list[tuple[str, str]]:
 
 def plan_of(path: Path) -> Plan:
     plan = Plan(unit=path.name)
-    seen = set()
+    seen: set[str] = set()
     for name, value in directives(path.read_text()):
-        seen.add(name)
         if name in SYSTEMD_ALONE:
             plan.applied.append(f"not here: {name}={value} ({SYSTEMD_ALONE[name]})")
         elif name in KNOWN:
-            KNOWN[name](name)(plan, value)
+            if name in seen and name not in REPEATABLE:
+                raise Refusal(f"{name}: given twice, which is not known here")
+            try:
+                KNOWN[name](name)(plan, value)
+            except (AttributeError, IndexError, ValueError) as problem:
+                raise Refusal(f"{name}={value}: this value is not known here") from problem
             plan.applied.append(f"applied: {name}={value}")
         else:
             raise Refusal(f"{name}={value}: this directive is not known here, so it would not be applied")
+        seen.add(name)
     missing = [name for name in REQUIRED if name not in seen]
     if missing:
         raise Refusal(f"the unit lacks what is always applied here: {', '.join(missing)}")
     # Last, since it may refuse what loading the others needs.
-    plan.filters += [("SystemCallFilter", made) for made in system_call_filter(plan.system_calls, plan.refusal)]
+    plan.filters.append(system_call_filter(plan.system_calls, plan.refusal))
     return plan
 
 
@@ -536,14 +547,20 @@ class FileSystem:
                 mount(str(entry), copy, flags=MS_BIND)
         mount(str(self.staging), folder, flags=MS_MOVE)
 
+    def make_folder(self, path: Path) -> None:
+        if not path.is_dir():
+            self.make_folder(path.parent)
+            self.open_up(path.parent)
+            path.mkdir()
+
     def place(self, source: Path, target: Path) -> None:
         """Shows a file or folder at another path."""
-        if not target.exists():
+        if source.is_dir():
+            self.make_folder(target)
+        elif not target.exists():
+            self.make_folder(target.parent)
             self.open_up(target.parent)
-            if source.is_dir():
-                target.mkdir()
-            else:
-                target.touch()
+            target.touch()
         mount(str(source), target, flags=MS_BIND | MS_REC)
 
     def hide(self, folder: Path) -> None:
@@ -564,10 +581,7 @@ class FileSystem:
 
     def make_credentials(self, plan: Plan, owner: int) -> None:
         folder = plan.credentials_path
-        folder.parent.is_dir() or (self.open_up(folder.parent.parent), folder.parent.mkdir())
-        if not folder.is_dir():
-            self.open_up(folder.parent)
-            folder.mkdir()
+        self.make_folder(folder)
         mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700")
         for name, source in plan.credentials:
             files = {f"{name}_{file.name}": file for file in source.iterdir()} if source.is_dir() else {name: source}
@@ -618,15 +632,13 @@ class Run:
 
     @property
     def user(self) -> int:
-        return DYNAMIC_ID if self.is_root else os_user
+        return DYNAMIC_ID if self.is_root else OWN_USER
 
     @property
     def owner(self) -> int:
         """The program's user as the process that mounts sees it."""
         return DYNAMIC_ID if self.is_root else 0
 
-
-os_user, os_group = os.getuid(), os.getgid()
 
 
 def drop_capabilities() -> None:
@@ -648,8 +660,8 @@ def become_program(plan: Plan, run: Run) -> NoReturn:
         os.setgroups([])
         os.setresgid(DYNAMIC_ID, DYNAMIC_ID, DYNAMIC_ID)
         os.setresuid(DYNAMIC_ID, DYNAMIC_ID, DYNAMIC_ID)
-        # The change of user closed this process's own files in /proc, which the next step writes.
-        check(prctl(PR_SET_DUMPABLE, 1), "prctl")
+    # Otherwise this process's own files in /proc, which the next step writes, are not its own.
+    check(prctl(PR_SET_DUMPABLE, 1), "prctl")
     unshare(CLONE_NEWUSER)
     map_only_user(run.user, run.owner, run.owner)
     drop_capabilities()
@@ -671,7 +683,7 @@ def become_program(plan: Plan, run: Run) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
     arguments = run.arguments or plan.command[1:]
     check(prctl(PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
-    for _, made in plan.filters:
+    for made in plan.filters:
         made.load()
     os.execve(plan.command[0], [plan.command[0], *arguments], environment)
 
@@ -713,13 +725,15 @@ def run_restricted(plan: Plan, run: Run) -> int:
             unshare(CLONE_NEWPID)
         else:
             unshare(CLONE_NEWUSER | CLONE_NEWPID)
-            map_only_user(0, os_user, os_group)
+            map_only_user(0, OWN_USER, OWN_GROUP)
     except Refusal as problem:
         raise Refusal(f"{problem}: run this as root, or let users make namespaces") from problem
 
     def first_process() -> None:
         unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS)
         arrange_files(plan, run)
+        # The program may be the same user's, and must not see this process either.
+        check(prctl(PR_SET_DUMPABLE, 0), "prctl")
         os._exit(Child(lambda: become_program(plan, run)).wait())
 
     return Child(first_process).wait()
@@ -727,7 +741,8 @@ def run_restricted(plan: Plan, run: Run) -> int:
 
 def listener_at(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
-    return socket.create_server((host.strip("[]"), int(port)), family=socket.AF_INET6 if "[" in host else socket.AF_INET)
+    family = socket.AF_INET6 if "[" in host else socket.AF_INET
+    return socket.create_server((host.strip("[]"), int(port)), family=family)
 
 
 def start(
@@ -742,7 +757,7 @@ def start(
         own_state.chmod(plan.state_mode)
         staging = temporary / "staging"
         staging.mkdir()
-        is_root = os_user == 0
+        is_root = OWN_USER == 0
         if is_root:
             for path in (own_state, *own_state.rglob("*")):
                 os.chown(path, DYNAMIC_ID, DYNAMIC_ID)
@@ -767,8 +782,9 @@ def start(
 def self_test(unit: Path) -> int:
     """Runs the probes without and with the restrictions, and compares."""
     probes = Path(__file__).with_name("restriction_probes.py").read_text()
-    interpreter = Path(sys.executable).resolve()
-    home = {"PYTHONHOME": f"{sys.base_prefix}:{sys.base_exec_prefix}"}
+    # The machine's own, since the unit hides people's folders, where another may be.
+    interpreter = Path("/usr/bin/python3").resolve(strict=True)
+    home = {"PYTHONHOME": "/usr"}
     free = subprocess.run([interpreter, "-S", "-c", probes], capture_output=True, text=True, check=False)
     if free.returncode != 0:
         raise Refusal(f"the probes do not run: {free.stderr.strip()}")
@@ -810,7 +826,7 @@ def self_test(unit: Path) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs a program under the restrictions of a systemd service unit.")
     parser.add_argument("--self-test", action="store_true", help="try what the unit forbids")
-    parser.add_argument("--state", type=Path, help="folder that stands for StateDirectory; a temporary one unless given")
+    parser.add_argument("--state", type=Path, help="folder for StateDirectory; a temporary one unless given")
     parser.add_argument("--configuration", type=Path, help="folder that stands for the one of LoadCredential's sources")
     parser.add_argument("--listen", metavar="HOST:PORT", help="hand over a socket as a socket unit does")
     parser.add_argument("unit", type=Path)

@@ -41,8 +41,17 @@ struct ProcessFigures: Sendable {
 
     private func bootTime() -> Double? {
         contents(of: "/proc/stat")?.split(separator: "\n").first { $0.hasPrefix("btime ") }
-            .flatMap { Double($0.dropFirst(6)) }
+            .flatMap { Double($0.dropFirst(6)) } ?? Self.bootTimeByClocks
     }
+
+    /// By the two clocks, to the second, where `/proc` shows processes alone (systemd's `ProcSubset=pid`). Read once: a
+    /// start time must not move when the clock is set.
+    private static let bootTimeByClocks: Double = {
+        var (real, sinceBoot) = (timespec(), timespec())
+        clock_gettime(CLOCK_REALTIME, &real)
+        clock_gettime(CLOCK_BOOTTIME, &sinceBoot)
+        return Double(real.tv_sec - sinceBoot.tv_sec)
+    }()
 
     private mutating func readNetwork() {
         guard let text = contents(of: "/proc/self/net/dev") else { return }

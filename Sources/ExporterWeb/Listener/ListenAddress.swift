@@ -38,7 +38,7 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// What to bind: all interfaces by IPv6, which takes IPv4 too, where the machine has it.
     var bindHost: String {
         if let host { return host }
-        let hasIPv6 = FileManager.default.contents(atPath: "/proc/net/if_inet6").map { !$0.isEmpty } ?? false
+        let hasIPv6 = FileManager.default.contents(atPath: "/proc/self/net/if_inet6").map { !$0.isEmpty } ?? false
         return hasIPv6 ? "::" : "0.0.0.0"
     }
 }

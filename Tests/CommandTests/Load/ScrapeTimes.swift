@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What scrapes by a well-behaved client take while others misbehave.

@@ -4,26 +4,27 @@ import NIOCore
 import NIOFoundationCompat
 import NIOSSL
 import NIOConcurrencyHelpers
-import TestSupport
-import Testing
 
 /// The built program, run as a person runs it.
-final class ExporterProcess: Sendable {
+public final class ExporterProcess: Sendable {
     /// What a run to the end printed.
-    struct Outcome: Sendable {
-        let status: Int32
-        let output: String
-        let errors: String
+    public struct Outcome: Sendable {
+        /// The exit status.
+        public let status: Int32
+        /// Standard output.
+        public let output: String
+        /// Standard error.
+        public let errors: String
     }
 
     /// Beside the test bundle: `swift test` builds both.
-    static var binary: Tool {
+    public static var binary: Tool {
         let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         return Tool(path: bundle.deletingLastPathComponent().appendingPathComponent("genai_usage_exporter").path)
     }
 
     /// Runs the program to its end.
-    static func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> Outcome {
+    public static func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> Outcome {
         try await aside { try runBlocking(arguments, environment: environment) }
     }
 
@@ -51,16 +52,24 @@ final class ExporterProcess: Sendable {
         return Outcome(status: process.terminationStatus, output: texts[0], errors: texts[1])
     }
 
+    /// The exporter ended, or said nothing of where it listens.
+    public struct DidNotListen: Error, CustomStringConvertible {
+        let output: String
+
+        /// What it said.
+        public var description: String { "the exporter did not listen: \(output)" }
+    }
+
     /// `https` where a web config with TLS is given; the client does not mind whose certificate it meets.
-    let scheme: String
+    public let scheme: String
     /// The address that the log line `listening` names.
-    let address: String
+    public let address: String
     private let process: NIOLockedValueBox<Process>
 
     /// Starts a server and waits until it listens.
     ///
     /// - Parameter launcher: a program that starts it, given its command line.
-    static func start(
+    public static func start(
         _ arguments: [String], environment: [String: String] = [:], scheme: String = "http",
         by launcher: (tool: Tool, arguments: [String])? = nil
     ) async throws -> ExporterProcess {
@@ -91,23 +100,25 @@ final class ExporterProcess: Sendable {
             text += String(decoding: data, as: UTF8.self)
             address = text.firstMatch(of: /msg=listening address=(\S+)/).map { String($0.1) }
         }
-        self.address = try #require(address, "the exporter did not listen: \(text)")
+        guard let address else { throw DidNotListen(output: text) }
+        self.address = address
         // A full pipe would block the exporter's log.
         let handle = errors.fileHandleForReading
         Thread.detachNewThread { while !handle.availableData.isEmpty {} }
         self.process = NIOLockedValueBox(process)
     }
 
-    var processIdentifier: Int32 { process.withLockedValue { $0.processIdentifier } }
+    /// Its process id.
+    public var processIdentifier: Int32 { process.withLockedValue { $0.processIdentifier } }
 
     /// Sends a signal.
-    func signal(_ signal: Int32) {
+    public func signal(_ signal: Int32) {
         process.withLockedValue { _ = kill($0.processIdentifier, signal) }
     }
 
     /// Waits for the end and answers the exit status.
     @discardableResult
-    func waitForExit() async throws -> Int32 {
+    public func waitForExit() async throws -> Int32 {
         try await Self.aside { [self] in
             process.withLockedValue {
                 $0.waitUntilExit()
@@ -117,7 +128,7 @@ final class ExporterProcess: Sendable {
     }
 
     /// Asks for a path.
-    func get(_ path: String, headers: [(String, String)] = [], method: String = "GET") async throws -> Answer {
+    public func get(_ path: String, headers: [(String, String)] = [], method: String = "GET") async throws -> Answer {
         var request = HTTPClientRequest(url: "\(scheme)://\(address)\(path)")
         request.method = .RAW(value: method)
         for (name, value) in headers { request.headers.add(name: name, value: value) }
@@ -128,14 +139,18 @@ final class ExporterProcess: Sendable {
             headers: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { $1 }))
     }
 
-    struct Answer {
-        let status: Int
-        let body: [UInt8]
-        let headers: [String: String]
+    /// What came back.
+    public struct Answer: Sendable {
+        /// The HTTP status.
+        public let status: Int
+        /// As it came, compressed where it was.
+        public let body: [UInt8]
+        /// By name in lower case.
+        public let headers: [String: String]
     }
 
     /// A scrape of `/metrics`.
-    func scrape() async throws -> Scrape {
+    public func scrape() async throws -> Scrape {
         try Scrape(try await get("/metrics").body)
     }
 

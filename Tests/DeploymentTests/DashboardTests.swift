@@ -1,0 +1,76 @@
+import ExporterCore
+import Foundation
+import TestSupport
+import Testing
+
+/// The dashboards, held against Grafana's model and against a real Prometheus that has the demo's data.
+@Suite(.timeLimit(.minutes(20))) struct DashboardTests {
+    private static let dashboards = "\(Repository.path)/grafana/dashboards"
+    private static let readme = "\(Repository.path)/grafana/README.md"
+
+    private func python(_ arguments: [String]) throws -> (status: Int32, output: String) {
+        try Tool(named: "python3", installation: "apt-get install python3").run(arguments)
+    }
+
+    @Test func theListOfFamiliesIsTheCatalogue() throws {
+        let listed = try Repository.text("Tests/DeploymentTests/families.txt").split(separator: "\n").map {
+            $0.split(separator: "#", omittingEmptySubsequences: false)[0].trimmingCharacters(in: .whitespaces)
+        }
+        #expect(Set(listed.filter { !$0.isEmpty }) == Set(MetricCatalogue.families.map(\.name)))
+    }
+
+    @Test func dashboardsFollowTheSchemaAndTheLintersRules() throws {
+        let outcome = try python([
+            Repository.programs + "/dashboard_lint.py", "--dashboards", Self.dashboards, "--readme", Self.readme,
+        ])
+        #expect(outcome.status == 0, "\(outcome.output)")
+    }
+
+    /// A check that finds nothing must be one that could.
+    @Test func theChecksFindEachKindOfMistake() throws {
+        let outcome = try python(["-m", "unittest", "discover", "-s", Repository.programs])
+        #expect(outcome.status == 0, "\(outcome.output)")
+    }
+
+    @Test func everyQueryOfDashboardsAndRulesHasDataFromTheDemoAndItsPast() async throws {
+        try await withTemporaryFolder { folder in
+            let storage = folder + "/data"
+            let demo = try await ExporterProcess.start(["demo", "--storage.path", storage])
+            while try await demo.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(200)) }
+            let history = folder + "/history"
+            let start = Date(timeIntervalSinceNow: -15 * 86_400).formatted(.iso8601.year().month().day())
+            let written = try await ExporterProcess.run([
+                "backfill", "--storage.path", storage, "--from", start, "--output", history, "--label", "job=genai",
+                "--label", "instance=\(demo.address)",
+            ])
+            #expect(written.status == 0, "\(written.errors)")
+            let loaded = try Tool.promtool().run([
+                "tsdb", "create-blocks-from", "openmetrics", "-q", history, folder + "/tsdb",
+            ])
+            #expect(loaded.status == 0, "\(loaded.output)")
+            let prometheus = try PrometheusServer(
+                """
+                global: { scrape_interval: 5s, evaluation_interval: 5s }
+                rule_files: ["\(Repository.path)/deploy/prometheus/rules/*.yml"]
+                scrape_configs:
+                  - job_name: genai
+                    static_configs: [{ targets: ["\(demo.address)"] }]
+                """, in: folder, arguments: ["--storage.tsdb.retention.time", "60d"])
+            defer { prometheus.stop() }
+            // Long enough for the rates over minutes and for what is recorded of them.
+            while try prometheus.query("count_over_time(genai_exporter_accounts[10m])").values.first ?? 0 < 40 {
+                try await Task.sleep(for: .seconds(2))
+            }
+            let outcome = try python([
+                Repository.programs + "/dashboard_queries.py", "--prometheus", "http://\(prometheus.address)",
+                "--dashboards", Self.dashboards, "--rules", "\(Repository.path)/deploy/prometheus/rules", "--at",
+                "\(Int(Date().timeIntervalSince1970))", "--metrics", "http://\(demo.address)/metrics",
+            ])
+            #expect(outcome.status == 0, "\(outcome.output)")
+            let faults = try prometheus.query("sum(prometheus_rule_evaluation_failures_total)").values.first ?? 0
+            #expect(faults == 0)
+            demo.signal(SIGTERM)
+            #expect(try await demo.waitForExit() == 0)
+        }
+    }
+}

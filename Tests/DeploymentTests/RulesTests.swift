@@ -1,0 +1,140 @@
+import ExporterCore
+import Foundation
+import TestSupport
+import Testing
+import Yams
+
+/// The rules, their unit tests and the Alertmanager's routes, judged by Prometheus' own tools.
+@Suite struct RulesTests {
+    private static let rules = "deploy/prometheus/rules"
+    private static let tests = "deploy/prometheus/tests"
+    private static let alertmanager = "deploy/alertmanager/alertmanager.yml"
+
+    /// A rule of any kind; the keys are Prometheus'.
+    private struct RuleFile: Decodable, Equatable {
+        struct Group: Decodable, Equatable {
+            let name: String
+            let interval: String?
+            let rules: [Rule]
+        }
+
+        struct Rule: Decodable, Equatable {
+            let record: String?
+            let alert: String?
+            let expr: String
+            /// `for`, and how long it goes on firing.
+            let waits: String?
+            let keepsFiring: String?
+            let labels: [String: String]?
+            let annotations: [String: String]?
+
+            enum CodingKeys: String, CodingKey {
+                case record, alert, expr, labels, annotations
+                case waits = "for"
+                case keepsFiring = "keep_firing_for"
+            }
+        }
+
+        let groups: [Group]
+    }
+
+    private static func ruleFiles() throws -> [RuleFile] {
+        try Repository.files(in: rules, endingIn: ".yml").map {
+            try YAMLDecoder().decode(RuleFile.self, from: Repository.text($0))
+        }
+    }
+
+    private static func alerts() throws -> [RuleFile.Rule] {
+        try ruleFiles().flatMap(\.groups).flatMap(\.rules).filter { $0.alert != nil }
+    }
+
+    private func expectGood(_ outcome: (status: Int32, output: String)) {
+        #expect(outcome.status == 0, "\(outcome.output)")
+    }
+
+    @Test func promtoolFindsNothingWrong() throws {
+        let promtool = try Tool.promtool()
+        let files = try Repository.files(in: Self.rules, endingIn: ".yml").map { "\(Repository.path)/\($0)" }
+        #expect(files.count >= 6)
+        expectGood(try promtool.run(["check", "rules", "--lint=all", "--lint-fatal"] + files))
+        for file in ["deploy/prometheus/prometheus.yml"] {
+            expectGood(
+                try promtool.run(["check", "config", "--lint=all", "--lint-fatal", "\(Repository.path)/\(file)"]))
+        }
+    }
+
+    @Test(.timeLimit(.minutes(10)), arguments: try Repository.files(in: tests, endingIn: ".yml"))
+    func rulesDoWhatTheirUnitTestsSay(file: String) async throws {
+        let path = "\(Repository.path)/\(file)"
+        expectGood(try await aside { try Tool.promtool().run(["test", "rules", path]) })
+    }
+
+    /// Blocking work on a thread of its own: the few that tests share must not wait for it.
+    private func aside<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(with: Result { try work() }) }
+        }
+    }
+
+    @Test func alertmanagerTakesTheConfigAndRoutesEachAlertAsItsTestSays() throws {
+        let amtool = try Tool(named: "amtool", installation: "apt-get install prometheus-alertmanager")
+        let config = "\(Repository.path)/\(Self.alertmanager)"
+        expectGood(try amtool.run(["check-config", config]))
+        var routed: Set<String> = []
+        for line in try Repository.text("deploy/alertmanager/routes.test").split(separator: "\n") {
+            let parts = line.components(separatedBy: " -> ")
+            let labels = try #require(parts.first).split(separator: " ").map(String.init)
+            let receiver = try #require(parts.count == 2 ? parts.last : nil)
+            expectGood(
+                try amtool.run(
+                    ["config", "routes", "test", "--config.file=\(config)", "--verify.receivers=\(receiver)"] + labels))
+            for label in labels where label.hasPrefix("alertname=") { routed.insert(String(label.dropFirst(10))) }
+        }
+        #expect(try Set(Self.alerts().compactMap(\.alert)).subtracting(routed).isEmpty)
+    }
+
+    @Test func everyAlertIsExplainedAndTested() throws {
+        let readme = try Repository.text("README.md").lowercased()
+        let tests = try Repository.files(in: Self.tests, endingIn: ".yml").map(Repository.text).joined()
+        for alert in try Self.alerts() {
+            let name = try #require(alert.alert)
+            #expect(name.hasPrefix("GenAI"))
+            #expect(["critical", "warning", "info"].contains(alert.labels?["severity"] ?? ""), "\(name)")
+            let annotations = alert.annotations ?? [:]
+            #expect(annotations["summary"]?.contains("{{") == false, "\(name): the summary is static")
+            #expect(annotations["description"]?.isEmpty == false, "\(name)")
+            let anchor = try #require(annotations["runbook_url"]?.split(separator: "#").last, "\(name)")
+            #expect(anchor == name.lowercased())
+            #expect(readme.contains("<a id=\"\(anchor)\"></a>"), "the README has no place \(name)")
+            let dashboard = try #require(annotations["dashboard"]?.firstMatch(of: /^\/d\/([a-z-]+)/), "\(name)")
+            let file = "\(Repository.path)/grafana/dashboards/\(dashboard.1).json"
+            #expect(FileManager.default.fileExists(atPath: file), "\(name): no dashboard \(dashboard.1)")
+            let fires = "alertname: \(name)\n"
+            #expect(
+                tests.components(separatedBy: fires).count > 2, "\(name) needs a test that fires and one that does not")
+        }
+    }
+
+    @Test func theOperatorsRulesAreTheSame() throws {
+        struct Resource: Decodable {
+            let spec: RuleFile
+        }
+        let resource = try YAMLDecoder().decode(
+            Resource.self, from: Repository.text("deploy/kubernetes/monitoring/prometheusrule.yaml"))
+        #expect(try resource.spec.groups == Self.ruleFiles().flatMap(\.groups))
+    }
+
+    @Test func rulesUseFamiliesOfTheCatalogueAlone() throws {
+        var served = Set(MetricCatalogue.families.map(\.name))
+        for family in MetricCatalogue.families where family.type == .histogram {
+            for suffix in ["_bucket", "_sum", "_count"] { served.insert(family.name + suffix) }
+        }
+        for rule in try Self.ruleFiles().flatMap(\.groups).flatMap(\.rules) {
+            // A recorded name has colons: what is between them is part of it.
+            for name in rule.expr.matches(of: /[A-Za-z_:][A-Za-z0-9_:]*/).map({ String($0.0) })
+            where name.hasPrefix("genai_") {
+                #expect(served.contains(name), "\(rule.alert ?? rule.record ?? ""): \(name)")
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Assembles a kustomization without kustomize, for checks on machines that have none.
+
+    assemble_manifests.py KUSTOMIZATION_FOLDER [COMPONENT_FOLDER…]
+
+Prints the manifests that `kubectl kustomize` would, in the order of the files and with other ConfigMap suffixes. What
+kustomize could do beyond the repository's own use of it is refused, and so is a YAML file in a folder that nothing
+names. Needs PyYAML.
+"""
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Manifest = dict[str, Any]
+
+POD_TEMPLATES = {"StatefulSet": ("spec", "template")}
+KNOWN = {"apiVersion", "kind", "resources", "labels", "configMapGenerator", "images", "replacements"}
+
+
+class Refusal(Exception):
+    """The kustomization is wrong, or goes beyond what is known here."""
+
+
+def only(mapping: Manifest, known: set[str], where: str) -> None:
+    if beyond := set(mapping) - known:
+        raise Refusal(f"{where}: not known here: {', '.join(sorted(beyond))}")
+
+
+def hashed_name(name: str, data: dict[str, str]) -> str:
+    """With a suffix that follows the content, as kustomize's does; its very letters nobody relies on."""
+    return f"{name}-{hashlib.sha256(json.dumps(data).encode()).hexdigest()[:10]}"
+
+
+def containers(manifest: Manifest) -> list[Manifest]:
+    part: Any = manifest
+    for key in POD_TEMPLATES.get(manifest["kind"], ()):
+        part = part[key]
+    return part["spec"]["containers"] if manifest["kind"] in POD_TEMPLATES else []
+
+
+def config_map(generator: Manifest, folder: Path) -> Manifest:
+    only(generator, {"name", "files"}, "configMapGenerator")
+    data = {name: (folder / name).read_text() for name in generator["files"]}
+    metadata = {"name": hashed_name(generator["name"], data)}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def name_config_map(manifests: list[Manifest], plain: str, hashed: str) -> None:
+    for manifest in manifests:
+        if manifest["kind"] in POD_TEMPLATES:
+            for volume in manifest["spec"]["template"]["spec"]["volumes"]:
+                if volume.get("configMap", {}).get("name") == plain:
+                    volume["configMap"]["name"] = hashed
+
+
+def name_image(manifests: list[Manifest], image: Manifest) -> None:
+    only(image, {"name", "newName", "newTag"}, "images")
+    for manifest in manifests:
+        for container in containers(manifest):
+            if container["image"] == image["name"]:
+                container["image"] = f"{image.get('newName', image['name'])}:{image['newTag']}"
+
+
+def selected(manifests: list[Manifest], kind: str, name: str) -> Manifest:
+    found = [each for each in manifests if (each["kind"], each["metadata"]["name"]) == (kind, name)]
+    if len(found) != 1:
+        raise Refusal(f"replacements: there are {len(found)} of {kind}/{name}")
+    return found[0]
+
+
+def at(part: Any, path: list[str]) -> Any:
+    for step in path:
+        if step.startswith("["):
+            key, _, value = step.strip("[]").partition("=")
+            part = next(each for each in part if each[key] == value)
+        else:
+            part = part[step]
+    return part
+
+
+def replace(manifests: list[Manifest], replacement: Manifest) -> None:
+    only(replacement, {"source", "targets"}, "replacements")
+    source = replacement["source"]
+    value = at(selected(manifests, source["kind"], source["name"]), source["fieldPath"].split("."))
+    for target in replacement["targets"]:
+        only(target, {"select", "fieldPaths"}, "replacements.targets")
+        manifest = selected(manifests, target["select"]["kind"], target["select"]["name"])
+        for path in target["fieldPaths"]:
+            *parents, last = path.split(".")
+            holder = at(manifest, parents)
+            # The type stays that of the target, as with kustomize.
+            holder[last] = type(holder[last])(value)
+
+
+def assemble(folder: Path) -> list[Manifest]:
+    kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    only(kustomization, KNOWN, str(folder / "kustomization.yaml"))
+    generators = kustomization.get("configMapGenerator", [])
+    named = {*kustomization["resources"], *(name for each in generators for name in each["files"])}
+    present = {path.name for suffix in ("yaml", "yml") for path in folder.glob(f"*.{suffix}")} - {"kustomization.yaml"}
+    if named != present:
+        missing, stray = sorted(named - present), sorted(present - named)
+        raise Refusal(f"{folder}: named but missing: {missing}, there but not named: {stray}")
+
+    manifests = [
+        manifest for name in kustomization["resources"] for manifest in yaml.safe_load_all((folder / name).read_text())]
+    for generator in generators:
+        made = config_map(generator, folder)
+        name_config_map(manifests, generator["name"], made["metadata"]["name"])
+        manifests.append(made)
+    for label in kustomization.get("labels", []):
+        only(label, {"pairs"}, "labels")
+        for manifest in manifests:
+            manifest["metadata"].setdefault("labels", {}).update(label["pairs"])
+    for image in kustomization.get("images", []):
+        name_image(manifests, image)
+    for replacement in kustomization.get("replacements", []):
+        replace(manifests, replacement)
+    return manifests
+
+
+def main() -> int:
+    if len(sys.argv) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        manifests = [manifest for folder in sys.argv[1:] for manifest in assemble(Path(folder))]
+    except (Refusal, OSError) as problem:
+        print(f"assemble_manifests: {problem}", file=sys.stderr)
+        return 1
+    yaml.safe_dump_all(manifests, sys.stdout, sort_keys=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
