@@ -62,6 +62,9 @@ import UsageModel
     @Test(.timeLimit(.minutes(5))) func slowReadersOverTLS() async throws {
         try await Self.serving(models: 4_500, overTLS: true) { exporter in
             try await warmUp(exporter)
+            // Most of a scrape's time is the test's own side of a new connection, unoptimized as it is.
+            var alone = ScrapeTimes()
+            try await alone.scrape(exporter, times: 100)
             let before = try exporter.residentBytes
             var readers: [RawConnection] = []
             for _ in 0..<300 {
@@ -76,8 +79,8 @@ import UsageModel
             var times = ScrapeTimes()
             try await times.scrape(exporter, times: 100)
             let grown = try exporter.residentBytes - before
-            print("300 slow readers over TLS: p99 \(times.p99) s, \(grown) bytes more")
-            #expect(times.p99 < 0.1)
+            print("300 slow readers over TLS: p99 \(times.p99) s (alone \(alone.p99) s), \(grown) bytes more")
+            #expect(times.p99 < alone.p99 + 0.1)
             #expect(grown < 300 * 400_000)
             for reader in readers { try await reader.reset() }
         }
