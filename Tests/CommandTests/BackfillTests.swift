@@ -8,7 +8,7 @@ import UsageLedger
 import UsageModel
 
 /// `backfill`: the past that a new Prometheus is given is the ledger's, and the live series go on from it.
-@Suite(.timeLimit(.minutes(5))) struct BackfillTests {
+@Suite(.timeLimit(.minutes(15))) struct BackfillTests {
     /// What tells a series from others, without the bucket's bound.
     private static func name(_ sample: ParsedSample) -> [String: String] {
         sample.labels.merging(["": sample.name]) { own, _ in own }
