@@ -27,7 +27,7 @@ struct Main {
         } catch let code as ExitCode {
             return code.rawValue
         } catch let error as LedgerError {
-            complain("storage: \(error)")
+            complain("\(error)")
             return 3
         } catch let error as CommandFailure {
             complain(error.message)

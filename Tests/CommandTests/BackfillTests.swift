@@ -24,6 +24,7 @@ import UsageModel
                 "backfill", "--storage.path", storage, "--output", folder + "/history",
             ])
             #expect(written.status == 0, "\(written.errors)")
+            #expect(written.errors.contains("every account of the storage is written"))
             demo.signal(SIGTERM)
             #expect(try await demo.waitForExit() == 0)
 
@@ -187,6 +188,35 @@ import UsageModel
         }
     }
 
+    @Test func onlyAFileIsReplaced() async throws {
+        try await SimulatedAccount.run { account in
+            let once = ["once", "--config.file", account.configFile, "--storage.path", account.storage]
+            #expect(try await ExporterProcess.run(once, environment: account.environment).status == 0)
+            let files = FileManager.default
+            let (target, link, pipe) = (account.folder + "/target", account.folder + "/link", account.folder + "/pipe")
+            try "old".write(toFile: target, atomically: true, encoding: .utf8)
+            try files.createSymbolicLink(atPath: link, withDestinationPath: "target")
+            let backfill = ["backfill", "--config.file", account.configFile, "--storage.path", account.storage]
+            // Without the account's key: no provider is asked.
+            #expect(try await ExporterProcess.run(backfill + ["--output", link]).status == 0)
+            #expect(try files.destinationOfSymbolicLink(atPath: link) == "target")
+            #expect(try String(contentsOfFile: target, encoding: .utf8).hasSuffix("# EOF\n"))
+            #expect(mkfifo(pipe, 0o600) == 0)
+            let reader = try Tool(named: "cat", installation: "apt-get install coreutils").process([pipe])
+            let read = Pipe()
+            reader.standardOutput = read
+            try reader.run()
+            #expect(try await ExporterProcess.run(backfill + ["--output", pipe]).status == 0)
+            let piped = read.fileHandleForReading.readDataToEndOfFile()
+            #expect(String(decoding: piped, as: UTF8.self).hasSuffix("# EOF\n"))
+            let full = try await ExporterProcess.run(backfill + ["--output", "/dev/full"])
+            #expect(full.status == 1)
+            #expect(full.errors.contains("cannot write /dev/full: No space left on device"))
+            let kind = try files.attributesOfItem(atPath: "/dev/full")[.type] as? FileAttributeType
+            #expect(kind == .typeCharacterSpecial)
+        }
+    }
+
     @Test func anExporterReadsTheAccountsOfItsShardAlone() async throws {
         try await SimulatedAccount.run { account in
             var holders = 0
@@ -205,8 +235,9 @@ import UsageModel
                 #expect(try await exporter.waitForExit() == 0)
             }
             #expect(holders == 1)
-            let wrong = try await ExporterProcess.run(account.serveArguments + ["--shard", "3", "--total-shards", "3"])
-            #expect(wrong.status == 2)
+            for wrong in [["--shard", "3", "--total-shards", "3"], ["--total-shards", "9223372036854775807"]] {
+                #expect(try await ExporterProcess.run(account.serveArguments + wrong).status == 2)
+            }
         }
     }
 }

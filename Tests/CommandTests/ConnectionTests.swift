@@ -93,12 +93,39 @@ import Testing
     func healthIsAskedWithoutAnyOtherProgram(webConfig: String) async throws {
         try await serving(webConfig: webConfig) { exporter, _ in
             let port = try #require(exporter.address.split(separator: ":").last.map(String.init))
-            #expect(try await ExporterProcess.run(["health", "--port", port]).status == 0)
+            for address in [exporter.address, ":\(port)", "0.0.0.0:\(port)"] {
+                #expect(try await ExporterProcess.run(["health", "--web.listen-address", address]).status == 0)
+            }
         }
         // Port 1 has no listener here.
-        let nobody = try await ExporterProcess.run(["health", "--port", "1"])
+        let nobody = try await ExporterProcess.run(["health", "--web.listen-address", ":1"])
         #expect(nobody.status == 1)
-        #expect(nobody.errors == "nothing answers on port 1\n")
+        #expect(nobody.errors == "nothing answers on :1\n")
+        #expect(try await ExporterProcess.run(["health", "--web.listen-address", ":0"]).status == 2)
+    }
+
+    @Test func healthDoesNotWaitForWhoTricklesItsAnswer() async throws {
+        let trickle = """
+            import socket, sys, time
+            listening = socket.create_server(("127.0.0.1", 0))
+            print(listening.getsockname()[1], flush=True)
+            client, _ = listening.accept()
+            try:
+                while True: client.send(b"x"); time.sleep(0.2)
+            except OSError: pass
+            """
+        let server = try Tool(named: "python3", installation: "apt-get install python3").process(["-c", trickle])
+        let output = Pipe()
+        server.standardOutput = output
+        try server.run()
+        defer { server.terminate() }
+        let port = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self).trimmingCharacters(
+            in: .whitespacesAndNewlines)
+        let start = ContinuousClock.now
+        let outcome = try await ExporterProcess.run(["health", "--web.listen-address", "127.0.0.1:\(port)"])
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains("is no healthy exporter"))
+        #expect(ContinuousClock.now - start < .seconds(10))
     }
 
     @Test func aBrokenWebConfigIsSaidOnThePageThoughNobodyAsked() async throws {

@@ -21,7 +21,7 @@ public struct LedgerHistory {
     /// - Parameters:
     ///   - folder: the ledger's folder.
     ///   - body: given the ledger as one transaction sees it: what is committed meanwhile is not in it.
-    /// - Throws: `LedgerError.missing`, `.olderSchema`, `.newerSchema`, `.foreignDatabase` or `.storage`, and what `body`
+    /// - Throws: `LedgerError.missing`, `.notReadable`, `.olderSchema`, `.newerSchema`, `.foreignDatabase` or `.storage`, and what `body`
     ///   throws.
     public static func read<Value: Sendable>(
         folder: String, _ body: @escaping @Sendable (LedgerHistory) throws -> Value
@@ -46,6 +46,11 @@ public struct LedgerHistory {
                 }
                 return try body(LedgerHistory(db: db))
             }
+        } catch let error as DatabaseError
+            where [.SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_PERM].contains(error.resultCode)
+        {
+            // SQLite keeps an index of the log beside the file, and has to make it where no exporter runs.
+            throw LedgerError.notReadable(path: path)
         } catch let error as DatabaseError {
             throw LedgerError(error)
         }

@@ -8,6 +8,8 @@ public enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     case notWritable(path: String, reason: String)
     /// There is no ledger to read.
     case missing(path: String)
+    /// The ledger is there, and this user cannot read it.
+    case notReadable(path: String)
     /// The file was written by a version of the exporter with an older schema, and is only to be read.
     case olderSchema(path: String)
     /// The file was written by a version of the exporter with a newer schema.
@@ -32,6 +34,8 @@ public enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
             return "cannot write \(path): \(reason); --storage.path must be a folder this user can write"
         case .missing(let path):
             return "there is no ledger at \(path): --storage.path must be the folder of an exporter that has run"
+        case .notReadable(let path):
+            return "cannot read \(path): run this as the exporter's user, who may write the folder as well"
         case .olderSchema(let path):
             return "\(path) was written by an older version of this exporter; start this one on it once"
         case .newerSchema(let path):

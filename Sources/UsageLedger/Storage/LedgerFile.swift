@@ -93,6 +93,8 @@ struct LedgerFile {
         }
         try LedgerSchema.migrator.migrate(queue)
         try queue.close()
+        // It holds names of accounts and keys; SQLite gives the files beside it the same mode.
+        chmod(draft.path, 0o600)
         try FileManager.default.moveItem(atPath: draft.path, toPath: path)
     }
 

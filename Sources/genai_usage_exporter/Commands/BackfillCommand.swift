@@ -59,7 +59,13 @@ struct BackfillCommand: AsyncParsableCommand {
         var options = ConfigOptions()
         options.file = configFile ?? ConfigOptions.defaultFile
         let isConfigured = configFile != nil || FileManager.default.fileExists(atPath: options.file)
-        let configuration = isConfigured ? try options.load(clock: clock, redaction: redaction) : nil
+        let configuration =
+            isConfigured ? try options.load(clock: clock, redaction: redaction, needsSecrets: false) : nil
+        if !isConfigured {
+            logger.warning(
+                "no config file: every account of the storage is written, under the provider's own labels; give --config.file where the exporter renames or hashes labels"
+            )
+        }
         let backfill = try Backfill(
             BackfillSpan(from: from, to: to, now: clock.now), configuration: configuration, scrapeLabels: labels)
         let bar = ProgressBar(outputIsStandard: output == nil)
@@ -68,7 +74,8 @@ struct BackfillCommand: AsyncParsableCommand {
         }
         bar.end()
         if samples == 0 {
-            logger.warning("nothing to write: the ledger has no usage in these days that is older than 3 hours")
+            logger.warning(
+                "nothing to write: the ledger has no usage of these accounts in these days that is older than 3 hours")
         } else {
             logger.info("history written", metadata: ["samples": "\(samples)", "to": "\(output ?? "standard output")"])
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ExporterWeb
 import Foundation
 
 /// `health`: asks a running exporter on this machine whether it lives: for images without a shell or curl.
@@ -6,46 +7,75 @@ struct HealthCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "health", abstract: "Ask a running exporter on this machine whether it lives; exit 0 or 1.")
 
-    @Option(name: .customLong("port"), help: "The port that it listens on.")
-    var port: UInt16 = 10_061
+    @Option(name: .customLong("web.listen-address"), help: "Where it listens, as it was told.")
+    var address = ":10061"
 
-    /// How long it may take to answer.
-    private static let patience = timeval(tv_sec: 5, tv_usec: 0)
-
-    func run() throws {
-        guard let answer = answer() else { throw CommandFailure(message: "nothing answers on port \(port)") }
-        // Over plain HTTP a port that speaks TLS says that it does, which is a sign of life too.
-        guard answer.hasPrefix("HTTP/1.1 200 ") || answer.contains("HTTP request to an HTTPS server") else {
-            throw CommandFailure(message: "what answers on port \(port) is no healthy exporter")
+    func validate() throws {
+        do {
+            guard try ListenAddress(address).port > 0 else {
+                throw ValidationError(
+                    "--web.listen-address: port 0 is none; the log line `listening` says which was taken")
+            }
+        } catch let error as InvalidListenAddress {
+            throw ValidationError("\(error)")
         }
     }
 
-    /// What comes back, by IPv4 on loopback; nil where nothing does.
-    private func answer() -> String? {
-        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+    func run() throws {
+        let address = try ListenAddress(address)
+        // Who listens everywhere listens on loopback too.
+        let isEverywhere = ["0.0.0.0", "::", nil].contains(address.host)
+        let hosts = isEverywhere ? ["127.0.0.1", "::1"] : [address.host ?? "127.0.0.1"]
+        let deadline = ContinuousClock.now + .seconds(5)
+        for host in hosts {
+            guard let answer = HealthQuestion(host: host, port: address.port, deadline: deadline).answer() else {
+                continue
+            }
+            // Over plain HTTP a port that speaks TLS says that it does, which is a sign of life too.
+            if answer.hasPrefix("HTTP/1.1 200 "), answer.contains("genai_usage_exporter is healthy") { return }
+            if answer.contains("HTTP request to an HTTPS server") { return }
+            throw CommandFailure(message: "what answers on \(address) is no healthy exporter")
+        }
+        throw CommandFailure(message: "nothing answers on \(address)")
+    }
+}
+
+/// `GET /-/healthy` by sockets: one question needs no HTTP client, and no thread pool.
+private struct HealthQuestion {
+    let host: String
+    let port: Int
+    let deadline: ContinuousClock.Instant
+
+    /// What comes back until the connection ends or the deadline is there; nil where nothing does.
+    func answer() -> String? {
+        var hints = addrinfo()
+        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+        var found: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, "\(port)", &hints, &found) == 0, let first = found else { return nil }
+        defer { freeaddrinfo(found) }
+        let descriptor = socket(first.pointee.ai_family, first.pointee.ai_socktype, first.pointee.ai_protocol)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        var patience = Self.patience
-        let size = socklen_t(MemoryLayout<timeval>.size)
-        for option in [SO_RCVTIMEO, SO_SNDTIMEO] { setsockopt(descriptor, SOL_SOCKET, option, &patience, size) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
-        let isConnected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
         let request = Array("GET /-/healthy HTTP/1.0\r\nHost: localhost\r\n\r\n".utf8)
-        guard isConnected, send(descriptor, request, request.count, 0) == request.count else { return nil }
+        wait(at: descriptor, for: SO_SNDTIMEO)
+        guard connect(descriptor, first.pointee.ai_addr, first.pointee.ai_addrlen) == 0,
+            send(descriptor, request, request.count, 0) == request.count
+        else { return nil }
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
-        while answer.count < buffer.count {
+        while answer.count < buffer.count, ContinuousClock.now < deadline {
+            wait(at: descriptor, for: SO_RCVTIMEO)
             let count = recv(descriptor, &buffer, buffer.count, 0)
             guard count > 0 else { break }
             answer += buffer[..<count]
         }
         return answer.isEmpty ? nil : String(decoding: answer, as: UTF8.self)
+    }
+
+    /// No single call waits beyond the deadline.
+    private func wait(at descriptor: CInt, for option: CInt) {
+        let rest = max(.milliseconds(1), deadline - .now).components
+        var patience = timeval(tv_sec: Int(rest.seconds), tv_usec: Int(rest.attoseconds / 1_000_000_000_000))
+        setsockopt(descriptor, SOL_SOCKET, option, &patience, socklen_t(MemoryLayout<timeval>.size))
     }
 }

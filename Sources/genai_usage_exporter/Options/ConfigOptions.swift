@@ -14,11 +14,15 @@ struct ConfigOptions: ParsableArguments {
     /// Reads and checks the file.
     ///
     /// - Throws: `CommandFailure` with every problem, a line each.
-    func load(clock: any WallClock, redaction: LogRedaction) throws -> ExporterConfiguration {
+    ///
+    /// - Parameter needsSecrets: false where no provider will be asked: keys may then be missing.
+    func load(
+        clock: any WallClock, redaction: LogRedaction, needsSecrets: Bool = true
+    ) throws -> ExporterConfiguration {
         do {
             return try ExporterConfiguration.load(
                 path: file, environment: ProcessInfo.processInfo.environment, today: clock.now.day,
-                redaction: redaction)
+                needsSecrets: needsSecrets, redaction: redaction)
         } catch {
             throw CommandFailure(message: error.description)
         }
@@ -33,11 +37,15 @@ struct ShardOptions: ParsableArguments {
     @Option(name: .customLong("total-shards"), help: "How many exporters share out the config's accounts.")
     var total = 1
 
+    /// Each is asked for its rank of every account.
+    private static let mostShards = 1000
+
     var shard: Shard { Shard(ordinal: ordinal, total: total) ?? .whole }
 
     func validate() throws {
-        guard Shard(ordinal: ordinal, total: total) != nil else {
-            throw ValidationError("--shard must be from 0 to --total-shards less 1, and --total-shards at least 1")
+        guard total <= Self.mostShards, Shard(ordinal: ordinal, total: total) != nil else {
+            throw ValidationError(
+                "--shard must be from 0 to --total-shards less 1, and --total-shards from 1 to \(Self.mostShards)")
         }
     }
 }

@@ -19,19 +19,42 @@ struct OutputTarget {
         guard let path else {
             return try await body { try Self.write($0, to: STDOUT_FILENO, named: "to standard output") }
         }
-        // Beside it, so that it can be renamed into place.
-        let draft = "\(path).\(getpid()).new"
-        let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw Self.failure(path) }
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+            // A device or a pipe is written to: a file in its place would be another thing.
+            return try await Self.write(to: open(path, O_WRONLY | O_CLOEXEC), named: path, body)
+        }
+        // A link stays one: what it leads to is replaced.
+        let target = realpath(path, nil).map { resolved in
+            defer { free(resolved) }
+            return String(cString: resolved)
+        }
+        // Beside it, so that it can be renamed into place; under one name, so that of tries that were killed one stays.
+        let draft = (target ?? path) + ".new"
         do {
-            defer { close(descriptor) }
-            let value = try await body { try Self.write($0, to: descriptor, named: path) }
-            guard fsync(descriptor) == 0, rename(draft, path) == 0 else { throw Self.failure(path) }
+            let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+            let value = try await Self.write(to: descriptor, named: path, body)
+            guard rename(draft, target ?? path) == 0 else { throw Self.failure(path) }
             return value
         } catch {
             unlink(draft)
             throw error
         }
+    }
+
+    /// Writes to an open file and closes it; a descriptor below 0 is the failure to open it.
+    private static func write<Value>(
+        to descriptor: CInt, named name: String,
+        _ body: (_ write: @escaping @Sendable ([UInt8]) throws -> Void) async throws -> Value
+    ) async throws -> Value {
+        guard descriptor >= 0 else { throw failure(name) }
+        defer { close(descriptor) }
+        let value = try await body { try write($0, to: descriptor, named: name) }
+        // Pipes and devices have nothing to sync, and say so.
+        guard fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS || errno == ENOTSUP else {
+            throw failure(name)
+        }
+        return value
     }
 
     private static func write(_ bytes: [UInt8], to descriptor: CInt, named name: String) throws {

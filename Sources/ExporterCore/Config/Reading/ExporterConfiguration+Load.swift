@@ -9,11 +9,12 @@ extension ExporterConfiguration {
     ///   - environment: where `*_env` keys look for their variables.
     ///   - today: a `ledger_start` after this day is refused.
     ///   - files: how files are read.
+    ///   - needsSecrets: false where no provider will be asked: keys may then be missing.
     ///   - redaction: learns every secret as it is read, so that no later log line can hold one.
     /// - Throws: all problems together, sorted by place.
     public static func load(
         path: String, environment: [String: String], today: UTCDay, files: any FileReading = SystemFiles(),
-        redaction: LogRedaction = LogRedaction()
+        needsSecrets: Bool = true, redaction: LogRedaction = LogRedaction()
     ) throws(ConfigurationProblems) -> ExporterConfiguration {
         let log = ProblemLog(file: path)
         let bytes: [UInt8]
@@ -23,7 +24,8 @@ extension ExporterConfiguration {
             let message = "the config file cannot be read: \(error.reason)"
             throw ConfigurationProblems([ConfigurationProblem(file: path, message: message)])
         }
-        let secrets = SecretReader(environment: environment, files: files, redaction: redaction, log: log)
+        let secrets = SecretReader(
+            environment: environment, files: files, redaction: redaction, log: log, isNeeded: needsSecrets)
         guard let document = YAMLDocument.value(of: bytes, log: log) else {
             if log.problems.isEmpty { log.problem(emptyMessage, at: nil, path: "") }
             throw ConfigurationProblems(log.problems)

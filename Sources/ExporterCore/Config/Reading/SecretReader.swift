@@ -6,6 +6,8 @@ struct SecretReader {
     let files: any FileReading
     let redaction: LogRedaction
     let log: ProblemLog
+    /// Whether a provider will be asked: where none is, a key may be missing where this runs.
+    var isNeeded = true
 
     /// The keys that name a secret, the advisable ones first.
     static func keys(_ prefix: String) -> [String] { ["\(prefix)_env", "\(prefix)_file", prefix] }
@@ -39,6 +41,7 @@ struct SecretReader {
         let isRepeatable = name == name.uppercased() && !QuotedValue.looksLikeCredential(name)
         let variable = "the environment variable" + (isRepeatable ? " \(name)" : " that this names")
         guard let content = environment[name] else {
+            if !isNeeded { return .environment(name: name, value: "") }
             value.problem("\(variable) is not set: set it, or name another")
             return nil
         }
@@ -58,6 +61,7 @@ struct SecretReader {
             redaction.register(try source.value(files: files))
             return source
         } catch {
+            if !isNeeded { return source }
             // A key pasted in place of its path must not be repeated; an absolute path is none.
             let isRepeatable = path.hasPrefix("/") && !QuotedValue.looksLikeCredential(path)
             value.problem(isRepeatable ? error.message : "the key file that this names \(error.complaint)")
