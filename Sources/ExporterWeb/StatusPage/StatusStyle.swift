@@ -22,8 +22,9 @@ enum StatusStyle {
         dd { margin: 0; font-size: 1.15rem; font-variant-numeric: tabular-nums; }
         .meter { margin: 0 0 .75rem; } meter { display: block; width: 100%; height: .75rem; border-radius: .375rem;
         overflow: hidden; background: var(--line); border: 0; appearance: none; -webkit-appearance: none; }
-        meter::-webkit-meter-inner-element { display: block; height: 100%; }
-        meter::-webkit-meter-bar { background: var(--line); border: 0; border-radius: .375rem; height: 100%; }
+        meter::-webkit-meter-inner-element { display: grid; height: .75rem; grid-template-rows: 1fr; }
+        meter::-webkit-meter-bar { background: var(--line); border: 0; border-radius: .375rem; height: .75rem;
+        grid-row: 1; }
         .within::-webkit-meter-optimum-value,
         .near::-webkit-meter-optimum-value, .over::-webkit-meter-optimum-value { height: 100%; }
         .within::-webkit-meter-optimum-value { background: var(--c2); }
@@ -43,7 +44,9 @@ enum StatusStyle {
         vertical-align: top; white-space: nowrap; font-variant-numeric: tabular-nums; }
         .all { grid-column: 1 / -1; } .all th[scope=row], .all td:last-child { white-space: normal; overflow-wrap: anywhere; }
         .error { white-space: normal; overflow-wrap: anywhere; }
-        @media (max-width: 30rem) { th, td { padding-right: .5rem; } thead th { white-space: normal; }
+        .all th[scope=row] { min-width: 6rem; }
+        @media (max-width: 30rem) { th, td { padding-right: .5rem; } .all small { display: block; white-space: normal; }
+        .all a { margin-right: 0; } thead th { white-space: normal; }
         figcaption > :nth-child(2) { order: 1;
         flex-basis: 100%; } }
         .notice { border-left: .25rem solid var(--bad); padding-left: .75rem; font-weight: bold; }
