@@ -6,6 +6,9 @@ let revision = Context.gitInformation?.currentCommit ?? "unknown"
 
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
 
+/// A module of SwiftNIO.
+func nio(_ module: String) -> Target.Dependency { .product(name: module, package: "swift-nio") }
+
 let package = Package(
     name: "genai-usage-exporter",
     platforms: [.macOS(.v15)],
@@ -39,7 +42,7 @@ let package = Package(
             name: "UsageLedger",
             dependencies: [
                 "UsageModel", .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                nio("NIOConcurrencyHelpers"),
             ],
             swiftSettings: strict),
         .target(
@@ -48,12 +51,12 @@ let package = Package(
                 "UsageModel",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
+                nio("NIOCore"),
+                nio("NIOHTTP1"),
                 .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                nio("NIOPosix"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                nio("NIOConcurrencyHelpers"),
             ],
             swiftSettings: strict),
         .target(name: "Providers", dependencies: ["UsageModel", "Upstream"], swiftSettings: strict),
@@ -64,19 +67,19 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                nio("NIOConcurrencyHelpers"),
             ],
             swiftSettings: strict),
         .target(
             name: "ExporterCore",
             dependencies: [
                 "CZlib", "PrometheusExposition", "UsageModel", "UsageLedger", "Upstream", "Providers",
-                .product(name: "NIOCore", package: "swift-nio"),
+                nio("NIOCore"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                nio("NIOConcurrencyHelpers"),
             ],
             swiftSettings: strict),
         .target(
@@ -88,14 +91,14 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
+                nio("NIOCore"),
                 .product(name: "NIOExtras", package: "swift-nio-extras"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                nio("NIOPosix"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "NIOTLS", package: "swift-nio"),
+                nio("NIOTLS"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                nio("NIOConcurrencyHelpers"),
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -113,10 +116,10 @@ let package = Package(
             dependencies: [
                 "PrometheusExposition", "UsageModel",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOFoundationCompat", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                nio("NIOConcurrencyHelpers"),
+                nio("NIOCore"),
+                nio("NIOFoundationCompat"),
+                nio("NIOPosix"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], path: "Tests/TestSupport",
             swiftSettings: strict),
@@ -128,7 +131,7 @@ let package = Package(
             dependencies: [
                 "ProviderSimulator", "Providers", "Upstream", "UsageModel",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                nio("NIOConcurrencyHelpers"),
             ],
             path: "Tests/Benchmarks", swiftSettings: strict),
         .testTarget(name: "UsageModelTests", dependencies: ["UsageModel", "TestSupport"], swiftSettings: strict),
@@ -142,9 +145,9 @@ let package = Package(
                 "Upstream", "UsageModel",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOEmbedded", package: "swift-nio"),
+                nio("NIOEmbedded"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                nio("NIOConcurrencyHelpers"),
             ],
             swiftSettings: strict),
         .testTarget(
@@ -152,28 +155,28 @@ let package = Package(
             dependencies: [
                 "ProviderSimulator", "UsageModel",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                nio("NIOConcurrencyHelpers"),
             ],
             swiftSettings: strict),
         .testTarget(
             name: "ProvidersTests",
             dependencies: [
                 "Providers", "Upstream", "UsageModel", "TestSupport",
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                nio("NIOConcurrencyHelpers"),
             ], swiftSettings: strict),
         .testTarget(
             name: "ExporterCoreTests",
             dependencies: [
                 "ExporterCore", "PrometheusExposition", "ProviderSimulator", "UsageLedger", "UsageModel", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                nio("NIOConcurrencyHelpers"),
             ],
             exclude: ["Config/Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "ExporterWebTests",
             dependencies: [
                 "ExporterCore", "ExporterWeb", "UsageModel",
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                nio("NIOConcurrencyHelpers"),
             ],
             swiftSettings: strict),
         .testTarget(
@@ -181,12 +184,10 @@ let package = Package(
             dependencies: [
                 "ExporterCore", "genai_usage_exporter", "PrometheusExposition", "ProviderSimulator", "TestSupport",
                 "UsageLedger", "UsageModel",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOFoundationCompat", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                nio("NIOCore"),
+                nio("NIOPosix"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                nio("NIOConcurrencyHelpers"),
             ],
             exclude: ["Browser/status_page.py"], swiftSettings: strict),
         .testTarget(

@@ -71,7 +71,7 @@ public struct ExporterWebServer: Service {
     /// - Throws: `ListenFailure` where an address cannot be bound.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await cancelWhenGracefulShutdown { await settings.watch() } }
+            group.addTask { await cancelWhenGracefulShutdown { await settings.watch(by: exporter.clock) } }
             for place in places {
                 group.addTask { try await listener(at: place).run() }
             }

@@ -42,7 +42,7 @@ public final class UsageLedger: Sendable {
             throw LedgerError.notWritable(path: folder, reason: "the folder cannot be made")
         }
         let lock = try FolderLock(folder: folder, now: now)
-        let file = LedgerFile(path: folder + "/ledger.sqlite")
+        let file = LedgerFile(in: folder)
         let (queue, setAside) = try translated { try file.open(now: now) }
         return UsageLedger(file: file, queue: queue, setAside: setAside, lock: lock)
     }

@@ -18,7 +18,7 @@ import UsageModel
         try await withTemporaryFolder { folder in
             let storage = folder + "/data"
             let demo = try await ExporterProcess.start(["demo", "--storage.path", storage])
-            while try await demo.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(200)) }
+            try await demo.waitUntilReady()
             // Beside the exporter, which goes on writing.
             let written = try await ExporterProcess.run([
                 "backfill", "--storage.path", storage, "--output", folder + "/history",
@@ -93,7 +93,7 @@ import UsageModel
                 UsageEvent(time: now.day.start, model: models[0], unitPrice: .zero, cost: ExactDecimal(9))
             ])
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
-            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(50)) }
+            try await exporter.waitUntilReady()
 
             let history = account.folder + "/history"
             let arguments = ["backfill", "--config.file", account.configFile, "--storage.path", account.storage]
@@ -224,7 +224,7 @@ import UsageModel
                 let exporter = try await ExporterProcess.start(
                     account.serveArguments + ["--shard", "\(ordinal)", "--total-shards", "3"],
                     environment: account.environment)
-                while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(50)) }
+                try await exporter.waitUntilReady()
                 let scrape = try await exporter.scrape()
                 #expect(scrape.value("genai_exporter_shard_ordinal") == Double(ordinal))
                 #expect(scrape.value("genai_exporter_shards") == 3)

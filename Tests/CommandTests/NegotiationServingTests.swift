@@ -44,7 +44,7 @@ import Testing
     @Test func everyHeaderGetsTheRightAnswer() async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
-            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(20)) }
+            try await exporter.waitUntilReady()
             for path in ["/metrics", "/probe?target=media"] {
                 for (accept, type) in Self.accepts {
                     let answer = try await exporter.get(path, headers: accept.map { [("Accept", $0)] } ?? [])

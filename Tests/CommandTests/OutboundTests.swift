@@ -36,7 +36,7 @@ import Testing
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(
                 account.serveArguments + ["--web.enable-lifecycle"], environment: account.environment)
-            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(20)) }
+            try await exporter.waitUntilReady()
             let targets = [
                 "/probe?target=\(evil)", "/probe?target=http://\(evil)/", "/probe?target=media&target=\(evil)",
                 "/probe?target=media&base_url=http://\(evil)", "/probe?target=media&module=http://\(evil)",

@@ -10,7 +10,7 @@ import UsageModel
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
             #expect(try await exporter.get("/-/healthy").status == 200)
-            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(20)) }
+            try await exporter.waitUntilReady()
             let metrics = try await exporter.get("/metrics")
             #expect(metrics.status == 200)
             #expect(metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
@@ -40,7 +40,7 @@ import UsageModel
     @Test func partsOfTheMetricsAreServedByNameAndByAccount() async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
-            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(20)) }
+            try await exporter.waitUntilReady()
             let named = try Scrape(
                 try await exporter.get("/metrics?name%5B%5D=genai_up&name%5B%5D=genai_exporter_accounts").body)
             #expect(Set(named.families.keys) == ["genai_up", "genai_exporter_accounts"])
@@ -74,7 +74,7 @@ import UsageModel
         try await SimulatedAccount.run(interval: "10m") { account in
             let exporter = try await ExporterProcess.start(
                 account.serveArguments + ["--web.enable-lifecycle"], environment: account.environment)
-            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(20)) }
+            try await exporter.waitUntilReady()
             let good = try String(contentsOfFile: account.configFile, encoding: .utf8)
             let accounts = try #require(good.range(of: "accounts:\n")).upperBound
             let entry = String(good[accounts...])

@@ -36,7 +36,7 @@ import Testing
         try await withTemporaryFolder { folder in
             let storage = folder + "/data"
             let demo = try await ExporterProcess.start(["demo", "--storage.path", storage])
-            while try await demo.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(200)) }
+            try await demo.waitUntilReady()
             let history = folder + "/history"
             let start = Date(timeIntervalSinceNow: -15 * 86_400).formatted(.iso8601.year().month().day())
             let written = try await ExporterProcess.run([

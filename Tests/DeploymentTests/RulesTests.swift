@@ -57,23 +57,14 @@ import Yams
         let files = try Repository.files(in: Self.rules, endingIn: ".yml").map { "\(Repository.path)/\($0)" }
         #expect(files.count >= 6)
         expectGood(try promtool.run(["check", "rules", "--lint=all", "--lint-fatal"] + files))
-        for file in ["deploy/prometheus/prometheus.yml"] {
-            expectGood(
-                try promtool.run(["check", "config", "--lint=all", "--lint-fatal", "\(Repository.path)/\(file)"]))
-        }
+        let config = "\(Repository.path)/deploy/prometheus/prometheus.yml"
+        expectGood(try promtool.run(["check", "config", "--lint=all", "--lint-fatal", config]))
     }
 
     @Test(.timeLimit(.minutes(10)), arguments: try Repository.files(in: tests, endingIn: ".yml"))
     func rulesDoWhatTheirUnitTestsSay(file: String) async throws {
         let path = "\(Repository.path)/\(file)"
         expectGood(try await aside { try Tool.promtool().run(["test", "rules", path]) })
-    }
-
-    /// Blocking work on a thread of its own: the few that tests share must not wait for it.
-    private func aside<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
-        try await withCheckedThrowingContinuation { continuation in
-            Thread.detachNewThread { continuation.resume(with: Result { try work() }) }
-        }
     }
 
     @Test func alertmanagerTakesTheConfigAndRoutesEachAlertAsItsTestSays() throws {

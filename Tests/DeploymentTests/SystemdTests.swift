@@ -64,7 +64,7 @@ import Testing
                     Self.python,
                     [Repository.programs + "/restricted_run.py", "--state", state, Self.unit]
                 ))
-            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(200)) }
+            try await exporter.waitUntilReady()
             let scrape = try await exporter.scrape()
             #expect(Set(scrape.samples("genai_up").compactMap { $0.labels["provider"] }).count == 5)
             #expect(scrape.samples("genai_up").allSatisfy { $0.value == 1 })

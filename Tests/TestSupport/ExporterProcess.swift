@@ -28,14 +28,6 @@ public final class ExporterProcess: Sendable {
         try await aside { try runBlocking(arguments, environment: environment) }
     }
 
-    /// Does blocking work on a thread of its own: the few that tests share must not wait for other processes.
-    private static func aside<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result
-    {
-        try await withCheckedThrowingContinuation { continuation in
-            Thread.detachNewThread { continuation.resume(with: Swift.Result { try work() }) }
-        }
-    }
-
     private static func runBlocking(_ arguments: [String], environment: [String: String]) throws -> Outcome {
         let process = binary.process(arguments)
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
@@ -119,7 +111,7 @@ public final class ExporterProcess: Sendable {
     /// Waits for the end and answers the exit status.
     @discardableResult
     public func waitForExit() async throws -> Int32 {
-        try await Self.aside { [self] in
+        try await aside { [self] in
             process.withLockedValue {
                 $0.waitUntilExit()
                 return $0.terminationStatus
@@ -147,6 +139,11 @@ public final class ExporterProcess: Sendable {
         public let body: [UInt8]
         /// By name in lower case.
         public let headers: [String: String]
+    }
+
+    /// Waits until every account was tried once.
+    public func waitUntilReady() async throws {
+        while try await get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(50)) }
     }
 
     /// A scrape of `/metrics`.

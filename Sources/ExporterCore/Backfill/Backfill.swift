@@ -19,7 +19,7 @@ public struct Backfill: Sendable {
     /// The config that labels are shown by; nil to show every account of the ledger under the provider's own labels.
     private let configuration: ExporterConfiguration?
 
-    private let families: [MetricFamily]
+    private let families: [BackfillFamily]
     private let scrapeLabels: [ScrapeLabel]
 
     /// A backfill.
@@ -32,12 +32,13 @@ public struct Backfill: Sendable {
         self.span = span
         self.configuration = configuration
         self.scrapeLabels = scrapeLabels
-        var families: [MetricFamily] = []
-        for family in MetricCatalogue.families where LedgerFamily(rawValue: family.name) != nil {
-            families.append(
-                try MetricFamily(
-                    name: family.name, type: family.type, help: family.help,
-                    labelNames: family.labelNames + scrapeLabels.map(\.name)))
+        var families: [BackfillFamily] = []
+        for family in MetricCatalogue.families {
+            guard let counted = LedgerFamily(rawValue: family.name) else { continue }
+            let shown = try MetricFamily(
+                name: family.name, type: family.type, help: family.help,
+                labelNames: family.labelNames + scrapeLabels.map(\.name))
+            families.append(BackfillFamily(counted: counted, shown: shown))
         }
         self.families = families
     }
@@ -59,11 +60,12 @@ public struct Backfill: Sendable {
             let total = accounts.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.count } }
             var (done, samples) = (0, 0)
             for family in families {
-                guard let counted = LedgerFamily(rawValue: family.name) else { continue }
-                var buffer = family.header(in: .openMetrics100)
+                let encoder = try family.encoder()
+                var buffer = family.shown.header(in: .openMetrics100)
                 var isEmpty = true
-                for group in accounts.flatMap({ $0[counted] ?? [] }) {
-                    let written = try append(group, of: family, ledger, to: &buffer)
+                for group in accounts.flatMap({ $0[family.counted] ?? [] }) {
+                    let labels = try LabelSet(group.labels + scrapeLabels.map(\.value), of: family.shown)
+                    let written = try append(group, labels, by: encoder, ledger, to: &buffer)
                     if written > 0 { isEmpty = false }
                     samples += written
                     done += 1
@@ -95,28 +97,46 @@ public struct Backfill: Sendable {
     }
 
     private func append(
-        _ group: BackfillGroup, of family: MetricFamily, _ ledger: LedgerHistory, to buffer: inout [UInt8]
+        _ group: BackfillGroup, _ labels: LabelSet, by encoder: BackfillFamily.Encoder, _ ledger: LedgerHistory,
+        to buffer: inout [UInt8]
     ) throws -> Int {
-        let labels = try LabelSet(group.labels + scrapeLabels.map(\.value), of: family)
-        guard family.type == .histogram else {
+        switch encoder {
+        case .counter(let encoder):
             let history = try group.counter(ledger, now: span.now)
-            let encoder = try SampleEncoder(family, format: .openMetrics100)
             let moments = span.moments(from: history.firstDay ?? group.startedAt.day)
             for (moment, value) in zip(moments, history.values(at: moments)) {
                 encoder.append(value, labels: labels, at: UnixTimestamp(moment), to: &buffer)
             }
             return moments.count
+        case .histogram(let encoder):
+            let (buckets, sum) = try group.histogram(ledger, now: span.now)
+            let moments = span.moments(from: buckets.compactMap(\.firstDay).min() ?? group.startedAt.day)
+            let counts = buckets.map { $0.values(at: moments) }
+            for (place, (moment, seconds)) in zip(moments, sum.values(at: moments)).enumerated() {
+                try encoder.append(
+                    counts: counts.map { UInt64($0[place]) }, sum: seconds, labels: labels, at: UnixTimestamp(moment),
+                    to: &buffer)
+            }
+            return moments.count
         }
-        let (buckets, sum) = try group.histogram(ledger, now: span.now)
-        let encoder = try HistogramEncoder(family, bounds: LedgerFamily.durationBounds, format: .openMetrics100)
-        let moments = span.moments(from: buckets.compactMap(\.firstDay).min() ?? group.startedAt.day)
-        let counts = buckets.map { $0.values(at: moments) }
-        for (place, (moment, seconds)) in zip(moments, sum.values(at: moments)).enumerated() {
-            try encoder.append(
-                counts: counts.map { UInt64($0[place]) }, sum: seconds, labels: labels, at: UnixTimestamp(moment),
-                to: &buffer)
-        }
-        return moments.count
+    }
+}
+
+/// A family of the ledger, as it is written.
+private struct BackfillFamily {
+    enum Encoder {
+        case counter(SampleEncoder)
+        case histogram(HistogramEncoder)
+    }
+
+    let counted: LedgerFamily
+    /// With the labels that a scrape adds.
+    let shown: MetricFamily
+
+    func encoder() throws(EncoderError) -> Encoder {
+        shown.type == .histogram
+            ? .histogram(try HistogramEncoder(shown, bounds: LedgerFamily.durationBounds, format: .openMetrics100))
+            : .counter(try SampleEncoder(shown, format: .openMetrics100))
     }
 }
 

@@ -18,9 +18,7 @@ struct BackfillGroup {
         var places: [[String]: Int] = [:]
         // Reconciliation is a gauge: it has no past.
         for total in totals where total.family != .reconciliation {
-            var shown = view.shown(total.labels, of: total.family.labelNames, rank: total.rank)
-            // A histogram's parts differ in `le` alone.
-            if total.family == .duration { shown.removeLast() }
+            let shown = view.served(total)
             let name = [total.family.rawValue] + shown
             let place = places[name] ?? groups[total.family, default: []].count
             if places[name] == nil {
@@ -52,10 +50,9 @@ struct BackfillGroup {
     ///
     /// - Throws: what the ledger throws.
     func histogram(_ ledger: LedgerHistory, now: Timestamp) throws -> (buckets: [CounterHistory], sum: CounterHistory) {
-        let bounds = LedgerFamily.durationBounds.map(LedgerFamily.durationBound) + [LedgerFamily.durationInfinity]
-        return (
-            try bounds.map { bound in
-                try history(of: parts.filter { $0.labels.last == bound }, ledger, isWhole: true, now: now)
+        (
+            try LedgerFamily.durationBuckets.map { bucket in
+                try history(of: parts.filter { $0.labels.last == bucket }, ledger, isWhole: true, now: now)
             },
             try history(
                 of: parts.filter { $0.labels.last == LedgerFamily.durationSum }, ledger, isWhole: false, now: now)

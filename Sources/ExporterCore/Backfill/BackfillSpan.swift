@@ -7,7 +7,7 @@ public struct BackfillSpan: Sendable {
     /// Between two samples.
     static let step = Duration.minutes(30)
     /// What is newer belongs to the Prometheus that scrapes: its newest block is not on disk yet.
-    public static let headStart = Duration.hours(3)
+    static let headStart = Duration.hours(3)
 
     /// Nothing is written before this moment; nil for the ledger's beginning.
     let start: Timestamp?
@@ -28,7 +28,6 @@ public struct BackfillSpan: Sendable {
     /// The moments from a day's beginning on, ascending.
     func moments(from day: UTCDay) -> [Timestamp] {
         let first = max(day.start, start ?? day.start)
-        return Array(
-            sequence(first: first) { $0 + Self.step }.prefix { $0 <= end })
+        return Array(sequence(first: first) { $0 + Self.step }.prefix { $0 <= end })
     }
 }

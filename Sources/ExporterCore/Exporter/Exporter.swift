@@ -39,7 +39,8 @@ public final class Exporter: Service {
     private let builder: @Sendable (ExporterConfiguration) -> AccountBuilder
     private let housekeeping: Housekeeping
     private let readiness: Readiness
-    private let clock: any WallClock
+    /// Where the exporter's time comes from.
+    public let clock: any WallClock
     private let logger: Logger
 
     /// Opens the storage and shows what it holds; nothing is asked of a provider yet.

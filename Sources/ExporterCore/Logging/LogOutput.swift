@@ -25,20 +25,6 @@ public final class DescriptorOutput: LogOutput {
     /// A line that the kernel takes in parts (a full pipe) is continued before another begins. A line that cannot be
     /// written is lost: logging must not stop the program.
     public func write(_ line: [UInt8]) {
-        turn.withLock {
-            var rest = line[...]
-            while !rest.isEmpty {
-                let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-                if count > 0 {
-                    rest = rest.dropFirst(count)
-                } else if errno == EAGAIN {
-                    // Whoever shares this end of a pipe may have made it non-blocking: wait as a blocking one would.
-                    var writable = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                    _ = poll(&writable, 1, -1)
-                } else if errno != EINTR {
-                    return
-                }
-            }
-        }
+        turn.withLock { _ = DescriptorWriting.write(line, to: descriptor) }
     }
 }

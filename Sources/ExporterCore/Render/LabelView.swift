@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import UsageLedger
 import UsageModel
 
 /// How an account's labels are shown: renamed, hashed, folded past the series limit.
@@ -40,6 +41,13 @@ struct LabelView: Sendable {
         return zip(names, labels).map { name, value in
             isOverflow(rank: rank) ? folded(value, of: name, among: names) : mapped(value, of: name)
         }
+    }
+
+    /// The label values under which a series of the ledger is served, now and in its past. Those of one histogram differ
+    /// in `le` alone, which is left out.
+    func served(_ total: SeriesTotal) -> [String] {
+        let labels = shown(total.labels, of: total.family.labelNames, rank: total.rank)
+        return total.family == .duration ? labels.dropLast() : labels
     }
 
     private func mapped(_ value: String, of name: String) -> String {

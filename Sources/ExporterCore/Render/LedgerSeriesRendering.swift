@@ -26,14 +26,8 @@ struct LedgerSeriesRendering {
     /// The latest moment seen: a clock that steps back must not make a shown value 0 again.
     private var latest = Timestamp(milliseconds: .min)
 
-    private static let bucketPlaces: [String: Int] = {
-        var places: [String: Int] = [:]
-        for (index, bound) in LedgerFamily.durationBounds.enumerated() {
-            places[LedgerFamily.durationBound(bound)] = index
-        }
-        places[LedgerFamily.durationInfinity] = LedgerFamily.durationBounds.count
-        return places
-    }()
+    private static let bucketPlaces = Dictionary(
+        uniqueKeysWithValues: LedgerFamily.durationBuckets.enumerated().map { ($1, $0) })
 
     init(account: Int, accountLabels: [String], zeroFirst: Duration, view: LabelView) {
         self.account = account
@@ -51,10 +45,8 @@ struct LedgerSeriesRendering {
         var changes: [SeriesChange] = []
         var touched: Set<GroupName> = []
         for total in totals {
-            let labels = view.shown(total.labels, of: total.family.labelNames, rank: total.rank)
-            if total.family == .duration {
-                touched.insert(group(total, GroupName(family: .duration, labels: Array(labels.prefix(2)))))
-            } else if view.isShared(rank: total.rank) {
+            let labels = view.served(total)
+            if total.family == .duration || view.isShared(rank: total.rank) {
                 touched.insert(group(total, GroupName(family: total.family, labels: labels)))
             } else {
                 let value = SampleValue.number(isHeld(total) ? 0 : total.counter.doubleValue)
@@ -102,7 +94,7 @@ struct LedgerSeriesRendering {
     }
 
     private mutating func histogram(of group: Group) -> SampleValue {
-        var counts = [UInt64](repeating: 0, count: LedgerFamily.durationBounds.count + 1)
+        var counts = [UInt64](repeating: 0, count: LedgerFamily.durationBuckets.count)
         var seconds = ExactDecimal.zero
         let isHistory = group.parts.values.contains { $0.bornAt == nil }
         let bornAt = isHistory ? nil : group.parts.values.compactMap(\.bornAt).min()

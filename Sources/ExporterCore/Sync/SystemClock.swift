@@ -15,6 +15,7 @@ public struct SystemClock: WallClock {
 
     /// Waits on the steady clock.
     public func sleep(for duration: Duration) async throws {
+        // The real time that everything else is given a clock for.
         try await Task.sleep(for: max(.zero, duration))
     }
 }

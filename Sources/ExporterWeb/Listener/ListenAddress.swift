@@ -35,6 +35,9 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
+    /// Whether it stands for every interface of the machine.
+    public var isEverywhere: Bool { host.map { ["0.0.0.0", "::"].contains($0) } ?? true }
+
     /// What to bind: all interfaces by IPv6, which takes IPv4 too, where the machine has it.
     var bindHost: String {
         if let host { return host }

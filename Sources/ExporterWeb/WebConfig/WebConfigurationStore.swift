@@ -2,6 +2,7 @@ import ExporterCore
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
+import UsageModel
 
 /// A web config in force: what its file said, and what follows from that.
 final class ActiveWebConfiguration: Sendable {
@@ -108,9 +109,9 @@ final class WebConfigurationStore: Sendable {
 
     /// Looks at the files each second until cancelled, so that what they say is in force, or complained of in the log,
     /// though nobody asks for anything.
-    func watch() async {
+    func watch(by clock: any WallClock) async {
         guard path != nil else { return }
-        while (try? await Task.sleep(for: .seconds(1))) != nil { _ = current }
+        while (try? await clock.sleep(for: .seconds(1))) != nil { _ = current }
     }
 
     private static func stamps(_ path: String?, _ configuration: WebConfiguration) -> [Stamp?] {

@@ -35,6 +35,8 @@ struct HTTPExchange: Sendable {
             defer { group.cancelAll() }
             group.addTask { try await exchange(request) }
             group.addTask {
+                // Real time, whatever clock the caller has: it bounds a real connection, and a clock that a test holds
+                // still must not keep a hanging server's for ever.
                 try await Task.sleep(for: timeout)
                 return nil
             }

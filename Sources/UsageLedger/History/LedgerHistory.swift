@@ -26,7 +26,7 @@ public struct LedgerHistory {
     public static func read<Value: Sendable>(
         folder: String, _ body: @escaping @Sendable (LedgerHistory) throws -> Value
     ) async throws -> Value {
-        let path = folder + "/ledger.sqlite"
+        let path = LedgerFile(in: folder).path
         guard FileManager.default.fileExists(atPath: path) else { throw LedgerError.missing(path: path) }
         var configuration = Configuration()
         configuration.label = "LedgerHistory"
@@ -35,12 +35,7 @@ public struct LedgerHistory {
         do {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             return try await queue.read { db in
-                guard try Int.fetchOne(db, sql: "PRAGMA application_id") == LedgerSchema.applicationID else {
-                    throw LedgerError.foreignDatabase(path: path)
-                }
-                guard try !LedgerSchema.migrator.hasBeenSuperseded(db) else {
-                    throw LedgerError.newerSchema(path: path)
-                }
+                try LedgerSchema.check(db, path: path)
                 guard try LedgerSchema.migrator.hasCompletedMigrations(db) else {
                     throw LedgerError.olderSchema(path: path)
                 }
@@ -69,10 +64,7 @@ public struct LedgerHistory {
     ///
     /// - Throws: GRDB's `DatabaseError`, which `read` translates.
     public func series(of account: AccountID) throws -> [SeriesTotal] {
-        try Row.fetchAll(
-            db, sql: "SELECT \(SeriesRow.columns) FROM series WHERE account = ? AND is_served = 1 ORDER BY id",
-            arguments: [account.row]
-        ).compactMap { try SeriesRow($0).served }
+        try SeriesRow.served(of: account, db)
     }
 
     /// The sums by UTC day of one series, in the order of days, as far as they are kept.

@@ -31,6 +31,15 @@ struct SeriesRow {
         rank = row[8]
     }
 
+    /// An account's series that are served, in the order of their ids.
+    static func served(of account: AccountID, _ db: Database) throws -> [SeriesTotal] {
+        let rows = try Row.fetchCursor(db, sql: selectServed + " ORDER BY id", arguments: [account.row])
+        return try Array(rows.compactMap { try SeriesRow($0).served })
+    }
+
+    /// What reads the series of an account that are served.
+    static let selectServed = "SELECT \(columns) FROM series WHERE account = ? AND is_served = 1"
+
     /// Moves the sum, and the peak where the sum passes it. Reconciliation is a gauge: its peak is its sum.
     mutating func grow(by amount: ExactDecimal) {
         total = (total + amount).storable

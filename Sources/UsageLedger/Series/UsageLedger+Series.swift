@@ -9,20 +9,11 @@ extension UsageLedger {
     /// - Throws: `LedgerError.storage`.
     public func series(of account: AccountID, ids: Set<Int64>? = nil) async throws -> [SeriesTotal] {
         try await read { db in
-            var totals: [SeriesTotal] = []
-            func add(_ rows: RowCursor) throws {
-                while let row = try rows.next() {
-                    if let total = try SeriesRow(row).served { totals.append(total) }
-                }
+            guard let ids else { return try SeriesRow.served(of: account, db) }
+            let one = try db.cachedStatement(sql: SeriesRow.selectServed + " AND id = ?")
+            return try ids.sorted().compactMap { id in
+                try Row.fetchOne(one, arguments: [account.row, id]).flatMap { try SeriesRow($0).served }
             }
-            let served = "SELECT \(SeriesRow.columns) FROM series WHERE account = ? AND is_served = 1"
-            guard let ids else {
-                try add(Row.fetchCursor(db, sql: served + " ORDER BY id", arguments: [account.row]))
-                return totals
-            }
-            let one = try db.cachedStatement(sql: served + " AND id = ?")
-            for id in ids.sorted() { try add(Row.fetchCursor(one, arguments: [account.row, id])) }
-            return totals
         }
     }
 

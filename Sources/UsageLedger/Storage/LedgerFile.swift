@@ -7,6 +7,15 @@ struct LedgerFile {
     /// Where it is; SQLite keeps `-wal` and `-shm` beside it.
     let path: String
 
+    /// The ledger's file in its folder.
+    init(in folder: String) {
+        self.init(path: folder + "/ledger.sqlite")
+    }
+
+    private init(path: String) {
+        self.path = path
+    }
+
     /// The files that SQLite keeps for one database.
     var parts: [String] { ["", "-wal", "-shm"].map { path + $0 } }
 
@@ -51,10 +60,7 @@ struct LedgerFile {
 
     private func isSound(_ queue: DatabaseQueue) throws -> Bool {
         try queue.read { db in
-            guard try Int.fetchOne(db, sql: "PRAGMA application_id") == LedgerSchema.applicationID else {
-                throw LedgerError.foreignDatabase(path: path)
-            }
-            guard try !LedgerSchema.migrator.hasBeenSuperseded(db) else { throw LedgerError.newerSchema(path: path) }
+            try LedgerSchema.check(db, path: path)
             return try String.fetchOne(db, sql: "PRAGMA quick_check(1)") == "ok"
         }
     }

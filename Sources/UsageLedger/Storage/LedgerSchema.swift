@@ -15,6 +15,14 @@ enum LedgerSchema {
         return migrator
     }()
 
+    /// Throws unless the database is a ledger that this version knows.
+    static func check(_ db: Database, path: String) throws {
+        guard try Int.fetchOne(db, sql: "PRAGMA application_id") == applicationID else {
+            throw LedgerError.foreignDatabase(path: path)
+        }
+        guard try !migrator.hasBeenSuperseded(db) else { throw LedgerError.newerSchema(path: path) }
+    }
+
     private static let v1 = """
         CREATE TABLE account (
           id INTEGER PRIMARY KEY,

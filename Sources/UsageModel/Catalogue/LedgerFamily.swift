@@ -68,6 +68,9 @@ public enum LedgerFamily: String, Sendable, Hashable, CaseIterable {
     /// The `le` of the cell of a bucket: its bound as Swift writes it (`0.25`, `1.0`).
     public static func durationBound(_ bound: Double) -> String { "\(bound)" }
 
+    /// The `le` of every bucket's cell, in the order of the buckets.
+    public static let durationBuckets = durationBounds.map(durationBound) + [durationInfinity]
+
     /// The `le` of the cell that holds the sum of durations.
     public static let durationSum = "sum"
 }

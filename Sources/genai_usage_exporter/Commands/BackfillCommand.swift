@@ -44,12 +44,6 @@ struct BackfillCommand: AsyncParsableCommand {
 
     func validate() throws {
         if let from, let to, from > to { throw ValidationError("--from \(from) is after --to \(to)") }
-        do {
-            _ = try Backfill(
-                BackfillSpan(from: from, to: to, now: SystemClock().now), configuration: nil, scrapeLabels: labels)
-        } catch {
-            throw ValidationError("--label: \(error)")
-        }
     }
 
     func run() async throws {
@@ -66,8 +60,13 @@ struct BackfillCommand: AsyncParsableCommand {
                 "no config file: every account of the storage is written, under the provider's own labels; give --config.file where the exporter renames or hashes labels"
             )
         }
-        let backfill = try Backfill(
-            BackfillSpan(from: from, to: to, now: clock.now), configuration: configuration, scrapeLabels: labels)
+        let backfill: Backfill
+        do {
+            backfill = try Backfill(
+                BackfillSpan(from: from, to: to, now: clock.now), configuration: configuration, scrapeLabels: labels)
+        } catch {
+            throw ValidationError("--label: \(error)")
+        }
         let bar = ProgressBar(outputIsStandard: output == nil)
         let samples = try await OutputTarget(output).write { write in
             try await backfill.run(folder: storage.path, write: write) { bar.show(done: $0.done, of: $0.total) }

@@ -38,8 +38,7 @@ struct DemoCommand: AsyncParsableCommand {
             try await Serving(
                 exporter: exporter, web: options, logger: logger,
                 onListening: { address, isTLS in
-                    let host = address.host.flatMap { ["::", "0.0.0.0"].contains($0) ? nil : $0 } ?? "localhost"
-                    let shown = ListenAddress(host: host, port: address.port)
+                    let shown = address.isEverywhere ? ListenAddress(host: "localhost", port: address.port) : address
                     let base = "\(isTLS ? "https" : "http")://\(shown)"
                     print("Metrics: \(base)\(options.telemetryPath)   Page for people: \(base)/")
                     // Standard output may be a pipe, which would keep the line until the end.

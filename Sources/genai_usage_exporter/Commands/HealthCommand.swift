@@ -24,8 +24,7 @@ struct HealthCommand: ParsableCommand {
     func run() throws {
         let address = try ListenAddress(address)
         // Who listens everywhere listens on loopback too.
-        let isEverywhere = ["0.0.0.0", "::", nil].contains(address.host)
-        let hosts = isEverywhere ? ["127.0.0.1", "::1"] : [address.host ?? "127.0.0.1"]
+        let hosts = address.isEverywhere ? ["127.0.0.1", "::1"] : [address.host].compactMap { $0 }
         let deadline = ContinuousClock.now + .seconds(5)
         for host in hosts {
             guard let answer = HealthQuestion(host: host, port: address.port, deadline: deadline).answer() else {

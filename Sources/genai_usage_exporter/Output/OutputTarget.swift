@@ -1,3 +1,4 @@
+import ExporterCore
 import Foundation
 
 /// Where a command's output goes: standard output, or a file that is replaced as a whole once all is written.
@@ -58,18 +59,10 @@ struct OutputTarget {
     }
 
     private static func write(_ bytes: [UInt8], to descriptor: CInt, named name: String) throws {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw failure(name)
-            }
-            rest = rest.dropFirst(count)
-        }
+        if let code = DescriptorWriting.write(bytes, to: descriptor) { throw failure(name, code) }
     }
 
-    private static func failure(_ name: String) -> CommandFailure {
-        CommandFailure(message: "cannot write \(name): \(String(cString: strerror(errno)))")
+    private static func failure(_ name: String, _ code: CInt = errno) -> CommandFailure {
+        CommandFailure(message: "cannot write \(name): \(String(cString: strerror(code)))")
     }
 }

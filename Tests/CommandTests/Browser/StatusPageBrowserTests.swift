@@ -9,7 +9,7 @@ import UsageModel
 @Suite(.serialized) struct StatusPageBrowserTests {
     @Test(.timeLimit(.minutes(5))) func demoLooksRightAtEveryWidthLightAndDark() async throws {
         let exporter = try await ExporterProcess.start(["demo"])
-        while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(100)) }
+        try await exporter.waitUntilReady()
         try look(at: exporter)
         exporter.signal(SIGTERM)
         #expect(try await exporter.waitForExit() == 0)
@@ -37,7 +37,7 @@ import UsageModel
             try (good + "\n" + more.joined(separator: "\n"))
                 .write(toFile: account.configFile, atomically: true, encoding: .utf8)
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
-            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(200)) }
+            try await exporter.waitUntilReady()
             let page = String(decoding: try await exporter.get("/").body, as: UTF8.self)
             #expect(page.contains("200 accounts, 28 with a failing source."))
             try look(at: exporter, ruled: 2)

@@ -191,7 +191,7 @@ import UsageModel
                 })
             let exporter = try await ExporterProcess.start(
                 arguments, environment: account.environment, scheme: isSecure ? "https" : "http")
-            while try await exporter.get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(50)) }
+            try await exporter.waitUntilReady()
             try await body(exporter)
             exporter.signal(SIGTERM)
             #expect(try await exporter.waitForExit() == 0)

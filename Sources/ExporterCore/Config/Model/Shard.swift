@@ -12,17 +12,17 @@ public struct Shard: Sendable, Hashable {
     public let total: Int
 
     /// The only one: every account.
-    public static let whole = Shard(only: ())
+    public static let whole = Shard(0, of: 1)
 
-    private init(only: ()) {
-        (ordinal, total) = (0, 1)
+    private init(_ ordinal: Int, of total: Int) {
+        self.ordinal = ordinal
+        self.total = total
     }
 
     /// A shard; nil unless the number is one of `0..<total`.
     public init?(ordinal: Int, total: Int) {
         guard total >= 1, (0..<total).contains(ordinal) else { return nil }
-        self.ordinal = ordinal
-        self.total = total
+        self.init(ordinal, of: total)
     }
 
     /// Whether an account is read here: each is by exactly one of the shards.
