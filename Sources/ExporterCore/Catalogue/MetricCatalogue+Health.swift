@@ -33,6 +33,7 @@ enum ExporterFamily {
     static let scrapes = "genai_exporter_scrapes_total"
     static let storageBytes = "genai_exporter_storage_bytes"
     static let storageErrors = "genai_exporter_storage_errors_total"
+    static let storageSetAside = "genai_exporter_storage_set_aside_timestamp_seconds"
     static let shard = "genai_exporter_shard_ordinal"
     static let shards = "genai_exporter_shards"
 }
@@ -92,6 +93,9 @@ extension MetricCatalogue {
         CatalogueEntry(ExporterFamily.storageBytes, .gauge, [], "Size of the ledger's files."),
         CatalogueEntry(
             ExporterFamily.storageErrors, .counter, [], "Failures of the ledger's storage since the exporter started."),
+        CatalogueEntry(
+            ExporterFamily.storageSetAside, .gauge, ["file"],
+            "When a damaged ledger was put aside, for as long as its file is kept in the storage folder."),
         CatalogueEntry(ExporterFamily.shard, .gauge, [], "This exporter's shard, from 0."),
         CatalogueEntry(ExporterFamily.shards, .gauge, [], "Shards that the accounts are shared out to."),
         CatalogueEntry(

@@ -12,6 +12,8 @@ actor AccountRoster {
     private var runs: [AccountRun] = []
     private var nextIndex = 0
     private var isReloading = false
+    /// Whether no source is at work, since the storage could not be opened anew yet.
+    private(set) var isHalted = false
 
     init(_ configuration: ExporterConfiguration, renderer: MetricsRenderer, readiness: Readiness) {
         self.configuration = configuration
@@ -23,8 +25,10 @@ actor AccountRoster {
     /// The accounts in the order of the config.
     var accounts: [ExporterAccount] { runs.map(\.account) }
 
-    /// Sets all accounts up, and shows what the storage holds of them.
+    /// Sets all accounts up, and shows what the storage holds of them; what an earlier try has set up is taken back.
     func begin(with builder: AccountBuilder) async throws {
+        for index in 0...nextIndex { await renderer.remove(account: index) }
+        runs = []
         for account in configuration.accounts {
             let built = try await builder.account(account, index: nextIndex)
             nextIndex += 1
@@ -77,6 +81,34 @@ actor AccountRoster {
             newest.accounts.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         runs.sort { order[$0.account.name, default: 0] < order[$1.account.name, default: 0] }
         configuration = newest
+    }
+
+    /// Has every account begin anew from the storage, which `reopen` opens anew once no source is at work. Until then,
+    /// and where it throws, what was shown is shown on.
+    ///
+    /// - Throws: what `reopen` and setting an account up throw: call it again later.
+    func rebuild(with builder: AccountBuilder, reopen: () async throws -> Void) async throws {
+        guard !isReloading else { throw ReloadUnderWay() }
+        isReloading = true
+        defer { isReloading = false }
+        isHalted = true
+        for run in runs { await run.stop() }
+        try await reopen()
+        for place in runs.indices {
+            let old = runs[place].account
+            let built: ExporterAccount
+            do {
+                built = try await builder.account(old.configuration, index: nextIndex)
+            } catch {
+                await renderer.remove(account: nextIndex)
+                throw error
+            }
+            nextIndex += 1
+            await renderer.show(account: built.index, insteadOf: old.index)
+            runs[place] = run(of: built)
+        }
+        isHalted = false
+        for run in runs { arrival.yield(run) }
     }
 
     private func run(of account: ExporterAccount) -> AccountRun {

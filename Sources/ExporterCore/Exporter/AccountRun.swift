@@ -1,10 +1,13 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// An account's sources at work, until it is stopped.
 final class AccountRun: Sendable {
     /// The account that runs.
     let account: ExporterAccount
     private let tried: @Sendable () -> Void
+    private enum Phase { case waiting, running, over }
+
+    private let phase = NIOLockedValueBox(Phase.waiting)
     private let stopping = Signal()
     private let ended = Signal()
 
@@ -16,9 +19,18 @@ final class AccountRun: Sendable {
         self.tried = tried
     }
 
-    /// Syncs every source on its schedule until `stop`, or until the task is cancelled.
+    /// Syncs every source on its schedule until `stop`, or until the task is cancelled. After `stop` it does nothing.
     func run() async throws {
-        defer { ended.give() }
+        let begins = phase.withLockedValue { phase in
+            guard phase == .waiting else { return false }
+            phase = .running
+            return true
+        }
+        guard begins else { return }
+        defer {
+            phase.withLockedValue { $0 = .over }
+            ended.give()
+        }
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for runner in account.runners {
@@ -36,8 +48,13 @@ final class AccountRun: Sendable {
         }
     }
 
-    /// Ends the run, and comes back when nothing of it goes on any more.
+    /// Ends the run, and comes back when nothing of it goes on any more. Stopping twice does nothing.
     func stop() async {
+        let isRunning = phase.withLockedValue { phase in
+            defer { if phase == .waiting { phase = .over } }
+            return phase == .running
+        }
+        guard isRunning else { return }
         stopping.give()
         await ended.wait()
     }

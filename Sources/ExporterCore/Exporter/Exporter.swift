@@ -57,30 +57,41 @@ public final class Exporter: Service {
         logger = environment.logger
         let now = clock.now
         ledger = try await UsageLedger.open(folder: folder, now: now)
-        if let setAside = ledger.setAside {
-            logger.error(
-                "the ledger was damaged: it was set aside, and is rebuilt from the providers",
-                metadata: ["file": "\(setAside)"])
-        }
         renderer = try MetricsRenderer(publishingTo: store)
         connections = UpstreamConnections()
         let errors = StorageErrors()
-        housekeeping = Housekeeping(
-            ledger: ledger, renderer: renderer, scrapes: scrapes, storageErrors: errors,
-            rendering: ExporterRendering(build: environment.build, startedAt: now), shard: environment.shard,
-            retention: configuration.global.retention, clock: clock, logger: logger)
-        let salt = try await ledger.setting(LabelView.saltSetting) {
-            (0..<4).map { _ in String(UInt64.random(in: .min ... .max), radix: 16) }.joined()
-        }
-        builder = { [ledger, renderer, connections] configuration in
+        let storage = StorageRecovery(ledger: ledger, errors: errors, clock: clock, logger: logger)
+        if let setAside = ledger.setAside { storage.tell(setAside: setAside) }
+        let salt = try await storage.salt()
+        let builder = { @Sendable [ledger, renderer, connections] configuration in
             AccountBuilder(
                 configuration: configuration, ledger: ledger, renderer: renderer, connections: connections,
                 storageErrors: errors, salt: salt, environment: environment)
         }
+        self.builder = builder
         readiness = Readiness(accounts: configuration.accounts.map(\.name))
-        roster = AccountRoster(configuration, renderer: renderer, readiness: readiness)
+        let roster = AccountRoster(configuration, renderer: renderer, readiness: readiness)
+        self.roster = roster
+        housekeeping = Housekeeping(
+            ledger: ledger, renderer: renderer, scrapes: scrapes, storageErrors: errors,
+            rendering: ExporterRendering(build: environment.build, startedAt: now), shard: environment.shard,
+            retention: configuration.global.retention, clock: clock, logger: logger
+        ) { [ledger] in
+            let isHalted = await roster.isHalted
+            guard isHalted || ledger.needsReopening else { return nil }
+            try await roster.rebuild(with: builder(roster.configuration)) {
+                try await storage.reopenIfNeeded(keeping: salt)
+            }
+            return await roster.accounts
+        }
         do {
-            try await roster.begin(with: builder(configuration))
+            do {
+                try await roster.begin(with: builder(configuration))
+            } catch  where ledger.needsReopening {
+                // Damage that SQLite does not see comes out when the accounts are read.
+                try await storage.reopenIfNeeded(keeping: salt)
+                try await roster.begin(with: builder(configuration))
+            }
             try await housekeeping.begin(accounts: roster.accounts)
         } catch {
             try? await connections.shutdown()

@@ -19,18 +19,25 @@ actor Housekeeping {
     private var retention: Duration
     private let clock: any WallClock
     private let logger: Logger
+    private let recover: @Sendable () async throws -> [ExporterAccount]?
     private var accounts: [ExporterAccount] = []
     private var storedScrapes: [Int: Int64] = [:]
     private var since: Timestamp
     private var prunedOn: UTCDay?
     private var lastReload: Timestamp
+    /// What is wrong with the storage, as it was logged last; nil while nothing is.
+    private var trouble: String?
     /// Whether the config in force is the newest that was asked for.
     private(set) var isConfigurationCurrent = true
 
+    /// - Parameter recover: opens the storage anew where that is needed, and answers the accounts that there are then;
+    ///   nil where it is not.
     init(
         ledger: UsageLedger, renderer: MetricsRenderer, scrapes: ScrapeTally, storageErrors: StorageErrors,
-        rendering: ExporterRendering, shard: Shard, retention: Duration, clock: any WallClock, logger: Logger
+        rendering: ExporterRendering, shard: Shard, retention: Duration, clock: any WallClock, logger: Logger,
+        recover: @escaping @Sendable () async throws -> [ExporterAccount]?
     ) {
+        self.recover = recover
         self.ledger = ledger
         self.renderer = renderer
         self.scrapes = scrapes
@@ -80,24 +87,45 @@ actor Housekeeping {
     func run() async throws {
         while !Task.isCancelled {
             try await clock.sleep(for: Self.interval)
-            do {
-                try await tick()
-            } catch  where error is CancellationError || Task.isCancelled {
-                throw CancellationError()
-            } catch {
-                storageErrors.add()
-                logger.error("housekeeping failed", metadata: ["error": "\(error)"])
-            }
+            try await tick()
         }
     }
 
-    /// Looks once.
+    /// Looks once. What the storage refuses is logged, counted, and tried again by the next look.
+    ///
+    /// - Throws: `CancellationError` alone.
     func tick() async throws {
-        for account in accounts { _ = try await account.exposition.tick() }
-        try await prune()
-        await storeScrapes()
-        try await showFigures()
+        do {
+            if let rebuilt = try await recover() {
+                accounts = rebuilt
+                storedScrapes = [:]
+            }
+            for account in accounts { _ = try await account.exposition.tick() }
+            try await prune()
+            try await storeScrapes()
+            try await showFigures()
+            storageWorks()
+        } catch  where error is CancellationError || Task.isCancelled {
+            throw CancellationError()
+        } catch {
+            storageErrors.add()
+            tell("\(error)")
+            try await showFigures()
+        }
         await renderer.publish()
+    }
+
+    /// One line for each thing that is wrong, however often it is tried.
+    private func tell(_ problem: String) {
+        guard problem != trouble else { return }
+        trouble = problem
+        logger.error("the storage cannot be used; what is durable is served on", metadata: ["error": "\(problem)"])
+    }
+
+    private func storageWorks() {
+        guard trouble != nil else { return }
+        trouble = nil
+        logger.notice("the storage can be used again")
     }
 
     private func prune() async throws {
@@ -110,24 +138,21 @@ actor Housekeeping {
         }
     }
 
-    /// A counter of ours is shown only once it is stored, like every other.
-    private func storeScrapes() async {
+    /// A counter of ours is shown only once it is stored, like every other. While the storage is in trouble this is also
+    /// how its end is noticed.
+    private func storeScrapes() async throws {
         let newest = scrapes.byCode
-        guard newest != storedScrapes else { return }
-        do {
-            try await ledger.saveExporterCounters(
-                Dictionary(newest.map { ("\(Self.scrapesPrefix)\($0)", $1) }, uniquingKeysWith: { $1 }))
-            storedScrapes = newest
-        } catch {
-            storageErrors.add()
-            logger.error("the number of scrapes could not be stored", metadata: ["error": "\(error)"])
-        }
+        guard newest != storedScrapes || trouble != nil else { return }
+        var counters = Dictionary(newest.map { ("\(Self.scrapesPrefix)\($0)", $1) }, uniquingKeysWith: { $1 })
+        counters[Self.scrapesSince] = since.milliseconds
+        try await ledger.saveExporterCounters(counters)
+        storedScrapes = newest
     }
 
     private func showFigures() async throws {
         try await renderer.apply(
             rendering.figures(
                 scrapes: storedScrapes, since: since, inFlight: scrapes.inFlight, storageBytes: ledger.storageBytes(),
-                storageErrors: storageErrors.count, process: ProcessFigures.read()))
+                storageErrors: storageErrors.count, setAside: ledger.filesSetAside(), process: ProcessFigures.read()))
     }
 }

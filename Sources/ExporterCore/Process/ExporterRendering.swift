@@ -31,9 +31,10 @@ struct ExporterRendering {
     /// - Parameters:
     ///   - scrapes: by status code, as far as they are stored.
     ///   - since: when counting scrapes began.
+    ///   - setAside: damaged ledgers that are kept, by file name, and when each was put aside.
     func figures(
         scrapes: [Int: Int64], since: Timestamp, inFlight: Int, storageBytes: Int64, storageErrors: Int,
-        process: ProcessFigures
+        setAside: [String: Timestamp], process: ProcessFigures
     ) -> [SeriesChange] {
         [
             replace(ExporterFamily.scrapesInFlight, [ShownSample([], Double(inFlight))]),
@@ -42,6 +43,9 @@ struct ExporterRendering {
                 scrapes.sorted { $0.key < $1.key }.map { ShownSample(["\($0)"], Double($1), created: since) }),
             replace(ExporterFamily.storageBytes, [ShownSample([], Double(storageBytes))]),
             replace(ExporterFamily.storageErrors, [ShownSample([], Double(storageErrors), created: startedAt)]),
+            replace(
+                ExporterFamily.storageSetAside,
+                setAside.sorted { $0.key < $1.key }.map { ShownSample([$0], $1.seconds) }),
             standard(process.cpuSeconds, "process_cpu_seconds_total", isCounter: true),
             standard(process.residentBytes, "process_resident_memory_bytes"),
             standard(process.virtualBytes, "process_virtual_memory_bytes"),

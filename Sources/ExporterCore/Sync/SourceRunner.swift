@@ -135,20 +135,12 @@ actor SourceRunner {
             logger: logger)
     }
 
-    /// Writes down how the sync went; the figures are shown only once they are stored.
+    /// Writes down how the sync went; the figures are shown only once they are stored. A sync whose result cannot be
+    /// stored has failed, whatever it brought.
     private func finish(_ started: Timestamp, elapsed: Duration, failure: (any ReasonedFailure)?) async -> Duration {
-        status.isUp = failure == nil
-        status.duration = elapsed.inSeconds
-        status.results[failure?.reason.rawValue ?? "success", default: 0] += 1
-        status.count(failure?.reason)
-        status.lastError = failure?.message
-        status.upstream = observer.current
-        if failure == nil { status.lastSuccess = started }
-        if source.countsOnReading, isHistoryComplete { status.daysFrom = status.daysFrom ?? started }
-        var delay = schedule.delay(
-            after: failure is PartialFailure ? nil : failure?.reason, failuresInRow: status.failuresInRow,
-            retryAfter: (failure as? UpstreamFailure)?.retryAfter, unit: random.unit())
-        status.next = clock.now + delay
+        let before = status
+        var failure = failure
+        var delay = conclude(started, elapsed: elapsed, failure: failure)
         do {
             if let quota = source.quota {
                 let book = try await ledger.quotaBook(of: stored.id)
@@ -167,9 +159,33 @@ actor SourceRunner {
             }
             try await storeStatus()
         } catch {
-            storageFailed("the sync's result could not be stored", error)
+            if failure == nil {
+                status = before
+                let refused = SourceFailure(.storage, "the sync's result could not be stored: \(error)")
+                delay = conclude(started, elapsed: elapsed, failure: refused)
+                failure = refused
+            } else if failure?.reason != .storage {
+                storageFailed("the sync's result could not be stored", error)
+            }
         }
         log(failure, elapsed: elapsed, next: delay)
+        return delay
+    }
+
+    /// Takes down how the sync went, and answers how long to wait until the next.
+    private func conclude(_ started: Timestamp, elapsed: Duration, failure: (any ReasonedFailure)?) -> Duration {
+        status.isUp = failure == nil
+        status.duration = elapsed.inSeconds
+        status.results[failure?.reason.rawValue ?? "success", default: 0] += 1
+        status.count(failure?.reason)
+        status.lastError = failure?.message
+        status.upstream = observer.current
+        if failure == nil { status.lastSuccess = started }
+        if source.countsOnReading, isHistoryComplete { status.daysFrom = status.daysFrom ?? started }
+        let delay = schedule.delay(
+            after: failure is PartialFailure ? nil : failure?.reason, failuresInRow: status.failuresInRow,
+            retryAfter: (failure as? UpstreamFailure)?.retryAfter, unit: random.unit())
+        status.next = clock.now + delay
         return delay
     }
 

@@ -47,7 +47,7 @@ public struct LedgerHistory {
             // SQLite keeps an index of the log beside the file, and has to make it where no exporter runs.
             throw LedgerError.notReadable(path: path)
         } catch let error as DatabaseError {
-            throw LedgerError(error)
+            throw LedgerError(error, path: path)
         }
     }
 

@@ -64,7 +64,7 @@ struct Posting {
         _ days: [(day: Int, amount: ExactDecimal)], to series: Int64
     ) throws -> (isCost: Bool, isNew: Bool, amount: ExactDecimal) {
         guard let row = try Row.fetchOne(readSeries, arguments: [series]) else {
-            throw LedgerError.storage("series \(series) is missing; the ledger file is damaged")
+            throw LedgerError.unreadable("series \(series) is missing")
         }
         var stored = try SeriesRow(row)
         let isServed: Bool = row[SeriesRow.columnCount]

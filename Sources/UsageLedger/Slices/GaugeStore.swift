@@ -58,7 +58,7 @@ struct GaugeStore {
         do {
             return try JSONDecoder().decode([GaugeSample].self, from: Data(text.utf8))
         } catch {
-            throw LedgerError.storage("stored gauges cannot be read; the ledger file is damaged")
+            throw LedgerError.unreadable("stored gauges cannot be read")
         }
     }
 }

@@ -4,12 +4,13 @@ import UsageModel
 
 /// Keeps a second process off the folder: an advisory lock on its file `lock`, which the kernel drops with the process.
 final class FolderLock: Sendable {
+    private let path: String
     /// Nil once released.
     private let descriptor: NIOLockedValueBox<Int32?>
 
     /// Takes the lock, or says who has it.
     init(folder: String, now: Timestamp) throws {
-        let path = folder + "/lock"
+        path = folder + "/lock"
         let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard opened >= 0 else { throw LedgerError.notWritable(path: path, reason: String(cString: strerror(errno))) }
         guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
@@ -22,17 +23,26 @@ final class FolderLock: Sendable {
         }
         let text = Array("\(getpid()) \(now)\n".utf8)
         guard ftruncate(opened, 0) == 0, pwrite(opened, text, text.count, 0) == text.count else {
-            let reason = String(cString: strerror(errno))
+            let code = errno
             close(opened)
-            throw LedgerError.notWritable(path: path, reason: reason)
+            throw code == ENOSPC || code == EDQUOT
+                ? LedgerError.full(path: path)
+                : LedgerError.notWritable(path: path, reason: String(cString: strerror(code)))
         }
         descriptor = NIOLockedValueBox(opened)
     }
 
     deinit { release() }
 
-    /// Whether this process still holds the lock.
-    var isHeld: Bool { descriptor.withLockedValue { $0 != nil } }
+    /// Whether the lock is held, on the file that others would find: not on one that was deleted meanwhile.
+    var isInPlace: Bool {
+        descriptor.withLockedValue { opened in
+            var held = stat()
+            var found = stat()
+            guard let opened, fstat(opened, &held) == 0, stat(path, &found) == 0 else { return false }
+            return held.st_dev == found.st_dev && held.st_ino == found.st_ino
+        }
+    }
 
     /// Lets the next process in. The file stays: deleting it would let two processes lock two files of one name.
     func release() {

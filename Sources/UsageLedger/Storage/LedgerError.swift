@@ -18,7 +18,15 @@ public enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     case foreignDatabase(path: String)
     /// A slice holds cells of a family that only the ledger itself keeps.
     case reservedFamily(LedgerFamily)
-    /// SQLite refused: the disk is full, the file is damaged, the ledger is closed.
+    /// The disk, or this user's share of it, is full.
+    case full(path: String)
+    /// The ledger's files were deleted while they were in use; they are written anew from what is still open.
+    case vanished(path: String)
+    /// The file is no sound database any more, or not the one that was opened.
+    case damaged(path: String)
+    /// A value in the file is not what it must be: the file is damaged in a way that SQLite does not see.
+    case unreadable(String)
+    /// SQLite refused: the disk does not read or write, the ledger is closed.
     case storage(String)
 
     /// Always `storage`: a sync that could not commit failed for that reason.
@@ -44,6 +52,15 @@ public enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
             return "\(path) is a database of another program; use another folder"
         case .reservedFamily(let family):
             return "a slice holds cells of \(family.rawValue), which only the ledger itself keeps; leave them out"
+        case .full(let path):
+            return
+                "the disk is full, or this user's share of it: \(path) cannot be written; free some space, then it goes on by itself"
+        case .vanished(let path):
+            return "\(path) was deleted while in use: it is being written anew from the open copy, nothing is lost"
+        case .damaged(let path):
+            return "\(path) is damaged or was exchanged while in use: it is being opened anew"
+        case .unreadable(let what):
+            return "\(what): the ledger file is damaged, and is being put aside"
         case .storage(let message):
             return "storage: \(message)"
         }

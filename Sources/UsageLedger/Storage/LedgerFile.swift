@@ -20,10 +20,12 @@ struct LedgerFile {
     var parts: [String] { ["", "-wal", "-shm"].map { path + $0 } }
 
     /// Opens the database, and says where a damaged one was put.
-    func open(now: Timestamp) throws -> (queue: DatabaseQueue, setAside: String?) {
+    ///
+    /// - Parameter isKnownDamaged: whether it is damaged even if SQLite finds nothing.
+    func open(now: Timestamp, isKnownDamaged: Bool = false) throws -> (queue: DatabaseQueue, setAside: String?) {
         var setAside: String?
         if parts.contains(where: { FileManager.default.fileExists(atPath: $0) }) {
-            if let queue = try openSound() { return (queue, nil) }
+            if !isKnownDamaged, let queue = try openSound() { return (queue, nil) }
             setAside = try putAside(now: now)
         }
         try create()
@@ -56,7 +58,8 @@ struct LedgerFile {
         }
     }
 
-    private static let damage: [ResultCode] = [.SQLITE_CORRUPT, .SQLITE_NOTADB]
+    /// SQLite's codes for a file that is no sound database.
+    static let damage: [ResultCode] = [.SQLITE_CORRUPT, .SQLITE_NOTADB]
 
     private func isSound(_ queue: DatabaseQueue) throws -> Bool {
         try queue.read { db in
@@ -89,19 +92,44 @@ struct LedgerFile {
 
     /// Makes the database under another name and renames it, so that a crash leaves none or a whole one.
     private func create() throws {
-        let draft = LedgerFile(path: path + ".new")
-        for part in draft.parts where FileManager.default.fileExists(atPath: part) {
-            try FileManager.default.removeItem(atPath: part)
-        }
+        let draft = try emptyDraft()
         let queue = try Self.connect(draft.path)
         try queue.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA application_id = \(LedgerSchema.applicationID)")
         }
         try LedgerSchema.migrator.migrate(queue)
         try queue.close()
+        try draft.rename(to: path)
+    }
+
+    /// Writes all that a connection sees to a file beside this one's place, for `finishCopy`: also where the files that
+    /// the connection has open were deleted.
+    func copy(from db: Database) throws {
+        try db.execute(sql: "VACUUM INTO ?", arguments: [try emptyDraft().path])
+    }
+
+    /// Puts what `copy` wrote into this file's place and opens it. No other connection may be open any more: closing one
+    /// deletes the log by its name, whosever it is.
+    func finishCopy() throws -> DatabaseQueue {
+        try draft.rename(to: path)
+        return try connect()
+    }
+
+    private var draft: LedgerFile { LedgerFile(path: path + ".new") }
+
+    private func emptyDraft() throws -> LedgerFile {
+        for part in draft.parts where FileManager.default.fileExists(atPath: part) {
+            try FileManager.default.removeItem(atPath: part)
+        }
+        return draft
+    }
+
+    private func rename(to target: String) throws {
         // It holds names of accounts and keys; SQLite gives the files beside it the same mode.
-        chmod(draft.path, 0o600)
-        try FileManager.default.moveItem(atPath: draft.path, toPath: path)
+        chmod(path, 0o600)
+        guard Foundation.rename(path, target) == 0 else {
+            throw LedgerError.notWritable(path: target, reason: String(cString: strerror(errno)))
+        }
     }
 
     /// Renames the damaged database and its log; nothing is deleted, so that it can still be looked into.
@@ -117,6 +145,21 @@ struct LedgerFile {
             try FileManager.default.moveItem(atPath: part, toPath: destination)
         }
         return target.path
+    }
+
+    /// The damaged databases that were put aside in this folder and are still there, by name, and when that was.
+    var putAside: [String: Timestamp] {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let marker = URL(fileURLWithPath: path).lastPathComponent + ".corrupt-"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        var found: [String: Timestamp] = [:]
+        for name in names where name.hasPrefix(marker) && !name.hasSuffix("-wal") && !name.hasSuffix("-shm") {
+            var status = stat()
+            // Renaming sets the time of the last change of a file's own record (stat(2)).
+            guard stat("\(folder)/\(name)", &status) == 0 else { continue }
+            found[name] = Timestamp(milliseconds: Int64(status.st_ctim.tv_sec) * 1000)
+        }
+        return found
     }
 
     /// Bytes of the database and its log.

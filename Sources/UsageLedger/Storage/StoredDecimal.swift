@@ -27,8 +27,7 @@ extension ExactDecimal {
         }
     }
 
-    private static let unreadable = LedgerError.storage(
-        "a stored amount is not a decimal number; the ledger file is damaged")
+    private static let unreadable = LedgerError.unreadable("a stored amount is not a decimal number")
 }
 
 extension Row {
