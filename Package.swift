@@ -191,6 +191,14 @@ let package = Package(
             ],
             exclude: ["Browser/status_page.py"], swiftSettings: strict),
         .testTarget(
+            name: "ResilienceTests",
+            dependencies: [
+                "ExporterCore", "ExporterWeb", "genai_usage_exporter", "PrometheusExposition", "ProviderSimulator",
+                "TestSupport", "UsageLedger", "UsageModel",
+                .product(name: "Logging", package: "swift-log"),
+                nio("NIOConcurrencyHelpers"),
+            ], swiftSettings: strict),
+        .testTarget(
             name: "DeploymentTests",
             dependencies: [
                 "ExporterCore", "genai_usage_exporter", "TestSupport", .product(name: "Yams", package: "Yams"),

@@ -66,21 +66,15 @@ public final class UsageLedger: Sendable {
     ///
     /// - Throws: `LedgerError.storage`; the lock is released even then.
     public func close() async throws {
-        try closeNow()
-    }
-
-    // Not through the async calls: at shutdown the task may be cancelled already, and they would refuse.
-    private func closeNow() throws {
         let (connection, lock) = state.withLockedValue { state in
             defer { state.connection = nil }
             return (state.connection, state.lock)
         }
         defer { lock.release() }
-        guard let connection else { return }
-        try Self.translated(file.path) {
-            // A stop may interrupt this statement too. What is not copied back from the log is read from it next time.
-            try? connection.queue.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
-            try connection.close()
+        do {
+            try await connection?.close(copyingBack: true)
+        } catch let error as DatabaseError {
+            throw LedgerError(error, path: file.path)
         }
     }
 
@@ -96,9 +90,11 @@ public final class UsageLedger: Sendable {
     func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         let connection = try connection
         do {
-            return try await connection.queue.write { db in
-                try connection.check()
-                return try body(db)
+            return try await connection.use { queue in
+                try await queue.write { db in
+                    try connection.check()
+                    return try body(db)
+                }
             }
         } catch let error as LedgerError {
             if case .vanished = error { try await restore(from: connection) }
@@ -112,7 +108,7 @@ public final class UsageLedger: Sendable {
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         let connection = try connection
         do {
-            return try await connection.queue.read(body)
+            return try await connection.use { try await $0.read(body) }
         } catch let error as LedgerError {
             throw noted(error, of: connection)
         } catch let error as DatabaseError {
@@ -184,7 +180,7 @@ extension UsageLedger {
             return (state.connection, state.damage)
         }
         old?.retire()
-        try? old?.close()
+        try? await old?.close()
         try holdFolder()
         let (queue, setAside) = try Self.translated(file.path) {
             try file.open(now: now, isKnownDamaged: damage == .certain)
@@ -200,12 +196,14 @@ extension UsageLedger {
     private func restore(from connection: LedgerConnection) async throws {
         do {
             try holdFolder()
-            try await connection.queue.writeWithoutTransaction { [file] db in
-                guard connection.isSound else { throw LedgerError.damaged(path: file.path) }
-                try file.copy(from: db)
-                connection.retire()
+            try await connection.use { [file] queue in
+                try await queue.writeWithoutTransaction { db in
+                    guard connection.isSound else { throw LedgerError.damaged(path: file.path) }
+                    try file.copy(from: db)
+                    connection.retire()
+                }
             }
-            try connection.close()
+            try await connection.close()
             do {
                 let queue = try file.finishCopy()
                 state.withLockedValue { $0.connection = LedgerConnection(queue, to: file) }

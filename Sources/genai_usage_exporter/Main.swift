@@ -10,6 +10,8 @@ struct Main {
     static func main() async {
         // A reader that goes away (a closed pipe, a client) is an error of a write, not the end of the exporter.
         signal(SIGPIPE, SIG_IGN)
+        // So is a limit on the size of files (ulimit -f, LimitFSIZE=).
+        signal(SIGXFSZ, SIG_IGN)
         OpenFileLimit.raise()
         exit(await run(Array(CommandLine.arguments.dropFirst())))
     }

@@ -57,6 +57,7 @@ public final class ExporterProcess: Sendable {
     /// The address that the log line `listening` names.
     public let address: String
     private let process: NIOLockedValueBox<Process>
+    private let written: NIOLockedValueBox<String>
 
     /// Starts a server and waits until it listens.
     ///
@@ -96,9 +97,17 @@ public final class ExporterProcess: Sendable {
         self.address = address
         // A full pipe would block the exporter's log.
         let handle = errors.fileHandleForReading
-        Thread.detachNewThread { while !handle.availableData.isEmpty {} }
+        written = NIOLockedValueBox(text)
+        Thread.detachNewThread { [written] in
+            while case let data = handle.availableData, !data.isEmpty {
+                written.withLockedValue { $0 += String(decoding: data, as: UTF8.self) }
+            }
+        }
         self.process = NIOLockedValueBox(process)
     }
+
+    /// What it has written to standard error so far.
+    public var log: String { written.withLockedValue { $0 } }
 
     /// Its process id.
     public var processIdentifier: Int32 { process.withLockedValue { $0.processIdentifier } }
@@ -144,6 +153,15 @@ public final class ExporterProcess: Sendable {
     /// Waits until every account was tried once.
     public func waitUntilReady() async throws {
         while try await get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(50)) }
+    }
+
+    /// Scrapes until a scrape is as it is wanted.
+    public func scrape(until isWanted: (Scrape) throws -> Bool) async throws -> Scrape {
+        while true {
+            let scrape = try await scrape()
+            if try isWanted(scrape) { return scrape }
+            try await Task.sleep(for: .milliseconds(100))
+        }
     }
 
     /// A scrape of `/metrics`.

@@ -130,6 +130,6 @@ extension UsageLedger {
 
     /// Runs what SQLite refuses inside a transaction.
     private func outside(_ body: @escaping @Sendable (Database) throws -> Void) async throws {
-        try await connection.queue.writeWithoutTransaction(body)
+        try await connection.use { try await $0.writeWithoutTransaction(body) }
     }
 }

@@ -70,7 +70,9 @@ struct AccountBuilder {
                     exposition: exposition, renderer: renderer, observer: observers.observer(of: source.name),
                     schedule: SyncSchedule(
                         wanted: account.syncInterval, floor: source.minimumInterval, isOwn: account.isSyncIntervalOwn),
-                    clock: clock, random: environment.random, storageErrors: storageErrors, logger: logger))
+                    clock: clock, random: environment.random, storageErrors: storageErrors,
+                    redaction: environment.redaction,
+                    logger: logger))
         }
         try await exposition.restore(account: stored, sources: restored)
         return ExporterAccount(

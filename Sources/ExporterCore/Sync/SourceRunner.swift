@@ -23,6 +23,7 @@ actor SourceRunner {
     private let random: any RandomSource
     private let logger: Logger
     private let storageErrors: StorageErrors
+    private let redaction: LogRedaction
     private let wakeUp = Signal()
     private let ladder = RereadLadder.standard
     private var isHistoryComplete: Bool
@@ -33,7 +34,8 @@ actor SourceRunner {
     init(
         _ source: any UsageSource, stored: LedgerSource, status: SyncStatus, ledger: UsageLedger,
         exposition: AccountExposition, renderer: MetricsRenderer, observer: SyncObserver, schedule: SyncSchedule,
-        clock: any WallClock, random: any RandomSource, storageErrors: StorageErrors, logger: Logger
+        clock: any WallClock, random: any RandomSource, storageErrors: StorageErrors, redaction: LogRedaction,
+        logger: Logger
     ) {
         name = source.name
         self.source = source
@@ -48,6 +50,7 @@ actor SourceRunner {
         self.clock = clock
         self.random = random
         self.storageErrors = storageErrors
+        self.redaction = redaction
         self.logger = logger
         isHistoryComplete = stored.isHistoryComplete
         observer.restore(status.upstream)
@@ -178,7 +181,8 @@ actor SourceRunner {
         status.duration = elapsed.inSeconds
         status.results[failure?.reason.rawValue ?? "success", default: 0] += 1
         status.count(failure?.reason)
-        status.lastError = failure?.message
+        // A provider's own words may hold any key that it was ever shown, and the page shows them.
+        status.lastError = (failure?.message).map(redaction.redacted)
         status.upstream = observer.current
         if failure == nil { status.lastSuccess = started }
         if source.countsOnReading, isHistoryComplete { status.daysFrom = status.daysFrom ?? started }
@@ -240,7 +244,9 @@ actor SourceRunner {
             if failure.reason == .storage { storageErrors.add() }
             logger.warning(
                 "sync failed",
-                metadata: timing.merging(["reason": "\(failure.reason.rawValue)", "error": "\(failure.message)"]) {
+                metadata: timing.merging([
+                    "reason": "\(failure.reason.rawValue)", "error": "\(redaction.redacted(failure.message))",
+                ]) {
                     $1
                 })
         } else {

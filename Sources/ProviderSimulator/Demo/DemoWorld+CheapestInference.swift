@@ -3,7 +3,7 @@ import UsageModel
 extension DemoWorld {
     /// An account of two teams' keys and a nightly batch: a subscription with a budget, one without, a key on credits.
     static func cheapestInference(
-        clock: any WallClock, seed: UInt64, start: Timestamp
+        clock: any WallClock, seed: UInt64, era: Era
     ) -> (provider: any SimulatedProvider, account: Account) {
         // The search key's budget period of 30 days is nearly over, and so is its budget.
         let daysBefore = [6, 25, 28]
@@ -14,11 +14,11 @@ extension DemoWorld {
         ].enumerated().map { place, key in
             var properties = CheapestInferenceKey.Properties(
                 id: key.id, name: key.name, token: "demo-sk-\(key.name)",
-                createdAt: start - .days(daysBefore[place]))
+                createdAt: era.start - .days(daysBefore[place]))
             if place < 2 {
                 properties.plan = place == 0 ? "pro" : "standard"
                 // The second one is not renewed: its plan ends three days after the demo is started.
-                properties.expiresAt = start + DemoWorld.history + .days(place == 0 ? 53 : 3)
+                properties.expiresAt = era.start + era.history + .days(place == 0 ? 53 : 3)
                 properties.budgetLimit = ExactDecimal(place == 0 ? 60 : 10)
             }
             if place == 0 {
@@ -27,8 +27,7 @@ extension DemoWorld {
             }
             return CheapestInferenceKey(
                 properties, clock: clock,
-                traffic: TrafficGenerator(
-                    seed: seed, account: "cheapestinference/\(key.name)", profile: key.profile, start: start))
+                traffic: era.traffic(of: "cheapestinference/\(key.name)", key.profile, seed: seed))
         }
         let account = CheapestInferenceAccount(
             name: "inference", managementToken: "demo-mk-inference", keys: keys,

@@ -2,19 +2,19 @@ import UsageModel
 
 extension DemoWorld {
     /// A product team at FairStack: two keys, money paid in every eight days, a cap for the organization.
-    static func fairStack(clock: any WallClock, seed: UInt64, start: Timestamp) -> (FairStackAPI, [Account]) {
+    static func fairStack(clock: any WallClock, seed: UInt64, era: Era) -> (FairStackAPI, [Account]) {
         let keys = [("key_web", "web"), ("key_batch", "batch")]
         let store = FairStackStore(
             clock: clock,
-            traffic: TrafficGenerator(seed: seed, account: "fairstack/stack", profile: .productTeam, start: start),
+            traffic: era.traffic(of: "fairstack/stack", .productTeam, seed: seed),
             keys: keys.map(\.0))
         store.add(
             [1, 9, 17, 25].map { day in
                 FairStackTransaction(
-                    id: "txn_topup_\(day)", kind: .topUp, time: start + .days(day) + .hours(9), micro: -75_000_000)
+                    id: "txn_topup_\(day)", kind: .topUp, time: era.start + .days(day) + .hours(9), micro: -75_000_000)
             } + [
                 FairStackTransaction(
-                    id: "txn_refund_18", kind: .refund, time: start + .days(18) + .hours(14), micro: -2_400_000)
+                    id: "txn_refund_18", kind: .refund, time: era.start + .days(18) + .hours(14), micro: -2_400_000)
             ])
         var account = FairStackAccount(name: "stack", token: "demo-fairstack-stack", store: store)
         account.keyIDs = Set(keys.map(\.0))

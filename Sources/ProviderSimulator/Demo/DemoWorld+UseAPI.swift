@@ -2,7 +2,7 @@ import UsageModel
 
 extension DemoWorld {
     /// The useapi.net account of the demo: images and video by Google Flow, Midjourney and Kling.
-    static func useAPI(clock: any WallClock, seed: UInt64, start: Timestamp) -> (UseAPIAPI, Account) {
+    static func useAPI(clock: any WallClock, seed: UInt64, era: Era) -> (UseAPIAPI, Account) {
         let name = "clips"
         let bots: [(name: String, configs: [UseAPITraffic.Config], profile: TrafficProfile)] = [
             (
@@ -20,7 +20,8 @@ extension DemoWorld {
             clock: clock,
             traffic: bots.map {
                 UseAPITraffic(
-                    bot: $0.name, account: name, configs: $0.configs, profile: $0.profile, seed: seed, start: start)
+                    bot: $0.name, account: name, configs: $0.configs, profile: $0.profile.scaled(by: era.load),
+                    seed: seed, start: era.start)
             })
         let account = UseAPIAccount(
             name: name, token: "demo-useapi-\(name)", store: store,

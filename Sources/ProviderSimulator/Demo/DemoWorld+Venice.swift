@@ -2,18 +2,17 @@ import UsageModel
 
 extension DemoWorld {
     /// An assistant that talks all day, and a little image work, on three keys with budgets and from the web app.
-    static func venice(clock: any WallClock, seed: UInt64, start: Timestamp) -> VeniceAccount {
+    static func venice(clock: any WallClock, seed: UInt64, era: Era) -> VeniceAccount {
         var keys = [
-            VeniceKey(id: "key-support-7f31a2", description: "support-bot", created: start - .days(120)),
-            VeniceKey(id: "key-research-c04d9e", description: "research", created: start - .days(45)),
-            VeniceKey(id: "key-exporter-118bd0", description: "exporter", type: "ADMIN", created: start - .days(9)),
+            VeniceKey(id: "key-support-7f31a2", description: "support-bot", created: era.start - .days(120)),
+            VeniceKey(id: "key-research-c04d9e", description: "research", created: era.start - .days(45)),
+            VeniceKey(id: "key-exporter-118bd0", description: "exporter", type: "ADMIN", created: era.start - .days(9)),
         ]
         keys[0].usdLimit = ExactDecimal(150)
         keys[0].period = "MONTH"
         keys[1].usdLimit = ExactDecimal(5)
         let traffic = VeniceTraffic(
-            generator: TrafficGenerator(
-                seed: seed, account: "venice/assistant", profile: .assistantTeam, start: start),
+            generator: era.traffic(of: "venice/assistant", .assistantTeam, seed: seed),
             keyIDs: [keys[0].id, keys[0].id, keys[1].id, nil])
         var account = VeniceAccount(
             name: "assistant", adminToken: "demo-venice-assistant",

@@ -1,6 +1,6 @@
 import UsageModel
 
-/// The simulated accounts behind the `demo` command: a month of history, and traffic that goes on.
+/// The simulated accounts behind the `demo` command: some history, and traffic that goes on.
 ///
 /// ```swift
 /// let world = DemoWorld(clock: clock)
@@ -45,29 +45,43 @@ public struct DemoWorld: Sendable {
     /// The APIs to serve.
     public let providers: [any SimulatedProvider]
 
-    /// History reaches so many days back.
-    static let history = Duration.days(31)
+    /// When an account's traffic begins, and how much of it there is.
+    struct Era {
+        /// Where the history begins.
+        let start: Timestamp
+        /// How far it reaches back from the present.
+        let history: Duration
+        /// By what every account's requests are multiplied.
+        let load: Double
+
+        func traffic(of account: String, _ profile: TrafficProfile, seed: UInt64) -> TrafficGenerator {
+            TrafficGenerator(seed: seed, account: account, profile: profile.scaled(by: load), start: start)
+        }
+    }
 
     /// A world whose history ends now; the same seed has the same history, whenever it is looked at.
-    public init(clock: any WallClock, seed: UInt64 = 1) {
+    ///
+    /// - Parameters:
+    ///   - history: how far the history reaches back.
+    ///   - load: by what every account's requests are multiplied.
+    public init(clock: any WallClock, seed: UInt64 = 1, history: Duration = .days(31), load: Double = 1) {
         // From a midnight on, so that the oldest day shown is whole.
-        let start = (clock.now - Self.history).day.start
+        let era = Era(start: (clock.now - history).day.start, history: history, load: load)
         let waveSpeed = [
             ("media", TrafficProfile.mediaTeam, 250, 900), ("studio", TrafficProfile.studioTeam, 10, 40),
         ].map { name, profile, low, topUp in
             WaveSpeedAccount(
                 name: name, token: "demo-wavespeed-\(name)",
                 store: UsageEventStore(
-                    clock: clock,
-                    traffic: TrafficGenerator(seed: seed, account: "wavespeed/\(name)", profile: profile, start: start)),
+                    clock: clock, traffic: era.traffic(of: "wavespeed/\(name)", profile, seed: seed)),
                 balance: PrepaidBalance(
                     opening: ExactDecimal(topUp),
                     topUp: .init(below: ExactDecimal(low), amount: ExactDecimal(topUp))))
         }
-        let (fairStack, fairStackAccounts) = Self.fairStack(clock: clock, seed: seed, start: start)
-        let venice = Self.venice(clock: clock, seed: seed, start: start)
-        let inference = Self.cheapestInference(clock: clock, seed: seed, start: start)
-        let (useAPI, useAPIAccount) = Self.useAPI(clock: clock, seed: seed, start: start)
+        let (fairStack, fairStackAccounts) = Self.fairStack(clock: clock, seed: seed, era: era)
+        let venice = Self.venice(clock: clock, seed: seed, era: era)
+        let inference = Self.cheapestInference(clock: clock, seed: seed, era: era)
+        let (useAPI, useAPIAccount) = Self.useAPI(clock: clock, seed: seed, era: era)
         providers = [
             WaveSpeedAPI(accounts: waveSpeed), fairStack, VeniceAPI(accounts: [venice]), inference.provider, useAPI,
         ]

@@ -31,7 +31,7 @@ struct DemoCommand: AsyncParsableCommand {
         let options = try web.options()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await simulator.run() }
-            let configuration = Self.configuration(of: world, at: try await simulator.baseURL)
+            let configuration = ExporterConfiguration(of: world, at: try await simulator.baseURL)
             var environment = Exporter.Environment(logger: logger)
             environment.build = RootCommand.build
             let exporter = try await Exporter(configuration, storage: folder, environment: environment)
@@ -47,29 +47,5 @@ struct DemoCommand: AsyncParsableCommand {
             ).run()
             group.cancelAll()
         }
-    }
-
-    private static func configuration(of world: DemoWorld, at baseURL: String) -> ExporterConfiguration {
-        var configuration = ExporterConfiguration(
-            accounts: world.accounts.compactMap { simulated in
-                ProviderName(rawValue: simulated.provider).map { provider in
-                    var account = AccountConfiguration(
-                        name: simulated.name, provider: provider, credential: simulated.token.map(SecretSource.literal))
-                    account.managementKey = simulated.managementToken.map(SecretSource.literal)
-                    account.keys = simulated.keys.map {
-                        KeyConfiguration(name: $0.name, id: $0.id, credential: $0.token.map(SecretSource.literal))
-                    }
-                    account.bots = simulated.bots
-                    account.prices = simulated.prices
-                    account.monthlyBudget = simulated.monthlyBudget
-                    account.baseURL = baseURL + simulated.basePath
-                    // Live traffic should be seen to move, so the demo asks more often than a real account would.
-                    account.syncInterval = .seconds(30)
-                    account.isSyncIntervalOwn = true
-                    return account
-                }
-            })
-        configuration.global.syncInterval = .seconds(30)
-        return configuration
     }
 }

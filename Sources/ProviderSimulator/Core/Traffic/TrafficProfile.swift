@@ -81,6 +81,13 @@ public struct TrafficProfile: Sendable, Hashable {
         self.lateness = lateness
     }
 
+    /// The same traffic, so many times as much of it.
+    public func scaled(by factor: Double) -> TrafficProfile {
+        TrafficProfile(
+            requestsPerHour: requestsPerHour * factor, dailyRhythm: dailyRhythm, weeklyRhythm: weeklyRhythm,
+            models: models, lateShare: lateShare, lateness: lateness)
+    }
+
     /// Quiet at night, two humps by day (UTC).
     public static let officeHours: [Double] = [
         0.35, 0.25, 0.2, 0.2, 0.25, 0.4, 0.7, 1.1, 1.5, 1.7, 1.7, 1.5, 1.4, 1.6, 1.9, 1.9, 1.7, 1.4, 1.1, 0.9, 0.8, 0.7,

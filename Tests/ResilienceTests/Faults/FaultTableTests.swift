@@ -1,0 +1,125 @@
+import ExporterCore
+import PrometheusExposition
+import ProviderSimulator
+import TestSupport
+import Testing
+import UsageModel
+
+@testable import ExporterCore
+
+/// Each row of the table for each source of all five providers at once.
+@Suite struct FaultTableTests {
+    @Test(.serialized, arguments: FaultRow.all.filter { !$0.isSlow })
+    func isSeenServedOnAndOver(row: FaultRow) async throws {
+        try await run(row)
+    }
+
+    /// Beside each other, since these do nothing but wait for time-outs.
+    @Test(arguments: FaultRow.all.filter(\.isSlow))
+    func isSeenServedOnAndOverWhereAnswersAreSlow(row: FaultRow) async throws {
+        try await run(row)
+    }
+
+    private func run(_ row: FaultRow) async throws {
+        try await FiveProviders.run(
+            serverClock: row.isSlow ? SystemClock() : nil,
+            adjust: { configuration in
+                guard row.isSlow else { return }
+                for index in configuration.accounts.indices { configuration.accounts[index].timeout = .seconds(2) }
+            }
+        ) { rig in
+            try await rig.withExporter { exporter in
+                #expect(try await rig.sync(exporter))
+                let sources = try exporter.scrape().upBySource
+                #expect(Set(sources.keys.map { $0.split(separator: "/").first ?? "" }).count == 5)
+                try rig.expectSameUsage(exporter)
+
+                try await rig.begin(row.cause, exporter)
+                rig.log.clear()
+                rig.clock.advance(by: .hours(1))
+                let before = try exporter.usage
+                #expect(try await rig.sync(exporter) == (row.result == nil))
+                expectSeen(row, try exporter.scrape(), rig.log.lines, sources: Set(sources.keys))
+                expectNothingFell(before, try exporter.usage)
+                try await rig.expectNoSecrets(exporter)
+
+                try await rig.end(row.cause, exporter)
+                rig.clock.advance(by: .hours(1))
+                #expect(try await rig.sync(exporter))
+                #expect(try exporter.scrape().upBySource.values.allSatisfy { $0 == 1 })
+                if row.leavesNothing { try rig.expectSameUsage(exporter) }
+                expectNothingFell(before, try exporter.usage)
+            }
+        }
+    }
+
+    private func expectSeen(_ row: FaultRow, _ scrape: Scrape, _ lines: [String], sources: Set<String>) {
+        let failed = Set(scrape.upBySource.filter { $0.value == 0 }.keys)
+        let log = lines.filter { $0.contains("msg=\"sync failed\"") }
+        guard let result = row.result else {
+            #expect(failed.isEmpty && log.isEmpty)
+            return
+        }
+        #expect(sources.subtracting(failed) == row.spares)
+        for sample in scrape.samples("genai_syncs_total") where sample.labels["result"] == result.rawValue {
+            #expect(sample.value == (failed.contains(sample.source) ? 1 : 0), "\(sample.source)")
+        }
+        // One line for each source of each account, which says which, why, and what happened.
+        #expect(log.count == scrape.samples("genai_up").count { $0.value == 0 })
+        for line in log {
+            let isTold = row.says.contains(where: line.contains) && line.contains("reason=\(result.rawValue) ")
+            #expect(isTold && line.contains("source=") && line.contains("account="), "\(line.prefix(300))")
+            #expect(line.utf8.count < 1000)
+        }
+    }
+}
+
+extension Scrape {
+    /// `genai_up` by `provider/source`: 0 where it is 0 for any account.
+    var upBySource: [String: Double] {
+        Dictionary(samples("genai_up").map { ($0.source, $0.value) }, uniquingKeysWith: min)
+    }
+}
+
+extension ParsedSample {
+    /// `provider/source`.
+    var source: String { "\(labels["provider", default: ""])/\(labels["source", default: ""])" }
+}
+
+extension FiveProviders {
+    fileprivate func begin(_ cause: FaultRow.Cause, _ exporter: Exporter) async throws {
+        switch cause {
+        case .answers(let fault):
+            server.faults.stand(fault, at: "/")
+        case .elsewhere(let place):
+            var misled = configuration
+            let address = place(baseURL.split(separator: ":").last.map(String.init) ?? "")
+            for index in misled.accounts.indices { misled.accounts[index].baseURL = address }
+            try await exporter.reload(misled)
+        }
+    }
+
+    fileprivate func end(_ cause: FaultRow.Cause, _ exporter: Exporter) async throws {
+        server.faults.clear()
+        server.faults.release()
+        if case .elsewhere = cause { try await exporter.reload(configuration) }
+    }
+
+    /// Holds that no key of any account is in what anybody is shown: the log down to `debug`, both formats of
+    /// `/metrics`, the page.
+    func expectNoSecrets(_ exporter: Exporter, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        let snapshot = exporter.store.current
+        let shown = [
+            "log": log.lines.joined(),
+            "text": String(decoding: snapshot.body(.text004, .identity).bytes, as: UTF8.self),
+            "OpenMetrics": String(decoding: snapshot.body(.openMetrics100, .identity).bytes, as: UTF8.self),
+            "page": try await page(exporter),
+        ]
+        for (place, text) in shown {
+            for secret in FaultRow.secrets {
+                let isShown = text.contains(secret)
+                #expect(!isShown, "\(secret) in the \(place)", sourceLocation: sourceLocation)
+            }
+        }
+    }
+}

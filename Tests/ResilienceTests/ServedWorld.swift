@@ -1,0 +1,86 @@
+import ExporterCore
+import Foundation
+import ProviderSimulator
+import TestSupport
+import UsageModel
+
+/// All five providers simulated in real time, for exporters that run as processes of their own.
+struct ServedWorld {
+    let world: DemoWorld
+    let server: SimulatorServer
+    let folder: String
+
+    var storage: String { folder + "/data" }
+    var configFile: String { folder + "/config.yml" }
+
+    /// Runs a body with a config file for all accounts, whose keys are in files.
+    ///
+    /// - Parameter interval: of every account's syncs, below the sources' own floors.
+    static func run(
+        interval: String = "1s", history: Duration = .days(2), load: Double = 0.05,
+        isolation: isolated (any Actor)? = #isolation, _ body: (ServedWorld) async throws -> Void
+    ) async throws {
+        let clock = SystemClock()
+        let world = DemoWorld(clock: clock, history: history, load: load)
+        try await withTemporaryFolder { folder in
+            try await withSimulator(world.providers, clock: clock) { server, baseURL in
+                let served = ServedWorld(world: world, server: server, folder: folder)
+                let accounts = try world.accounts.map { try served.section(of: $0, at: baseURL, interval: interval) }
+                try """
+                global: { zero_first: 0s, history: \(Int(history.inSeconds) / 86_400)d }
+                accounts:
+                \(accounts.joined(separator: "\n"))
+                """.write(toFile: served.configFile, atomically: true, encoding: .utf8)
+                try await body(served)
+            }
+        }
+    }
+
+    /// The command line of `serve`.
+    var serve: [String] { serve(on: storage) }
+
+    /// The command line of `serve` on another storage.
+    func serve(on storage: String) -> [String] {
+        [
+            "serve", "--config.file", configFile, "--storage.path", storage, "--log.level", "debug",
+            "--web.enable-lifecycle",
+        ]
+    }
+
+    /// The command line of a `serve` that reaches no provider: it shows what is stored.
+    func serveAlone(on storage: String) throws -> [String] {
+        let text = try String(contentsOfFile: configFile, encoding: .utf8)
+        let alone = configFile + ".alone"
+        try text.replacing(/127\.0\.0\.1:\d+/, with: "127.0.0.1:1").write(
+            toFile: alone, atomically: true, encoding: .utf8)
+        return ["serve", "--config.file", alone, "--storage.path", storage]
+    }
+
+    private func section(of account: DemoWorld.Account, at baseURL: String, interval: String) throws -> String {
+        var lines = [
+            "name: \(account.name)", "provider: \(account.provider)", "base_url: \(baseURL)\(account.basePath)",
+            "sync_interval: \(interval)",
+        ]
+        if let token = account.token { lines.append("api_key_file: \(try file(token, "\(account.name).key"))") }
+        if let token = account.managementToken {
+            lines.append("management_key_file: \(try file(token, "\(account.name).management"))")
+        }
+        if !account.keys.isEmpty {
+            let keys = try account.keys.map { key in
+                var parts = ["name: \(key.name)"]
+                if let id = key.id { parts.append("id: \(id)") }
+                if let token = key.token { parts.append("api_key_file: \(try file(token, "\(account.name)-\(key.name).key"))") }
+                return "{ \(parts.joined(separator: ", ")) }"
+            }
+            lines.append("keys: [ \(keys.joined(separator: ", ")) ]")
+        }
+        if !account.bots.isEmpty { lines.append("bots: [ \(account.bots.joined(separator: ", ")) ]") }
+        return "  - " + lines.joined(separator: "\n    ")
+    }
+
+    private func file(_ secret: String, _ name: String) throws -> String {
+        let path = folder + "/" + name
+        try secret.write(toFile: path, atomically: true, encoding: .utf8)
+        return path
+    }
+}

@@ -1,0 +1,189 @@
+import ExporterCore
+import Foundation
+import TestSupport
+import Testing
+import UsageModel
+
+/// What befalls the storage of a running exporter, with all five providers at work.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct StorageProcessTests {
+    @Test func fullDiskIsTold_NothingUndurableIsShown_AndRoomIsEnough() async throws {
+        try await ServedWorld.run(interval: "1h") { world in
+            let disk = try SmallDisk(at: world.storage, size: "12m")
+            let exporter = try await ExporterProcess.start(world.serve, by: disk.launcher)
+            let healthy = try await exporter.scrape { $0.isAllUp(accounts: 6) }
+            #expect(healthy.value("genai_exporter_storage_errors_total") == 0)
+
+            let filling = disk.path(of: exporter) + "/filling"
+            try fill(filling)
+            try await syncNow(exporter)
+            let scrape = try await exporter.scrape {
+                !$0.isAllUp(accounts: 6) && $0.value("genai_exporter_storage_errors_total") ?? 0 > 0
+            }
+            expectNothingFell(healthy.usage, scrape.usage)
+            #expect(exporter.log.contains("reason=storage"))
+            #expect(exporter.log.contains("the disk is full"))
+
+            // What a kill at this moment would leave, seen by another exporter that reaches no provider.
+            exporter.signal(SIGSTOP)
+            let copy = world.folder + "/copy"
+            try FileManager.default.copyItem(atPath: disk.path(of: exporter), toPath: copy)
+            try FileManager.default.removeItem(atPath: copy + "/filling")
+            exporter.signal(SIGCONT)
+            let shown = try await exporter.scrape()
+            let other = try await ExporterProcess.start(world.serveAlone(on: copy))
+            expectNothingFell(scrape.usage, try await other.scrape().usage)
+            other.signal(SIGKILL)
+            try await other.waitForExit()
+
+            try FileManager.default.removeItem(atPath: filling)
+            try await syncNow(exporter)
+            let after = try await exporter.scrape { $0.isAllUp(accounts: 6) }
+            expectNothingFell(shown.counters, after.counters)
+            #expect(after.samples("genai_syncs_total").contains { $0.labels["result"] == "storage" && $0.value > 0 })
+            try await stop(exporter)
+        }
+    }
+
+    @Test func quotaOnTheFilesIsSurvived() async throws {
+        try await ServedWorld.run(interval: "1h") { world in
+            let exporter = try await ExporterProcess.start(world.serve)
+            let healthy = try await exporter.scrape { $0.isAllUp(accounts: 6) }
+            let prlimit = try Tool(named: "prlimit", installation: "apt-get install util-linux")
+            func limit(_ size: String) throws {
+                let outcome = try prlimit.run(["--pid", "\(exporter.processIdentifier)", "--fsize=\(size):unlimited"])
+                #expect(outcome.status == 0, "\(outcome.output)")
+            }
+            try limit("4096")
+            try await syncNow(exporter)
+            let scrape = try await exporter.scrape {
+                $0.samples("genai_up").contains { $0.value == 0 }
+                    && $0.value("genai_exporter_storage_errors_total") ?? 0 > 0
+            }
+            expectNothingFell(healthy.usage, scrape.usage)
+            #expect(exporter.log.contains("quota is used up"))
+            try limit("unlimited")
+            try await syncNow(exporter)
+            expectNothingFell(scrape.counters, try await exporter.scrape { $0.isAllUp(accounts: 6) }.counters)
+            try await stop(exporter)
+        }
+    }
+
+    @Test func storageThatBecomesReadOnlyIsTold_AndTakenUpAgain() async throws {
+        try await ServedWorld.run(interval: "1h") { world in
+            let disk = try SmallDisk(at: world.storage, size: "16m")
+            let exporter = try await ExporterProcess.start(world.serve, by: disk.launcher)
+            let healthy = try await exporter.scrape { $0.isAllUp(accounts: 6) }
+            // A mount with open files is not made read-only: another one is put over it.
+            try disk.inside(exporter, ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", world.storage])
+            try await syncNow(exporter)
+            let scrape = try await exporter.scrape { !$0.isAllUp(accounts: 6) }
+            expectNothingFell(healthy.usage, scrape.usage)
+            #expect(exporter.log.contains("Read-only file system"))
+            try disk.inside(exporter, ["umount", world.storage])
+            try await syncNow(exporter)
+            expectNothingFell(scrape.counters, try await exporter.scrape { $0.isAllUp(accounts: 6) }.counters)
+            #expect(exporter.log.contains("the storage can be used again") || !exporter.log.contains("cannot be used"))
+            try await stop(exporter)
+        }
+    }
+
+    @Test func fileCutShortInUseIsSetAsideAndRebuiltWhileTheOldFiguresAreShown() async throws {
+        try await ServedWorld.run(interval: "1h") { world in
+            let exporter = try await ExporterProcess.start(world.serve)
+            let healthy = try await exporter.scrape { $0.isAllUp(accounts: 6) }
+            #expect(truncate(world.storage + "/ledger.sqlite", 4096) == 0)
+            let families = ["genai_cost_usd_total", "genai_requests_total", "genai_tokens_total"]
+            let rebuilt = try await exporter.scrape { scrape in
+                let isSetAside = !scrape.samples("genai_exporter_storage_set_aside_timestamp_seconds").isEmpty
+                // No scrape is without figures, before, meanwhile or after.
+                #expect(isSetAside || families.allSatisfy { !scrape.samples($0).isEmpty })
+                return isSetAside && scrape.isAllUp(accounts: 6) && families.allSatisfy { !scrape.samples($0).isEmpty }
+            }
+            let names = rebuilt.samples("genai_exporter_storage_set_aside_timestamp_seconds").map(\.labels)
+            let file = try #require(names.first?["file"])
+            #expect(FileManager.default.fileExists(atPath: world.storage + "/" + file))
+            #expect(exporter.log.components(separatedBy: "the ledger was damaged: it was set aside").count == 2)
+            #expect(rebuilt.value("genai_exporter_storage_errors_total") ?? 0 > 0)
+            // The providers still tell the whole history here.
+            let lasting = ["genai_cost_usd_total", "genai_key_cost_usd_total"]
+            for (series, value) in healthy.counters where lasting.contains(where: { series.hasPrefix($0 + "{") }) {
+                #expect(rebuilt.counters[series] ?? -1 >= value, "\(series)")
+            }
+            try await stop(exporter)
+        }
+    }
+
+    @Test func folderDeletedInUseIsWrittenAnew() async throws {
+        try await ServedWorld.run(interval: "1h") { world in
+            let exporter = try await ExporterProcess.start(world.serve)
+            let healthy = try await exporter.scrape { $0.isAllUp(accounts: 6) }
+            try FileManager.default.removeItem(atPath: world.storage)
+            // Written anew by the first commit that is tried; the sources that were refused try again.
+            while !FileManager.default.fileExists(atPath: world.storage + "/ledger.sqlite-wal") {
+                try await syncNow(exporter)
+                try await Task.sleep(for: .milliseconds(200))
+            }
+            let after = try await exporter.scrape { $0.isAllUp(accounts: 6) }
+            expectNothingFell(healthy.counters, after.counters)
+            exporter.signal(SIGKILL)
+            try await exporter.waitForExit()
+            let again = try await ExporterProcess.start(world.serveAlone(on: world.storage))
+            expectNothingFell(after.usage, try await again.scrape().usage)
+            #expect(!again.log.contains("set aside"))
+            again.signal(SIGKILL)
+        }
+    }
+
+    @Test func storageThatIsRefusedAtTheStartEndsTheExporterWithOneLine() async throws {
+        try await ServedWorld.run(interval: "1h") { world in
+            let first = try await ExporterProcess.start(world.serve)
+            try await first.waitUntilReady()
+            let second = try await ExporterProcess.run(world.serve + ["--web.listen-address", "127.0.0.1:0"])
+            #expect(second.status == 3)
+            #expect(second.complaint.contains("in use by process \(first.processIdentifier)"))
+            #expect(try await first.scrape().isAllUp(accounts: 6))
+            try await stop(first)
+
+            for (mount, reason) in [("ro", "Read-only file system"), ("size=8k", "full")] {
+                let disk = try SmallDisk(at: world.folder + "/" + mount, options: mount)
+                let outcome = try disk.run(world.serve(on: disk.path))
+                #expect(outcome.status == 3, "\(mount)")
+                #expect(outcome.output.contains(reason) && outcome.output.contains(disk.path), "\(outcome.output)")
+            }
+
+            // As another user, or as this one without the right to write.
+            chmod(world.storage, 0o500)
+            let tool = geteuid() == 0 ? Tool(path: "/usr/bin/setpriv") : Tool(path: "/usr/bin/env")
+            let user = geteuid() == 0 ? ["--reuid=65534", "--regid=65534", "--clear-groups"] : []
+            let outcome = try tool.run(
+                user + [ExporterProcess.binary.path] + world.serve + ["--web.listen-address", "127.0.0.1:0"])
+            chmod(world.storage, 0o700)
+            #expect(outcome.status == 3 && outcome.output.contains(world.storage), "\(outcome.output)")
+        }
+    }
+
+    private func syncNow(_ exporter: ExporterProcess) async throws {
+        #expect(try await exporter.get("/-/sync", method: "POST").status < 300)
+    }
+
+    private func stop(_ exporter: ExporterProcess) async throws {
+        exporter.signal(SIGTERM)
+        #expect(try await exporter.waitForExit() == 0)
+    }
+
+    /// Writes until there is no room left.
+    private func fill(_ path: String) throws {
+        let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        try #require(file >= 0)
+        defer { close(file) }
+        for size in [65_536, 4096, 1] {
+            let zeros = [UInt8](repeating: 0, count: size)
+            while write(file, zeros, size) == size {}
+        }
+    }
+}
+
+extension ExporterProcess.Outcome {
+    /// The last line of standard error.
+    fileprivate var complaint: Substring { errors.split(separator: "\n").last ?? "" }
+}
