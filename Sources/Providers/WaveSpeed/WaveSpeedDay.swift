@@ -35,22 +35,27 @@ struct WaveSpeedDay {
     init(_ day: UTCDay, _ stats: WaveSpeedUsageStats) {
         for usage in stats.per_model_usage.values {
             add(
-                usage.model_uuid?.value, cost: usage.total_cost?.value, count: usage.total_count?.value,
+                usage.model_uuid?.value, cost: usage.total_cost?.value, count: Self.count(usage.total_count),
                 modality: usage.model_type?.value)
         }
         let daily = stats.daily_usage.values.first { $0.date?.value == day.description }
         if models.isEmpty {
             // The same figures stand in `daily_usage` too, without the model's type.
             for usage in daily?.models.values ?? [] {
-                add(usage.model_uuid?.value, cost: usage.amount?.value, count: usage.count?.value, modality: nil)
+                add(usage.model_uuid?.value, cost: usage.amount?.value, count: Self.count(usage.count), modality: nil)
             }
         }
         totalCost = stats.summary?.total_cost?.value ?? daily?.amount?.value
-        totalCount = stats.summary?.total_requests?.value ?? daily?.count?.value
-        if let successes = stats.summary?.success_requests?.value {
+        totalCount = Self.count(stats.summary?.total_requests) ?? Self.count(daily?.count)
+        if let successes = Self.count(stats.summary?.success_requests) {
             let total = totalCount ?? models.values.reduce(0) { $0 + $1.count }
             outcomes = Outcomes(total: total, successes: min(successes, total))
         }
+    }
+
+    /// A negative count is none, and neither is one past a trillion a day: sums of all that an answer can hold still fit.
+    private static func count(_ number: LenientInt?) -> Int? {
+        number.flatMap { (0...1_000_000_000_000).contains($0.value) ? $0.value : nil }
     }
 
     private mutating func add(_ model: String?, cost: ExactDecimal?, count: Int?, modality: String?) {
