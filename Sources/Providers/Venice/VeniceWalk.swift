@@ -107,7 +107,8 @@ struct VenicePagePlace {
     init(_ pagination: VenicePage.Pagination?, _ headers: UpstreamHeaders) {
         func field(_ name: String) -> Int? { headers.first(name: "x-pagination-\(name)").flatMap { Int($0) } }
         page = pagination?.page?.value ?? field("page")
-        total = pagination?.total?.value ?? field("total")
+        // Below zero it is no number of rows, and the growth between two such totals need not fit a number.
+        total = (pagination?.total?.value ?? field("total")).flatMap { $0 < 0 ? nil : $0 }
         totalPages = pagination?.totalPages?.value ?? field("total-pages") ?? field("totalpages")
     }
 }
