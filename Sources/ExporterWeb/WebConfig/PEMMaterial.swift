@@ -8,8 +8,10 @@ extension TLSSettings.Material {
     /// The certificates in it, in their order.
     ///
     /// - Throws: `ServerTLS.Unusable`.
-    func certificates(as part: TLSSettings.Part) throws(ServerTLS.Unusable) -> [NIOSSLCertificate] {
-        let text = try text(as: part)
+    func certificates(
+        as part: TLSSettings.Part, from files: any FileReading
+    ) throws(ServerTLS.Unusable) -> [NIOSSLCertificate] {
+        let text = try text(as: part, from: files)
         guard text.contains("-----BEGIN CERTIFICATE-----") else {
             throw unusable(part, "there is no certificate in it: expected -----BEGIN CERTIFICATE-----")
         }
@@ -23,8 +25,8 @@ extension TLSSettings.Material {
     /// The private key in it.
     ///
     /// - Throws: `ServerTLS.Unusable`; it never holds a part of the key.
-    func privateKey() throws(ServerTLS.Unusable) -> NIOSSLPrivateKey {
-        let text = try text(as: .key)
+    func privateKey(from files: any FileReading) throws(ServerTLS.Unusable) -> NIOSSLPrivateKey {
+        let text = try text(as: .key, from: files)
         guard text.contains("PRIVATE KEY-----") else {
             throw unusable(.key, "there is no private key in it: expected -----BEGIN PRIVATE KEY-----")
         }
@@ -38,12 +40,12 @@ extension TLSSettings.Material {
         }
     }
 
-    private func text(as part: TLSSettings.Part) throws(ServerTLS.Unusable) -> String {
+    private func text(as part: TLSSettings.Part, from files: any FileReading) throws(ServerTLS.Unusable) -> String {
         switch self {
         case .text(let text): return text
         case .file(let path):
             do {
-                return String(decoding: try SystemFiles().contents(of: path, limit: Self.longest), as: UTF8.self)
+                return String(decoding: try files.contents(of: path, limit: Self.longest), as: UTF8.self)
             } catch {
                 throw unusable(part, "it cannot be read: \(error.reason)")
             }
@@ -51,11 +53,9 @@ extension TLSSettings.Material {
     }
 
     private func unusable(_ part: TLSSettings.Part, _ reason: String) -> ServerTLS.Unusable {
-        let name =
-            switch self {
-            case .file(let path): "\(part.rawValue)_file \(path)"
-            case .text: part.rawValue
-            }
-        return ServerTLS.Unusable(part: part, description: "\(name): \(reason)")
+        switch self {
+        case .file(let path): ServerTLS.Unusable(part: part, file: path, reason: reason)
+        case .text: ServerTLS.Unusable(part: part, reason: reason)
+        }
     }
 }

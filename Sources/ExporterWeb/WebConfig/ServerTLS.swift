@@ -1,3 +1,4 @@
+import ExporterCore
 import NIOCore
 import NIOSSL
 
@@ -7,7 +8,16 @@ struct ServerTLS: Sendable {
     struct Unusable: Error, CustomStringConvertible {
         /// What it is about; nil for the settings as a whole.
         let part: TLSSettings.Part?
-        let description: String
+        /// The file that it stands in; nil where it stands in none.
+        var file: String?
+        /// What is wrong, and what would be right.
+        let reason: String
+
+        /// The part, the file it stands in, and the reason.
+        var description: String {
+            guard let part else { return reason }
+            return file.map { "\(part.rawValue)_file \($0): \(reason)" } ?? "\(part.rawValue): \(reason)"
+        }
     }
 
     private let context: NIOSSLContext
@@ -17,9 +27,9 @@ struct ServerTLS: Sendable {
     /// Reads certificates and keys.
     ///
     /// - Throws: `Unusable` with the part that is wrong.
-    init(_ settings: TLSSettings) throws(Unusable) {
-        let chain = try settings.certificate.certificates(as: .certificate)
-        let key = try settings.key.privateKey()
+    init(_ settings: TLSSettings, files: any FileReading = SystemFiles()) throws(Unusable) {
+        let chain = try settings.certificate.certificates(as: .certificate, from: files)
+        let key = try settings.key.privateKey(from: files)
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
         configuration.minimumTLSVersion = settings.minimum
@@ -32,7 +42,7 @@ struct ServerTLS: Sendable {
         case .requireAny, .require, .requireAndVerify: configuration.certificateVerification = .noHostnameVerification
         }
         if let authorities = settings.clientAuthorities {
-            configuration.trustRoots = .certificates(try authorities.certificates(as: .clientAuthorities))
+            configuration.trustRoots = .certificates(try authorities.certificates(as: .clientAuthorities, from: files))
         }
         configuration.applicationProtocols = (settings.isHTTP2 ? ["h2"] : []) + ["http/1.1"]
         do {
@@ -61,8 +71,8 @@ struct ServerTLS: Sendable {
     private static func unusable(_ error: any Error) -> Unusable {
         // Certificate and key are good alone: what fails is that they are held against each other.
         if case NIOSSLError.failedToLoadPrivateKey = error {
-            return Unusable(part: .key, description: "the private key is not the certificate's")
+            return Unusable(part: .key, reason: "the private key is not the certificate's")
         }
-        return Unusable(part: nil, description: "certificate, key and settings don't go together: \(error)")
+        return Unusable(part: nil, reason: "certificate, key and settings don't go together: \(error)")
     }
 }

@@ -5,6 +5,8 @@ import NIOSSL
 struct TLSSection {
     /// The web config file, beside which relative paths begin.
     let file: String
+    /// How the files that it names are read.
+    let files: any FileReading
     /// Whether HTTP/2 is to be spoken.
     let isHTTP2: Bool
 
@@ -72,10 +74,11 @@ struct TLSSection {
         }
         guard section.log.problems.isEmpty else { return }
         do {
-            _ = try ServerTLS(settings)
+            _ = try ServerTLS(settings, files: files)
         } catch {
             let value = error.part.flatMap { mapping[$0.rawValue + "_file"] ?? mapping[$0.rawValue] }
-            (value ?? section).problem("\(error)")
+            let isRepeatable = error.file == nil || value?.isRepeatablePath == true
+            (value ?? section).problem(isRepeatable ? error.description : error.reason)
         }
     }
 
@@ -104,7 +107,7 @@ struct TLSSection {
         let elements: [Element] = items.compactMap { item in
             guard let name = item.text("a \(what)") else { return nil }
             guard let element = known[name] else {
-                item.problem("unknown \(what) \(name): one of \(known.keys.sorted().joined(separator: ", "))")
+                item.mismatch("a \(what), one of \(known.keys.sorted().joined(separator: ", "))")
                 return nil
             }
             return element
@@ -115,7 +118,7 @@ struct TLSSection {
     private func version(_ value: ConfigurationValue?) -> TLSVersion? {
         guard let value, let name = value.text("a TLS version") else { return nil }
         guard let version = TLSNames.versions[name] else {
-            value.problem("unknown TLS version \(name): one of TLS10, TLS11, TLS12, TLS13")
+            value.mismatch("one of TLS10, TLS11, TLS12, TLS13")
             return nil
         }
         return version

@@ -6,7 +6,7 @@ extension WebConfiguration {
     /// Reads a web config file and checks all that can be checked without a client.
     ///
     /// - Throws: all problems together, sorted by place; none holds a key or a hash.
-    static func load(path: String, files: any FileReading = SystemFiles()) throws(ConfigurationProblems)
+    package static func load(path: String, files: any FileReading = SystemFiles()) throws(ConfigurationProblems)
         -> WebConfiguration
     {
         let log = ProblemLog(file: path)
@@ -25,7 +25,8 @@ extension WebConfiguration {
                 known: ["tls_server_config", "http_server_config", "basic_auth_users", "rate_limit"])
             let http = HTTPSection.read(sections["http_server_config"])
             configuration.headers = http.headers
-            configuration.tls = TLSSection(file: path, isHTTP2: http.isHTTP2).read(sections["tls_server_config"])
+            configuration.tls = TLSSection(file: path, files: files, isHTTP2: http.isHTTP2)
+                .read(sections["tls_server_config"])
             configuration.users = UsersSection.read(sections["basic_auth_users"])
             configuration.rateLimit = RateLimitSection.read(sections["rate_limit"])
         }

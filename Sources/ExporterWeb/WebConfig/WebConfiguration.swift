@@ -1,7 +1,7 @@
 import NIOSSL
 
 /// What a web config file says: exporter-toolkit's schema (its page "web-configuration").
-struct WebConfiguration: Sendable, Hashable {
+package struct WebConfiguration: Sendable, Hashable {
     /// How to speak TLS; nil for plain HTTP.
     var tls: TLSSettings?
     /// Headers that go on every answer, in the order of the file.

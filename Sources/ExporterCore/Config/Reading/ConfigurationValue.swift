@@ -59,6 +59,15 @@ package struct ConfigurationValue {
         return scalar.string
     }
 
+    /// Whether the text may be repeated as the path that it is meant to be: on one line, no longer than paths are, and no
+    /// key put in its place.
+    package var isRepeatablePath: Bool {
+        guard case .scalar(let scalar) = node else { return false }
+        let path = scalar.string
+        return path.utf8.count <= 1024 && !QuotedValue.holdsControls(path)
+            && (path.hasPrefix("/") || !QuotedValue.looksLikeCredential(path))
+    }
+
     /// `true` or `false`.
     package func boolean() -> Bool? {
         switch text("true or false") {

@@ -38,7 +38,8 @@ struct SecretReader {
             return nil
         }
         // A key pasted here may look like a name: only names in capitals, as variables have them, are repeated.
-        let isRepeatable = name == name.uppercased() && !QuotedValue.looksLikeCredential(name)
+        let isRepeatable =
+            name == name.uppercased() && name.utf8.count <= 128 && !QuotedValue.looksLikeCredential(name)
         let variable = "the environment variable" + (isRepeatable ? " \(name)" : " that this names")
         guard let content = environment[name] else {
             if !isNeeded { return .environment(name: name, value: "") }
@@ -63,7 +64,7 @@ struct SecretReader {
         } catch {
             if !isNeeded { return source }
             // A key pasted in place of its path must not be repeated; an absolute path is none.
-            let isRepeatable = path.hasPrefix("/") && !QuotedValue.looksLikeCredential(path)
+            let isRepeatable = value.isRepeatablePath && path.hasPrefix("/") && !QuotedValue.looksLikeCredential(path)
             value.problem(isRepeatable ? error.message : "the key file that this names \(error.complaint)")
             return nil
         }

@@ -78,7 +78,7 @@ package enum YAMLDocument {
             }
             log.problem(message, at: mark.place, path: "")
         case .duplicatedKeysInMapping(let names, let context):
-            let shown = names.map(QuotedValue.key).joined(separator: ", ")
+            let shown = names.prefix(5).map(QuotedValue.key).joined(separator: ", ") + (names.count > 5 ? ", …" : "")
             let message = "duplicate key \(shown) in this mapping, the first of them here: keep one"
             log.problem(message, at: context.mark.place, path: "")
         default:

@@ -7,7 +7,7 @@ enum QuotedValue {
     static func text(_ value: String) -> String {
         if looksLikeCredential(value) { return "text that looks like a credential (not repeated)" }
         let shown = value.unicodeScalars.prefix(60)
-        let escaped = shown.map { $0.properties.isDefaultIgnorableCodePoint || isControl($0) ? "?" : String($0) }
+        let escaped = shown.map { isControl($0) ? "?" : String($0) }
         return "\"" + escaped.joined() + (shown.endIndex < value.unicodeScalars.endIndex ? "…" : "") + "\""
     }
 
@@ -33,8 +33,11 @@ enum QuotedValue {
 
     private static func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
 
+    /// Whether there is something in the text that is not seen, or ends a line.
+    static func holdsControls(_ value: String) -> Bool { value.unicodeScalars.contains(where: isControl) }
+
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .lineSeparator
-            || scalar.properties.generalCategory == .paragraphSeparator
+        scalar.properties.isDefaultIgnorableCodePoint
+            || [.control, .lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
     }
 }
