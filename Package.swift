@@ -134,6 +134,20 @@ let package = Package(
                 nio("NIOConcurrencyHelpers"),
             ],
             path: "Tests/Benchmarks", swiftSettings: strict),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "ExporterCore", "ExporterWeb", "PrometheusExposition", "Providers", "TestSupport", "Upstream",
+                "UsageModel",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "X509", package: "swift-certificates"),
+                nio("NIOConcurrencyHelpers"),
+            ],
+            path: "Tests/Fuzzing/Targets", swiftSettings: strict),
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Driver", swiftSettings: strict),
+        .testTarget(
+            name: "FuzzingTests", dependencies: ["FuzzTargets"], swiftSettings: strict),
         .testTarget(name: "UsageModelTests", dependencies: ["UsageModel", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "UsageLedgerTests",

@@ -1,0 +1,49 @@
+import PrometheusExposition
+
+/// Families whose help texts, label values and numbers are the fuzzed bytes, written by our encoders and read by our
+/// parser.
+struct ExpositionRun {
+    private let families: [StagedFamily]
+
+    init(_ bytes: [UInt8]) throws {
+        var fields = FieldReader(bytes)
+        var families: [StagedFamily] = []
+        while !fields.isAtEnd, families.count < 8 {
+            families.append(try StagedFamily(number: families.count, &fields))
+        }
+        self.families = families
+    }
+
+    /// What is read is what was written, in both formats, and no control character gets through.
+    ///
+    /// - Throws: `BrokenProperty`.
+    func check() throws {
+        for format in ExpositionFormat.allCases { try check(format) }
+    }
+
+    private func check(_ format: ExpositionFormat) throws {
+        var bytes: [UInt8] = []
+        let shown = families.filter { !$0.series.isEmpty }
+        for family in shown { try family.append(to: &bytes, in: format) }
+        bytes += format.terminator
+        let text = String(decoding: bytes, as: UTF8.self)
+        let isClean = bytes.allSatisfy { $0 == UInt8(ascii: "\n") || ($0 >= 0x20 && $0 != 0x7F) }
+        try ensure(isClean, "a control character in \(text.debugDescription)")
+        let read: [ParsedFamily]
+        do {
+            read = try ExpositionParser.parse(bytes, format: format)
+        } catch {
+            throw BrokenProperty(description: "\(format) is not read back: \(error) in\n\(text)")
+        }
+        try ensure(read.count == shown.count, "\(read.count) families are read of\n\(text)")
+        for (family, parsed) in zip(shown, read) {
+            try ensure(parsed.type == family.family.type, "another type is read of\n\(text)")
+            try ensure(
+                Array((parsed.help ?? "").utf8) == Array(StagedFamily.cleaned(family.family.help).utf8),
+                "another help is read of\n\(text)")
+            try ensure(
+                parsed.samples.map(StagedSample.init) == family.samples(in: format),
+                "other samples are read of\n\(text)")
+        }
+    }
+}
