@@ -63,7 +63,7 @@ let package = Package(
         .target(
             name: "ProviderSimulator",
             dependencies: [
-                "UsageModel",
+                "CZlib", "UsageModel",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

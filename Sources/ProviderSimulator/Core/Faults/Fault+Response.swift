@@ -21,7 +21,16 @@ extension Fault {
         case .cutBody:
             return Self.cut(exchange)
         case .endlessBody:
-            return Self.endless()
+            return Self.endless(exchange)
+        case .hugeBody(let bytes):
+            return Self.huge(exchange, bytes)
+        case .gzipBomb(let mebibytes):
+            return try Self.bomb(exchange, mebibytes)
+        case .crowd(let count):
+            return Self.crowd(exchange, count)
+        case .altered(let alteration):
+            let answer = exchange.provider.answer(exchange.request, style: [])
+            return Self.answer(answer.status, Self.json, alteration.encoded(answer.body), answer.headers)
         case .htmlPage(let code):
             return Self.answer(code, "text/html; charset=utf-8", Array(Self.page.utf8))
         case .truncatedJSON:
@@ -31,7 +40,7 @@ extension Fault {
         case .deepJSON(let depth):
             let bytes =
                 Array(repeating: UInt8(ascii: "["), count: depth) + Array(repeating: UInt8(ascii: "]"), count: depth)
-            return Self.answer(200, "application/json", bytes)
+            return Self.answer(200, Self.json, bytes)
         case .contentType(let type):
             var response = exchange.healthy()
             response.headers[.contentType] = type
@@ -45,7 +54,7 @@ extension Fault {
 
     private func status(_ code: Int, _ retryAfter: RetryAfter?, _ body: String?, in exchange: Exchange) -> Response {
         let form = exchange.provider.error(code, "simulated fault")
-        var response = Self.answer(code, "application/json", body.map { Array($0.utf8) } ?? form.body.encoded())
+        var response = Self.answer(code, Self.json, body.map { Array($0.utf8) } ?? form.body.encoded())
         switch retryAfter {
         case .seconds(let seconds): response.headers[.retryAfter] = String(seconds)
         case .date(let moment): response.headers[.retryAfter] = moment.httpDate
@@ -54,9 +63,15 @@ extension Fault {
         return response
     }
 
-    private static func answer(_ code: Int, _ type: String, _ bytes: [UInt8]) -> Response {
-        Response(
-            status: HTTPResponse.Status(code: code), headers: [.contentType: type],
+    private static let json = "application/json"
+
+    private static func answer(
+        _ code: Int, _ type: String, _ bytes: [UInt8], _ headers: HTTPFields = [:]
+    ) -> Response {
+        var headers = headers
+        headers[.contentType] = type
+        return Response(
+            status: HTTPResponse.Status(code: code), headers: headers,
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
@@ -94,14 +109,55 @@ extension Fault {
         return Response(status: status, headers: headers, body: body)
     }
 
-    private static func endless() -> Response {
-        let body = ResponseBody { writer in
-            try await writer.write(ByteBuffer(string: "[0"))
+    private static func endless(_ exchange: Exchange) -> Response {
+        stream(exchange) { write in
+            try await write(ByteBuffer(string: "[0"))
             let piece = ByteBuffer(string: String(repeating: ",0", count: 32_768))
             // Ends when the client goes away or the server stops: the write throws then.
-            while true { try await writer.write(piece) }
+            while true { try await write(piece) }
         }
-        return Response(status: .ok, headers: [.contentType: "application/json"], body: body)
+    }
+
+    private static func huge(_ exchange: Exchange, _ bytes: Int) -> Response {
+        stream(exchange, length: bytes) { write in
+            let piece = ByteBuffer(repeating: UInt8(ascii: " "), count: 65_536)
+            for start in stride(from: 0, to: bytes, by: piece.readableBytes) {
+                try await write(piece.getSlice(at: 0, length: min(piece.readableBytes, bytes - start)) ?? piece)
+            }
+        }
+    }
+
+    private static func bomb(_ exchange: Exchange, _ mebibytes: Int) throws -> Response {
+        let bomb = try GzipBomb()
+        return stream(exchange, headers: [.contentEncoding: "gzip"]) { write in
+            try await bomb.write(mebibytes: mebibytes, write)
+        }
+    }
+
+    private static func crowd(_ exchange: Exchange, _ count: Int) -> Response {
+        let answer = exchange.provider.answer(exchange.request, style: [])
+        guard let crowd = Crowd(in: answer.body) else { return exchange.healthy() }
+        return stream(exchange, headers: answer.headers) { write in try await crowd.write(count, write) }
+    }
+
+    /// An answer with a long body, of which no more is made than the client reads.
+    private static func stream(
+        _ exchange: Exchange, headers: HTTPFields = [:], length: Int? = nil,
+        _ body: @escaping @Sendable (_ write: (ByteBuffer) async throws -> Void) async throws -> Void
+    ) -> Response {
+        var headers = headers
+        headers[.contentType] = json
+        let loop = exchange.channel.eventLoop
+        let responseBody = ResponseBody(contentLength: length) { writer in
+            try await body { piece in
+                try await writer.write(piece)
+                // A piece counts as written when the event loop is to send it: without a wait for the loop pieces pile up
+                // before it, and it never gets to anything else.
+                try await loop.submit {}.get()
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: headers, body: responseBody)
     }
 
     private static let page = """

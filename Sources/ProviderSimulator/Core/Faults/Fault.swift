@@ -14,6 +14,15 @@ public enum Fault: Sendable, Hashable {
     case cutBody
     /// A JSON array that never ends, as fast as the client reads.
     case endlessBody
+    /// The headers promise so many bytes, and they come, as fast as the client reads: white space.
+    case hugeBody(bytes: Int)
+    /// A gzip body a thousandth as long that expands to so many MiB of white space, as fast as the client reads.
+    case gzipBomb(mebibytes: Int)
+    /// The healthy answer, its first list of models, keys or rows so long, each under a name of its own. An answer without
+    /// such a list is the healthy one.
+    case crowd(Int)
+    /// The healthy answer with something wrong inside.
+    case altered(Alteration)
     /// A page for people, as proxies and login walls send, with that status.
     case htmlPage(status: Int)
     /// A complete HTTP answer that holds only the first half of its JSON.
