@@ -50,6 +50,7 @@ let package = Package(
             dependencies: [
                 "UsageModel",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 nio("NIOCore"),
                 nio("NIOHTTP1"),
@@ -114,7 +115,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "PrometheusExposition", "UsageModel",
+                "PrometheusExposition", "ProviderSimulator", "UsageModel",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 nio("NIOConcurrencyHelpers"),
                 nio("NIOCore"),

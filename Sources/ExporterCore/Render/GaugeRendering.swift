@@ -33,7 +33,8 @@ struct GaugeRendering {
                     let labels = view.shown(sample.labels, of: family.labelNames)
                     if family == .keyInfo, sample.labels[1].isEmpty, identified.contains(sample.labels[0]) { continue }
                     // Two sources that measure the same thing show it once: series are unique.
-                    if seen.insert(labels).inserted {
+                    // Past the limit they are left out: unlike what is counted, measured things have no sum to keep.
+                    if shown.count < view.limit, seen.insert(labels).inserted {
                         shown.append(ShownSample(accountLabels + labels, sample.value))
                     }
                 }

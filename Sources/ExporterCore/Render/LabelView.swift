@@ -15,7 +15,8 @@ struct LabelView: Sendable {
 
     private let rename: [String: [String: String]]
     private let hashKey: SymmetricKey?
-    private let limit: Int
+    /// Series of the ledger that are shown under their own labels; no gauge has more of them either.
+    let limit: Int
 
     /// - Parameters:
     ///   - options: what the config asks for.

@@ -35,8 +35,8 @@ struct CheapestInferenceAccountSource: UsageSource {
         if keyIDs.isEmpty {
             let asked = visit.now
             let answer = try await ask("/api/usage", visit)
-            let keys = try CheapestInferenceEnvelope<[CheapestInferenceAccountKey]>.payload(of: answer)
-            try await commit(keys, asked: asked, visit, keeping: [])
+            let keys = try CheapestInferenceEnvelope<BoundedArray<CheapestInferenceAccountKey>>.payload(of: answer)
+            try await commit(keys.values, asked: asked, visit, keeping: [])
         } else {
             try await syncSingleKeys(visit)
         }

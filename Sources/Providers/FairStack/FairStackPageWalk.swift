@@ -3,7 +3,8 @@ import UsageModel
 /// One way through the pages of transactions, from the newest back: a pure value that is shown each page.
 ///
 /// With a cursor, transactions that arrive meanwhile shift nothing; what two pages repeat is dropped by its id. A walk
-/// that gets nowhere (a cursor that repeats, a page without anything new) is broken rather than endless.
+/// that gets nowhere (a cursor that repeats, a page without anything new) is broken rather than endless, and so is one
+/// that goes on past all that an account can have.
 struct FairStackPageWalk {
     /// What comes after a page.
     enum Step: Equatable {
@@ -14,6 +15,9 @@ struct FairStackPageWalk {
         /// Nothing that could be relied upon.
         case broken
     }
+
+    /// The most transactions that one walk remembers: some 20,000 a day of a month's history.
+    static let longest = 600_000
 
     private var ids: Set<String> = []
     private var cursors: Set<String> = []
@@ -26,7 +30,7 @@ struct FairStackPageWalk {
         // The page's oldest, whatever its order: "most recent first" need not hold to the row.
         if let oldest = new.map(\.createdAt).min() { passed = min(passed ?? oldest, oldest) }
         guard let cursor = page.nextCursor else { return (new, .end) }
-        guard !new.isEmpty, cursors.insert(cursor).inserted else { return (new, .broken) }
+        guard !new.isEmpty, ids.count <= Self.longest, cursors.insert(cursor).inserted else { return (new, .broken) }
         return (new, .page(cursor: cursor))
     }
 }

@@ -29,7 +29,10 @@ struct FairStackTransactionsSource: UsageSource {
             due: days.parts.map(\.due), ground: try await visit.memory(Self.groundMemory).flatMap { Timestamp($0) },
             asked: visit.now)
         guard try await !walk(&rest, &models, visit) else { return }
-        throw SourceFailure(.decode, "transactions: the cursor leads nowhere new, also after starting over")
+        throw SourceFailure(
+            .decode,
+            "transactions: the cursor leads nowhere new, or past \(FairStackPageWalk.longest) of them, also after starting "
+                + "over")
     }
 
     /// Reads pages until every day is finished, committing each day once it is; false where the pages lead nowhere.
@@ -97,6 +100,7 @@ struct FairStackModels {
 
     /// The whole family.
     var samples: [GaugeSample] {
-        modalities.sorted { $0.key < $1.key }.map { GaugeSample([$0.key, $0.value], 1) }
+        // New names in every answer must not add up for ever.
+        modalities.sorted { $0.key < $1.key }.prefix(longestArray).map { GaugeSample([$0.key, $0.value], 1) }
     }
 }

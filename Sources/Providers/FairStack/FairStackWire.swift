@@ -98,7 +98,7 @@ struct FairStackPage: Decodable {
 
     /// The cursor of the next page; nil where this is the last one.
     var nextCursor: String? {
-        guard has_more ?? true, let cursor = cursor?.value, !cursor.isEmpty else { return nil }
+        guard has_more ?? true, let cursor = cursor?.whole, !cursor.isEmpty else { return nil }
         return cursor
     }
 }

@@ -10,9 +10,12 @@ struct UseAPIAccountSource: UsageSource {
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
 
+    /// Services are a handful, and come as members of an object, which has no limit of its own.
+    private static let longestAnswer = 1 << 20
+
     func sync(_ visit: any SyncVisit) async throws {
         do {
-            let answer = try await api.send(UpstreamCall(.get, "/v2/account"))
+            let answer = try await api.send(UpstreamCall(.get, "/v2/account", longestAnswer: Self.longestAnswer))
             try await visit.commit(try JSONBody.decode(UseAPIAccountStatus.self, from: answer).reading)
         } catch let failure as UpstreamFailure where failure.status == 404 {
             // The page that this exporter was made from does not know the endpoint: without it there are no series.
@@ -42,7 +45,7 @@ struct UseAPIAccountStatus: Decodable {
         reading.gauges[.planInfo] =
             subscriptionIsActive?.value.map { [GaugeSample(["", "subscription", $0 ? "active" : "inactive"], 1)] } ?? []
         reading.gauges[.upstreamAccounts] = (accounts ?? [:]).sorted { $0.key < $1.key }.flatMap { service, counts in
-            counts.map { Self.samples(of: service, $0) } ?? []
+            counts.map { Self.samples(of: LongName.bounded(service), $0) } ?? []
         }
         return reading
     }

@@ -10,6 +10,10 @@ struct UseAPIDay {
     /// The API's own count of requests.
     let total: Int
 
+    /// The longest that everything but the rows may be, in bytes: the summary's counts are members of objects, which
+    /// have no limit of their own.
+    private static let longestHead = 1 << 20
+
     /// Reads an answer to a query of that day.
     ///
     /// - Throws: `SourceFailure` (`decode`) where it is none, or tells of another day.
@@ -19,9 +23,13 @@ struct UseAPIDay {
         let rest = try document.read { batch in
             do {
                 for row in try JSONBody.decode([UseAPIRow].self, from: answer.part(batch.json)) { rows.add(row) }
+                try rows.checkSize()
             } catch let failure as SourceFailure {
                 throw SourceFailure(failure.reason, "data, from row \(batch.first) on: \(failure.message)")
             }
+        }
+        guard rest.count <= Self.longestHead else {
+            throw SourceFailure(.decode, "stats has more than \(Self.longestHead) bytes beside its rows")
         }
         let head = try JSONBody.decode(UseAPIStatsHead.self, from: answer.part(rest))
         // The usage of one day counted for another would double it.

@@ -14,12 +14,18 @@ struct UseAPIPlanNames {
 
     /// - Parameter earlier: the cells of the day's last reading.
     init(_ lookup: UseAPISummary.Lookup?, earlier: [Cell]) {
-        tiers = (lookup?.tiers ?? [:]).compactMapValues { $0?.value }
-        skus = (lookup?.skus ?? [:]).compactMapValues { $0?.value }
+        tiers = Self.names(lookup?.tiers)
+        skus = Self.names(lookup?.skus)
         for cell in earlier where cell.family == .tierRequests {
             tiers[cell.labels[0]] = cell.labels[1]
             skus[cell.labels[2]] = cell.labels[3]
         }
+    }
+
+    private static func names(_ lookup: [String: LenientString?]?) -> [String: String] {
+        Dictionary(
+            (lookup ?? [:]).compactMap { key, name in name.map { (LongName.bounded(key), $0.value) } },
+            uniquingKeysWith: { first, _ in first })
     }
 
     /// The labels `tier`, `tier_name`, `sku`, `sku_name` of a plan.

@@ -44,6 +44,19 @@ struct UseAPIRows {
     /// A request that lasts longer than a day is a wrong number, and one of them would spoil the sum for good.
     static let longestMilliseconds = ExactDecimal(86_400_000)
 
+    /// The most that rows may differ in what they are counted by; each difference is a handful of series.
+    static let mostRequests = 20_000
+
+    /// Refuses rows that are counted under too many labels.
+    ///
+    /// - Throws: `SourceFailure` (`decode`).
+    func checkSize() throws {
+        guard max(requests.count, captchaLists.count, plans.count) <= Self.mostRequests else {
+            throw SourceFailure(
+                .decode, "the rows name more than \(Self.mostRequests) different accounts, models, endpoints and codes")
+        }
+    }
+
     mutating func add(_ row: UseAPIRow) {
         count += 1
         let model = row.model ?? ""
@@ -66,7 +79,7 @@ struct UseAPIRows {
         captchaLists.reduce(into: [:]) { attempts, list in
             for provider in list.key.split(separator: ",") {
                 let name = provider.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-                if !name.isEmpty { attempts[name, default: 0] += list.value }
+                if !name.isEmpty { attempts[LongName.bounded(name), default: 0] += list.value }
             }
         }
     }

@@ -19,6 +19,9 @@ struct UseAPIStatsSource: UsageSource {
     /// while it is being deleted.
     let slicing: Slicing? = Slicing(unit: .day, kept: .days(88))
 
+    /// A day comes whole: this is three times the 50,000 rows that `limit` may ask for.
+    static let longestAnswer = 64 << 20
+
     func sync(_ visit: any SyncVisit) async throws {
         var unreadable: SourceFailure?
         for due in visit.dueSlices {
@@ -38,7 +41,9 @@ struct UseAPIStatsSource: UsageSource {
         let asked = visit.now
         let isOpen = asked < due.slice.period.end
         let answer = try await api.send(
-            UpstreamCall(.get, "/v2/account/stats", query: [("bot", bot), ("date", day.description)]))
+            UpstreamCall(
+                .get, "/v2/account/stats", query: [("bot", bot), ("date", day.description)],
+                longestAnswer: Self.longestAnswer))
         let usage = try UseAPIDay(answer, bot: bot, day: day)
 
         let memory = "prices/\(day)"

@@ -41,7 +41,8 @@ struct UseAPICounts: Decodable {
 
     init(from decoder: any Decoder) throws {
         let counts = try decoder.singleValueContainer().decode([String: LenientInt?].self)
-        values = counts.compactMapValues { $0.flatMap { $0.value < 0 ? nil : $0.value } }
+        let named = counts.compactMapValues { $0.flatMap { $0.value < 0 ? nil : $0.value } }
+        values = Dictionary(named.map { (LongName.bounded($0.key), $0.value) }, uniquingKeysWith: +)
     }
 }
 
@@ -71,13 +72,13 @@ struct UseAPIRow: Decodable {
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         func text(_ key: CodingKeys) throws -> String? {
-            if let text = try? fields.decodeIfPresent(String.self, forKey: key) { return text }
+            if let text = try? fields.decodeIfPresent(String.self, forKey: key) { return LongName.bounded(text) }
             return try fields.decodeIfPresent(LenientString.self, forKey: key)?.value
         }
         // A row whose amount is negative or cannot be read is a request all the same.
         func amount(_ key: CodingKeys) -> ExactDecimal? {
             if let whole = try? fields.decodeIfPresent(Int.self, forKey: key) {
-                return whole < 0 ? nil : ExactDecimal(whole)
+                return whole >= 0 && LenientDecimal.isPlausible(whole) ? ExactDecimal(whole) : nil
             }
             let number = (try? fields.decodeIfPresent(LenientDecimal.self, forKey: key))?.value
             return number.flatMap { $0.isNegative ? nil : $0 }
@@ -87,7 +88,8 @@ struct UseAPIRow: Decodable {
         code = try (try? fields.decodeIfPresent(Int.self, forKey: .code)).map(String.init) ?? text(.code)
         msec = amount(.msec)
         model = try text(.model)
-        captchaProviders = try text(.captchaProviders)
+        // A list of names, each of which is held to its length once they are told apart.
+        captchaProviders = try fields.decodeIfPresent(LenientString.self, forKey: .captchaProviders)?.whole
         captchaRetry = amount(.captchaRetry)
         tier = try text(.tier)
         sku = try text(.sku)

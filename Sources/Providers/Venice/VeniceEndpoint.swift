@@ -84,7 +84,9 @@ struct VeniceEndpointChoice {
                 pieces.dropFirst().contains(where: isSuccessorRelation)
             else { continue }
             let path = String(target.dropFirst().dropLast())
-            if path.hasPrefix("//") || path.contains(where: { "?#\\%".contains($0) }) { return nil }
+            guard !path.hasPrefix("//"), path.utf8.count <= 200, !path.contains(where: { "?#\\%".contains($0) }) else {
+                return nil
+            }
             return path
         }
         return nil

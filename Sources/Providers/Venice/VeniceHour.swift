@@ -1,4 +1,5 @@
 import UsageModel
+import Upstream
 
 /// What one UTC hour of Venice.ai's billing comes to. Rows are added in any order; the sums are the same.
 struct VeniceHour {
@@ -55,12 +56,14 @@ struct VeniceHour {
         if (sku.rank, request.sku.model) > (request.sku.rank, sku.model) { request.sku = sku }
         request.promptTokens = larger(request.promptTokens, tokens(details.promptTokens?.value))
         request.completionTokens = larger(request.completionTokens, tokens(details.completionTokens?.value))
-        if let time = details.inferenceExecutionTime?.value, !time.isNegative {
+        if let time = details.inferenceExecutionTime?.value, !time.isNegative, LenientDecimal.isPlausible(time) {
             request.milliseconds = max(request.milliseconds ?? time, time)
         }
         if sku.kind == .cacheInput, let units = row.units?.value ?? row.unit?.value {
             // A unit is a million tokens; binary floating point in the JSON may leave a trace of a fraction.
-            if let cached = Int(exactly: (units * 1_000_000).doubleValue.rounded()), cached >= 0 {
+            if let cached = Int(exactly: (units * 1_000_000).doubleValue.rounded()), cached >= 0,
+                LenientDecimal.isPlausible(cached)
+            {
                 request.cachedTokens = (request.cachedTokens ?? .zero) + ExactDecimal(cached)
             }
         }
@@ -138,7 +141,7 @@ struct VeniceHour {
 
     /// A count of tokens; nil for what is none.
     private func tokens(_ number: ExactDecimal?) -> ExactDecimal? {
-        number.flatMap { $0.wholeNumber != nil && !$0.isNegative ? $0 : nil }
+        number.flatMap { $0.wholeNumber != nil && !$0.isNegative && LenientDecimal.isPlausible($0) ? $0 : nil }
     }
 }
 

@@ -1,3 +1,5 @@
+import Upstream
+
 /// What a SKU says: a model and a unit, joined by a hyphen (`zai-org-glm-5-1-llm-output-mtoken`).
 ///
 /// SKUs are an open set: one whose unit is unknown is a model as a whole.
@@ -36,7 +38,8 @@ struct VeniceSKU: Hashable {
 
     init(_ sku: String) {
         let unit = Self.units.first { sku.utf8.count > $0.suffix.utf8.count && sku.hasSuffix($0.suffix) }
-        model = unit.map { String(sku.dropLast($0.suffix.count)) } ?? sku
+        // Held to its length only now: an end that is cut off would not tell the unit.
+        model = LongName.bounded(unit.map { String(sku.dropLast($0.suffix.count)) } ?? sku)
         kind = Self.extras.contains { sku.hasPrefix($0) } ? .extra : unit?.kind ?? .work
     }
 

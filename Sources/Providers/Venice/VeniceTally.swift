@@ -1,4 +1,5 @@
 import UsageModel
+import Upstream
 
 /// Cuts the rows of one query into hours, and keeps a request that lies across two of them from being counted twice.
 ///
@@ -7,6 +8,9 @@ import UsageModel
 struct VeniceTally {
     /// How long before its first hour a query begins. The rows of one inference are written at once or moments apart.
     static let overlap = Duration.minutes(5)
+
+    /// The most rows that are added up before an hour is whole: more than a hundred a second.
+    static let mostRows = 500_000
 
     private struct Hour {
         var sums = VeniceHour()
@@ -36,7 +40,8 @@ struct VeniceTally {
 
     /// Adds rows of the query.
     ///
-    /// - Throws: `SourceFailure` for a row of an hour that was taken: the rows are not in order of time.
+    /// - Throws: `SourceFailure` for a row of an hour that was taken (the rows are not in order of time), and for more
+    ///   than `mostRows` without an end of an hour.
     mutating func add(_ rows: [VeniceRow]) throws {
         for row in rows {
             let moment = row.timestamp.value
@@ -47,9 +52,9 @@ struct VeniceTally {
                 throw SourceFailure(.decode, "the billing rows do not come in order of time, as was asked for")
             }
             let start = moment.startOfHour
-            let name = row.sku?.value ?? ""
+            let name = row.sku?.whole ?? ""
             let sku = skus[name] ?? VeniceSKU(name)
-            skus[name] = sku
+            if name.utf8.count <= LongName.longest { skus[name] = sku }
             if let details = row.inferenceDetails, moment >= start + .hours(1) - Self.overlap {
                 hours[start, default: Hour()].tail.insert(VeniceHour.requestID(of: row, details, sku))
             }
@@ -58,6 +63,9 @@ struct VeniceTally {
             }
         }
         pendingRows += rows.count
+        guard pendingRows <= Self.mostRows else {
+            throw SourceFailure(.decode, "one hour has more than \(Self.mostRows) billing rows")
+        }
     }
 
     /// The hours that end by a moment, with their cells; they are done with.

@@ -20,6 +20,8 @@ struct VeniceWalk {
     static let pageLimit = 500
     /// `pageSize` is 10 to 1000.
     static let cursorPageSize = 1000
+    /// The most pages of one walk, which is a day at most: ten million rows.
+    static let longest = 10_000
 
     private let path: String
     private let span: Period
@@ -27,6 +29,7 @@ struct VeniceWalk {
     private let visit: any SyncVisit
     private var position: Position
     private var seenCursors: Set<String> = []
+    private var pages = 0
 
     /// A walk through a span whose end stays fixed, so that rows that arrive meanwhile lie behind it.
     init(at endpoint: VeniceEndpoint, over span: Period, api: any UpstreamAPI, visit: any SyncVisit) {
@@ -41,6 +44,10 @@ struct VeniceWalk {
     ///
     /// - Throws: `Broken`, or what the call throws.
     mutating func next() async throws -> [VeniceRow]? {
+        pages += 1
+        guard pages <= Self.longest else {
+            throw SourceFailure(.decode, "the billing rows of a day go on past \(Self.longest) pages")
+        }
         switch position {
         case .end:
             return nil
@@ -86,7 +93,7 @@ struct VeniceWalk {
     private mutating func cursorPage(_ query: [(name: String, value: String)]) async throws -> [VeniceRow] {
         let answer = try await api.send(UpstreamCall(.get, path, query: query), telling: visit)
         let page = try JSONBody.decode(VeniceCursorPage.self, from: answer)
-        guard let cursor = page.nextCursor?.value, !cursor.isEmpty else {
+        guard let cursor = page.nextCursor?.whole, !cursor.isEmpty else {
             position = .end
             return page.data.values
         }
@@ -105,7 +112,12 @@ struct VenicePagePlace {
     let totalPages: Int?
 
     init(_ pagination: VenicePage.Pagination?, _ headers: UpstreamHeaders) {
-        func field(_ name: String) -> Int? { headers.first(name: "x-pagination-\(name)").flatMap { Int($0) } }
+        func field(_ name: String) -> Int? {
+            // Differences are taken of it: a number at the end of the range would end the program.
+            headers.first(name: "x-pagination-\(name)").flatMap { Int($0) }.flatMap {
+                LenientDecimal.isPlausible($0) ? $0 : nil
+            }
+        }
         page = pagination?.page?.value ?? field("page")
         // Below zero it is no number of rows, and the growth between two such totals need not fit a number.
         total = (pagination?.total?.value ?? field("total")).flatMap { $0 < 0 ? nil : $0 }

@@ -8,7 +8,8 @@ import Upstream
 struct WaveSpeedDay {
     struct Model {
         var cost = ExactDecimal.zero
-        var count = 0
+        // Not an `Int`: the sum of absurd numbers must not end the program.
+        var count = ExactDecimal.zero
         var modality: String?
     }
 
@@ -29,8 +30,10 @@ struct WaveSpeedDay {
 
     /// Requests that the day's total holds beyond its listed models.
     var unlistedCount: Int {
-        max(0, (totalCount ?? 0) - models.values.reduce(0) { $0 + $1.count })
+        max(0, (ExactDecimal(totalCount ?? 0) - listedCount).wholeNumber ?? 0)
     }
+
+    private var listedCount: ExactDecimal { models.values.reduce(.zero) { $0 + $1.count } }
 
     init(_ day: UTCDay, _ stats: WaveSpeedUsageStats) {
         for usage in stats.per_model_usage.values {
@@ -48,7 +51,7 @@ struct WaveSpeedDay {
         totalCost = stats.summary?.total_cost?.value ?? daily?.amount?.value
         totalCount = Self.count(stats.summary?.total_requests) ?? Self.count(daily?.count)
         if let successes = Self.count(stats.summary?.success_requests) {
-            let total = totalCount ?? models.values.reduce(0) { $0 + $1.count }
+            let total = totalCount ?? listedCount.wholeNumber ?? 0
             outcomes = Outcomes(total: total, successes: min(successes, total))
         }
     }
@@ -63,7 +66,7 @@ struct WaveSpeedDay {
         guard let model, !model.isEmpty else { return }
         var sum = models[model] ?? Model()
         sum.cost += cost ?? .zero
-        sum.count += count ?? 0
+        sum.count += ExactDecimal(count ?? 0)
         sum.modality = modality.flatMap { $0.isEmpty ? nil : $0 } ?? sum.modality
         models[model] = sum
     }
@@ -74,7 +77,7 @@ struct WaveSpeedDay {
         let cost = Remainder(total: totalCost, parts: models.values.map(\.cost))
         for (model, usage) in models {
             cells.append(Cell(.cost, ["", model], usage.cost))
-            cells.append(Cell(.requests, ["", model], ExactDecimal(usage.count)))
+            cells.append(Cell(.requests, ["", model], usage.count))
         }
         if !cost.unlisted.isZero { cells.append(Cell(.cost, ["", ""], cost.unlisted)) }
         if unlistedCount > 0 { cells.append(Cell(.requests, ["", ""], ExactDecimal(unlistedCount))) }
@@ -91,18 +94,18 @@ struct WaveSpeedDay {
     private func modalityCells(unlisted: ExactDecimal) -> [Cell] {
         guard models.values.contains(where: { $0.modality != nil }) else { return [] }
         var cells: [Cell] = []
-        var untyped = (cost: unlisted, count: unlistedCount)
+        var untyped = (cost: unlisted, count: ExactDecimal(unlistedCount))
         for usage in models.values {
             if let modality = usage.modality {
                 cells.append(Cell(.modalityCost, [modality], usage.cost))
-                cells.append(Cell(.modalityRequests, [modality], ExactDecimal(usage.count)))
+                cells.append(Cell(.modalityRequests, [modality], usage.count))
             } else {
                 untyped.cost += usage.cost
                 untyped.count += usage.count
             }
         }
         if !untyped.cost.isZero { cells.append(Cell(.modalityCost, [""], untyped.cost)) }
-        if untyped.count > 0 { cells.append(Cell(.modalityRequests, [""], ExactDecimal(untyped.count))) }
+        if untyped.count > .zero { cells.append(Cell(.modalityRequests, [""], untyped.count)) }
         return cells
     }
 }

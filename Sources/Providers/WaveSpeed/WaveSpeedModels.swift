@@ -41,7 +41,8 @@ struct WaveSpeedModels {
     /// The gauges to commit: whole families, since each model has exactly one series in them.
     var gauges: [GaugeFamily: [GaugeSample]] {
         var gauges: [GaugeFamily: [GaugeSample]] = [.modelInfo: [], .modelUnitPrice: [], .modelLastUsed: []]
-        for (id, model) in models.sorted(by: { $0.key < $1.key }) {
+        // New names in every answer must not add up for ever.
+        for (id, model) in models.sorted(by: { $0.key < $1.key }).prefix(longestArray) {
             gauges[.modelInfo]?.append(GaugeSample([id, model.modality ?? ""], 1))
             if let price = model.unitPrice { gauges[.modelUnitPrice]?.append(GaugeSample([id], price)) }
             if let day = model.lastUsed { gauges[.modelLastUsed]?.append(GaugeSample([id], day)) }

@@ -21,6 +21,8 @@ struct WaveSpeedUsageSource: UsageSource {
     /// Days of history are asked by model only while that takes no more queries than this; beyond, by day, so that
     /// a first start of an account with many models costs one query a day.
     static let historyModelQueries = 100
+    /// The most models that a day's sync asks about; the others have their turn at the next.
+    static let dayModelQueries = 100
 
     func sync(_ visit: any SyncVisit) async throws {
         let due = visit.dueSlices
@@ -111,20 +113,27 @@ struct WaveSpeedUsageSource: UsageSource {
         var known = Self.outcomes(in: earlier)
         let earlierRest = known.removeValue(forKey: "")
         var isConsistent = true
+        var queries = 0
         for (model, figures) in usage.models.sorted(by: { $0.key < $1.key })
-        where known[model]?.total != figures.count {
+        where known[model].map({ ExactDecimal($0.total) }) != figures.count {
+            guard queries < Self.dayModelQueries else {
+                isConsistent = false
+                break
+            }
+            queries += 1
             let stats = try await query(day, day, model: model)
             guard let asked = WaveSpeedDay(day, stats).outcomes else { return whole.total > 0 ? ["": whole] : [:] }
             known[model] = asked
             // New usage arrived between the two queries: this model is ahead of the day's totals until next time.
-            if asked.total != figures.count { isConsistent = false }
+            if ExactDecimal(asked.total) != figures.count { isConsistent = false }
         }
         // What no listed model explains stays with the empty label. While the queries disagree it must not take up
         // what belongs to a model, since a counter could never give it back.
         if isConsistent {
-            let successes = known.values.reduce(0) { $0 + $1.successes }
+            let successes = known.values.reduce(ExactDecimal.zero) { $0 + ExactDecimal($1.successes) }
+            let unassigned = (ExactDecimal(whole.successes) - successes).wholeNumber ?? 0
             let rest = WaveSpeedDay.Outcomes(
-                total: usage.unlistedCount, successes: min(max(0, whole.successes - successes), usage.unlistedCount))
+                total: usage.unlistedCount, successes: min(max(0, unassigned), usage.unlistedCount))
             known[""] = rest.total > 0 ? rest : nil
         } else {
             known[""] = earlierRest

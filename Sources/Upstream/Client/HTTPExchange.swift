@@ -14,7 +14,7 @@ struct RawAnswer: Sendable {
 /// Why an answer was not read to its end.
 enum ExchangeError: Error {
     case deadlineExceeded
-    case bodyTooLarge(status: Int)
+    case bodyTooLarge(status: Int, longest: Int)
 }
 
 /// One HTTP request and its answer: no retry, no redirect, no judgement.
@@ -52,14 +52,15 @@ struct HTTPExchange: Sendable {
         guard (200...299).contains(status) else {
             return RawAnswer(status: status, headers: headers, body: await errorBody(response.body))
         }
+        let tooLarge = ExchangeError.bodyTooLarge(status: status, longest: maximumBodyBytes)
         let announced = headers.first(name: "Content-Length").flatMap { Int($0) } ?? 0
-        guard announced <= maximumBodyBytes else { throw ExchangeError.bodyTooLarge(status: status) }
+        guard announced <= maximumBodyBytes else { throw tooLarge }
         var body: [UInt8] = []
         // What a server announces is not yet what it sends: no more than this is set aside on its word.
         body.reserveCapacity(min(announced, 1 << 20))
         for try await part in response.body {
             guard body.count + part.readableBytes <= maximumBodyBytes else {
-                throw ExchangeError.bodyTooLarge(status: status)
+                throw tooLarge
             }
             body.append(contentsOf: part.readableBytesView)
         }

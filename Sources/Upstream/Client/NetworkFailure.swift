@@ -31,9 +31,12 @@ struct NetworkFailure: Error {
             self.init(error)
         case is NIOSSLExtraError:
             self.init(
-                .network, "the TLS certificate is for another host: is base_url's host right?", .conclusive)
+                .network,
+                "the TLS certificate is for another host than \(settings.baseURL.host): is base_url's host right?",
+                .conclusive)
         case let error as NIOHTTPDecompression.DecompressionError where error == .limit:
-            self.init(ExchangeError.bodyTooLarge(status: 200), settings: settings)
+            self.init(
+                ExchangeError.bodyTooLarge(status: 200, longest: settings.maximumBodyBytes), settings: settings)
         case is NIOHTTPDecompression.DecompressionError, is NIOHTTPDecompression.ExtraDecompressionError:
             self.init(.decode, "the answer's compressed body is damaged", .conclusive)
         case HTTPParserError.invalidEOFState, HTTPParserError.closedConnection:
@@ -64,10 +67,9 @@ struct NetworkFailure: Error {
             self.init(
                 .timeout, "no whole answer within \(settings.requestTimeout): is the API slow, or timeout too short?",
                 .noAnswer)
-        case .bodyTooLarge:
+        case .bodyTooLarge(_, let longest):
             self.init(
-                .decode, "the answer is longer than \(settings.maximumBodyBytes) bytes, the most that is read",
-                .conclusive)
+                .decode, "the answer is longer than \(longest) bytes, the most that is read", .conclusive)
         }
     }
 

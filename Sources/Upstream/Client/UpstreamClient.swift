@@ -128,7 +128,8 @@ public final class UpstreamClient: UpstreamAPI {
         _ request: HTTPClientRequest, call: UpstreamCall, client: HTTPClient
     ) async throws -> RawAnswer {
         let exchange = HTTPExchange(
-            client: client, maximumBodyBytes: settings.maximumBodyBytes, timeout: settings.requestTimeout)
+            client: client, maximumBodyBytes: min(call.longestAnswer, settings.maximumBodyBytes),
+            timeout: settings.requestTimeout)
         let start = ContinuousClock.now
         do {
             let answer = try await exchange.perform(request)
@@ -137,7 +138,7 @@ public final class UpstreamClient: UpstreamAPI {
         } catch {
             // The stack names a cancellation in several ways; the task knows.
             try Task.checkCancellation()
-            let code: Int? = if case ExchangeError.bodyTooLarge(let status) = error { status } else { nil }
+            let code: Int? = if case ExchangeError.bodyTooLarge(let status, _) = error { status } else { nil }
             finished(call, code: code, since: start)
             throw NetworkFailure(error, settings: settings)
         }

@@ -75,6 +75,9 @@ public final class UpstreamConnections: Sendable {
 
     private static let closed = UpstreamFailure(reason: .network, message: "the exporter is stopping")
 
+    /// Bytes that are taken from a connection at a time.
+    private static let receivedAtOnce = 8 << 10
+
     private static func configuration(_ route: Route) throws(UpstreamFailure) -> HTTPClient.Configuration {
         var tls = TLSConfiguration.makeClientConfiguration()
         if let file = route.certificateAuthorityFile {
@@ -100,6 +103,14 @@ public final class UpstreamConnections: Sendable {
         // Accounts at one provider share a pool: the requests that hang for one must not hold up another's.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         configuration.connectionPool.idleTimeout = .seconds(30)
+        // A compressed body is expanded as it is received, up to a thousandfold and before anybody can ask for a pause:
+        // received in small pieces, one of them stays below 9 MB.
+        configuration.http1_1ConnectionDebugInitializer = { channel in
+            channel.setOption(
+                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.receivedAtOnce)
+            )
+            .flatMap { channel.setOption(.maxMessagesPerRead, value: 1) }
+        }
         if let proxy = route.proxy {
             configuration.proxy = .server(
                 host: proxy.host, port: proxy.port,

@@ -14,6 +14,10 @@ public enum JSONBody {
         do {
             return try JSONDecoder().decode(type, from: Data(answer.body))
         } catch let error as DecodingError {
+            // Looked for only now: a name that nobody reads may hold what it likes.
+            guard String(validating: answer.body, as: UTF8.self) != nil else {
+                throw SourceFailure(.decode, "the answer is not valid UTF-8, which JSON has to be")
+            }
             throw SourceFailure(.decode, JSONMismatch.text(of: error))
         } catch let error as SourceFailure {
             throw error

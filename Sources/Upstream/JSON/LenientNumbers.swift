@@ -4,8 +4,8 @@ import UsageModel
 /// A number in any of the ways APIs write it: a JSON number or a numeric string. Exact: it never passes through a
 /// `Double`.
 ///
-/// `Decimal` holds 38 digits, and `ExactDecimal` 20 after the point; numbers past ±1.7 × 10¹⁸ are refused, and so are
-/// the words `NaN` and `Infinity`.
+/// `Decimal` holds 38 digits, and `ExactDecimal` 20 after the point. Numbers past ±10¹⁵ are refused, and so are the words
+/// `NaN` and `Infinity`: no account has a million billion of anything, and a counter would never come down from it.
 public struct LenientDecimal: Decodable, Sendable, Hashable {
     /// The number.
     public let value: ExactDecimal
@@ -23,17 +23,18 @@ public struct LenientDecimal: Decodable, Sendable, Hashable {
         let found: String
         // Numbers first: they are by far the most, and an attempt at the wrong type costs more than the reading.
         if let number = try? container.decode(Decimal.self) {
-            if number.isFinite, let value = ExactDecimal(number.description) {
+            if number.isFinite, let value = ExactDecimal(number.description), Self.isPlausible(value) {
                 self.value = value
                 return
             }
             found = "a number out of range"
         } else if let text = try? container.decode(String.self) {
-            if let value = ExactDecimal(text.trimmingWhitespace()) {
+            let value = ExactDecimal(text.trimmingWhitespace())
+            if let value, Self.isPlausible(value) {
                 self.value = value
                 return
             }
-            found = "text that is not one"
+            found = value == nil ? "text that is not one" : "a number out of range"
         } else {
             found = JSONKind.found(in: container)
         }
@@ -41,7 +42,18 @@ public struct LenientDecimal: Decodable, Sendable, Hashable {
     }
 }
 
-/// A whole number in any of the ways APIs write it: `12`, `"12"` or `12.0`; `12.5` is refused.
+extension LenientDecimal {
+    private static let largest = 1_000_000_000_000_000
+
+    /// Whether an account can have so much of something: what is past ±10¹⁵ is a wrong number.
+    public static func isPlausible(_ number: Int) -> Bool { (-largest...largest).contains(number) }
+
+    /// Whether an account can have so much of something.
+    public static func isPlausible(_ number: ExactDecimal) -> Bool { number.magnitude <= ExactDecimal(largest) }
+}
+
+/// A whole number in any of the ways APIs write it: `12`, `"12"` or `12.0`; `12.5` is refused, and so is what is past
+/// ±10¹⁵, as with ``LenientDecimal``.
 public struct LenientInt: Decodable, Sendable, Hashable {
     /// The number.
     public let value: Int
@@ -56,11 +68,13 @@ public struct LenientInt: Decodable, Sendable, Hashable {
     /// - Throws: `DecodingError` for any other value, and for one that `Int` cannot hold.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        if let value = try? container.decode(Int.self) {
+        if let value = try? container.decode(Int.self), LenientDecimal.isPlausible(value) {
             self.value = value
             return
         }
-        if let text = try? container.decode(String.self), let value = Int(text.trimmingWhitespace()) {
+        if let text = try? container.decode(String.self), let value = Int(text.trimmingWhitespace()),
+            LenientDecimal.isPlausible(value)
+        {
             self.value = value
             return
         }

@@ -3,12 +3,15 @@ import UsageModel
 
 /// A text that some APIs write as a number: identifiers, codes.
 public struct LenientString: Decodable, Sendable, Hashable {
-    /// The text.
-    public let value: String
+    /// The text as it came, however long: for what is sent back as it is, such as cursors.
+    public let whole: String
+
+    /// The text, at a length that a label can have (``LongName``).
+    public var value: String { LongName.bounded(whole) }
 
     /// A text.
-    public init(_ value: String) {
-        self.value = value
+    public init(_ text: String) {
+        whole = text
     }
 
     /// Reads a string, or a number in its plain decimal digits.
@@ -17,11 +20,11 @@ public struct LenientString: Decodable, Sendable, Hashable {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let text = try? container.decode(String.self) {
-            value = text
-        } else if let whole = try? container.decode(Int.self) {
-            value = String(whole)
+            whole = text
+        } else if let number = try? container.decode(Int.self) {
+            whole = String(number)
         } else if let number = try? container.decode(Decimal.self), number.isFinite {
-            value = number.description
+            whole = number.description
         } else {
             throw JSONMismatch.error(
                 at: decoder.codingPath, expected: "text or a number", found: JSONKind.found(in: container))
@@ -78,6 +81,27 @@ public struct LenientTimestamp: Decodable, Sendable, Hashable {
     }
 }
 
+/// A list, refused before its elements are read where it is longer than any that is honest: a million models are a
+/// million series, and a reader's memory.
+public struct BoundedArray<Element: Decodable>: Decodable {
+    /// The elements.
+    public let values: [Element]
+
+    /// Reads a list.
+    ///
+    /// - Throws: `DecodingError` for any other value, and for a list of more than `longestArray` elements.
+    public init(from decoder: any Decoder) throws {
+        if let count = try decoder.unkeyedContainer().count, count > longestArray {
+            throw JSONMismatch.error(
+                at: decoder.codingPath, expected: "a list of at most \(longestArray)", found: "one of \(count)")
+        }
+        values = try decoder.singleValueContainer().decode([Element].self)
+    }
+}
+
+/// The most elements of one list in an answer: models, keys, days, the rows of a page.
+public let longestArray = 10_000
+
 /// A list that some APIs leave out or write as null where it is empty.
 ///
 /// Its elements are strict: an element that cannot be read fails the whole document, since usage must not get lost.
@@ -93,7 +117,7 @@ public struct LenientArray<Element: Decodable>: Decodable {
     /// Reads a list or null.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        values = container.decodeNil() ? [] : try container.decode([Element].self)
+        values = container.decodeNil() ? [] : try BoundedArray<Element>(from: decoder).values
     }
 }
 
@@ -106,10 +130,11 @@ public struct RequiredArray<Element: Decodable>: Decodable {
     /// Reads a list or null.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        values = container.decodeNil() ? [] : try container.decode([Element].self)
+        values = container.decodeNil() ? [] : try BoundedArray<Element>(from: decoder).values
     }
 }
 
+extension BoundedArray: Sendable where Element: Sendable {}
 extension LenientArray: Sendable where Element: Sendable {}
 extension LenientArray: Equatable where Element: Equatable {}
 extension LenientArray: Hashable where Element: Hashable {}

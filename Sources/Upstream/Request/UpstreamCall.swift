@@ -21,9 +21,15 @@ public struct UpstreamCall: Sendable {
     public let jsonBody: [UInt8]?
     /// Whether the account's credential goes with it.
     public let authenticated: Bool
+    /// The longest answer that is read, in bytes after decompression.
+    public let longestAnswer: Int
     /// Asked before each request that the call makes over the wire, repeats and redirects included; nil where nobody
     /// has to be asked.
     public private(set) var permit: (@Sendable () async throws -> Void)?
+
+    /// What an answer may have unless its call says otherwise: several times the longest that is honest, and little
+    /// enough that a decoder, which needs many times a document's size, stays small.
+    public static let ordinaryAnswer = 8 << 20
 
     /// A call.
     ///
@@ -34,9 +40,10 @@ public struct UpstreamCall: Sendable {
     ///   - query: names and values, in the order they are sent; both are strictly percent-encoded (RFC 3986).
     ///   - jsonBody: a JSON document to send.
     ///   - authenticated: whether the account's credential goes with it.
+    ///   - longestAnswer: the longest answer that is read, in bytes; what is longer is a failure.
     public init(
         _ method: Method, _ path: String, query: [(name: String, value: String)] = [], jsonBody: [UInt8]? = nil,
-        authenticated: Bool = true
+        authenticated: Bool = true, longestAnswer: Int = ordinaryAnswer
     ) {
         self.method = method
         let encoded = PercentEncoding.path(path)
@@ -46,6 +53,7 @@ public struct UpstreamCall: Sendable {
             .joined(separator: "&")
         self.jsonBody = jsonBody
         self.authenticated = authenticated
+        self.longestAnswer = longestAnswer
     }
 
     /// The same call, whose every request waits for a permit first: an endpoint that limits its readers is asked no

@@ -10,7 +10,7 @@ public struct UpstreamSettings: Sendable {
     public let connectTimeout: Duration
     /// The longest pause between two bytes of an answer, or before the first.
     public let readTimeout: Duration
-    /// The longest answer in bytes, after decompression.
+    /// The longest answer to any call in bytes, after decompression; most calls ask for less.
     public let maximumBodyBytes: Int
     /// When a request is sent again.
     public let retryPolicy: RetryPolicy
@@ -28,7 +28,7 @@ public struct UpstreamSettings: Sendable {
     ///   - requestTimeout: the longest one request may take.
     ///   - connectTimeout: the longest a connection may take to be made.
     ///   - readTimeout: the longest pause between two bytes; 15 seconds, or the request's time-out if that is shorter.
-    ///   - maximumBodyBytes: the longest answer in bytes, after decompression.
+    ///   - maximumBodyBytes: the longest answer to any call in bytes, after decompression.
     ///   - maximumRetries: how often a request is sent again at most.
     ///   - retryBase: the first retry's longest backoff; each further one doubles.
     ///   - retryCap: the longest backoff of any retry.
@@ -41,7 +41,7 @@ public struct UpstreamSettings: Sendable {
         requestTimeout: Duration = .seconds(30),
         connectTimeout: Duration = .seconds(10),
         readTimeout: Duration? = nil,
-        maximumBodyBytes: Int = 256 << 20,
+        maximumBodyBytes: Int = 64 << 20,
         maximumRetries: Int = 4,
         retryBase: Duration = .milliseconds(500),
         retryCap: Duration = .seconds(30),

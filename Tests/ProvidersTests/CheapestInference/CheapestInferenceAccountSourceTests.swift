@@ -105,7 +105,7 @@ import Upstream
         let bench = try await read(
             """
             [{"id":7,"name":null,"isActive":"false","usage":{"last1h":null,"last24h":{"requests":"5","tokens":"12"},
-            "last7d":{"requests":-4,"tokens":9000000000000000000},"last30d":{"requests":9.0,"promptTokens":null}},
+            "last7d":{"requests":-4,"tokens":-9},"last30d":{"requests":9.0,"promptTokens":null}},
             "subscription":null,"extra":{}},{"usage":{"last1h":{"requests":1}}},{"id":"8"}]
             """)
         #expect(

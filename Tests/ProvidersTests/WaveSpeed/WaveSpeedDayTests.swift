@@ -15,6 +15,13 @@ import Upstream
         "summary":{"total_cost":2423.000,"total_requests":98765,"success_requests":95432}}}
         """
 
+    @Test func sumsOfAbsurdCountsEndNothing() throws {
+        let row = #"{"model_uuid":"m","total_cost":1000000000000000,"total_count":1000000000000000}"#
+        let rows = Array(repeating: row, count: 10_000).joined(separator: ",")
+        let cells = try cells(#"{"per_model_usage":[\#(rows)],"summary":{"success_requests":1}}"#)
+        #expect(cells.contains { $0.family == .requests && $0.labels == ["", "m"] })
+    }
+
     private func stats(_ json: String) throws -> WaveSpeedUsageStats {
         let answer = UpstreamAnswer(status: 200, headers: [:], body: Array(json.utf8))
         return try WaveSpeedEnvelope<WaveSpeedUsageStats>.payload(of: answer, from: "usage_stats")

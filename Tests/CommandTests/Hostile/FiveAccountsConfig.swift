@@ -1,0 +1,35 @@
+import Foundation
+import TestSupport
+
+/// The config file of the five simulated accounts.
+enum FiveAccountsConfig {
+    /// What stands in the file.
+    ///
+    /// - Parameters:
+    ///   - baseURL: where the five APIs are.
+    ///   - options: further lines of each account.
+    ///   - healthyURL: where one more account at WaveSpeedAI, `healthy`, has its API; nil for none.
+    static func text(baseURL: String, options: [String] = [], healthyURL: String? = nil) -> String {
+        var lines = ["global: { zero_first: 0s, history: 1d }", "accounts:"]
+        func add(_ name: String, _ provider: FiveAccounts.Provider, at address: String) {
+            lines.append("  - name: \(name)")
+            lines += ["provider: \(provider)", "base_url: \(address)/\(provider)"].map { "    " + $0 }
+            switch provider {
+            case .cheapestinference:
+                lines.append("    management_key: \(provider.token)")
+                lines.append("    keys: [ { name: \(FiveAccounts.key.name), api_key: \(FiveAccounts.key.token) } ]")
+            case .useapi:
+                lines += ["    api_key: \(provider.token)", "    bots: [\(FiveAccounts.bot)]"]
+            case .wavespeed:
+                // Outcomes by model are a query for each of them.
+                lines += ["    api_key: \(provider.token)", "    success_by_model: false"]
+            case .fairstack, .venice:
+                lines.append("    api_key: \(provider.token)")
+            }
+            lines += options.map { "    " + $0 }
+        }
+        for provider in FiveAccounts.Provider.allCases { add(provider.rawValue, provider, at: baseURL) }
+        if let healthyURL { add("healthy", .wavespeed, at: healthyURL) }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

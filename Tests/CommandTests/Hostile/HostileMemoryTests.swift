@@ -1,0 +1,110 @@
+import Foundation
+import ProviderSimulator
+import TestSupport
+import Testing
+
+/// What an exporter costs whose five accounts meet the same hostile API at once, all of their sources, beside a sixth that
+/// is well.
+///
+/// The bounds are for a debug build, over what the process needed before with all of them healthy.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct HostileMemoryTests {
+    struct Row: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let fault: Fault
+        /// The most that the peak of resident memory may grow by.
+        let megabytes: Int
+    }
+
+    static let rows = [
+        Row(testDescription: "a body of 10 GB", fault: .hugeBody(bytes: 10 << 30), megabytes: 999),
+        Row(testDescription: "a body without an end", fault: .endlessBody, megabytes: 999),
+        Row(
+            testDescription: "a gzip body that expands to 10 GB", fault: .gzipBomb(mebibytes: 10 << 10), megabytes: 999),
+        Row(testDescription: "JSON a million deep", fault: .deepJSON(depth: 1_000_000), megabytes: 999),
+        Row(testDescription: "a million models", fault: .crowd(1_000_000), megabytes: 999),
+        Row(testDescription: "as many models as a list may have", fault: .crowd(5_000), megabytes: 999),
+        Row(
+            testDescription: "names of 100,000 characters", fault: .altered(.longNames(characters: 100_000)),
+            megabytes: 999),
+    ]
+
+    @Test(arguments: rows) func memoryAndPageAndLedgerStayBounded(row: Row) async throws {
+        let clock = RealClock()
+        let accounts = FiveAccounts(clock: clock)
+        try await withTemporaryFolder { folder in
+            try await withSimulator(accounts.providers, clock: clock) { healthy, healthyURL in
+                try await withSimulator(accounts.providers, clock: clock) { hostile, hostileURL in
+                    let file = folder + "/config.yml"
+                    try FiveAccountsConfig.text(
+                        baseURL: hostileURL, options: ["sync_interval: 1h"], healthyURL: healthyURL
+                    ).write(toFile: file, atomically: true, encoding: .utf8)
+                    let exporter = try await ExporterProcess.start([
+                        "serve", "--config.file", file, "--storage.path", folder + "/data", "--web.enable-lifecycle",
+                    ])
+                    try await exporter.waitUntilReady()
+                    let before = try await exporter.scrape()
+                    let idle = try peak(of: exporter)
+
+                    hostile.faults.stand(row.fault, at: "/")
+                    let start = ContinuousClock.now
+                    for _ in 0..<2 { try await syncAll(exporter) }
+                    let grown = try peak(of: exporter) - idle
+                    let page = try await exporter.get("/metrics").body.count
+                    let ledger = try size(of: folder + "/data")
+                    print(
+                        "\(row.testDescription): \(grown) MB over \(idle) MB, page \(page), ledger \(ledger), "
+                            + "\(ContinuousClock.now - start)")
+                    #expect(grown <= row.megabytes)
+                    #expect(page < 20_000_000)
+                    #expect(ledger < 100_000_000)
+
+                    let during = try await exporter.scrape()
+                    for sample in during.samples("genai_up") where sample.labels["account"] == "healthy" {
+                        #expect(sample.value == 1)
+                    }
+                    let cost = "genai_cost_usd_total"
+                    #expect(
+                        during.values(cost, by: "model", account: "healthy")
+                            == before.values(cost, by: "model", account: "healthy"))
+
+                    hostile.faults.clear()
+                    try await syncAll(exporter)
+                    #expect(try await exporter.scrape().samples("genai_up").allSatisfy { $0.value == 1 })
+                    exporter.signal(SIGTERM)
+                    #expect(try await exporter.waitForExit() == 0)
+                }
+            }
+        }
+    }
+
+    /// Has every source synced once more, and waits for the last of them.
+    private func syncAll(_ exporter: ExporterProcess) async throws {
+        let before = syncs(try await exporter.scrape())
+        #expect(try await exporter.get("/-/sync", method: "POST").status == 202)
+        while try await !syncs(exporter.scrape()).allSatisfy({ $0.value > before[$0.key, default: 0] }) {
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// How often each source was synced.
+    private func syncs(_ scrape: Scrape) -> [String: Double] {
+        Dictionary(
+            scrape.samples("genai_syncs_total").map {
+                ("\($0.labels["account", default: ""])/\($0.labels["source", default: ""])", $0.value)
+            }, uniquingKeysWith: +)
+    }
+
+    /// The most resident memory that the process ever had, in MB.
+    private func peak(of exporter: ExporterProcess) throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(exporter.processIdentifier)/status", encoding: .utf8)
+        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+        return try #require(line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }) / 1000
+    }
+
+    private func size(of folder: String) throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: folder).reduce(0) { sum, name in
+            let attributes = try FileManager.default.attributesOfItem(atPath: folder + "/" + name)
+            return sum + ((attributes[.size] as? NSNumber)?.intValue ?? 0)
+        }
+    }
+}
