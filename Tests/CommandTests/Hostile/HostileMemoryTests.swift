@@ -7,7 +7,7 @@ import Testing
 /// is well.
 ///
 /// The bounds are for a debug build, over what the process needed before with all of them healthy.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct HostileMemoryTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct HostileMemoryTests {
     struct Row: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let fault: Fault
@@ -16,16 +16,15 @@ import Testing
     }
 
     static let rows = [
-        Row(testDescription: "a body of 10 GB", fault: .hugeBody(bytes: 10 << 30), megabytes: 999),
-        Row(testDescription: "a body without an end", fault: .endlessBody, megabytes: 999),
+        Row(testDescription: "a body of 10 GB", fault: .hugeBody(bytes: 10 << 30), megabytes: 20),
+        Row(testDescription: "a body without an end", fault: .endlessBody, megabytes: 250),
         Row(
-            testDescription: "a gzip body that expands to 10 GB", fault: .gzipBomb(mebibytes: 10 << 10), megabytes: 999),
-        Row(testDescription: "JSON a million deep", fault: .deepJSON(depth: 1_000_000), megabytes: 999),
-        Row(testDescription: "a million models", fault: .crowd(1_000_000), megabytes: 999),
-        Row(testDescription: "as many models as a list may have", fault: .crowd(5_000), megabytes: 999),
+            testDescription: "a gzip body that expands to 10 GB", fault: .gzipBomb(mebibytes: 10 << 10), megabytes: 250),
+        Row(testDescription: "JSON a million deep", fault: .deepJSON(depth: 1_000_000), megabytes: 80),
+        Row(testDescription: "a million models", fault: .crowd(1_000_000), megabytes: 200),
         Row(
             testDescription: "names of 100,000 characters", fault: .altered(.longNames(characters: 100_000)),
-            megabytes: 999),
+            megabytes: 40),
     ]
 
     @Test(arguments: rows) func memoryAndPageAndLedgerStayBounded(row: Row) async throws {
@@ -46,15 +45,11 @@ import Testing
                     let idle = try peak(of: exporter)
 
                     hostile.faults.stand(row.fault, at: "/")
-                    let start = ContinuousClock.now
                     for _ in 0..<2 { try await syncAll(exporter) }
                     let grown = try peak(of: exporter) - idle
                     let page = try await exporter.get("/metrics").body.count
                     let ledger = try size(of: folder + "/data")
-                    print(
-                        "\(row.testDescription): \(grown) MB over \(idle) MB, page \(page), ledger \(ledger), "
-                            + "\(ContinuousClock.now - start)")
-                    #expect(grown <= row.megabytes)
+                    #expect(grown <= row.megabytes, "over \(idle) MB")
                     #expect(page < 20_000_000)
                     #expect(ledger < 100_000_000)
 

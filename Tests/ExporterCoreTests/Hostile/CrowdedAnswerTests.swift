@@ -6,7 +6,7 @@ import UsageModel
 @testable import ExporterCore
 
 /// Answers that list more models than anybody has, and yet few enough to be read.
-@Suite(.timeLimit(.minutes(2))) struct CrowdedAnswerTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct CrowdedAnswerTests {
     @Test func modelsPastTheSeriesLimitAreAddedUpUnderOneName() async throws {
         let (models, limit) = (400, 60)
         try await HostileWorld.run(seriesLimit: limit, successByModel: false) { world in

@@ -6,7 +6,7 @@ import UsageModel
 @testable import ExporterCore
 
 /// One account's API turns hostile, and later well again; the four others' do not.
-@Suite(.timeLimit(.minutes(5))) struct HostileUpstreamTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct HostileUpstreamTests {
     @Test(arguments: Hostility.all, FiveAccounts.Provider.allCases)
     func aHostileAPIIsRefusedInPlainWordsAndHarmsNoFigure(
         _ hostility: Hostility, _ provider: FiveAccounts.Provider

@@ -5,7 +5,7 @@ import Testing
 @testable import ExporterCore
 
 /// An API sends its readers to another host.
-@Suite(.timeLimit(.minutes(2))) struct RedirectedElsewhereTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct RedirectedElsewhereTests {
     @Test(arguments: FiveAccounts.Provider.allCases)
     func noKeyGoesToAnotherHost(provider: FiveAccounts.Provider) async throws {
         try await HostileWorld.run { world in

@@ -18,7 +18,7 @@ import Upstream
     @Test func sumsOfAbsurdCountsEndNothing() throws {
         let row = #"{"model_uuid":"m","total_cost":1000000000000000,"total_count":1000000000000000}"#
         let rows = Array(repeating: row, count: 10_000).joined(separator: ",")
-        let cells = try cells(#"{"per_model_usage":[\#(rows)],"summary":{"success_requests":1}}"#)
+        let cells = try cells(#"{"code":200,"data":{"per_model_usage":[\#(rows)],"summary":{"success_requests":1}}}"#)
         #expect(cells.contains { $0.family == .requests && $0.labels == ["", "m"] })
     }
 
