@@ -55,7 +55,7 @@ extension TLSSettings.Material {
     private func unusable(_ part: TLSSettings.Part, _ reason: String) -> ServerTLS.Unusable {
         switch self {
         case .file(let path): ServerTLS.Unusable(part: part, file: path, reason: reason)
-        case .text: ServerTLS.Unusable(part: part, reason: reason)
+        case .text: ServerTLS.Unusable(part: part, reason: "\(part.rawValue): \(reason)")
         }
     }
 }

@@ -13,10 +13,10 @@ struct ServerTLS: Sendable {
         /// What is wrong, and what would be right.
         let reason: String
 
-        /// The part, the file it stands in, and the reason.
+        /// The reason, with the file before it.
         var description: String {
-            guard let part else { return reason }
-            return file.map { "\(part.rawValue)_file \($0): \(reason)" } ?? "\(part.rawValue): \(reason)"
+            guard let part, let file else { return reason }
+            return "\(part.rawValue)_file \(file): \(reason)"
         }
     }
 
