@@ -27,7 +27,7 @@ struct ServedWorld {
                 let served = ServedWorld(world: world, server: server, folder: folder)
                 let accounts = try world.accounts.map { try served.section(of: $0, at: baseURL, interval: interval) }
                 try """
-                global: { zero_first: 0s, history: \(Int(history.inSeconds) / 86_400)d }
+                global: { zero_first: 0s, ledger_start: \((clock.now - history).day) }
                 accounts:
                 \(accounts.joined(separator: "\n"))
                 """.write(toFile: served.configFile, atomically: true, encoding: .utf8)
@@ -69,7 +69,9 @@ struct ServedWorld {
             let keys = try account.keys.map { key in
                 var parts = ["name: \(key.name)"]
                 if let id = key.id { parts.append("id: \(id)") }
-                if let token = key.token { parts.append("api_key_file: \(try file(token, "\(account.name)-\(key.name).key"))") }
+                if let token = key.token {
+                    parts.append("api_key_file: \(try file(token, "\(account.name)-\(key.name).key"))")
+                }
                 return "{ \(parts.joined(separator: ", ")) }"
             }
             lines.append("keys: [ \(keys.joined(separator: ", ")) ]")

@@ -73,7 +73,9 @@ struct VeniceUsageSource: UsageSource {
     private func walk(_ remaining: inout [SliceID], _ visit: any SyncVisit, at endpoint: VeniceEndpoint) async throws {
         guard let first = remaining.first, let last = remaining.last else { return }
         let asked = visit.now
-        let end = min(last.period.end, asked)
+        // A clock that was set back must not have less of an hour read than was read before, now or at the next sync.
+        let readAt = max(asked, visit.dueSlices.first { $0.slice == last }?.lastRead ?? asked)
+        let end = min(last.period.end, readAt)
         var tally = VeniceTally(of: remaining, end: end)
         var walk = VeniceWalk(
             at: endpoint, over: Period(start: first.period.start - VeniceTally.overlap, end: end), api: api,
@@ -83,10 +85,10 @@ struct VeniceUsageSource: UsageSource {
             guard tally.pendingRows >= Self.rowsBetweenCommits, let newest = rows.map(\.timestamp.value).min() else {
                 continue
             }
-            try await commit(tally.take(endingBy: newest), readAt: asked, visit)
+            try await commit(tally.take(endingBy: newest), readAt: readAt, visit)
             remaining = tally.remaining
         }
-        try await commit(tally.take(endingBy: last.period.end), readAt: asked, visit)
+        try await commit(tally.take(endingBy: last.period.end), readAt: readAt, visit)
         remaining = []
     }
 

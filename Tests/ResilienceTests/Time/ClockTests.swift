@@ -1,0 +1,117 @@
+import ExporterCore
+import PrometheusExposition
+import ProviderSimulator
+import TestSupport
+import Testing
+import UsageModel
+
+@testable import ExporterCore
+
+/// What the calendar and the machine's clock do, to all five providers at once.
+@Suite(.serialized) struct ClockTests {
+    /// The last evening of months of every length, of leap years and of a year.
+    static let turns: [String] = [
+        "2026-12-31T22:30:00Z", "2027-02-28T22:30:00Z", "2028-02-28T22:30:00Z", "2028-02-29T22:30:00Z",
+        "2027-04-30T22:30:00Z",
+    ]
+
+    /// From before midnight into the first of the month: figures go on, `today` and `month_to_date` begin anew, and what
+    /// was today is yesterday.
+    @Test(arguments: turns)
+    func monthTurns(_ evening: String) async throws {
+        let now = try #require(Timestamp(evening))
+        try await FiveProviders.run(at: now, history: .days(2)) { rig in
+            try await rig.withExporter { exporter in
+                try await rig.sync(exporter)
+                try rig.expectSameUsage(exporter)
+                var before = try exporter.usage
+                let lastDay = try exporter.scrape().windowCost("today")
+                for _ in 0..<4 {
+                    rig.clock.advance(by: .hours(1))
+                    try await rig.sync(exporter)
+                    let usage = try exporter.usage
+                    expectNothingFell(before, usage)
+                    before = usage
+                }
+                let after = try exporter.scrape()
+                #expect(rig.clock.now.day == now.day.advanced(by: 1))
+                // What the evening brought after the first look is in it as well.
+                let yesterday = after.windowCost("yesterday")
+                #expect(!yesterday.isEmpty)
+                for (model, cost) in lastDay { #expect((yesterday[model] ?? -1) >= cost - 1e-9, "\(model)") }
+                let isFirst = rig.clock.now.day.description.hasSuffix("-01")
+                #expect((after.windowCost("today") == after.windowCost("month_to_date")) == isFirst)
+                try rig.expectSameUsage(exporter)
+            }
+            // A restart on the first day of the month shows the same.
+            try await rig.withExporter { exporter in
+                try await rig.sync(exporter)
+                try rig.expectSameUsage(exporter)
+            }
+        }
+    }
+
+    /// WaveSpeedAI answers at most 31 days: a history of a month of each length, asked for on its last and first day.
+    @Test(arguments: ["2026-12-31", "2027-01-31", "2027-03-01", "2028-03-01", "2027-05-01"])
+    func thirtyOneDays(_ day: String) async throws {
+        let now = try #require(Timestamp(day + "T09:00:00Z"))
+        try await FiveProviders.run(at: now, history: .days(31), load: 0.01) { rig in
+            try await rig.withExporter { exporter in
+                #expect(try await rig.sync(exporter))
+                try rig.expectSameUsage(exporter)
+                for request in rig.server.log.requests where request.path.hasSuffix("/usage_stats") {
+                    let body = try #require(request.body)
+                    guard case .string(let start)? = body["start_time"], case .string(let end)? = body["end_time"],
+                        let from = Timestamp(start), let to = Timestamp(end)
+                    else {
+                        Issue.record("a query without its span: \(body)")
+                        continue
+                    }
+                    #expect(to - from <= .days(31) && to > from, "\(start) … \(end)")
+                }
+            }
+        }
+    }
+
+    /// A clock that is set a day on or back, and right again, counts nothing twice and loses nothing.
+    @Test(arguments: [Duration.days(1), .days(-1), .hours(-3)], [false, true])
+    func clockSteps(_ step: Duration, withRestart: Bool) async throws {
+        try await FiveProviders.run { rig in
+            var before: [String: Double] = [:]
+            try await rig.withExporter { exporter in
+                try await rig.sync(exporter)
+                before = try exporter.usage
+                rig.skewed.set(step)
+                if !withRestart {
+                    try await rig.sync(exporter)
+                    expectNothingFell(before, try exporter.usage)
+                }
+            }
+            try await rig.withExporter { exporter in
+                expectNothingFell(before, try exporter.usage)
+                try await rig.sync(exporter)
+                expectNothingFell(before, try exporter.usage)
+                rig.skewed.set(.zero)
+                for _ in 0..<3 {
+                    rig.clock.advance(by: .hours(1))
+                    try await rig.sync(exporter)
+                    expectNothingFell(before, try exporter.usage)
+                }
+                // What is worked out from rolling figures takes the exporter's clock for the time that has passed.
+                try rig.expectSameUsage(exporter, reconstructed: step < .zero)
+            }
+        }
+    }
+}
+
+extension Scrape {
+    /// USD of a window by account and model.
+    fileprivate func windowCost(_ window: String) -> [String: Double] {
+        var costs: [String: Double] = [:]
+        for sample in samples("genai_window_cost_usd") where sample.labels["window"] == window {
+            let name = ["account", "key", "model"].map { sample.labels[$0, default: ""] }.joined(separator: "/")
+            costs[name, default: 0] += sample.value
+        }
+        return costs
+    }
+}
