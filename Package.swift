@@ -124,6 +124,15 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], path: "Tests/TestSupport",
             swiftSettings: strict),
+        .target(name: "CHeap", path: "Tests/CHeap"),
+        .target(
+            name: "ExporterTestSupport",
+            dependencies: [
+                "ExporterCore", "PrometheusExposition", "TestSupport", "UsageModel",
+                .product(name: "Logging", package: "swift-log"),
+                nio("NIOConcurrencyHelpers"),
+            ], path: "Tests/ExporterTestSupport",
+            swiftSettings: strict),
         .testTarget(
             name: "PrometheusExpositionTests", dependencies: ["PrometheusExposition", "TestSupport"],
             swiftSettings: strict),
@@ -182,7 +191,9 @@ let package = Package(
         .testTarget(
             name: "ExporterCoreTests",
             dependencies: [
-                "ExporterCore", "PrometheusExposition", "ProviderSimulator", "UsageLedger", "UsageModel", "TestSupport",
+                "ExporterCore", "ExporterTestSupport", "PrometheusExposition", "ProviderSimulator", "UsageLedger",
+                "UsageModel",
+                "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 nio("NIOConcurrencyHelpers"),
             ],
@@ -208,8 +219,8 @@ let package = Package(
         .testTarget(
             name: "ResilienceTests",
             dependencies: [
-                "ExporterCore", "ExporterWeb", "genai_usage_exporter", "PrometheusExposition", "ProviderSimulator",
-                "TestSupport", "UsageLedger", "UsageModel",
+                "CHeap", "ExporterCore", "ExporterTestSupport", "ExporterWeb", "genai_usage_exporter",
+                "PrometheusExposition", "ProviderSimulator", "TestSupport", "UsageLedger", "UsageModel",
                 .product(name: "Logging", package: "swift-log"),
                 nio("NIOConcurrencyHelpers"),
             ], swiftSettings: strict),

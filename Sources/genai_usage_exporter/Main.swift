@@ -13,6 +13,7 @@ struct Main {
         // So is a limit on the size of files (ulimit -f, LimitFSIZE=).
         signal(SIGXFSZ, SIG_IGN)
         OpenFileLimit.raise()
+        CoreDumps.forbid()
         exit(await run(Array(CommandLine.arguments.dropFirst())))
     }
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Image, compose files and Kubernetes manifests, as far as they can be judged without an engine and a cluster.
-@Suite(.timeLimit(.minutes(5))) struct ContainerTests {
+@Suite(.timeLimit(.minutes(15))) struct ContainerTests {
     private func python(_ module: String) throws -> Tool {
         try Tool(named: module, installation: "python3 -m pip install \(module)")
     }

@@ -45,7 +45,8 @@ import Testing
             ])
             #expect(written.status == 0, "\(written.errors)")
             let loaded = try Tool.promtool().run([
-                "tsdb", "create-blocks-from", "openmetrics", "-q", history, folder + "/tsdb",
+                "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration", "162h", "-q", history,
+                folder + "/tsdb",
             ])
             #expect(loaded.status == 0, "\(loaded.output)")
             let prometheus = try PrometheusServer(
@@ -57,8 +58,12 @@ import Testing
                     static_configs: [{ targets: ["\(demo.address)"] }]
                 """, in: folder, arguments: ["--storage.tsdb.retention.time", "60d"])
             defer { prometheus.stop() }
-            // Long enough for the rates over minutes and for what is recorded of them.
-            while try prometheus.query("count_over_time(genai_exporter_accounts[10m])").values.first ?? 0 < 40 {
+            // Long enough for the rates over minutes and for what is recorded of them; useapi.net's requests come last, since
+            // it tells them minutes late.
+            let throttled = "provider_account:genai_useapi_throttled:ratio_rate1h"
+            while try prometheus.query("count_over_time(genai_exporter_accounts[10m])").values.first ?? 0 < 40
+                || prometheus.query(throttled).isEmpty
+            {
                 try await Task.sleep(for: .seconds(2))
             }
             let outcome = try python([

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The unit is right in systemd's eyes, hardened, and the exporter runs under it.
-@Suite(.timeLimit(.minutes(5))) struct SystemdTests {
+@Suite(.timeLimit(.minutes(15))) struct SystemdTests {
     private static let unit = "\(Repository.path)/deploy/systemd/genai-usage-exporter.service"
     private static let socket = "\(Repository.path)/deploy/systemd/genai-usage-exporter.socket"
 

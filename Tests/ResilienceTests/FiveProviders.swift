@@ -1,4 +1,4 @@
-import ExporterCore
+import ExporterTestSupport
 import Foundation
 import NIOConcurrencyHelpers
 import ProviderSimulator
@@ -52,23 +52,16 @@ struct FiveProviders {
                         adjust(&configuration)
                         return configuration
                     }
-                    var quiet = Exporter.Environment(
-                        logger: CapturedLog().logger(clock: clock, redaction: LogRedaction()))
-                    quiet.clock = clock
-                    quiet.random = SeededRandom(7)
-                    let control = try await Exporter(
-                        configured(controlURL), storage: folder + "/control", environment: quiet)
-                    do {
+                    try await ExporterTestSupport.withExporter(
+                        configured(controlURL), storage: folder + "/control",
+                        environment: environment(clock, CapturedLog())
+                    ) { control in
                         try await body(
                             FiveProviders(
                                 clock: clock, skewed: SkewedClock(clock), world: world, server: server,
-                                baseURL: baseURL,
-                                configuration: configured(baseURL), folder: folder + "/data", control: control))
-                    } catch {
-                        try? await control.close()
-                        throw error
+                                baseURL: baseURL, configuration: configured(baseURL), folder: folder + "/data",
+                                control: control))
                     }
-                    try await control.close()
                 }
             }
         }
@@ -78,18 +71,15 @@ struct FiveProviders {
     func withExporter<Result>(
         isolation: isolated (any Actor)? = #isolation, _ body: (Exporter) async throws -> Result
     ) async throws -> Result {
-        var environment = Exporter.Environment(logger: log.logger(clock: skewed, redaction: LogRedaction()))
-        environment.clock = skewed
+        try await ExporterTestSupport.withExporter(
+            configuration, storage: folder, environment: Self.environment(skewed, log), body)
+    }
+
+    private static func environment(_ clock: any WallClock, _ log: CapturedLog) -> Exporter.Environment {
+        var environment = Exporter.Environment(logger: log.logger(clock: clock))
+        environment.clock = clock
         environment.random = SeededRandom(7)
-        let exporter = try await Exporter(configuration, storage: folder, environment: environment)
-        do {
-            let result = try await body(exporter)
-            try await exporter.close()
-            return result
-        } catch {
-            try? await exporter.close()
-            throw error
-        }
+        return environment
     }
 
     /// Both exporters read everything once, and new series pass the time in which they are shown as 0.
@@ -155,17 +145,8 @@ extension FiveProviders {
 }
 
 extension Exporter {
-    /// What a scrape shows now; both formats have to be strictly well-formed and say the same.
-    func scrape() throws -> Scrape {
-        let snapshot = store.current
-        let text = try Scrape(snapshot.body(.text004, .identity).bytes)
-        let openMetrics = try Scrape(snapshot.body(.openMetrics100, .identity).bytes, format: .openMetrics100)
-        #expect(text.counters == openMetrics.counters)
-        return text
-    }
-
     /// The counters of what providers charged.
-    var usage: [String: Double] { get throws { try scrape().usage } }
+    var usage: [String: Double] { get throws { try Scrape(store.current.body(.text004, .identity).bytes).usage } }
 }
 
 extension Scrape {

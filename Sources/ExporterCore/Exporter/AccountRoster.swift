@@ -12,6 +12,8 @@ actor AccountRoster {
     private var runs: [AccountRun] = []
     private var nextIndex = 0
     private var isReloading = false
+    /// Accounts whose sources were not all asked yet since a rebuild, and what is shown in the place of each.
+    private var replaced: [Int: Int] = [:]
     /// Whether no source is at work, since the storage could not be opened anew yet.
     private(set) var isHalted = false
 
@@ -24,6 +26,24 @@ actor AccountRoster {
 
     /// The accounts in the order of the config.
     var accounts: [ExporterAccount] { runs.map(\.account) }
+
+    /// The accounts, and where each is shown now.
+    var places: [AccountPlace] {
+        accounts.map { AccountPlace(name: $0.name, provider: $0.provider, index: shownIndex(of: $0)) }
+    }
+
+    private func shownIndex(of account: ExporterAccount) -> Int { replaced[account.index] ?? account.index }
+
+    /// Shows the accounts that a rebuild has left hidden.
+    func showRebuilt() async {
+        for index in replaced.keys { await showRebuilt(index) }
+    }
+
+    private func showRebuilt(_ index: Int) async {
+        guard let other = replaced.removeValue(forKey: index) else { return }
+        await renderer.show(account: index, insteadOf: other)
+        await renderer.publish()
+    }
 
     /// Sets all accounts up, and shows what the storage holds of them; what an earlier try has set up is taken back.
     func begin(with builder: AccountBuilder) async throws {
@@ -46,6 +66,7 @@ actor AccountRoster {
         guard !isReloading else { throw ReloadUnderWay() }
         isReloading = true
         defer { isReloading = false }
+        await showRebuilt()
         let isShownAlike =
             newest.global.windows == configuration.global.windows
             && newest.global.zeroFirst == configuration.global.zeroFirst
@@ -83,8 +104,8 @@ actor AccountRoster {
         configuration = newest
     }
 
-    /// Has every account begin anew from the storage, which `reopen` opens anew once no source is at work. Until then,
-    /// and where it throws, what was shown is shown on.
+    /// Has every account begin anew from the storage, which `reopen` opens anew once no source is at work. What was shown
+    /// of an account is shown on until each of its sources was asked once, so that no scrape finds the new ledger empty.
     ///
     /// - Throws: what `reopen` and setting an account up throw: call it again later.
     func rebuild(with builder: AccountBuilder, reopen: () async throws -> Void) async throws {
@@ -104,7 +125,8 @@ actor AccountRoster {
                 throw error
             }
             nextIndex += 1
-            await renderer.show(account: built.index, insteadOf: old.index)
+            replaced[built.index] = shownIndex(of: old)
+            if replaced.removeValue(forKey: old.index) != nil { await renderer.remove(account: old.index) }
             runs[place] = run(of: built)
         }
         isHalted = false
@@ -112,7 +134,10 @@ actor AccountRoster {
     }
 
     private func run(of account: ExporterAccount) -> AccountRun {
-        AccountRun(account, tried: readiness.expectation(of: account.name, sources: account.runners.count))
+        AccountRun(account) { [readiness] in
+            readiness.forget(account.name)
+            await self.showRebuilt(account.index)
+        }
     }
 }
 

@@ -4,7 +4,9 @@ import NIOConcurrencyHelpers
 final class AccountRun: Sendable {
     /// The account that runs.
     let account: ExporterAccount
-    private let tried: @Sendable () -> Void
+    private let allTried: @Sendable () async -> Void
+    private let untried: NIOLockedValueBox<Int>
+    private let firstRound = Signal()
     private enum Phase { case waiting, running, over }
 
     private let phase = NIOLockedValueBox(Phase.waiting)
@@ -13,10 +15,12 @@ final class AccountRun: Sendable {
 
     private struct Stopped: Error {}
 
-    /// - Parameter tried: called by each source after its first try.
-    init(_ account: ExporterAccount, tried: @escaping @Sendable () -> Void) {
+    /// - Parameter allTried: called once each source of the account was tried.
+    init(_ account: ExporterAccount, allTried: @escaping @Sendable () async -> Void) {
         self.account = account
-        self.tried = tried
+        self.allTried = allTried
+        untried = NIOLockedValueBox(account.runners.count)
+        if account.runners.isEmpty { firstRound.give() }
     }
 
     /// Syncs every source on its schedule until `stop`, or until the task is cancelled. After `stop` it does nothing.
@@ -34,7 +38,11 @@ final class AccountRun: Sendable {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for runner in account.runners {
-                    group.addTask { [tried] in try await runner.run(tried: tried) }
+                    group.addTask { try await runner.run(tried: self.countTry) }
+                }
+                group.addTask { [firstRound, allTried] in
+                    await firstRound.wait()
+                    if !Task.isCancelled { await allTried() }
                 }
                 group.addTask { [stopping] in
                     await stopping.wait()
@@ -46,6 +54,14 @@ final class AccountRun: Sendable {
         } catch is Stopped {
             // What a stop interrupts is no failure: the ledger's transactions are whole or not there.
         }
+    }
+
+    private func countTry() {
+        let isLast = untried.withLockedValue { untried in
+            untried -= 1
+            return untried == 0
+        }
+        if isLast { firstRound.give() }
     }
 
     /// Ends the run, and comes back when nothing of it goes on any more. Stopping twice does nothing.

@@ -115,7 +115,7 @@ public final class Exporter: Service {
     /// The accounts in the order of the config.
     public var accountPlaces: [AccountPlace] {
         get async {
-            await roster.accounts.map { AccountPlace(name: $0.name, provider: $0.provider, index: $0.index) }
+            await roster.places
         }
     }
 
@@ -193,6 +193,7 @@ public final class Exporter: Service {
             }
             return try await group.reduce(true) { $0 && $1 }
         }
+        await roster.showRebuilt()
         try await housekeeping.tick()
         return succeeded
     }

@@ -103,15 +103,14 @@ actor Housekeeping {
             for account in accounts { _ = try await account.exposition.tick() }
             try await prune()
             try await storeScrapes()
-            try await showFigures()
             storageWorks()
         } catch  where error is CancellationError || Task.isCancelled {
             throw CancellationError()
         } catch {
             storageErrors.add()
             tell("\(error)")
-            try await showFigures()
         }
+        try await showFigures()
         await renderer.publish()
     }
 

@@ -10,32 +10,8 @@ final class Readiness: Sendable {
 
     var isReady: Bool { missing.withLockedValue { $0.isEmpty } }
 
-    /// What an account's sources call after their first try; the account counts once all `sources` of it have.
-    func expectation(of account: String, sources: Int) -> @Sendable () -> Void {
-        let left = LeftSources(sources)
-        if sources == 0 { forget(account) }
-        return { [self] in
-            if left.oneDone() { forget(account) }
-        }
-    }
-
-    /// Waits for an account no longer.
+    /// Waits for an account no longer: it was tried, or is gone.
     func forget(_ account: String) {
         missing.withLockedValue { _ = $0.remove(account) }
-    }
-
-    private final class LeftSources: Sendable {
-        private let count: NIOLockedValueBox<Int>
-
-        init(_ count: Int) {
-            self.count = NIOLockedValueBox(count)
-        }
-
-        func oneDone() -> Bool {
-            count.withLockedValue {
-                $0 -= 1
-                return $0 == 0
-            }
-        }
     }
 }

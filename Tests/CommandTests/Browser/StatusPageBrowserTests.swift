@@ -17,7 +17,7 @@ import UsageModel
 
     /// Two hundred accounts, some of them failing, with names as long as they may be.
     @Test(.timeLimit(.minutes(10))) func twoHundredAccountsAndSomeInErrorLookRight() async throws {
-        try await SimulatedAccount.run { account in
+        try await SimulatedAccount.run(interval: "1h") { account in
             let now = RealClock().now
             account.events.add(
                 (0..<40).map {

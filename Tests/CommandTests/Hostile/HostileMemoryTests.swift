@@ -7,7 +7,7 @@ import Testing
 /// is well.
 ///
 /// The bounds are for a debug build, over what the process needed before with all of them healthy.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct HostileMemoryTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct HostileMemoryTests {
     struct Row: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let fault: Fault

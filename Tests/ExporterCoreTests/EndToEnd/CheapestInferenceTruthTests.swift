@@ -1,3 +1,4 @@
+import ExporterTestSupport
 import PrometheusExposition
 import ProviderSimulator
 import TestSupport

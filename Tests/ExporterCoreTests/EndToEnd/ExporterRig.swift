@@ -1,3 +1,4 @@
+import ExporterTestSupport
 import ExporterCore
 import Logging
 import PrometheusExposition
@@ -23,26 +24,8 @@ struct ExporterRig {
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         environment.clock = clock
         environment.random = SeededRandom(7)
-        let exporter = try await Exporter(configuration, storage: folder, environment: environment)
-        do {
-            let result = try await body(exporter)
-            try await exporter.close()
-            return result
-        } catch {
-            try? await exporter.close()
-            throw error
-        }
-    }
-}
-
-extension Exporter {
-    /// What a scrape shows now; both formats have to be strictly well-formed and say the same.
-    func scrape() throws -> Scrape {
-        let snapshot = store.current
-        let text = try Scrape(snapshot.body(.text004, .identity).bytes)
-        let openMetrics = try Scrape(snapshot.body(.openMetrics100, .identity).bytes, format: .openMetrics100)
-        #expect(text.counters == openMetrics.counters)
-        return text
+        return try await ExporterTestSupport.withExporter(
+            configuration, storage: folder, environment: environment, body)
     }
 }
 

@@ -1,3 +1,4 @@
+import ExporterTestSupport
 import ProviderSimulator
 import TestSupport
 import Testing

@@ -1,3 +1,4 @@
+import ExporterTestSupport
 import Logging
 import ProviderSimulator
 import NIOConcurrencyHelpers

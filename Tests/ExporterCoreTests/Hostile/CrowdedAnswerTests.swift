@@ -1,3 +1,4 @@
+import ExporterTestSupport
 import ProviderSimulator
 import TestSupport
 import Testing
@@ -6,7 +7,7 @@ import UsageModel
 @testable import ExporterCore
 
 /// Answers that list more models than anybody has, and yet few enough to be read.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct CrowdedAnswerTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct CrowdedAnswerTests {
     @Test func modelsPastTheSeriesLimitAreAddedUpUnderOneName() async throws {
         let (models, limit) = (400, 60)
         try await HostileWorld.run(seriesLimit: limit, successByModel: false) { world in

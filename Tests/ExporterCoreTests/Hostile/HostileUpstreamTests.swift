@@ -1,3 +1,4 @@
+import ExporterTestSupport
 import ProviderSimulator
 import TestSupport
 import Testing
@@ -6,7 +7,7 @@ import UsageModel
 @testable import ExporterCore
 
 /// One account's API turns hostile, and later well again; the four others' do not.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct HostileUpstreamTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct HostileUpstreamTests {
     @Test(arguments: Hostility.all, FiveAccounts.Provider.allCases)
     func aHostileAPIIsRefusedInPlainWordsAndHarmsNoFigure(
         _ hostility: Hostility, _ provider: FiveAccounts.Provider

@@ -1,5 +1,4 @@
-import Logging
-import NIOConcurrencyHelpers
+import ExporterTestSupport
 import ProviderSimulator
 import TestSupport
 import Testing
@@ -13,7 +12,7 @@ struct HostileWorld {
     let accounts: FiveAccounts
     let server: SimulatorServer
     let exporter: Exporter
-    private let lines: LogLines
+    private let lines: CapturedLog
 
     static func run(
         seriesLimit: Int = 5000, successByModel: Bool = true, _ body: (HostileWorld) async throws -> Void
@@ -22,14 +21,10 @@ struct HostileWorld {
         let accounts = FiveAccounts(clock: clock)
         try await withTemporaryFolder { folder in
             try await withSimulator(accounts.providers, clock: clock) { server, baseURL in
-                let lines = LogLines()
+                let lines = CapturedLog()
                 let redaction = LogRedaction()
                 var environment = Exporter.Environment(
-                    logger: Logger(label: "") { _ in
-                        ExporterLogHandler(
-                            component: "", format: .logfmt, threshold: .info, clock: clock, redaction: redaction,
-                            output: lines)
-                    })
+                    logger: lines.logger(clock: clock, threshold: .info, redaction: redaction))
                 environment.clock = clock
                 environment.random = SeededRandom(7)
                 environment.redaction = redaction
@@ -38,18 +33,11 @@ struct HostileWorld {
                     configuration.accounts[index].seriesLimit = seriesLimit
                     configuration.accounts[index].successByModel = successByModel
                 }
-                let exporter = try await Exporter(configuration, storage: folder, environment: environment)
-                let result: Result<Void, any Error>
-                do {
+                try await withExporter(configuration, storage: folder, environment: environment) { exporter in
                     try await body(
-                        HostileWorld(
-                            clock: clock, accounts: accounts, server: server, exporter: exporter, lines: lines))
-                    result = .success(())
-                } catch {
-                    result = .failure(error)
+                        HostileWorld(clock: clock, accounts: accounts, server: server, exporter: exporter, lines: lines)
+                    )
                 }
-                try await exporter.close()
-                try result.get()
             }
         }
     }
@@ -93,18 +81,7 @@ struct HostileWorld {
     }
 
     /// The log's lines so far.
-    var log: [String] { lines.all }
-}
-
-/// Keeps what is logged.
-private final class LogLines: LogOutput {
-    private let lines = NIOLockedValueBox<[String]>([])
-
-    var all: [String] { lines.withLockedValue { $0 } }
-
-    func write(_ line: [UInt8]) {
-        lines.withLockedValue { $0.append(String(decoding: line, as: UTF8.self)) }
-    }
+    var log: [String] { lines.lines }
 }
 
 extension Scrape {

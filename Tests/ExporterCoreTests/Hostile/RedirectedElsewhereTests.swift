@@ -1,3 +1,4 @@
+import ExporterTestSupport
 import ProviderSimulator
 import TestSupport
 import Testing
@@ -5,7 +6,7 @@ import Testing
 @testable import ExporterCore
 
 /// An API sends its readers to another host.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct RedirectedElsewhereTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct RedirectedElsewhereTests {
     @Test(arguments: FiveAccounts.Provider.allCases)
     func noKeyGoesToAnotherHost(provider: FiveAccounts.Provider) async throws {
         try await HostileWorld.run { world in

@@ -1,3 +1,4 @@
+import ExporterTestSupport
 import ExporterCore
 import Foundation
 import NIOConcurrencyHelpers
@@ -11,10 +12,10 @@ import UsageModel
 ///
 /// An exporter reads every source as soon as it starts, so that kills fall into commits, calls and waits alike.
 @Suite struct KillTests {
-    /// Worlds that are gone through beside each other, and the kills in each: 200 in all, or as many as the variable
+    /// Worlds that are gone through beside each other, and the kills in each: 100 in all, or as many as the variable
     /// `GENAI_TEST_KILLS` says.
     static let worlds = 4
-    static let kills = (ProcessInfo.processInfo.environment["GENAI_TEST_KILLS"].flatMap { Int($0) } ?? 200) / worlds
+    static let kills = (ProcessInfo.processInfo.environment["GENAI_TEST_KILLS"].flatMap { Int($0) } ?? 100) / worlds
 
     @Test(.timeLimit(.minutes(30)), arguments: 1...worlds)
     func killsLoseNothingAndDoubleNothing(world number: Int) async throws {

@@ -48,6 +48,9 @@ extension FaultRow {
         "cheapestinference/billing_credits", "cheapestinference/plans", "useapi/account",
     ]
 
+    /// How a time-out is told, by what came of the answer.
+    private static let slowness = ["no whole answer within", "the API is slow or hangs"]
+
     static let all: [FaultRow] = [
         FaultRow(
             name: "connection refused", cause: .elsewhere { _ in "http://127.0.0.1:1" }, result: .network,
@@ -87,14 +90,14 @@ extension FaultRow {
             name: "503 with an HTML page", cause: .answers(.htmlPage(status: 503)), result: .http5xx, says: ["HTTP 503"]
         ),
         FaultRow(
-            name: "no answer", cause: .answers(.hang), result: .timeout, says: ["no whole answer within"], isSlow: true),
+            name: "no answer", cause: .answers(.hang), result: .timeout, says: slowness, isSlow: true),
         FaultRow(
             name: "slow headers", cause: .answers(.slowHeaders(.seconds(600))), result: .timeout,
-            says: ["no whole answer within"],
+            says: slowness,
             isSlow: true),
         FaultRow(
             name: "slow body", cause: .answers(.slowBody(bytes: 1, every: .milliseconds(700))), result: .timeout,
-            says: ["no whole answer within"], isSlow: true),
+            says: slowness, isSlow: true),
         FaultRow(
             name: "body cut off", cause: .answers(.cutBody), result: .network,
             says: ["the connection broke before the answer was whole"]),

@@ -1,3 +1,4 @@
+import ExporterTestSupport
 import ExporterCore
 import PrometheusExposition
 import ProviderSimulator
@@ -21,20 +22,14 @@ import UsageModel
     }
 
     private func run(_ row: FaultRow) async throws {
-        try await FiveProviders.run(
-            serverClock: row.isSlow ? SystemClock() : nil,
-            adjust: { configuration in
-                guard row.isSlow else { return }
-                for index in configuration.accounts.indices { configuration.accounts[index].timeout = .seconds(2) }
-            }
-        ) { rig in
+        try await FiveProviders.run(serverClock: row.isSlow ? SystemClock() : nil) { rig in
             try await rig.withExporter { exporter in
                 #expect(try await rig.sync(exporter))
                 let sources = try exporter.scrape().upBySource
                 #expect(Set(sources.keys.map { $0.split(separator: "/").first ?? "" }).count == 5)
                 try rig.expectSameUsage(exporter)
 
-                try await rig.begin(row.cause, exporter)
+                try await rig.begin(row, exporter)
                 rig.log.clear()
                 rig.clock.advance(by: .hours(1))
                 let before = try exporter.usage
@@ -43,7 +38,7 @@ import UsageModel
                 expectNothingFell(before, try exporter.usage)
                 try await rig.expectNoSecrets(exporter)
 
-                try await rig.end(row.cause, exporter)
+                try await rig.end(exporter)
                 rig.clock.advance(by: .hours(1))
                 #expect(try await rig.sync(exporter))
                 #expect(try exporter.scrape().upBySource.values.allSatisfy { $0 == 1 })
@@ -87,22 +82,21 @@ extension ParsedSample {
 }
 
 extension FiveProviders {
-    fileprivate func begin(_ cause: FaultRow.Cause, _ exporter: Exporter) async throws {
-        switch cause {
-        case .answers(let fault):
-            server.faults.stand(fault, at: "/")
-        case .elsewhere(let place):
-            var misled = configuration
-            let address = place(baseURL.split(separator: ":").last.map(String.init) ?? "")
-            for index in misled.accounts.indices { misled.accounts[index].baseURL = address }
-            try await exporter.reload(misled)
+    fileprivate func begin(_ row: FaultRow, _ exporter: Exporter) async throws {
+        var misled = configuration
+        for index in misled.accounts.indices {
+            if row.isSlow { misled.accounts[index].timeout = .seconds(2) }
+            guard case .elsewhere(let place) = row.cause else { continue }
+            misled.accounts[index].baseURL = place(baseURL.split(separator: ":").last.map(String.init) ?? "")
         }
+        if misled != configuration { try await exporter.reload(misled) }
+        if case .answers(let fault) = row.cause { server.faults.stand(fault, at: "/") }
     }
 
-    fileprivate func end(_ cause: FaultRow.Cause, _ exporter: Exporter) async throws {
+    fileprivate func end(_ exporter: Exporter) async throws {
         server.faults.clear()
         server.faults.release()
-        if case .elsewhere = cause { try await exporter.reload(configuration) }
+        try await exporter.reload(configuration)
     }
 
     /// Holds that no key of any account is in what anybody is shown: the log down to `debug`, both formats of

@@ -1,3 +1,4 @@
+import ExporterTestSupport
 import ExporterCore
 import PrometheusExposition
 import ProviderSimulator

@@ -1,0 +1,33 @@
+import ExporterCore
+import PrometheusExposition
+import TestSupport
+
+/// Runs a body with an exporter, whose end is an orderly stop.
+public func withExporter<Result>(
+    _ configuration: ExporterConfiguration, storage folder: String, environment: Exporter.Environment,
+    isolation: isolated (any Actor)? = #isolation, _ body: (Exporter) async throws -> Result
+) async throws -> Result {
+    let exporter = try await Exporter(configuration, storage: folder, environment: environment)
+    do {
+        let result = try await body(exporter)
+        try await exporter.close()
+        return result
+    } catch {
+        try? await exporter.close()
+        throw error
+    }
+}
+
+extension Exporter {
+    /// The two formats of one snapshot say different things.
+    public struct FormatsDiffer: Error {}
+
+    /// What a scrape shows now; both formats have to be strictly well-formed and say the same.
+    public func scrape() throws -> Scrape {
+        let snapshot = store.current
+        let text = try Scrape(snapshot.body(.text004, .identity).bytes)
+        let openMetrics = try Scrape(snapshot.body(.openMetrics100, .identity).bytes, format: .openMetrics100)
+        guard text.counters == openMetrics.counters else { throw FormatsDiffer() }
+        return text
+    }
+}

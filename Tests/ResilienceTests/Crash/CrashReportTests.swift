@@ -1,0 +1,45 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What a crash leaves behind is sent to strangers: it holds no keys.
+@Suite(.serialized, .timeLimit(.minutes(15))) struct CrashReportTests {
+    @Test(arguments: [SIGSEGV, SIGABRT])
+    func reportHoldsNoKey(crash: Int32) async throws {
+        try await ServedWorld.run { world in
+            let exporter = try await crashable(
+                world, backtrace: "enable=yes,color=no,interactive=no,symbolicate=off,output-to=stderr")
+            exporter.signal(crash)
+            // The process that crashed writes the report; a signal from outside does not end it.
+            while !exporter.log.contains("Backtrace took") { try await Task.sleep(for: .milliseconds(100)) }
+            exporter.signal(SIGKILL)
+            try await exporter.waitForExit()
+            #expect(exporter.log.contains("Registers:"))
+            for secret in FaultRow.secrets { #expect(!exporter.log.contains(secret)) }
+        }
+    }
+
+    @Test func memoryIsNotWrittenToAFile() async throws {
+        try await ServedWorld.run { world in
+            let exporter = try await crashable(world, backtrace: "enable=no")
+            let limits = try String(contentsOfFile: "/proc/\(exporter.processIdentifier)/limits", encoding: .utf8)
+            #expect(limits.contains(/Max core file size +1 +/))
+            exporter.signal(SIGSEGV)
+            try await exporter.waitForExit()
+            #expect(try FileManager.default.contentsOfDirectory(atPath: workFolder(of: world)).isEmpty)
+        }
+    }
+
+    /// An exporter that has read all keys, in a folder of its own, and may dump as much as it likes.
+    private func crashable(_ world: ServedWorld, backtrace: String) async throws -> ExporterProcess {
+        let folder = workFolder(of: world)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let unlimited = ["-c", #"ulimit -c unlimited; cd "$0"; exec "$@""#, folder]
+        let exporter = try await ExporterProcess.start(
+            world.serve, environment: ["SWIFT_BACKTRACE": backtrace], by: (Tool(path: "/bin/bash"), unlimited))
+        _ = try await exporter.scrape { $0.isAllUp(accounts: 6) }
+        return exporter
+    }
+
+    private func workFolder(of world: ServedWorld) -> String { world.folder + "/work" }
+}
