@@ -97,7 +97,14 @@ public final class UsageLedger: Sendable {
                 }
             }
         } catch let error as LedgerError {
-            if case .vanished = error { try await restore(from: connection) }
+            if case .vanished = error {
+                do {
+                    try await restore(from: connection)
+                } catch let failure as LedgerError {
+                    // The open copy may be damaged too; then only opening what is there anew helps.
+                    throw noted(failure, of: connection)
+                }
+            }
             throw noted(error, of: connection)
         } catch let error as DatabaseError {
             throw noted(LedgerError(error, path: file.path), of: connection)

@@ -71,6 +71,47 @@ import UsageModel
         #expect(!bench.ledger.needsReopening)
     }
 
+    @Test(
+        "a file cut short to any length is set aside",
+        arguments: [0, 1, 511, 512, 4095, 4096, 4097, 5000, 8191, 8192, 10_000, 81_920])
+    func cutShort(_ length: Int) async throws {
+        let bench = try await LedgerBench()
+        try await bench.commit((0..<500).map { spent("model-\($0)", "1") })
+        try await bench.ledger.checkpoint()
+        try await bench.commit([spent("m", "1")])
+        #expect(truncate(bench.folder.database, length) == 0)
+        _ = try await commitRefused(bench)
+        #expect(bench.ledger.needsReopening)
+        #expect(try await bench.ledger.reopen(now: .noon) != nil)
+        #expect(!bench.ledger.needsReopening)
+        try await bench.ledger.close()
+
+        // The same before a start.
+        #expect(truncate(bench.folder.database, length) == 0)
+        let again = try await bench.folder.open()
+        #expect(again.setAside != nil)
+        try await again.close()
+    }
+
+    @Test("where the open copy of deleted files is damaged as well, opening anew helps")
+    func deletedAndDamaged() async throws {
+        let bench = try await LedgerBench()
+        try await bench.commit((0..<2000).map { spent("model-\($0)", "1") })
+        try await bench.ledger.checkpoint()
+        let file = try #require(FileHandle(forUpdatingAtPath: bench.folder.database))
+        for page in 2..<40 {
+            try file.seek(toOffset: UInt64(page * 4096))
+            try file.write(contentsOf: Data(repeating: 0xA5, count: 4096))
+        }
+        try file.close()
+        try FileManager.default.removeItem(atPath: bench.folder.path)
+        try await bench.ledger.dropCache()
+        _ = try await commitRefused(bench)
+        #expect(bench.ledger.needsReopening)
+        _ = try await bench.ledger.reopen(now: .noon)
+        #expect(!bench.ledger.needsReopening)
+    }
+
     enum Harm: CaseIterable {
         case cutShort, exchanged, brokenPages, unreadableAmount
     }

@@ -136,6 +136,10 @@ public final class Exporter: Service {
             accounts: roster.accounts, retention: await roster.configuration.global.retention)
         await showReload(succeeded: (try? result.get()) != nil)
         try result.get()
+        // Somebody has mended something, perhaps a key that would be tried again only in an hour.
+        for runner in await roster.accounts.flatMap(\.runners) where await runner.status.isUp == false {
+            runner.syncSoon()
+        }
     }
 
     /// Shows that a new config could not be read: the running one stays.

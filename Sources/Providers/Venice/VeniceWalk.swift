@@ -22,6 +22,8 @@ struct VeniceWalk {
     static let cursorPageSize = 1000
     /// The most pages of one walk, which is a day at most: ten million rows.
     static let longest = 10_000
+    /// Pages that may hold fewer than ten rows on average: more of them come from an API that has lost its way.
+    static let thinPages = 100
 
     private let path: String
     private let span: Period
@@ -30,6 +32,7 @@ struct VeniceWalk {
     private var position: Position
     private var seenCursors: Set<String> = []
     private var pages = 0
+    private var rows = 0
 
     /// A walk through a span whose end stays fixed, so that rows that arrive meanwhile lie behind it.
     init(at endpoint: VeniceEndpoint, over span: Period, api: any UpstreamAPI, visit: any SyncVisit) {
@@ -48,6 +51,15 @@ struct VeniceWalk {
         guard pages <= Self.longest else {
             throw SourceFailure(.decode, "the billing rows of a day go on past \(Self.longest) pages")
         }
+        guard pages <= Self.thinPages || rows >= pages * 10 else {
+            throw SourceFailure(.decode, "\(pages - 1) pages of billing held only \(rows) rows, and there are more")
+        }
+        let found = try await read()
+        rows += found?.count ?? 0
+        return found
+    }
+
+    private mutating func read() async throws -> [VeniceRow]? {
         switch position {
         case .end:
             return nil

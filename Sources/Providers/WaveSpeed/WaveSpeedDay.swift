@@ -35,8 +35,13 @@ struct WaveSpeedDay {
 
     private var listedCount: ExactDecimal { models.values.reduce(.zero) { $0 + $1.count } }
 
-    init(_ day: UTCDay, _ stats: WaveSpeedUsageStats) {
-        for usage in stats.per_model_usage.values {
+    /// - Throws: where a model is listed without any figure: read as none, it would take back what was counted.
+    init(_ day: UTCDay, _ stats: WaveSpeedUsageStats) throws {
+        for (index, usage) in stats.per_model_usage.values.enumerated() {
+            guard usage.total_cost != nil || usage.total_count != nil else {
+                throw SourceFailure(
+                    .decode, "per_model_usage[\(index)] has neither total_cost nor total_count; one was expected")
+            }
             add(
                 usage.model_uuid?.value, cost: usage.total_cost?.value, count: Self.count(usage.total_count),
                 modality: usage.model_type?.value)

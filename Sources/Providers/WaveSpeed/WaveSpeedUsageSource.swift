@@ -88,7 +88,7 @@ struct WaveSpeedUsageSource: UsageSource {
             let day = due.slice.period.start.day
             let asked = visit.now
             let stats = try await query(day, day)
-            let usage = WaveSpeedDay(day, stats)
+            let usage = try WaveSpeedDay(day, stats)
             models.learn(stats.per_model_usage.values)
             let outcomes = try await outcomes(
                 of: usage, on: day, byModel: outcomesByModel && byModel(day),
@@ -122,7 +122,7 @@ struct WaveSpeedUsageSource: UsageSource {
             }
             queries += 1
             let stats = try await query(day, day, model: model)
-            guard let asked = WaveSpeedDay(day, stats).outcomes else { return whole.total > 0 ? ["": whole] : [:] }
+            guard let asked = try WaveSpeedDay(day, stats).outcomes else { return whole.total > 0 ? ["": whole] : [:] }
             known[model] = asked
             // New usage arrived between the two queries: this model is ahead of the day's totals until next time.
             if ExactDecimal(asked.total) != figures.count { isConsistent = false }

@@ -34,9 +34,9 @@ struct LedgerFile {
 
     /// The existing database, brought to our schema; nil where it is damaged.
     private func openSound() throws -> DatabaseQueue? {
-        // A new database is renamed into place when it is whole, so an empty file was cut short. SQLite would take it
-        // for a new database and delete the log beside it.
-        guard fileSize(path) > 0 else { return nil }
+        // A new database is renamed into place when it is whole, so a file without a page (of 512 bytes at least) was cut
+        // short. SQLite would take it for a new database and delete the log beside it.
+        guard fileSize(path) >= 512 else { return nil }
         guard access(path, W_OK) == 0 else {
             throw LedgerError.notWritable(path: path, reason: String(cString: strerror(errno)))
         }
@@ -55,6 +55,8 @@ struct LedgerFile {
             }
         } catch let error as DatabaseError where Self.damage.contains(error.resultCode) {
             return nil
+        } catch is RowDecodingError {
+            return nil
         }
     }
 
@@ -63,8 +65,11 @@ struct LedgerFile {
 
     private func isSound(_ queue: DatabaseQueue) throws -> Bool {
         try queue.read { db in
-            try LedgerSchema.check(db, path: path)
-            return try String.fetchOne(db, sql: "PRAGMA quick_check(1)") == "ok"
+            try LedgerSchema.checkOwner(db, path: path)
+            // Before anything is made of what the tables hold: pages that were cut off read as zeros.
+            guard try String.fetchOne(db, sql: "PRAGMA quick_check(1)") == "ok" else { return false }
+            try LedgerSchema.checkVersion(db, path: path)
+            return true
         }
     }
 

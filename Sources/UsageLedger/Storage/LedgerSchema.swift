@@ -17,9 +17,19 @@ enum LedgerSchema {
 
     /// Throws unless the database is a ledger that this version knows.
     static func check(_ db: Database, path: String) throws {
+        try checkOwner(db, path: path)
+        try checkVersion(db, path: path)
+    }
+
+    /// Throws unless the database is a ledger, by its header alone.
+    static func checkOwner(_ db: Database, path: String) throws {
         guard try Int.fetchOne(db, sql: "PRAGMA application_id") == applicationID else {
             throw LedgerError.foreignDatabase(path: path)
         }
+    }
+
+    /// Throws unless this version knows the ledger's tables.
+    static func checkVersion(_ db: Database, path: String) throws {
         guard try !migrator.hasBeenSuperseded(db) else { throw LedgerError.newerSchema(path: path) }
     }
 

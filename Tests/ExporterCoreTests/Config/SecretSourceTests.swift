@@ -1,4 +1,5 @@
 import ExporterCore
+import Foundation
 import Testing
 import UsageModel
 
@@ -47,6 +48,23 @@ struct SecretSourceTests {
         #expect(throws: FileReadingFailure("it is larger than 10 bytes")) {
             try files.contents(of: #filePath, limit: 10)
         }
+    }
+
+    @Test("A pipe holds nobody up, whether nobody has it open or nobody writes, and what is written is read")
+    func pipe() throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("pipe-\(UUID().uuidString)").path
+        try #require(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        let files = SystemFiles()
+        #expect(try files.contents(of: path, limit: 10).isEmpty)
+        let writer = open(path, O_RDWR)
+        #expect(throws: FileReadingFailure("it is a pipe, and nothing was written into it")) {
+            try files.contents(of: path, limit: 10)
+        }
+        let text = "a key"
+        #expect(write(writer, text, text.utf8.count) == text.utf8.count)
+        #expect(throws: FileReadingFailure("it is larger than 4 bytes")) { try files.contents(of: path, limit: 4) }
+        close(writer)
     }
 
     @Test("No way of printing a configuration shows a key")

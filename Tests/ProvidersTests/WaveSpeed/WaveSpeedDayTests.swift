@@ -22,13 +22,24 @@ import Upstream
         #expect(cells.contains { $0.family == .requests && $0.labels == ["", "m"] })
     }
 
+    @Test(arguments: [
+        #"{"model_uuid":"m"}"#, #"{"model_uuid":"m","total_cost":null,"total_count":null,"unit_price":1}"#,
+    ])
+    func aModelWithoutFiguresIsNoWordThatItWasNotUsed(row: String) throws {
+        let failure = #expect(throws: SourceFailure.self) {
+            try cells(#"{"code":200,"data":{"per_model_usage":[\#(row)],"summary":{"total_cost":null}}}"#)
+        }
+        #expect(failure?.reason == .decode)
+        #expect(failure?.message.contains("per_model_usage[0] has neither total_cost nor total_count") == true)
+    }
+
     private func stats(_ json: String) throws -> WaveSpeedUsageStats {
         let answer = UpstreamAnswer(status: 200, headers: [:], body: Array(json.utf8))
         return try WaveSpeedEnvelope<WaveSpeedUsageStats>.payload(of: answer, from: "usage_stats")
     }
 
     private func cells(_ json: String) throws -> Set<Cell> {
-        let day = WaveSpeedDay(try #require(UTCDay("2025-10-01")), try stats(json))
+        let day = try WaveSpeedDay(try #require(UTCDay("2025-10-01")), try stats(json))
         return Set(day.cells(outcomes: day.outcomes.map { ["": $0] } ?? [:]))
     }
 

@@ -29,7 +29,8 @@ public struct SystemFiles: FileReading {
 
     /// The whole file.
     public func contents(of path: String, limit: Int) throws(FileReadingFailure) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // A pipe without a writer would hold the reader up for ever.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw Self.failure(errno) }
         defer { close(descriptor) }
         var contents: [UInt8] = []
@@ -38,6 +39,10 @@ public struct SystemFiles: FileReading {
             let count = read(descriptor, &buffer, buffer.count)
             if count < 0 {
                 if errno == EINTR { continue }
+                if errno == EAGAIN {
+                    try Self.awaitWriter(of: descriptor)
+                    continue
+                }
                 throw Self.failure(errno)
             }
             if count == 0 { return contents }
@@ -51,6 +56,14 @@ public struct SystemFiles: FileReading {
         var status = stat()
         guard stat(path, &status) == 0 else { return false }
         return status.st_mode & (S_IRGRP | S_IROTH) != 0
+    }
+
+    /// Gives whoever writes into a pipe a second, such as the shell does for `<(command)`.
+    private static func awaitWriter(of descriptor: Int32) throws(FileReadingFailure) {
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&waiting, 1, 1000) != 0 else {
+            throw FileReadingFailure("it is a pipe, and nothing was written into it")
+        }
     }
 
     private static func failure(_ code: Int32) -> FileReadingFailure {
