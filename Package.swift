@@ -134,7 +134,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 nio("NIOConcurrencyHelpers"),
             ],
-            path: "Tests/Benchmarks", swiftSettings: strict),
+            path: "Tests/Benchmarks", exclude: ["Peers"], swiftSettings: strict),
         .target(
             name: "FuzzTargets",
             dependencies: [
