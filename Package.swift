@@ -130,8 +130,9 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "ProviderSimulator", "Providers", "Upstream", "UsageModel",
+                "ExporterCore", "ProviderSimulator", "Providers", "Upstream", "UsageLedger", "UsageModel",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
                 nio("NIOConcurrencyHelpers"),
             ],
             path: "Tests/Benchmarks", exclude: ["Peers"], swiftSettings: strict),
