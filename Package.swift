@@ -135,7 +135,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 nio("NIOConcurrencyHelpers"),
             ],
-            path: "Tests/Benchmarks", exclude: ["Peers"], swiftSettings: strict),
+            path: "Tests/Benchmarks", exclude: ["Driver", "Peers", "run"], swiftSettings: strict),
         .target(
             name: "FuzzTargets",
             dependencies: [
