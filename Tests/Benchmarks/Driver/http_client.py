@@ -12,7 +12,8 @@ def get(url, gzip=False, timeout=120):
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
     try:
         # Without Accept-Encoding of its own, http.client sends identity.
-        connection.request("GET", parts.path, headers={"Accept-Encoding": "gzip"} if gzip else {})
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        connection.request("GET", path, headers={"Accept-Encoding": "gzip"} if gzip else {})
         answer = connection.getresponse()
         body = answer.read()
     finally:

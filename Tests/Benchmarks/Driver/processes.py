@@ -39,8 +39,12 @@ class Process:
         """The process and its children, nginx's workers say."""
         found = [self.pid]
         for thread in os.listdir(f"/proc/{self.pid}/task"):
-            with open(f"/proc/{self.pid}/task/{thread}/children", encoding="ascii") as file:
-                found += [int(pid) for pid in file.read().split()]
+            try:
+                with open(f"/proc/{self.pid}/task/{thread}/children", encoding="ascii") as file:
+                    found += [int(pid) for pid in file.read().split()]
+            except (FileNotFoundError, ProcessLookupError):
+                # The thread has ended since.
+                pass
         return found
 
     def cpu_seconds(self):

@@ -52,7 +52,7 @@ def exporter(work, config, storage):
     try:
         wait(server.base + "/-/ready", server.process, lambda status, _: status == 200)
         # Counters of the exporter itself appear with the first scrapes, at its next look at them: within 5 s.
-        wait(server.url, server.process, lambda _, page: b"genai_exporter_scrapes_total{" in page)
+        wait(server.url + "?name%5B%5D=genai_exporter_scrapes_total", server.process, lambda _, page: b"{" in page)
     except BaseException:
         server.stop()
         raise
