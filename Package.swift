@@ -139,11 +139,12 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "ProviderSimulator", "Providers", "Upstream", "UsageModel",
+                "ExporterCore", "ProviderSimulator", "Providers", "Upstream", "UsageLedger", "UsageModel",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
                 nio("NIOConcurrencyHelpers"),
             ],
-            path: "Tests/Benchmarks", swiftSettings: strict),
+            path: "Tests/Benchmarks", exclude: ["Driver", "Peers", "run"], swiftSettings: strict),
         .target(
             name: "FuzzTargets",
             dependencies: [

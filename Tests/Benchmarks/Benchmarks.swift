@@ -1,9 +1,13 @@
 import ArgumentParser
 
-/// What this project's speed and memory are measured with; each subcommand prints a table.
+/// The parts of the benchmark that need this project's modules. `Tests/Benchmarks/run` calls them, each a process of its
+/// own, and puts their numbers beside those of other tools.
 @main
 struct Benchmarks: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "benchmarks", abstract: "Measures time and memory, beside other tools on the same bytes.",
-        subcommands: [DecodingBenchmark.self, DecodingRun.self])
+        commandName: "benchmarks", abstract: "Called by Tests/Benchmarks/run.",
+        subcommands: [
+            StoreCommand.self, CommitRun.self, PageRun.self, FirstSyncRun.self, DecodingRecord.self, DecodingRun.self,
+            SimulateCommand.self,
+        ])
 }

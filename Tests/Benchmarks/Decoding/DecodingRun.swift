@@ -1,36 +1,54 @@
 import ArgumentParser
+import ExporterCore
 import Foundation
+import UsageLedger
 import UsageModel
-import Upstream
 
-/// One round of this exporter's side: a source reads recorded answers as in a sync.
+/// One round of this exporter's side: a source reads recorded answers as in a sync, and the ledger stores what it
+/// counted.
 struct DecodingRun: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "decoding-run", shouldDisplay: false)
 
     @Argument var recording: Recording
-    @Argument var answers: String
+    @Argument(help: "The folder of the answers.") var answers: String
+    @Argument(help: "An empty or missing folder for the ledger.") var folder: String
 
-    mutating func run() async throws {
+    func run() async throws {
         let replay = try ReplayedAPI(folder: URL(fileURLWithPath: answers))
         let source = try recording.source(reading: replay)
-        let visit = CountingVisit(recording.slices)
+        let ledger = try await UsageLedger.open(folder: folder, now: Recording.now)
+        let account = try await ledger.registerAccount(
+            "clips", provider: recording.provider, proposedStart: recording.start, now: Recording.now)
+        let stored = try await ledger.registerSource(
+            source.name, of: account.id, proposedStart: recording.start, now: Recording.now)
+        let visit = CountingVisit(recording.slices) { reading in
+            _ = try await ledger.commit(reading, to: stored.id, now: Recording.now, ladder: .standard)
+        }
         let start = try Memory.read().resident
-        let clock = ContinuousClock()
-        let begun = clock.now
+        let begun = ContinuousClock.now
         try await source.sync(visit)
-        let seconds = (clock.now - begun) / .seconds(1)
-        guard visit.rows == recording.rows else {
+        let change = try await ledger.completeHistory(of: stored.id, now: Recording.now)
+        let seconds = (ContinuousClock.now - begun).inSeconds
+        let peak = try Memory.read().peak
+        try await ledger.close()
+        guard visit.rows == recording.rows, !change.isEmpty else {
             throw ValidationError("\(visit.rows) requests were counted, \(recording.rows) are recorded")
         }
-        let measurement = Measurement(seconds: seconds, peakBytes: try Memory.read().peak - start)
+        let measurement = Measurement(seconds: seconds, peakBytes: peak - start)
         print(String(decoding: try JSONEncoder().encode(measurement), as: UTF8.self))
     }
 }
 
-extension Recording: ExpressibleByArgument {}
+/// What one round took.
+private struct Measurement: Encodable {
+    /// Seconds from the first byte read to the durable sums.
+    let seconds: Double
+    /// The highest resident memory minus that at the start.
+    let peakBytes: Double
+}
 
 /// This process's memory in bytes (proc(5), `/proc/self/status`).
-struct Memory {
+private struct Memory {
     let resident: Double
     let peak: Double
 

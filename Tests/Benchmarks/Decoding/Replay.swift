@@ -53,20 +53,24 @@ final class RecordingAPI: UpstreamAPI {
     }
 }
 
-/// A sync that counts the requests of what is committed, and keeps nothing.
+/// A sync that counts the requests of what is committed, and hands it on.
 final class CountingVisit: SyncVisit {
     let startedAt = Recording.now
     let now = Recording.now
-    let ledgerStart = Recording.now.day.start
-    let isFirst = false
+    let ledgerStart: Timestamp
+    let isFirst = true
     let dueSlices: [DueSlice]
+    private let store: @Sendable (Reading) async throws -> Void
     private let requests = NIOLockedValueBox(0)
 
     /// Requests counted.
     var rows: Int { requests.withLockedValue { $0 } }
 
-    init(_ slices: [SliceID]) {
+    /// - Parameter store: what becomes of a reading; nothing unless given.
+    init(_ slices: [SliceID], store: @escaping @Sendable (Reading) async throws -> Void = { _ in }) {
+        ledgerStart = slices.map(\.period.start).min() ?? Recording.now
         dueSlices = slices.map { DueSlice(slice: $0, lastRead: nil, settles: false) }
+        self.store = store
     }
 
     func cells(of slice: SliceID) async throws -> [Cell] { [] }
@@ -79,5 +83,6 @@ final class CountingVisit: SyncVisit {
         let counted = reading.slices.flatMap(\.cells).filter { $0.family == .requests }
             .reduce(ExactDecimal.zero) { $0 + $1.value }
         requests.withLockedValue { $0 += counted.wholeNumber ?? 0 }
+        try await store(reading)
     }
 }

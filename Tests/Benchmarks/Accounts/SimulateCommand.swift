@@ -1,0 +1,27 @@
+import ArgumentParser
+import ExporterCore
+import Foundation
+import ProviderSimulator
+
+/// Serves many simulated accounts in a process of their own, so that the exporter's can be measured alone.
+struct SimulateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "simulate", shouldDisplay: false)
+
+    @Option(help: "How many accounts.")
+    var accounts: Int
+
+    @Option(help: "The file that the exporter's config is written to, once the accounts can be asked.")
+    var config: String
+
+    func run() async throws {
+        let clock = SystemClock()
+        let accounts = ManyAccounts(count: accounts, clock: clock)
+        let server = SimulatorServer(accounts.providers, clock: clock)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await server.run() }
+            let text = accounts.configuration(baseURL: try await server.baseURL)
+            try Data(text.utf8).write(to: URL(fileURLWithPath: config), options: .atomic)
+            try await group.waitForAll()
+        }
+    }
+}

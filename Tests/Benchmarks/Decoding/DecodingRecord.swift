@@ -1,0 +1,18 @@
+import ArgumentParser
+import Foundation
+import UsageModel
+
+/// Writes the answers that every side reads, and prints their size in bytes.
+struct DecodingRecord: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "decoding-record", shouldDisplay: false)
+
+    @Argument var recording: Recording
+    @Argument(help: "An existing, empty folder.") var answers: String
+
+    func run() async throws {
+        let visit = CountingVisit(recording.slices)
+        print(try await recording.record(to: URL(fileURLWithPath: answers), in: visit))
+    }
+}
+
+extension Recording: ExpressibleByArgument {}

@@ -1,0 +1,76 @@
+import ArgumentParser
+import ExporterCore
+import Foundation
+import Logging
+import ProviderSimulator
+import UsageModel
+
+/// One round: syncs of one changed figure, from the request to the provider to the new page, on a stored ledger.
+///
+/// The provider is the simulator in this process, over HTTP; that part is the same however long the page is.
+struct PageRun: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "page-run", shouldDisplay: false)
+
+    /// Models that the account uses today; one of them is used once more before each sync.
+    static let models = 25
+
+    @Option(help: "The stored ledger; it is changed.")
+    var folder: String
+
+    @Option(help: "Syncs that are measured.")
+    var syncs = 50
+
+    func run() async throws {
+        let clock = SystemClock()
+        let store = UsageEventStore(clock: clock)
+        store.add((0..<Self.models).map { Self.event($0, at: clock.now) })
+        let account = WaveSpeedAccount(
+            name: StoredLedger.account, token: "benchmark", store: store,
+            balance: PrepaidBalance(opening: ExactDecimal(1_000_000)))
+        let seconds = try await withSimulator([WaveSpeedAPI(accounts: [account])], clock: clock) { _, baseURL in
+            try await measure(store, baseURL + "/wavespeed", clock)
+        }
+        try Median(of: seconds).print()
+    }
+
+    private func measure(_ store: UsageEventStore, _ baseURL: String, _ clock: SystemClock) async throws -> [Double] {
+        var account = AccountConfiguration(
+            name: StoredLedger.account, provider: .wavespeed, credential: .literal("benchmark"))
+        account.baseURL = baseURL
+        account.seriesLimit = 10_000_000
+        // One request a sync: what follows it is measured.
+        account.successByModel = false
+        var configuration = ExporterConfiguration(accounts: [account])
+        configuration.global.windows = []
+        // A new series shows its value at once, so that each sync can be seen on the page.
+        configuration.global.zeroFirst = .zero
+        let logger = Logger(label: "benchmark", factory: { _ in SwiftLogNoOpLogHandler() })
+        let exporter = try await Exporter(
+            configuration, storage: folder, environment: Exporter.Environment(logger: logger))
+        guard try await exporter.syncOnce() else { throw ValidationError("the first sync failed") }
+        var seconds: [Double] = []
+        for number in 0..<syncs {
+            let before = Self.page(of: exporter)
+            store.add(Self.event(number, at: clock.now))
+            let begun = ContinuousClock.now
+            guard try await exporter.syncOnce() else { throw ValidationError("a sync failed") }
+            seconds.append((ContinuousClock.now - begun).inSeconds)
+            guard Self.page(of: exporter) != before else { throw ValidationError("a sync did not change the page") }
+        }
+        try await exporter.close()
+        return seconds
+    }
+
+    /// The lines of the models that are in use: the last page of the family.
+    private static func page(of exporter: Exporter) -> [UInt8] {
+        let family = SnapshotSelection(names: ["genai_requests_total"])
+        let body = try? exporter.store.current.body(.text004, .identity, of: family)
+        return body?.parts.suffix(2).flatMap { Array($0.readableBytesView) } ?? []
+    }
+
+    private static func event(_ number: Int, at time: Timestamp) -> UsageEvent {
+        UsageEvent(
+            time: time, model: "wavespeed-ai/flux-\(number % models)", modality: "text-to-image",
+            unitPrice: ExactDecimal(micros: 12_000), cost: ExactDecimal(micros: 12_000))
+    }
+}
