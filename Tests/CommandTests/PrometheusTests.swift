@@ -10,7 +10,7 @@ import UsageModel
         while try !isTrue() { try await Task.sleep(for: .milliseconds(200)) }
     }
 
-    @Test(.timeLimit(.minutes(3))) func scrapesOverTLSWithAPasswordAndAClientCertificate() async throws {
+    @Test(.timeLimit(.minutes(10))) func scrapesOverTLSWithAPasswordAndAClientCertificate() async throws {
         let toolkit = WebConfigTests.toolkit
         try await SimulatedAccount.run { account in
             let file = account.folder + "/web.yml"
@@ -40,26 +40,27 @@ import UsageModel
             }
             let prometheus = try PrometheusServer(
                 """
-                global: { scrape_interval: 1s }
+                global: { scrape_interval: 3s, scrape_timeout: 3s }
                 scrape_configs:
                 \(job("good", password: "dave123", certificate: "client_selfsigned"))
                 \(job("wrong-password", password: "dave1234", certificate: "client_selfsigned"))
                 \(job("wrong-certificate", password: "dave123", certificate: "client2_selfsigned"))
                 """, in: account.folder)
             defer { prometheus.stop() }
-            let verdicts = "min_over_time(up[10s]) == bool 1 and count_over_time(up[10s]) >= 2"
-            try await wait { try prometheus.query(verdicts).count == 3 }
-            let up = try prometheus.query("up")
-            #expect(
-                Dictionary(uniqueKeysWithValues: up.map { ($0.key["job"] ?? "", $0.value) })
-                    == ["good": 1, "wrong-password": 0, "wrong-certificate": 0])
-            #expect(try prometheus.query("genai_exporter_accounts{job=\"good\"} == 1").count == 1)
+            // Each was tried more than once; a check of a password may take long on a busy machine.
+            try await wait {
+                try prometheus.query("count_over_time(up[2m]) >= 2").count == 3
+                    && prometheus.query("max_over_time(up{job=\"good\"}[2m]) == 1").count == 1
+            }
+            #expect(try prometheus.query("max_over_time(up{job!=\"good\"}[2m]) == 0").count == 2)
+            let accounts = "max_over_time(genai_exporter_accounts[2m]) == 1"
+            #expect(try prometheus.query(accounts).keys.compactMap { $0["job"] } == ["good"])
             exporter.signal(SIGTERM)
             #expect(try await exporter.waitForExit() == 0)
         }
     }
 
-    @Test(.timeLimit(.minutes(5))) func increaseIsWhatWasSpent() async throws {
+    @Test(.timeLimit(.minutes(10))) func increaseIsWhatWasSpent() async throws {
         try await SimulatedAccount.run(interval: "300ms") { account in
             let model = "wavespeed-ai/flux-dev"
             let start = RealClock().now
