@@ -110,8 +110,8 @@ import Testing
         /// In seconds.
         let created: Double?
 
-        func expectation() throws -> RandomExposition.Expected {
-            try RandomExposition.Expected(
+        func expectation() throws -> ExpectedSample {
+            try ExpectedSample(
                 name: name, labels: labels, value: #require(Double(value)),
                 created: created.map { UnixTimestamp(milliseconds: Int64(($0 * 1000).rounded())) })
         }

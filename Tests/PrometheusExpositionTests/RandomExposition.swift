@@ -1,23 +1,8 @@
 import PrometheusExposition
+import TestSupport
 
 /// Families and series of every kind made from a seed, with what a reader must find in them.
 struct RandomExposition {
-    /// A sample as any reader should see it; strings as bytes, since Swift's `==` would take é for e and an accent.
-    struct Expected: Hashable {
-        let name: String
-        let labels: [String: [UInt8]]
-        /// The bit pattern, with one for every NaN.
-        let value: UInt64
-        let created: UnixTimestamp?
-
-        init(name: String, labels: [String: String], value: Double, created: UnixTimestamp?) {
-            self.name = name
-            self.labels = labels.mapValues { Array($0.utf8) }
-            self.value = (value.isNaN ? .nan : value).bitPattern
-            self.created = created
-        }
-    }
-
     private enum Reading {
         case value(Double)
         case histogram(counts: [UInt64], sum: Double)
@@ -70,20 +55,10 @@ struct RandomExposition {
     }
 
     /// The samples in their order, without `_created`.
-    func expected(_ format: ExpositionFormat) -> [Expected] {
+    func expected(_ format: ExpositionFormat) -> [ExpectedSample] {
         zip(families, series).flatMap { family, series in
             series.flatMap { Self.expected($0, of: family, format) }
         }
-    }
-
-    /// What becomes of a text on its way: control characters other than newline turn into U+FFFD.
-    static func cleaned(_ text: String) -> String {
-        var cleaned = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            let isKept = scalar == "\n" || (scalar.value >= 0x20 && scalar.value != 0x7F)
-            cleaned.append(isKept ? scalar : "\u{FFFD}")
-        }
-        return String(cleaned)
     }
 
     private static func text(_ random: inout SeededGenerator) -> String {
@@ -97,7 +72,9 @@ struct RandomExposition {
             let values = family.labelNames.map { _ in text(&random) }
             let labels = try LabelSet(values, of: family)
             guard seen.insert(labels).inserted else { continue }
-            let present = zip(family.labelNames, values).filter { !$0.1.isEmpty }.map { ($0, cleaned($1)) }
+            let present = zip(family.labelNames, values).filter { !$0.1.isEmpty }.map {
+                ($0, ExpectedSample.cleaned($1))
+            }
             let number = random.double()
             let reading: Reading =
                 switch family.type {
@@ -133,12 +110,12 @@ struct RandomExposition {
 
     private static func expected(
         _ series: Series, of family: MetricFamily, _ format: ExpositionFormat
-    ) -> [Expected] {
+    ) -> [ExpectedSample] {
         let created = format == .openMetrics100 ? series.created : nil
-        func sample(_ suffix: String, _ value: Double, le: String? = nil) -> Expected {
+        func sample(_ suffix: String, _ value: Double, le: String? = nil) -> ExpectedSample {
             var labels = series.expectedLabels
             labels["le"] = le
-            return Expected(name: family.name + suffix, labels: labels, value: value, created: created)
+            return ExpectedSample(name: family.name + suffix, labels: labels, value: value, created: created)
         }
         switch series.reading {
         case .value(let value):

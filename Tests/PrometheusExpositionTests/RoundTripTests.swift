@@ -1,4 +1,5 @@
 import PrometheusExposition
+import TestSupport
 import Testing
 
 @Suite struct RoundTripTests {
@@ -8,7 +9,7 @@ import Testing
             let exposition = try RandomExposition(seed: seed)
             let families = try ExpositionParser.parse(exposition.render(format), format: format)
             let found = families.flatMap(\.samples).map {
-                RandomExposition.Expected(name: $0.name, labels: $0.labels, value: $0.value, created: $0.created)
+                ExpectedSample(name: $0.name, labels: $0.labels, value: $0.value, created: $0.created)
             }
             #expect(found == exposition.expected(format), "seed \(seed)")
 
@@ -16,7 +17,7 @@ import Testing
             for family in families {
                 let original = try #require(byName[family.name])
                 #expect(family.type == original.type)
-                #expect(family.help?.utf8.elementsEqual(RandomExposition.cleaned(original.help).utf8) == true)
+                #expect(family.help?.utf8.elementsEqual(ExpectedSample.cleaned(original.help).utf8) == true)
                 #expect(family.unit == (format == .openMetrics100 ? original.unit : nil))
             }
         }

@@ -2,8 +2,8 @@ import ExporterTestSupport
 import Foundation
 import NIOConcurrencyHelpers
 import ProviderSimulator
-import TestSupport
 import Testing
+import TestSupport
 import UsageLedger
 import UsageModel
 

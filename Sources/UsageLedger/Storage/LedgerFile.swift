@@ -55,8 +55,6 @@ struct LedgerFile {
             }
         } catch let error as DatabaseError where Self.damage.contains(error.resultCode) {
             return nil
-        } catch is RowDecodingError {
-            return nil
         }
     }
 

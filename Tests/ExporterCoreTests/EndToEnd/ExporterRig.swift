@@ -1,11 +1,11 @@
-import ExporterTestSupport
 import ExporterCore
+import ExporterTestSupport
 import Logging
 import PrometheusExposition
 import ProviderSimulator
 import Synchronization
-import TestSupport
 import Testing
+import TestSupport
 import UsageModel
 
 @testable import ExporterCore

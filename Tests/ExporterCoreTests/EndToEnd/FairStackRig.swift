@@ -1,9 +1,9 @@
 import ExporterTestSupport
 import Logging
-import ProviderSimulator
 import NIOConcurrencyHelpers
-import TestSupport
+import ProviderSimulator
 import Testing
+import TestSupport
 import UsageModel
 
 @testable import ExporterCore

@@ -1,9 +1,9 @@
-import ExporterTestSupport
 import ExporterCore
+import ExporterTestSupport
 import PrometheusExposition
 import ProviderSimulator
-import TestSupport
 import Testing
+import TestSupport
 import UsageModel
 
 @testable import ExporterCore

@@ -1,8 +1,8 @@
 import ExporterTestSupport
-import ProviderSimulator
 import NIOConcurrencyHelpers
-import TestSupport
+import ProviderSimulator
 import Testing
+import TestSupport
 import UsageModel
 
 @testable import ExporterCore

@@ -1,8 +1,8 @@
 import ExporterTestSupport
 import PrometheusExposition
 import ProviderSimulator
-import TestSupport
 import Testing
+import TestSupport
 import UsageModel
 
 @testable import ExporterCore

@@ -1,7 +1,7 @@
 import ExporterTestSupport
 import ProviderSimulator
-import TestSupport
 import Testing
+import TestSupport
 import UsageModel
 
 @testable import ExporterCore

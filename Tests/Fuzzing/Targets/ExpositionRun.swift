@@ -1,4 +1,5 @@
 import PrometheusExposition
+import TestSupport
 
 /// Families whose help texts, label values and numbers are the fuzzed bytes, written by our encoders and read by our
 /// parser.
@@ -39,10 +40,10 @@ struct ExpositionRun {
         for (family, parsed) in zip(shown, read) {
             try ensure(parsed.type == family.family.type, "another type is read of\n\(text)")
             try ensure(
-                Array((parsed.help ?? "").utf8) == Array(StagedFamily.cleaned(family.family.help).utf8),
+                Array((parsed.help ?? "").utf8) == Array(ExpectedSample.cleaned(family.family.help).utf8),
                 "another help is read of\n\(text)")
             try ensure(
-                parsed.samples.map(StagedSample.init) == family.samples(in: format),
+                parsed.samples.map(ExpectedSample.init) == family.samples(in: format),
                 "other samples are read of\n\(text)")
         }
     }

@@ -1,4 +1,5 @@
 import PrometheusExposition
+import TestSupport
 
 /// A metric family made of fuzzed fields: its type and help, then its series up to an empty field.
 ///
@@ -40,23 +41,13 @@ struct StagedFamily {
             guard type == .gauge || numbers.allSatisfy({ $0 >= 0 }), seen.insert(labels.bytes).inserted else {
                 continue
             }
-            let present = zip(Self.names, values.map(Self.cleaned)).filter { !$0.1.isEmpty }
+            let present = zip(Self.names, values.map(ExpectedSample.cleaned)).filter { !$0.1.isEmpty }
             series.append(
                 Series(
                     labels: labels, values: Dictionary(uniqueKeysWithValues: present), numbers: numbers,
                     created: mark.first == "c" && type != .gauge ? Self.moment(numbers[0]) : nil,
                     moment: mark.first == "t" ? Self.moment(numbers[0]) : nil))
         }
-    }
-
-    /// What becomes of a text on its way: control characters other than newline turn into U+FFFD.
-    static func cleaned(_ text: String) -> String {
-        var cleaned = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            let isKept = scalar == "\n" || (scalar.value >= 0x20 && scalar.value != 0x7F)
-            cleaned.append(isKept ? scalar : "\u{FFFD}")
-        }
-        return String(cleaned)
     }
 
     /// Some moment of the first 8,000 years.
@@ -80,12 +71,12 @@ struct StagedFamily {
     }
 
     /// The samples that a reader must find.
-    func samples(in format: ExpositionFormat) -> [StagedSample] {
-        series.flatMap { one -> [StagedSample] in
-            func sample(_ suffix: String, _ value: Double, le: String? = nil) -> StagedSample {
+    func samples(in format: ExpositionFormat) -> [ExpectedSample] {
+        series.flatMap { one -> [ExpectedSample] in
+            func sample(_ suffix: String, _ value: Double, le: String? = nil) -> ExpectedSample {
                 var labels = one.values
                 labels["le"] = le
-                return StagedSample(
+                return ExpectedSample(
                     name: family.name + suffix, labels: labels, value: value,
                     created: format == .openMetrics100 ? one.created : nil, moment: one.moment)
             }
@@ -104,29 +95,5 @@ struct StagedFamily {
     /// Observations by bucket: the numbers' bits, so that any count may come.
     private static func counts(_ series: Series) -> [UInt64] {
         series.numbers.dropLast().map { UInt64(exactly: $0) ?? $0.bitPattern }
-    }
-}
-
-/// A sample as any reader should see it; texts as bytes, since Swift takes é for e and an accent.
-struct StagedSample: Equatable {
-    let name: String
-    let labels: [String: [UInt8]]
-    /// The bit pattern, with one for every NaN.
-    let value: UInt64
-    let created: UnixTimestamp?
-    let moment: UnixTimestamp?
-
-    init(name: String, labels: [String: String], value: Double, created: UnixTimestamp?, moment: UnixTimestamp?) {
-        self.name = name
-        self.labels = labels.mapValues { Array($0.utf8) }
-        self.value = (value.isNaN ? .nan : value).bitPattern
-        self.created = created
-        self.moment = moment
-    }
-
-    init(_ parsed: ParsedSample) {
-        self.init(
-            name: parsed.name, labels: parsed.labels, value: parsed.value, created: parsed.created,
-            moment: parsed.timestamp)
     }
 }

@@ -1,10 +1,10 @@
-import ExporterTestSupport
 import ExporterCore
+import ExporterTestSupport
 import Foundation
 import NIOConcurrencyHelpers
 import ProviderSimulator
-import TestSupport
 import Testing
+import TestSupport
 import UsageModel
 
 /// Kills at any moment, with all five providers' data coming in: no series is lower than it was scraped, none

@@ -1,10 +1,10 @@
 import CHeap
-import ExporterTestSupport
 import ExporterCore
+import ExporterTestSupport
 import Foundation
 import ProviderSimulator
-import TestSupport
 import Testing
+import TestSupport
 import UsageModel
 
 @testable import ExporterCore

@@ -1,8 +1,8 @@
-import ExporterTestSupport
 import ExporterCore
+import ExporterTestSupport
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 import UsageModel
 
 /// What befalls the storage of a running exporter, with all five providers at work.
