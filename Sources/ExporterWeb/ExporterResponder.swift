@@ -17,12 +17,24 @@ struct ExporterResponder: HTTPResponder {
     static let probePath = "/probe"
 
     func respond(to request: Request, context: Context) async throws -> Response {
+        if request.uri.path == telemetryPath, request.uri.query == nil, Self.isRead(request) {
+            // Ready-made bytes: handed out on the connection's own thread.
+            return try metrics.respond(to: request, in: context)
+        }
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            try await answer(to: request, context: context)
+        }
+    }
+
+    private static func isRead(_ request: Request) -> Bool { request.method == .get || request.method == .head }
+
+    private func answer(to request: Request, context: Context) async throws -> Response {
         let path = request.uri.path
         if path == LifecycleEndpoints.reloadPath || path == LifecycleEndpoints.syncPath {
             return await lifecycle.respond(to: request)
         }
         let isHead = request.method == .head
-        guard isHead || request.method == .get else {
+        guard Self.isRead(request) else {
             return isKnown(path) ? .methodNotAllowed(allow: "GET, HEAD") : notFound
         }
         switch path {

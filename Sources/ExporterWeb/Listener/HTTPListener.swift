@@ -47,7 +47,10 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
                 do {
                     try await server.executeThenClose { accepted in
                         for try await connection in accepted {
-                            group.addTask { await connections.handle(value: connection, logger: logger) }
+                            let executor = settings.isFixed ? ConnectionExecutor(connection.channel.eventLoop) : nil
+                            group.addTask(executorPreference: executor) {
+                                await connections.handle(value: connection, logger: logger)
+                            }
                         }
                     }
                 } catch is CancellationError {

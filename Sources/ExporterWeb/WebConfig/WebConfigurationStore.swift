@@ -72,6 +72,9 @@ final class WebConfigurationStore: Sendable {
         state = NIOLockedValueBox(State(active: try ActiveWebConfiguration(configuration), stamps: stamps))
     }
 
+    /// Whether there is no file, so that looking at the config costs nothing.
+    var isFixed: Bool { path == nil }
+
     /// The config in force.
     var current: ActiveWebConfiguration {
         guard let path else { return state.withLockedValue { $0.active } }
