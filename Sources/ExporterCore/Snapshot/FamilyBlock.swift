@@ -1,3 +1,5 @@
+import Dispatch
+import Foundation
 import NIOCore
 import PrometheusExposition
 
@@ -32,6 +34,9 @@ struct FamilyBlock {
     /// Accounts that share a page, so that many small accounts don't make many tiny pages.
     private static let accountsInGroup = 8
 
+    /// So many pages (half a megabyte) are worth a processor of their own.
+    private static let pagesForProcessor = 16
+
     let encoder: FamilyEncoder
     private let header: Page
     /// Series that are set one by one, by account.
@@ -40,6 +45,8 @@ struct FamilyBlock {
     /// those that a provider computes itself.
     private var wholeTables: [Int: SeriesTable] = [:]
     private var pages: [PageKey: Page] = [:]
+    /// Where each page stands in the family; the header is before them all.
+    private var places: [PageKey: Int] = [:]
     private var dirty: Set<PageKey> = []
     /// Accounts that are being set up: their series are taken in, and shown all at once.
     private var hidden: Set<Int> = []
@@ -101,14 +108,53 @@ struct FamilyBlock {
     /// Renders what changed and answers how many pages that were.
     mutating func render(with deflater: Deflater) -> Int {
         guard isDirty else { return 0 }
-        for key in dirty {
-            pages[key] = page(key, deflater)
+        var isReordered = rendered == nil
+        var changed: [(place: Int, page: Page)] = []
+        let keys = Array(dirty)
+        for (key, page) in zip(keys, renderedPages(keys, deflater)) {
+            if (page == nil) != (pages[key] == nil) { isReordered = true }
+            pages[key] = page
+            if let page, let place = places[key] { changed.append((place, page)) }
         }
-        let count = dirty.count
         dirty.removeAll()
-        let ordered = pages.sorted { $0.key < $1.key }.map(\.value)
-        rendered = ordered.isEmpty ? nil : RenderedFamily(family: family, pages: [header] + ordered)
-        return count
+        if isReordered {
+            arrange()
+        } else {
+            rendered?.replace(changed)
+        }
+        return keys.count
+    }
+
+    /// The pages as they are now. Where there are many before the first scrape, after a start, all processors render them;
+    /// later on scrapes need some.
+    private func renderedPages(_ keys: [PageKey], _ deflater: Deflater) -> [Page?] {
+        let processors =
+            rendered == nil
+            ? min(ProcessInfo.processInfo.activeProcessorCount, keys.count / Self.pagesForProcessor, 8) : 1
+        var deflaters = [deflater]
+        for _ in 1..<max(1, processors) {
+            // Without memory for one more those that there are do its work.
+            if let another = try? Deflater() { deflaters.append(another) }
+        }
+        var pages = [Page?](repeating: nil, count: keys.count)
+        pages.withUnsafeMutableBufferPointer { pages in
+            // Each round has a deflater and places of its own, and they are over before this returns.
+            nonisolated(unsafe) let (pages, deflaters) = (pages, deflaters)
+            DispatchQueue.concurrentPerform(iterations: deflaters.count) { first in
+                for place in stride(from: first, to: keys.count, by: deflaters.count) {
+                    pages[place] = page(keys[place], deflaters[first])
+                }
+            }
+        }
+        return pages
+    }
+
+    /// Puts the pages in their order, after some came or went.
+    private mutating func arrange() {
+        let ordered = pages.sorted { $0.key < $1.key }
+        places = Dictionary(uniqueKeysWithValues: ordered.enumerated().map { ($1.key, $0 + 1) })
+        rendered =
+            ordered.isEmpty ? nil : RenderedFamily(family: family, pages: [header] + ordered.map(\.value))
     }
 
     private func page(_ key: PageKey, _ deflater: Deflater) -> Page? {
@@ -129,10 +175,4 @@ struct FamilyBlock {
         guard !text.isEmpty else { return nil }
         return Page(text: deflater.encode(text), openMetrics: deflater.encode(openMetrics), accounts: accounts)
     }
-}
-
-/// A family's bytes at one moment: its header, then its pages.
-struct RenderedFamily: Sendable {
-    let family: MetricFamily
-    let pages: [Page]
 }

@@ -121,10 +121,10 @@ struct Document: Sendable {
             joined.member.add(whole)
             return joined
         }
-        for part in parts {
-            joined.identity.append(part.bytes)
-            joined.deflated.append(part.deflated)
-            joined.member.add(part)
+        joined.identity = parts.map(\.bytes)
+        for run in families.lazy.flatMap({ $0.runs.lazy.map { $0.deflated(format) } }) {
+            joined.deflated.append(run.bytes)
+            joined.member.add(run)
         }
         return joined
     }

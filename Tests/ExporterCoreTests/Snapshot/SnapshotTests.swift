@@ -23,8 +23,60 @@ import UsageModel
             let body = store.current.body(format, .identity)
             #expect(try gunzipped(store.current.body(format, .gzip).bytes) == body.bytes)
             #expect(body.length == body.bytes.count)
-            let scrape = try Scrape(body.bytes, format: format)
-            #expect(scrape.samples("genai_cost_usd_total").count == series)
+            let samples = try Scrape(body.bytes, format: format).samples("genai_cost_usd_total")
+            #expect(samples.map(\.value).sorted() == (0..<series).map { Double($0) / 8 })
+        }
+    }
+
+    /// Changes of all kinds, at random: what is shown is what was told, in every form of it.
+    @Test(arguments: [1, 2]) func whateverChangesBothFormsShowWhatWasTold(seed: Int) async throws {
+        let random = SeededRandom(UInt64(seed))
+        let store = SnapshotStore()
+        let renderer = try MetricsRenderer(publishingTo: store)
+        // Of 1,500 series and more, so that the pages make several runs. The first two share pages.
+        let accounts = [0, 1, 9, 20, 30]
+        var told: [Int: [Int: Double]] = [:]
+        var hidden: Set<Int> = []
+        func tell(_ series: Range<Int>, of account: Int) async throws {
+            let changes = series.map { ($0, Double(random.int(0...1_000_000))) }
+            try await renderer.apply(changes.map { set($0.0, $0.1, account: account) })
+            told[account, default: [:]].merge(changes) { $1 }
+        }
+        for account in accounts { try await tell(0..<1500, of: account) }
+        await renderer.publish()
+        for round in 0..<12 {
+            let account = accounts[random.int(0...4)]
+            switch random.int(0...5) {
+            case 0:
+                await renderer.remove(account: account)
+                told[account] = nil
+                hidden.remove(account)
+            case 1:
+                // Set up anew, to be shown later.
+                await renderer.remove(account: account)
+                await renderer.hide(account: account)
+                told[account] = nil
+                try await tell(0..<1500, of: account)
+                hidden.insert(account)
+            case 2:
+                await renderer.show(account: account, insteadOf: nil)
+                hidden.remove(account)
+            case 3:
+                try await tell(1000..<2000, of: account)
+            default:
+                let series = random.int(0...3000)
+                try await tell(series..<(series + 1), of: account)
+            }
+            await renderer.publish()
+            let format = ExpositionFormat.allCases[round % 2]
+            let body = store.current.body(format, .identity)
+            #expect(try gunzipped(store.current.body(format, .gzip).bytes) == body.bytes)
+            let shown = try Scrape(body.bytes, format: format).samples("genai_cost_usd_total")
+            let wanted = told.filter { !hidden.contains($0.key) }.flatMap { account, series in
+                series.map { ["a\(account)", "model-\($0)", "\($1)"] }
+            }
+            let found = shown.map { [$0.labels["account"] ?? "", $0.labels["model"] ?? "", "\($0.value)"] }
+            #expect(Set(found) == Set(wanted) && found.count == wanted.count)
         }
     }
 
