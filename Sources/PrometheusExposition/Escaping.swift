@@ -4,21 +4,29 @@ extension [UInt8] {
     /// Text format 0.0.4 ("Comments, help text, and type information") escapes `\` and newline in HELP, and `"` as well
     /// in label values; OpenMetrics 1.0 (ABNF `escaped-string`) escapes all three everywhere.
     mutating func appendEscaped(_ text: String, quotes: Bool) {
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\\"):
-                append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "\\")])
-            case UInt8(ascii: "\n"):
-                append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
-            case UInt8(ascii: "\"") where quotes:
-                append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "\"")])
-            case 0..<0x20, 0x7F:
-                // The formats could carry them, but a carriage return ends a line for some readers, and the others do
-                // unseen things in terminals and pages.
-                append(contentsOf: Self.replacementCharacter)
-            default:
-                append(byte)
+        var text = text
+        text.withUTF8 { bytes in
+            var copied = 0
+            for (place, byte) in bytes.enumerated() {
+                guard let replacement = Self.replacement(of: byte, quotes: quotes) else { continue }
+                append(contentsOf: bytes[copied..<place])
+                append(contentsOf: replacement)
+                copied = place + 1
             }
+            append(contentsOf: bytes[copied...])
+        }
+    }
+
+    /// Nil for a byte that stays.
+    private static func replacement(of byte: UInt8, quotes: Bool) -> [UInt8]? {
+        switch byte {
+        case UInt8(ascii: "\\"): [UInt8(ascii: "\\"), UInt8(ascii: "\\")]
+        case UInt8(ascii: "\n"): [UInt8(ascii: "\\"), UInt8(ascii: "n")]
+        case UInt8(ascii: "\"") where quotes: [UInt8(ascii: "\\"), UInt8(ascii: "\"")]
+        // The formats could carry them, but a carriage return ends a line for some readers, and the others do unseen
+        // things in terminals and pages.
+        case 0..<0x20, 0x7F: replacementCharacter
+        default: nil
         }
     }
 

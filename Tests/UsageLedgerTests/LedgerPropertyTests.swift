@@ -84,6 +84,16 @@ struct LedgerPropertyTests {
             #expect(counted.mapValues(\.counter) == recount.counters)
         }
 
+        let all = try await ledger.series(of: account.id)
+        for size in [1, 3, all.count, all.count + 1] {
+            let (portions, sink) = AsyncStream<[SeriesTotal]>.makeStream()
+            try await ledger.readSeries(of: account.id, portionsFrom: size) { sink.yield($0) }
+            sink.finish()
+            let read = await portions.reduce(into: [[SeriesTotal]]()) { $0.append($1) }
+            #expect(read.flatMap { $0 } == all)
+            #expect(zip(read, 0...).dropLast().allSatisfy { $0.count == size << $1 })
+        }
+
         let days = (0...4).map { UTCDay.first.advanced(by: $0) }
         let sums = try await ledger.windowSums(
             of: account.id, series: nil, spans: days.map { $0...$0 } + [days[1]...days[3]])

@@ -90,7 +90,27 @@ actor AccountExposition {
             changes += statuses.changes(for: status, of: source.name)
         }
         try await renderer.apply(changes)
-        try await showAll()
+        try await restoreSeries()
+    }
+
+    /// Shows the stored series while more of them are read. The account is not shown before it is restored, so nobody sees
+    /// a part of them.
+    private func restoreSeries() async throws {
+        let now = clock.now
+        today = now.day
+        // What is shown of an account without series.
+        try await renderer.apply(seriesCounts(0))
+        try await show([], [:], now: now)
+        let sums = try await windowSums(of: nil, now: now)
+        let (portions, sink) = AsyncStream<[SeriesTotal]>.makeStream()
+        async let reading: Void = { [ledger, id] in
+            defer { sink.finish() }
+            try await ledger.readSeries(of: id) { sink.yield($0) }
+        }()
+        for await portion in portions { try await show(portion, sums, now: now) }
+        // A task that is cancelled gets no more portions, whatever was read.
+        try Task.checkCancellation()
+        try await reading
     }
 
     /// Shows what a source committed.
@@ -111,7 +131,9 @@ actor AccountExposition {
     /// The totals are read again: another source's commit to the same series may have been shown before this one.
     private func showSeries(of change: LedgerChange) async throws {
         guard !change.series.isEmpty else { return }
-        try await show(ledger.series(of: id, ids: Set(change.series.map(\.id))), isWhole: false)
+        let totals = try await ledger.series(of: id, ids: Set(change.series.map(\.id)))
+        let now = clock.now
+        try await show(totals, windowSums(of: totals, now: now), now: now)
     }
 
     /// Shows how a source's sync went.
@@ -183,28 +205,21 @@ actor AccountExposition {
     }
 
     private func showAll() async throws {
-        today = clock.now.day
+        let now = clock.now
+        today = now.day
         let all = try await ledger.series(of: id)
-        if all.isEmpty { try await renderer.apply(seriesCounts(0)) }
-        try await show(all, isWhole: true)
+        let sums = try await windowSums(of: nil, now: now)
+        budget?.begin()
+        try await show(all, sums, now: now)
     }
 
-    private func show(_ totals: [SeriesTotal], isWhole: Bool) async throws {
-        let now = clock.now
-        let withWindows = totals.filter {
-            WindowRendering.families.contains($0.family) || $0.family == .estimatedCost
-        }.map(\.id)
-        // The budget's month comes last, where there is a budget.
-        let spans = windows.spans(at: now) + (budget == nil ? [] : [BudgetRendering.month(of: now.day)])
-        let sums =
-            withWindows.isEmpty
-            ? [:] : try await ledger.windowSums(of: id, series: isWhole ? nil : withWindows, spans: spans)
+    private func show(_ totals: [SeriesTotal], _ sums: [Int64: [ExactDecimal]], now: Timestamp) async throws {
         for total in totals where BudgetRendering.families.contains(total.family) {
             costSources.insert(total.source)
             if total.family == .estimatedCost { isCostEstimated = true }
         }
         var changes = series.changes(for: totals, now: now)
-        budget?.take(totals, isWhole: isWhole) { sums[$0]?.last }
+        budget?.take(totals) { sums[$0]?.last }
         if let budget {
             let known = costFrom ?? UTCDay(firstFrom: ledgerStart)
             changes += gauges.changes(for: budget.gauges(on: now.day, costFrom: known), from: "config")
@@ -218,5 +233,16 @@ actor AccountExposition {
             changes += seriesCounts(count)
         }
         try await renderer.apply(changes)
+    }
+
+    /// Sums over the windows' days of those series that have any, or of all series of the account; the budget's month
+    /// comes last, where there is a budget.
+    private func windowSums(of totals: [SeriesTotal]?, now: Timestamp) async throws -> [Int64: [ExactDecimal]] {
+        let spans = windows.spans(at: now) + (budget == nil ? [] : [BudgetRendering.month(of: now.day)])
+        let ids = totals.map { totals in
+            totals.filter { WindowRendering.families.contains($0.family) || $0.family == .estimatedCost }.map(\.id)
+        }
+        return spans.isEmpty || ids?.isEmpty == true
+            ? [:] : try await ledger.windowSums(of: id, series: ids, spans: spans)
     }
 }

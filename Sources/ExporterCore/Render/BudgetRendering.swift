@@ -18,16 +18,16 @@ struct BudgetRendering {
     /// The days that count against the budget.
     static func month(of today: UTCDay) -> ClosedRange<UTCDay> { WindowSpan.monthToDate.days(on: today) }
 
+    /// Forgets every series: their sums are taken anew, as on a new day.
+    mutating func begin() {
+        bySeries = [:]
+        spent = .zero
+    }
+
     /// Takes the month's sums of series that changed.
     ///
-    /// - Parameters:
-    ///   - isWhole: whether these are all series of the account: a new day, or a start.
-    ///   - sum: a series' sum this month; nil where it has none.
-    mutating func take(_ totals: [SeriesTotal], isWhole: Bool, sum: (Int64) -> ExactDecimal?) {
-        if isWhole {
-            bySeries = [:]
-            spent = .zero
-        }
+    /// - Parameter sum: a series' sum this month; nil where it has none.
+    mutating func take(_ totals: [SeriesTotal], sum: (Int64) -> ExactDecimal?) {
         for total in totals where Self.families.contains(total.family) {
             let now = sum(total.id) ?? .zero
             spent += now - (bySeries[total.id] ?? .zero)

@@ -62,6 +62,7 @@ struct WindowRendering {
     mutating func changes(
         for totals: [SeriesTotal], sums: [Int64: [ExactDecimal]], visible: (SeriesTotal) -> [Bool]
     ) -> [SeriesChange] {
+        guard !windows.isEmpty else { return [] }
         var changes: [SeriesChange] = []
         var touched: Set<GroupName> = []
         for total in totals where Self.families.contains(total.family) {

@@ -25,8 +25,18 @@ struct SeriesKey: Hashable {
     /// The label values, one for each label name of the family.
     var labelValues: [String] {
         guard !family.labelNames.isEmpty else { return [] }
-        return labels.utf8.split(separator: Self.separator, omittingEmptySubsequences: false)
-            .map { String(Substring($0)) }
+        var values: [String] = []
+        values.reserveCapacity(family.labelNames.count)
+        var labels = labels
+        labels.withUTF8 { bytes in
+            var start = 0
+            for end in bytes.indices where bytes[end] == Self.separator {
+                values.append(String(decoding: bytes[start..<end], as: UTF8.self))
+                start = end + 1
+            }
+            values.append(String(decoding: bytes[start...], as: UTF8.self))
+        }
+        return values
     }
 
     static func == (left: SeriesKey, right: SeriesKey) -> Bool {

@@ -17,6 +17,18 @@ extension UsageLedger {
         }
     }
 
+    /// All series of the account that are served, in the order of their ids, handed on by portions: those can be worked on
+    /// while others are read.
+    ///
+    /// - Parameter size: series in the first portion. Each is twice as long as the one before, so that whoever goes over
+    ///   all that came before with each of them does so a few times only.
+    /// - Throws: `LedgerError.storage`; what was handed on by then is not all.
+    public func readSeries(
+        of account: AccountID, portionsFrom size: Int = 8192, to take: @escaping @Sendable ([SeriesTotal]) -> Void
+    ) async throws {
+        try await read { db in try SeriesRow.readServed(of: account, portionsFrom: size, db, to: take) }
+    }
+
     /// The sums of an account's series over spans of UTC days.
     ///
     /// - Parameter series: the rows of the series to sum; nil for all of the account.
