@@ -7,7 +7,7 @@ import servers
 from http_client import sample_lines, wait
 from processes import Process
 from tables import mebibytes, median, milliseconds, number, show
-from workplace import RELEASE, free_port, say, setting
+from workplace import OURS, free_port, say, setting
 
 # Seconds that are measured, after every account was synced once: two turns of all accounts.
 DURATION = setting("DURATION", 600)
@@ -20,7 +20,7 @@ def main(work, counts):
     for count in counts or [1000]:
         config = work.new("config.yml")
         simulator = Process(
-            [RELEASE / "benchmarks", "simulate", "--accounts", count, "--config", config], work.new("simulator.log"))
+            [OURS, "simulate", "--accounts", count, "--config", config], work.new("simulator.log"))
         try:
             while not config.exists():
                 simulator.check()

@@ -4,7 +4,7 @@ import json
 import shutil
 
 from tables import median, number, ratio, show, taking_turns, times
-from workplace import BUILT, PEERS, RELEASE, ours, run, say, setting
+from workplace import BUILT, PEERS, ours, run, say, setting
 
 RECORDINGS = {
     "useapi": "50,000 of useapi.net in one answer",
@@ -39,7 +39,7 @@ def counted(work, name, answers):
     """A round of this project's side, with a ledger of its own."""
     folder = work.new("ledger")
     try:
-        return run(RELEASE / "benchmarks", "decoding-run", name, answers, folder)
+        return ours("decoding-run", name, answers, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -5,7 +5,7 @@ import shutil
 
 from http_client import get, sample_lines, wait
 from processes import Process
-from workplace import BUILT, PEERS, RELEASE, free_port
+from workplace import BUILT, EXPORTER, PEERS, free_port
 
 
 class Server:
@@ -39,7 +39,7 @@ class Server:
 def exporter_command(port, config, storage):
     """How the exporter is started."""
     return [
-        RELEASE / "genai_usage_exporter", "serve", "--config.file", config, "--storage.path", storage,
+        EXPORTER, "serve", "--config.file", config, "--storage.path", storage,
         "--web.listen-address", f"127.0.0.1:{port}",
     ]
 

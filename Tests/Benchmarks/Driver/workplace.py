@@ -11,7 +11,8 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PEERS = ROOT / "Tests/Benchmarks/Peers"
 BUILT = ROOT / ".build/benchmarks"
-RELEASE = ROOT / ".build/release"
+EXPORTER = BUILT / "genai_usage_exporter"
+OURS = ROOT / ".build/static/release/benchmarks"
 
 
 def setting(name, default):
@@ -39,7 +40,7 @@ class Workplace:
 
 def ours(*arguments):
     """Runs a part of the benchmark that is written in Swift to its end, and answers what it printed."""
-    return run(RELEASE / "benchmarks", *arguments)
+    return run(OURS, *arguments)
 
 
 def run(*command):
