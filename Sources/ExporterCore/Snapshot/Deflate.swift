@@ -57,23 +57,25 @@ final class Deflater {
     }
 }
 
-/// The compressed forms of several parts in one buffer.
-struct DeflatedRun: Sendable {
-    let bytes: ByteBuffer
-    /// CRC-32 of what is compressed.
+/// Several parts one after the other, with their compressed forms in one buffer.
+struct EncodedRun: Sendable {
+    let bytes: [ByteBuffer]
+    let deflated: ByteBuffer
+    /// CRC-32 of `bytes`.
     let checksum: UInt32
-    /// Bytes of what is compressed.
+    /// Bytes of `bytes`.
     let length: Int
 
     init(_ parts: [EncodedPart]) {
-        var bytes = ByteBuffer()
-        bytes.reserveCapacity(parts.reduce(0) { $0 + $1.deflated.readableBytes })
+        var deflated = ByteBuffer()
+        deflated.reserveCapacity(parts.reduce(0) { $0 + $1.deflated.readableBytes })
         var member = GzipMember()
         for part in parts {
-            bytes.writeImmutableBuffer(part.deflated)
+            deflated.writeImmutableBuffer(part.deflated)
             member.add(part)
         }
-        self.bytes = bytes
+        bytes = parts.map(\.bytes)
+        self.deflated = deflated
         checksum = member.checksum
         length = member.length
     }
@@ -93,7 +95,7 @@ struct GzipMember: Sendable {
         add(checksum: part.checksum, length: part.bytes.readableBytes)
     }
 
-    mutating func add(_ run: DeflatedRun) {
+    mutating func add(_ run: EncodedRun) {
         add(checksum: run.checksum, length: run.length)
     }
 

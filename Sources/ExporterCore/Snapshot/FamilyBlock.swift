@@ -5,12 +5,21 @@ import PrometheusExposition
 
 /// A group of a family's series as ready-made bytes in both formats.
 ///
-/// Pages are compressed one by one, so that a change of one series compresses its page anew and no other.
-struct Page: Sendable {
+/// Pages are compressed one by one, so that a change of one series compresses its page anew and no other. A snapshot
+/// shares them with those before it: a class, since thousands of them are handed on with each.
+final class Page: Sendable {
     let text: EncodedPart
     let openMetrics: EncodedPart
     /// Where each account's lines are, so that one account can be shown alone.
     let accounts: [Int: (text: Range<Int>, openMetrics: Range<Int>)]
+
+    init(
+        text: EncodedPart, openMetrics: EncodedPart, accounts: [Int: (text: Range<Int>, openMetrics: Range<Int>)]
+    ) {
+        self.text = text
+        self.openMetrics = openMetrics
+        self.accounts = accounts
+    }
 
     func part(_ format: ExpositionFormat) -> EncodedPart {
         switch format {

@@ -28,16 +28,16 @@ struct PageRun: Sendable {
     /// Pages in a run.
     static let longest = 16
 
-    private let text: DeflatedRun
-    private let openMetrics: DeflatedRun
+    private let text: EncodedRun
+    private let openMetrics: EncodedRun
 
     init(startingAt first: Int, of pages: [Page]) {
         let pages = pages[first..<min(first + Self.longest, pages.count)]
-        text = DeflatedRun(pages.map(\.text))
-        openMetrics = DeflatedRun(pages.map(\.openMetrics))
+        text = EncodedRun(pages.map(\.text))
+        openMetrics = EncodedRun(pages.map(\.openMetrics))
     }
 
-    func deflated(_ format: ExpositionFormat) -> DeflatedRun {
+    func encoded(_ format: ExpositionFormat) -> EncodedRun {
         switch format {
         case .text004: text
         case .openMetrics100: openMetrics

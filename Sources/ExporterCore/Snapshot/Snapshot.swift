@@ -109,21 +109,23 @@ struct Document: Sendable {
     private static func join(_ families: [RenderedFamily], _ format: ExpositionFormat, _ deflater: Deflater?) -> Joined
     {
         var joined = Joined()
-        let parts = families.lazy.flatMap { $0.pages.lazy.map { $0.part(format) } }
-        let size = parts.reduce(0) { $0 + $1.bytes.readableBytes }
+        let runs = families.flatMap { $0.runs.map { $0.encoded(format) } }
+        let size = runs.reduce(0) { $0 + $1.length }
         if let deflater, size <= joinedBytes {
             var bytes: [UInt8] = []
             bytes.reserveCapacity(size)
-            for part in parts { bytes.append(contentsOf: part.bytes.readableBytesView) }
+            for run in runs {
+                for buffer in run.bytes { bytes.append(contentsOf: buffer.readableBytesView) }
+            }
             let whole = deflater.encode(bytes)
             joined.identity = [whole.bytes]
             joined.deflated = [whole.deflated]
             joined.member.add(whole)
             return joined
         }
-        joined.identity = parts.map(\.bytes)
-        for run in families.lazy.flatMap({ $0.runs.lazy.map { $0.deflated(format) } }) {
-            joined.deflated.append(run.bytes)
+        for run in runs {
+            joined.identity.append(contentsOf: run.bytes)
+            joined.deflated.append(run.deflated)
             joined.member.add(run)
         }
         return joined
