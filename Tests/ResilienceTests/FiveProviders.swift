@@ -157,7 +157,7 @@ extension Scrape {
         }
     }
 
-    /// Whether every source of so many accounts was synced, and the last time with success.
+    /// Whether so many accounts have sources that were synced, and each of those the last time with success.
     func isAllUp(accounts: Int) -> Bool {
         let up = samples("genai_up")
         return Set(up.map { $0.labels["account"] }).count == accounts && up.allSatisfy { $0.value == 1 }

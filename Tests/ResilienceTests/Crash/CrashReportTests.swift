@@ -37,7 +37,7 @@ import Testing
         let unlimited = ["-c", #"ulimit -c unlimited; cd "$0"; exec "$@""#, folder]
         let exporter = try await ExporterProcess.start(
             world.serve, environment: ["SWIFT_BACKTRACE": backtrace], by: (Tool(path: "/bin/bash"), unlimited))
-        _ = try await exporter.scrape { $0.isAllUp(accounts: 6) }
+        try await exporter.waitUntilReady()
         return exporter
     }
 
