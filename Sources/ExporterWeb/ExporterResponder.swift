@@ -17,16 +17,17 @@ struct ExporterResponder: HTTPResponder {
     static let probePath = "/probe"
 
     func respond(to request: Request, context: Context) async throws -> Response {
-        if request.uri.path == telemetryPath, request.uri.query == nil, Self.isRead(request) {
-            // Ready-made bytes: handed out on the connection's own thread.
-            return try metrics.respond(to: request, in: context)
-        }
+        if isReadyMade(request) { return try await answer(to: request, context: context) }
         return try await withTaskExecutorPreference(globalConcurrentExecutor) {
             try await answer(to: request, context: context)
         }
     }
 
-    private static func isRead(_ request: Request) -> Bool { request.method == .get || request.method == .head }
+    /// Whether the answer's bytes are there already: it is given on the connection's own thread, where nothing that takes
+    /// time may be done.
+    private func isReadyMade(_ request: Request) -> Bool {
+        request.uri.path == telemetryPath && request.uri.query == nil
+    }
 
     private func answer(to request: Request, context: Context) async throws -> Response {
         let path = request.uri.path
@@ -34,7 +35,7 @@ struct ExporterResponder: HTTPResponder {
             return await lifecycle.respond(to: request)
         }
         let isHead = request.method == .head
-        guard Self.isRead(request) else {
+        guard isHead || request.method == .get else {
             return isKnown(path) ? .methodNotAllowed(allow: "GET, HEAD") : notFound
         }
         switch path {

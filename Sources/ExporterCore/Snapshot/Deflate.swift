@@ -61,23 +61,18 @@ final class Deflater {
 struct EncodedRun: Sendable {
     let bytes: [ByteBuffer]
     let deflated: ByteBuffer
-    /// CRC-32 of `bytes`.
-    let checksum: UInt32
-    /// Bytes of `bytes`.
-    let length: Int
+    /// Checksum and length of `bytes`.
+    private(set) var member = GzipMember()
 
     init(_ parts: [EncodedPart]) {
+        bytes = parts.map(\.bytes)
         var deflated = ByteBuffer()
         deflated.reserveCapacity(parts.reduce(0) { $0 + $1.deflated.readableBytes })
-        var member = GzipMember()
         for part in parts {
             deflated.writeImmutableBuffer(part.deflated)
             member.add(part)
         }
-        bytes = parts.map(\.bytes)
         self.deflated = deflated
-        checksum = member.checksum
-        length = member.length
     }
 }
 
@@ -95,8 +90,8 @@ struct GzipMember: Sendable {
         add(checksum: part.checksum, length: part.bytes.readableBytes)
     }
 
-    mutating func add(_ run: EncodedRun) {
-        add(checksum: run.checksum, length: run.length)
+    mutating func add(_ next: GzipMember) {
+        add(checksum: next.checksum, length: next.length)
     }
 
     private mutating func add(checksum added: UInt32, length addedLength: Int) {

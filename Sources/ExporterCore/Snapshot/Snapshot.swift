@@ -110,7 +110,7 @@ struct Document: Sendable {
     {
         var joined = Joined()
         let runs = families.flatMap { $0.runs.map { $0.encoded(format) } }
-        let size = runs.reduce(0) { $0 + $1.length }
+        let size = runs.reduce(0) { $0 + $1.member.length }
         if let deflater, size <= joinedBytes {
             var bytes: [UInt8] = []
             bytes.reserveCapacity(size)
@@ -126,7 +126,7 @@ struct Document: Sendable {
         for run in runs {
             joined.identity.append(contentsOf: run.bytes)
             joined.deflated.append(run.deflated)
-            joined.member.add(run)
+            joined.member.add(run.member)
         }
         return joined
     }

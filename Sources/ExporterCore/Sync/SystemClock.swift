@@ -15,7 +15,8 @@ public struct SystemClock: WallClock {
 
     /// Waits on the steady clock.
     public func sleep(for duration: Duration) async throws {
-        // The real time that everything else is given a clock for.
+        // The one place that waits on real time by itself: all others wait on a clock that they are given, which is this
+        // one in the exporter and one that stands still in tests.
         try await Task.sleep(for: max(.zero, duration))
     }
 }

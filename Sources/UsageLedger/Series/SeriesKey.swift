@@ -28,6 +28,7 @@ struct SeriesKey: Hashable {
         var values: [String] = []
         values.reserveCapacity(family.labelNames.count)
         var labels = labels
+        // In one pass over the bytes: a start reads the key of each stored series.
         labels.withUTF8 { bytes in
             var start = 0
             for end in bytes.indices where bytes[end] == Self.separator {

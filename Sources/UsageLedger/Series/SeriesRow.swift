@@ -33,27 +33,13 @@ struct SeriesRow {
 
     /// An account's series that are served, in the order of their ids.
     static func served(of account: AccountID, _ db: Database) throws -> [SeriesTotal] {
-        var all: [SeriesTotal] = []
-        try readServed(of: account, portionsFrom: 8192, db) { all += $0 }
-        return all
+        try Array(cursor(of: account, db))
     }
 
-    /// The same, handed on by portions, each twice as long as the one before; none where there are no series.
-    static func readServed(
-        of account: AccountID, portionsFrom size: Int, _ db: Database, to take: ([SeriesTotal]) -> Void
-    ) throws {
-        let rows = try Row.fetchCursor(db, sql: selectServed + " ORDER BY id", arguments: [account.row])
-        var size = size
-        var portion: [SeriesTotal] = []
-        while let row = try rows.next() {
-            guard let total = try SeriesRow(row).served else { continue }
-            portion.append(total)
-            guard portion.count == size else { continue }
-            take(portion)
-            portion = []
-            size *= 2
-        }
-        if !portion.isEmpty { take(portion) }
+    /// The same, one by one.
+    static func cursor(of account: AccountID, _ db: Database) throws -> some Cursor<SeriesTotal> {
+        try Row.fetchCursor(db, sql: selectServed + " ORDER BY id", arguments: [account.row])
+            .compactMap { try SeriesRow($0).served }
     }
 
     /// What reads the series of an account that are served.

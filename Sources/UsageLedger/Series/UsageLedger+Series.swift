@@ -26,7 +26,19 @@ extension UsageLedger {
     public func readSeries(
         of account: AccountID, portionsFrom size: Int = 8192, to take: @escaping @Sendable ([SeriesTotal]) -> Void
     ) async throws {
-        try await read { db in try SeriesRow.readServed(of: account, portionsFrom: size, db, to: take) }
+        try await read { db in
+            let series = try SeriesRow.cursor(of: account, db)
+            var size = size
+            var portion: [SeriesTotal] = []
+            while let total = try series.next() {
+                portion.append(total)
+                guard portion.count == size else { continue }
+                take(portion)
+                portion = []
+                size *= 2
+            }
+            if !portion.isEmpty { take(portion) }
+        }
     }
 
     /// The sums of an account's series over spans of UTC days.
