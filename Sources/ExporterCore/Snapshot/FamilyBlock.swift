@@ -3,32 +3,6 @@ import Foundation
 import NIOCore
 import PrometheusExposition
 
-/// A group of a family's series as ready-made bytes in both formats.
-///
-/// Pages are compressed one by one, so that a change of one series compresses its page anew and no other. A snapshot
-/// shares them with those before it: a class, since thousands of them are handed on with each.
-final class Page: Sendable {
-    let text: EncodedPart
-    let openMetrics: EncodedPart
-    /// Where each account's lines are, so that one account can be shown alone.
-    let accounts: [Int: (text: Range<Int>, openMetrics: Range<Int>)]
-
-    init(
-        text: EncodedPart, openMetrics: EncodedPart, accounts: [Int: (text: Range<Int>, openMetrics: Range<Int>)]
-    ) {
-        self.text = text
-        self.openMetrics = openMetrics
-        self.accounts = accounts
-    }
-
-    func part(_ format: ExpositionFormat) -> EncodedPart {
-        switch format {
-        case .text004: text
-        case .openMetrics100: openMetrics
-        }
-    }
-}
-
 /// One family with the series of all accounts: renders the pages whose series changed, and keeps the others.
 struct FamilyBlock {
     private struct PageKey: Hashable, Comparable {
@@ -66,9 +40,7 @@ struct FamilyBlock {
 
     init(_ family: MetricFamily, bounds: [Double], deflater: Deflater) throws {
         encoder = try FamilyEncoder(family, bounds: bounds)
-        header = Page(
-            text: deflater.encode(family.header(in: .text004)),
-            openMetrics: deflater.encode(family.header(in: .openMetrics100)), accounts: [:])
+        header = Page(PerFormat { deflater.encode(family.header(in: $0)) }, accounts: [:])
     }
 
     /// Sets one series of an account; `value` nil hides it.
@@ -169,7 +141,7 @@ struct FamilyBlock {
     private func page(_ key: PageKey, _ deflater: Deflater) -> Page? {
         var text: [UInt8] = []
         var openMetrics: [UInt8] = []
-        var accounts: [Int: (text: Range<Int>, openMetrics: Range<Int>)] = [:]
+        var accounts: [Int: PerFormat<Range<Int>>] = [:]
         let first = key.group * Self.accountsInGroup
         for account in first..<(first + Self.accountsInGroup) where !hidden.contains(account) {
             let start = (text.count, openMetrics.count)
@@ -179,9 +151,11 @@ struct FamilyBlock {
                 }
             }
             guard text.count > start.0 else { continue }
-            accounts[account] = (start.0..<text.count, start.1..<openMetrics.count)
+            accounts[account] = PerFormat(
+                text: start.0..<text.count, openMetrics: start.1..<openMetrics.count)
         }
         guard !text.isEmpty else { return nil }
-        return Page(text: deflater.encode(text), openMetrics: deflater.encode(openMetrics), accounts: accounts)
+        return Page(
+            PerFormat(text: deflater.encode(text), openMetrics: deflater.encode(openMetrics)), accounts: accounts)
     }
 }

@@ -1,46 +1,71 @@
 import NIOCore
 import PrometheusExposition
 
-/// A family's bytes at one moment: its header, then its pages.
-struct RenderedFamily: Sendable {
-    let family: MetricFamily
-    private(set) var pages: [Page]
-    private(set) var runs: [PageRun]
+/// A group of a family's series as ready-made bytes in both formats.
+///
+/// Pages are compressed one by one, so that a change of one series compresses its page anew and no other. A snapshot
+/// shares them with those before it: a class, since thousands of them are handed on with each.
+final class Page: Sendable {
+    let parts: PerFormat<EncodedPart>
+    /// Where each account's lines are, so that one account can be shown alone.
+    let accounts: [Int: PerFormat<Range<Int>>]
 
-    init(family: MetricFamily, pages: [Page]) {
-        self.family = family
-        self.pages = pages
-        runs = stride(from: 0, to: pages.count, by: PageRun.longest).map { PageRun(startingAt: $0, of: pages) }
-    }
-
-    /// Puts pages in the places of others.
-    mutating func replace(_ changed: [(place: Int, page: Page)]) {
-        for (place, page) in changed { pages[place] = page }
-        for run in Set(changed.map { $0.place / PageRun.longest }) {
-            runs[run] = PageRun(startingAt: run * PageRun.longest, of: pages)
-        }
+    init(_ parts: PerFormat<EncodedPart>, accounts: [Int: PerFormat<Range<Int>>]) {
+        self.parts = parts
+        self.accounts = accounts
     }
 }
 
 /// Some of a family's pages, one after the other, with their compressed forms copied together: each is a kilobyte or two,
 /// and sending hundreds of them costs more than sending their bytes.
-struct PageRun: Sendable {
+final class PageRun: Sendable {
     /// Pages in a run.
     static let longest = 16
 
-    private let text: EncodedRun
-    private let openMetrics: EncodedRun
+    let pages: [Page]
+    let encoded: PerFormat<EncodedRun>
 
-    init(startingAt first: Int, of pages: [Page]) {
-        let pages = pages[first..<min(first + Self.longest, pages.count)]
-        text = EncodedRun(pages.map(\.text))
-        openMetrics = EncodedRun(pages.map(\.openMetrics))
+    init(_ pages: [Page]) {
+        self.pages = pages
+        encoded = PerFormat { format in EncodedRun(pages.map { $0.parts[format] }) }
+    }
+}
+
+/// A family's bytes at one moment: its header, then its pages.
+///
+/// Pages are kept in runs alone: a change copies what leads to its page, and not the places of all others.
+struct RenderedFamily: Sendable {
+    let family: MetricFamily
+    private(set) var runs: [PageRun]
+    /// Checksum and length of all pages.
+    private(set) var members: PerFormat<GzipMember>
+
+    init(family: MetricFamily, pages: [Page]) {
+        self.family = family
+        runs = stride(from: 0, to: pages.count, by: PageRun.longest).map { first in
+            PageRun(Array(pages[first..<min(first + PageRun.longest, pages.count)]))
+        }
+        members = Self.members(of: runs)
     }
 
-    func encoded(_ format: ExpositionFormat) -> EncodedRun {
-        switch format {
-        case .text004: text
-        case .openMetrics100: openMetrics
+    /// The pages, in their order.
+    var pages: some Sequence<Page> { runs.lazy.flatMap(\.pages) }
+
+    /// Puts pages in the places of others.
+    mutating func replace(_ changed: [(place: Int, page: Page)]) {
+        for (run, changed) in Dictionary(grouping: changed, by: { $0.place / PageRun.longest }) {
+            var pages = runs[run].pages
+            for (place, page) in changed { pages[place % PageRun.longest] = page }
+            runs[run] = PageRun(pages)
+        }
+        members = Self.members(of: runs)
+    }
+
+    private static func members(of runs: [PageRun]) -> PerFormat<GzipMember> {
+        PerFormat { format in
+            var member = GzipMember()
+            for run in runs { member.add(run.encoded[format].member) }
+            return member
         }
     }
 }

@@ -28,15 +28,16 @@ public struct Snapshot: Sendable {
         self.tail = tail
         var bodies: [BodyKey: SnapshotBody] = [:]
         for format in ExpositionFormat.allCases {
-            var bytes = tail.flatMap { $0.pages.flatMap { Array($0.part(format).bytes.readableBytesView) } }
+            var bytes = tail.flatMap { $0.pages.flatMap { Array($0.parts[format].bytes.readableBytesView) } }
             bytes += format.terminator
             let end = deflater?.encode(bytes) ?? .empty
+            let main = main.joined[format]
             bodies[BodyKey(format: format, encoding: .identity)] = SnapshotBody(
-                parts: main.identity(format) + [end.bytes])
-            var member = main.member(format)
+                runs: main.identity + [[end.bytes]], length: main.member.length + end.bytes.readableBytes)
+            var member = main.member
             member.add(end)
             bodies[BodyKey(format: format, encoding: .gzip)] = SnapshotBody(
-                parts: [GzipMember.header] + main.deflated(format) + [end.deflated, member.trailer])
+                parts: [GzipMember.header] + main.deflated + [end.deflated, member.trailer])
         }
         self.bodies = bodies
     }
@@ -49,15 +50,22 @@ public struct Snapshot: Sendable {
 
 /// A body as the parts it is sent in.
 public struct SnapshotBody: Sendable {
-    /// Buffers to be sent one after the other; shared, not copied.
-    public let parts: [ByteBuffer]
     /// Bytes of all parts.
     public let length: Int
+    /// The parts by lists, most of which the snapshots before and after this one have too.
+    private let runs: [[ByteBuffer]]
+
+    init(runs: [[ByteBuffer]], length: Int) {
+        self.runs = runs
+        self.length = length
+    }
 
     init(parts: [ByteBuffer]) {
-        self.parts = parts.filter { $0.readableBytes > 0 }
-        length = self.parts.reduce(0) { $0 + $1.readableBytes }
+        self.init(runs: [parts], length: parts.reduce(0) { $0 + $1.readableBytes })
     }
+
+    /// Buffers to be sent one after the other; shared, not copied.
+    public var parts: [ByteBuffer] { runs.flatMap { $0 } }
 
     /// The same bytes in buffers of no more than `size` each; shared, not copied.
     public func slices(upTo size: Int) -> some Sequence<ByteBuffer> {
@@ -74,15 +82,15 @@ public struct SnapshotBody: Sendable {
 
 /// The rendered families put together in both formats, made once per change.
 struct Document: Sendable {
-    let families: [RenderedFamily]
-    private let text: Joined
-    private let openMetrics: Joined
-
-    private struct Joined: Sendable {
-        var identity: [ByteBuffer] = []
-        var deflated: [ByteBuffer] = []
-        var member = GzipMember()
+    /// A format's bytes, plain and compressed.
+    struct Joined: Sendable {
+        fileprivate(set) var identity: [[ByteBuffer]] = []
+        fileprivate(set) var deflated: [ByteBuffer] = []
+        fileprivate(set) var member = GzipMember()
     }
+
+    let families: [RenderedFamily]
+    let joined: PerFormat<Joined>
 
     static let empty = Document(families: [], deflater: nil)
 
@@ -91,43 +99,29 @@ struct Document: Sendable {
 
     init(families: [RenderedFamily], deflater: Deflater?) {
         self.families = families
-        text = Self.join(families, .text004, deflater)
-        openMetrics = Self.join(families, .openMetrics100, deflater)
-    }
-
-    func identity(_ format: ExpositionFormat) -> [ByteBuffer] { joined(format).identity }
-    func deflated(_ format: ExpositionFormat) -> [ByteBuffer] { joined(format).deflated }
-    func member(_ format: ExpositionFormat) -> GzipMember { joined(format).member }
-
-    private func joined(_ format: ExpositionFormat) -> Joined {
-        switch format {
-        case .text004: text
-        case .openMetrics100: openMetrics
-        }
+        joined = PerFormat { Self.join(families, $0, deflater) }
     }
 
     private static func join(_ families: [RenderedFamily], _ format: ExpositionFormat, _ deflater: Deflater?) -> Joined
     {
         var joined = Joined()
-        let runs = families.flatMap { $0.runs.map { $0.encoded(format) } }
-        let size = runs.reduce(0) { $0 + $1.member.length }
-        if let deflater, size <= joinedBytes {
-            var bytes: [UInt8] = []
-            bytes.reserveCapacity(size)
-            for run in runs {
-                for buffer in run.bytes { bytes.append(contentsOf: buffer.readableBytesView) }
+        for family in families {
+            joined.member.add(family.members[format])
+            for run in family.runs {
+                let run = run.encoded[format]
+                joined.identity.append(run.bytes)
+                joined.deflated.append(run.deflated)
             }
-            let whole = deflater.encode(bytes)
-            joined.identity = [whole.bytes]
-            joined.deflated = [whole.deflated]
-            joined.member.add(whole)
-            return joined
         }
-        for run in runs {
-            joined.identity.append(contentsOf: run.bytes)
-            joined.deflated.append(run.deflated)
-            joined.member.add(run.member)
+        guard let deflater, (1...joinedBytes).contains(joined.member.length) else { return joined }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(joined.member.length)
+        for run in joined.identity {
+            for buffer in run { bytes.append(contentsOf: buffer.readableBytesView) }
         }
+        let whole = deflater.encode(bytes)
+        joined.identity = [[whole.bytes]]
+        joined.deflated = [whole.deflated]
         return joined
     }
 }

@@ -46,7 +46,7 @@ extension Snapshot {
             for family in chosen { family.append(account, format, to: &bytes) }
             return Self.body([try Deflater().encode(bytes), terminator], encoding)
         }
-        return Self.body(chosen.flatMap { $0.pages.map { $0.part(format) } } + [terminator], encoding)
+        return Self.body(chosen.flatMap { $0.pages.map { $0.parts[format] } } + [terminator], encoding)
     }
 
     private static func body(_ parts: [EncodedPart], _ encoding: BodyEncoding) -> SnapshotBody {
@@ -64,11 +64,10 @@ extension RenderedFamily {
     /// One account's lines with the family's header; nothing where it has no series here.
     fileprivate func append(_ account: Int, _ format: ExpositionFormat, to bytes: inout [UInt8]) {
         let lines = pages.compactMap { page -> ByteBufferView? in
-            guard let places = page.accounts[account] else { return nil }
-            let place = format == .text004 ? places.text : places.openMetrics
-            return page.part(format).bytes.getSlice(at: place.lowerBound, length: place.count)?.readableBytesView
+            guard let place = page.accounts[account]?[format] else { return nil }
+            return page.parts[format].bytes.getSlice(at: place.lowerBound, length: place.count)?.readableBytesView
         }
-        guard !lines.isEmpty, let header = pages.first?.part(format).bytes else { return }
+        guard !lines.isEmpty, let header = runs.first?.pages.first?.parts[format].bytes else { return }
         bytes += header.readableBytesView
         for line in lines { bytes += line }
     }

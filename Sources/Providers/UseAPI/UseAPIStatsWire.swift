@@ -71,16 +71,23 @@ struct UseAPIRow: Decodable {
     // There are tens of thousands: the form of the documentation is tried first, and takes half the time.
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        func text(_ key: CodingKeys) throws -> String? {
-            if let text = try? fields.decodeIfPresent(String.self, forKey: key) { return LongName.bounded(text) }
-            return try fields.decodeIfPresent(LenientString.self, forKey: key)?.value
+        func whole(_ key: CodingKeys) throws -> String? {
+            do {
+                return try fields.decodeIfPresent(String.self, forKey: key)
+            } catch {
+                return try fields.decodeIfPresent(LenientString.self, forKey: key)?.whole
+            }
         }
+        func text(_ key: CodingKeys) throws -> String? { try whole(key).map(LongName.bounded) }
         // A row whose amount is negative or cannot be read is a request all the same.
         func amount(_ key: CodingKeys) -> ExactDecimal? {
-            if let whole = try? fields.decodeIfPresent(Int.self, forKey: key) {
-                return whole >= 0 && LenientDecimal.isPlausible(whole) ? ExactDecimal(whole) : nil
+            let number: ExactDecimal?
+            do {
+                let whole = try fields.decodeIfPresent(Int.self, forKey: key)
+                number = whole.flatMap { LenientDecimal.isPlausible($0) ? ExactDecimal($0) : nil }
+            } catch {
+                number = (try? fields.decodeIfPresent(LenientDecimal.self, forKey: key))?.value
             }
-            let number = (try? fields.decodeIfPresent(LenientDecimal.self, forKey: key))?.value
             return number.flatMap { $0.isNegative ? nil : $0 }
         }
         config = try text(.config)
@@ -89,7 +96,7 @@ struct UseAPIRow: Decodable {
         msec = amount(.msec)
         model = try text(.model)
         // A list of names, each of which is held to its length once they are told apart.
-        captchaProviders = try fields.decodeIfPresent(LenientString.self, forKey: .captchaProviders)?.whole
+        captchaProviders = try whole(.captchaProviders)
         captchaRetry = amount(.captchaRetry)
         tier = try text(.tier)
         sku = try text(.sku)

@@ -61,7 +61,8 @@ extension UsageLedger {
     /// - Throws: `LedgerError.storage`.
     public func saveStatus(_ json: String, of source: SourceID) async throws {
         try await write { db in
-            try db.execute(sql: "UPDATE source SET status = ? WHERE id = ?", arguments: [json, source.row])
+            try db.cachedStatement(sql: "UPDATE source SET status = ? WHERE id = ?")
+                .execute(arguments: [json, source.row])
         }
     }
 

@@ -10,17 +10,14 @@ extension UsageLedger {
         try await write { db in
             // Requests dated by a clock that has been set back since: when they were made is not known, so they count
             // as made now, and are no longer in the way a span from now.
-            try db.execute(
-                sql: "UPDATE quota_request SET at = :now WHERE source = :source AND at > :now",
-                arguments: ["now": now.milliseconds, "source": source.row])
+            try db.cachedStatement(sql: "UPDATE quota_request SET at = :now WHERE source = :source AND at > :now")
+                .execute(arguments: ["now": now.milliseconds, "source": source.row])
             let decision = quota.decision(book: try book(of: source, db), now: now)
             guard decision == .granted else { return decision }
-            try db.execute(
-                sql: "DELETE FROM quota_request WHERE source = ? AND at <= ?",
-                arguments: [source.row, (now - quota.span).milliseconds])
-            try db.execute(
-                sql: "INSERT INTO quota_request (source, at) VALUES (?, ?)",
-                arguments: [source.row, now.milliseconds])
+            try db.cachedStatement(sql: "DELETE FROM quota_request WHERE source = ? AND at <= ?")
+                .execute(arguments: [source.row, (now - quota.span).milliseconds])
+            try db.cachedStatement(sql: "INSERT INTO quota_request (source, at) VALUES (?, ?)")
+                .execute(arguments: [source.row, now.milliseconds])
             return .granted
         }
     }
@@ -34,6 +31,6 @@ extension UsageLedger {
 }
 
 private func book(of source: SourceID, _ db: Database) throws -> [Timestamp] {
-    try Int64.fetchAll(db, sql: "SELECT at FROM quota_request WHERE source = ? ORDER BY at", arguments: [source.row])
-        .map(Timestamp.init(milliseconds:))
+    let statement = try db.cachedStatement(sql: "SELECT at FROM quota_request WHERE source = ? ORDER BY at")
+    return try Int64.fetchAll(statement, arguments: [source.row]).map(Timestamp.init(milliseconds:))
 }

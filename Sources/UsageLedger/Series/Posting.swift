@@ -23,9 +23,8 @@ struct Posting {
             sql: """
                 UPDATE series SET total = ?, peak = ?, started_at = ?, born_at = ?, rank = ?, is_served = 1 WHERE id = ?
                 """)
-        served =
-            try Int.fetchOne(db, sql: "SELECT served_series FROM account WHERE id = ?", arguments: [source.account.row])
-            ?? 0
+        let readServed = try db.cachedStatement(sql: "SELECT served_series FROM account WHERE id = ?")
+        served = try Int.fetchOne(readServed, arguments: [source.account.row]) ?? 0
         readDay = try db.cachedStatement(sql: "SELECT value FROM day_total WHERE series = ? AND day = ?")
         writeDay = try db.cachedStatement(
             sql: """
@@ -54,8 +53,8 @@ struct Posting {
             _ = try post([(correctionDay.daysSinceEpoch, fall)], to: corrections)
         }
         if served > servedBefore {
-            try db.execute(
-                sql: "UPDATE account SET served_series = ? WHERE id = ?", arguments: [served, source.account.row])
+            try db.cachedStatement(sql: "UPDATE account SET served_series = ? WHERE id = ?")
+                .execute(arguments: [served, source.account.row])
         }
         return LedgerChange(series: changed.sorted { $0.id < $1.id })
     }

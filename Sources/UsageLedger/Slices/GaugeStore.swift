@@ -15,7 +15,7 @@ struct GaugeStore {
     /// All families that have samples.
     func all() throws -> [GaugeFamily: [GaugeSample]] {
         let rows = try Row.fetchAll(
-            db, sql: "SELECT family, samples FROM gauge WHERE source = ?", arguments: [source.row])
+            db.cachedStatement(sql: "SELECT family, samples FROM gauge WHERE source = ?"), arguments: [source.row])
         var gauges: [GaugeFamily: [GaugeSample]] = [:]
         for row in rows {
             // A family that this version does not know is kept for the version that does.

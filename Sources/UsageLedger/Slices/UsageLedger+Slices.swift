@@ -15,13 +15,12 @@ extension UsageLedger {
                 let span = Period(start: owner.ledgerStart, end: forgotten)
                 states.append(SliceState(slice: SliceID(period: span), lastRead: forgotten, isSettled: true))
             }
-            let rows = try Row.fetchCursor(
-                db,
+            let statement = try db.cachedStatement(
                 sql: """
                     SELECT scope, period_start, period_end, last_read, is_settled FROM slice
                     WHERE source = ? ORDER BY scope, period_start, period_end
-                    """,
-                arguments: [source.row])
+                    """)
+            let rows = try Row.fetchCursor(statement, arguments: [source.row])
             while let row = try rows.next() {
                 let slice = SliceID(scope: row[0], period: Period(start: row.timestamp(1), end: row.timestamp(2)))
                 states.append(SliceState(slice: slice, lastRead: row.timestamp(3), isSettled: row[4]))
@@ -64,8 +63,8 @@ extension UsageLedger {
     /// - Throws: `LedgerError.storage`.
     public func memory(of source: SourceID, name: String) async throws -> String? {
         try await read { db in
-            try String.fetchOne(
-                db, sql: "SELECT value FROM memory WHERE source = ? AND name = ?", arguments: [source.row, name])
+            let statement = try db.cachedStatement(sql: "SELECT value FROM memory WHERE source = ? AND name = ?")
+            return try String.fetchOne(statement, arguments: [source.row, name])
         }
     }
 }
