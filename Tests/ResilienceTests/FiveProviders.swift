@@ -164,6 +164,14 @@ extension Scrape {
     }
 }
 
+extension ExporterProcess {
+    /// The scrape once everything is there: what befalls an exporter earlier finds sources that have nothing to show yet.
+    func healthyScrape() async throws -> Scrape {
+        try await waitUntilReady()
+        return try await scrape { $0.isAllUp(accounts: 6) }
+    }
+}
+
 /// Holds that no series of a scrape is lower than it was, or gone.
 func expectNothingFell(
     _ before: [String: Double], _ after: [String: Double], sourceLocation: SourceLocation = #_sourceLocation

@@ -1,19 +1,18 @@
 import PrometheusExposition
 
 /// A value for each format that is served.
-struct PerFormat<Value> {
-    var text: Value
-    var openMetrics: Value
+struct PerFormat<Value: Sendable>: Sendable {
+    private let text: Value
+    private let openMetrics: Value
 
     init(text: Value, openMetrics: Value) {
         self.text = text
         self.openMetrics = openMetrics
     }
 
-    /// The value that is made for each.
-    init(_ make: (ExpositionFormat) throws -> Value) rethrows {
-        text = try make(.text004)
-        openMetrics = try make(.openMetrics100)
+    /// Makes the value of each format.
+    init(_ make: (ExpositionFormat) -> Value) {
+        self.init(text: make(.text004), openMetrics: make(.openMetrics100))
     }
 
     subscript(format: ExpositionFormat) -> Value {
@@ -23,5 +22,3 @@ struct PerFormat<Value> {
         }
     }
 }
-
-extension PerFormat: Sendable where Value: Sendable {}

@@ -3,8 +3,7 @@ import PrometheusExposition
 
 /// A group of a family's series as ready-made bytes in both formats.
 ///
-/// Pages are compressed one by one, so that a change of one series compresses its page anew and no other. A snapshot
-/// shares them with those before it: a class, since thousands of them are handed on with each.
+/// Pages are compressed one by one, so that a change of one series compresses its page anew and no other.
 final class Page: Sendable {
     let parts: PerFormat<EncodedPart>
     /// Where each account's lines are, so that one account can be shown alone.
@@ -18,6 +17,8 @@ final class Page: Sendable {
 
 /// Some of a family's pages, one after the other, with their compressed forms copied together: each is a kilobyte or two,
 /// and sending hundreds of them costs more than sending their bytes.
+///
+/// A class: a snapshot hands on to the next all runs but those that changed.
 final class PageRun: Sendable {
     /// Pages in a run.
     static let longest = 16
@@ -33,35 +34,35 @@ final class PageRun: Sendable {
 
 /// A family's bytes at one moment: its header, then its pages.
 ///
-/// Pages are kept in runs alone: a change copies what leads to its page, and not the places of all others.
+/// A change copies the list of runs and makes the changed runs anew; the others are shared.
 struct RenderedFamily: Sendable {
     let family: MetricFamily
     private(set) var runs: [PageRun]
     /// Checksum and length of all pages.
-    private(set) var members: PerFormat<GzipMember>
+    private(set) var member: PerFormat<GzipMember>
 
     init(family: MetricFamily, pages: [Page]) {
         self.family = family
         runs = stride(from: 0, to: pages.count, by: PageRun.longest).map { first in
             PageRun(Array(pages[first..<min(first + PageRun.longest, pages.count)]))
         }
-        members = Self.members(of: runs)
+        member = Self.member(of: runs)
     }
 
     /// The pages, in their order.
-    var pages: some Sequence<Page> { runs.lazy.flatMap(\.pages) }
+    var pages: some Collection<Page> { runs.lazy.flatMap(\.pages) }
 
     /// Puts pages in the places of others.
     mutating func replace(_ changed: [(place: Int, page: Page)]) {
-        for (run, changed) in Dictionary(grouping: changed, by: { $0.place / PageRun.longest }) {
-            var pages = runs[run].pages
-            for (place, page) in changed { pages[place % PageRun.longest] = page }
-            runs[run] = PageRun(pages)
+        for (index, replacements) in Dictionary(grouping: changed, by: { $0.place / PageRun.longest }) {
+            var pages = runs[index].pages
+            for (place, page) in replacements { pages[place % PageRun.longest] = page }
+            runs[index] = PageRun(pages)
         }
-        members = Self.members(of: runs)
+        member = Self.member(of: runs)
     }
 
-    private static func members(of runs: [PageRun]) -> PerFormat<GzipMember> {
+    private static func member(of runs: [PageRun]) -> PerFormat<GzipMember> {
         PerFormat { format in
             var member = GzipMember()
             for run in runs { member.add(run.encoded[format].member) }

@@ -31,13 +31,13 @@ public struct Snapshot: Sendable {
             var bytes = tail.flatMap { $0.pages.flatMap { Array($0.parts[format].bytes.readableBytesView) } }
             bytes += format.terminator
             let end = deflater?.encode(bytes) ?? .empty
-            let main = main.joined[format]
-            bodies[BodyKey(format: format, encoding: .identity)] = SnapshotBody(
-                runs: main.identity + [[end.bytes]], length: main.member.length + end.bytes.readableBytes)
-            var member = main.member
+            let joined = main.joined[format]
+            var member = joined.member
             member.add(end)
+            bodies[BodyKey(format: format, encoding: .identity)] = SnapshotBody(
+                runs: joined.identity + [[end.bytes]], length: member.length)
             bodies[BodyKey(format: format, encoding: .gzip)] = SnapshotBody(
-                parts: [GzipMember.header] + main.deflated + [end.deflated, member.trailer])
+                parts: [GzipMember.header] + joined.deflated + [end.deflated, member.trailer])
         }
         self.bodies = bodies
     }
@@ -61,6 +61,7 @@ public struct SnapshotBody: Sendable {
     }
 
     init(parts: [ByteBuffer]) {
+        let parts = parts.filter { $0.readableBytes > 0 }
         self.init(runs: [parts], length: parts.reduce(0) { $0 + $1.readableBytes })
     }
 
@@ -106,14 +107,14 @@ struct Document: Sendable {
     {
         var joined = Joined()
         for family in families {
-            joined.member.add(family.members[format])
+            joined.member.add(family.member[format])
             for run in family.runs {
-                let run = run.encoded[format]
-                joined.identity.append(run.bytes)
-                joined.deflated.append(run.deflated)
+                let encoded = run.encoded[format]
+                joined.identity.append(encoded.bytes)
+                joined.deflated.append(encoded.deflated)
             }
         }
-        guard let deflater, (1...joinedBytes).contains(joined.member.length) else { return joined }
+        guard let deflater, joined.member.length <= joinedBytes else { return joined }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(joined.member.length)
         for run in joined.identity {

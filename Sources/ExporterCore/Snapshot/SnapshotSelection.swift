@@ -67,7 +67,7 @@ extension RenderedFamily {
             guard let place = page.accounts[account]?[format] else { return nil }
             return page.parts[format].bytes.getSlice(at: place.lowerBound, length: place.count)?.readableBytesView
         }
-        guard !lines.isEmpty, let header = runs.first?.pages.first?.parts[format].bytes else { return }
+        guard !lines.isEmpty, let header = pages.first?.parts[format].bytes else { return }
         bytes += header.readableBytesView
         for line in lines { bytes += line }
     }

@@ -15,8 +15,7 @@ public struct SystemClock: WallClock {
 
     /// Waits on the steady clock.
     public func sleep(for duration: Duration) async throws {
-        // The one place that waits on real time by itself: all others wait on a clock that they are given, which is this
-        // one in the exporter and one that stands still in tests.
+        // Real time: this is the clock that others are given; tests give them one that stands still.
         try await Task.sleep(for: max(.zero, duration))
     }
 }

@@ -71,6 +71,7 @@ struct UseAPIRow: Decodable {
     // There are tens of thousands: the form of the documentation is tried first, and takes half the time.
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
+        // `do`, not `try?`: a field that is missing is not looked up again.
         func whole(_ key: CodingKeys) throws -> String? {
             do {
                 return try fields.decodeIfPresent(String.self, forKey: key)
@@ -83,8 +84,8 @@ struct UseAPIRow: Decodable {
         func amount(_ key: CodingKeys) -> ExactDecimal? {
             let number: ExactDecimal?
             do {
-                let whole = try fields.decodeIfPresent(Int.self, forKey: key)
-                number = whole.flatMap { LenientDecimal.isPlausible($0) ? ExactDecimal($0) : nil }
+                let integer = try fields.decodeIfPresent(Int.self, forKey: key)
+                number = integer.flatMap { LenientDecimal.isPlausible($0) ? ExactDecimal($0) : nil }
             } catch {
                 number = (try? fields.decodeIfPresent(LenientDecimal.self, forKey: key))?.value
             }

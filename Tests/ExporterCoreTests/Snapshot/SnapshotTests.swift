@@ -21,6 +21,7 @@ import UsageModel
         await renderer.publish()
         for format in ExpositionFormat.allCases {
             let body = store.current.body(format, .identity)
+            #expect(body.length == body.bytes.count)
             #expect(try gunzipped(store.current.body(format, .gzip).bytes) == body.bytes)
             #expect(body.length == body.bytes.count)
             let samples = try Scrape(body.bytes, format: format).samples("genai_cost_usd_total")
@@ -70,6 +71,7 @@ import UsageModel
             await renderer.publish()
             let format = ExpositionFormat.allCases[round % 2]
             let body = store.current.body(format, .identity)
+            #expect(body.length == body.bytes.count)
             #expect(try gunzipped(store.current.body(format, .gzip).bytes) == body.bytes)
             let shown = try Scrape(body.bytes, format: format).samples("genai_cost_usd_total")
             let wanted = told.filter { !hidden.contains($0.key) }.flatMap { account, series in

@@ -37,7 +37,7 @@ import Testing
         let unlimited = ["-c", #"ulimit -c unlimited; cd "$0"; exec "$@""#, folder]
         let exporter = try await ExporterProcess.start(
             world.serve, environment: ["SWIFT_BACKTRACE": backtrace], by: (Tool(path: "/bin/bash"), unlimited))
-        try await exporter.waitUntilReady()
+        _ = try await exporter.healthyScrape()
         return exporter
     }
 

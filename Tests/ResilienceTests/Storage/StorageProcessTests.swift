@@ -11,7 +11,7 @@ import UsageModel
         try await ServedWorld.run(interval: "1h") { world in
             let disk = try SmallDisk(at: world.storage, size: "12m")
             let exporter = try await ExporterProcess.start(world.serve, by: disk.launcher)
-            let healthy = try await healthyScrape(of: exporter)
+            let healthy = try await exporter.healthyScrape()
             #expect(healthy.value("genai_exporter_storage_errors_total") == 0)
 
             let filling = disk.path(of: exporter) + "/filling"
@@ -49,7 +49,7 @@ import UsageModel
     @Test func quotaOnTheFilesIsSurvived() async throws {
         try await ServedWorld.run(interval: "1h") { world in
             let exporter = try await ExporterProcess.start(world.serve)
-            let healthy = try await healthyScrape(of: exporter)
+            let healthy = try await exporter.healthyScrape()
             let prlimit = try Tool(named: "prlimit", installation: "apt-get install util-linux")
             func limit(_ size: String) throws {
                 let outcome = try prlimit.run(["--pid", "\(exporter.processIdentifier)", "--fsize=\(size):unlimited"])
@@ -75,7 +75,7 @@ import UsageModel
         try await ServedWorld.run(interval: "1h") { world in
             let disk = try SmallDisk(at: world.storage, size: "16m")
             let exporter = try await ExporterProcess.start(world.serve, by: disk.launcher)
-            let healthy = try await healthyScrape(of: exporter)
+            let healthy = try await exporter.healthyScrape()
             // A mount with open files is not made read-only: another one is put over it.
             try disk.inside(exporter, ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", world.storage])
             try await syncNow(exporter)
@@ -97,7 +97,7 @@ import UsageModel
     @Test func fileCutShortInUseIsSetAsideAndRebuiltWhileTheOldFiguresAreShown() async throws {
         try await ServedWorld.run(interval: "1h") { world in
             let exporter = try await ExporterProcess.start(world.serve)
-            let healthy = try await healthyScrape(of: exporter)
+            let healthy = try await exporter.healthyScrape()
             #expect(truncate(world.storage + "/ledger.sqlite", 4096) == 0)
             let families = ["genai_cost_usd_total", "genai_requests_total", "genai_tokens_total"]
             let rebuilt = try await exporter.scrape { scrape in
@@ -124,7 +124,7 @@ import UsageModel
     @Test func folderDeletedInUseIsWrittenAnew() async throws {
         try await ServedWorld.run(interval: "1h") { world in
             let exporter = try await ExporterProcess.start(world.serve)
-            let healthy = try await healthyScrape(of: exporter)
+            let healthy = try await exporter.healthyScrape()
             try FileManager.default.removeItem(atPath: world.storage)
             // Written anew by the first commit that is tried; the sources that were refused try again.
             while !FileManager.default.fileExists(atPath: world.storage + "/ledger.sqlite-wal") {
@@ -168,12 +168,6 @@ import UsageModel
             chmod(world.storage, 0o700)
             #expect(outcome.status == 3 && outcome.output.contains(world.storage), "\(outcome.output)")
         }
-    }
-
-    /// Everything is there: what befalls the storage earlier finds sources that have nothing to show yet.
-    private func healthyScrape(of exporter: ExporterProcess) async throws -> Scrape {
-        try await exporter.waitUntilReady()
-        return try await exporter.scrape { $0.isAllUp(accounts: 6) }
     }
 
     private func syncNow(_ exporter: ExporterProcess) async throws {
