@@ -34,7 +34,7 @@ struct SimulatedAccount {
             try await withSimulator([WaveSpeedAPI(accounts: [account])], clock: clock) { server, baseURL in
                 let account = SimulatedAccount(events: events, server: server, folder: folder)
                 try """
-                global: { zero_first: 0s, history: 3d, series_limit: \(seriesLimit) }
+                global: { zero_first: 0s, history: 4d, series_limit: \(seriesLimit) }
                 accounts:
                   - name: media
                     provider: wavespeed
