@@ -1,6 +1,5 @@
 import Dispatch
 import Foundation
-import NIOCore
 import PrometheusExposition
 
 /// One family with the series of all accounts: renders the pages whose series changed, and keeps the others.

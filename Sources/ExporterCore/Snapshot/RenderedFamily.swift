@@ -1,9 +1,9 @@
-import NIOCore
 import PrometheusExposition
 
 /// A group of a family's series as ready-made bytes in both formats.
 ///
 /// Pages are compressed one by one, so that a change of one series compresses its page anew and no other.
+/// A class: each stands in its family's block and in a run.
 final class Page: Sendable {
     let parts: PerFormat<EncodedPart>
     /// Where each account's lines are, so that one account can be shown alone.

@@ -15,7 +15,8 @@ public struct SystemClock: WallClock {
 
     /// Waits on the steady clock.
     public func sleep(for duration: Duration) async throws {
-        // Real time: this is the clock that others are given; tests give them one that stands still.
+        // Real time, since this is the machine's clock itself: whoever waits is given a clock, and a test gives one that it
+        // moves. A wait that is over already is none.
         try await Task.sleep(for: max(.zero, duration))
     }
 }
