@@ -55,11 +55,9 @@ struct FamilyBlock {
 
     /// Replaces those series of an account that are not set one by one.
     mutating func replace(account: Int, with entries: [SeriesTable.Entry]) {
-        var table = wholeTables[account] ?? SeriesTable()
-        let before = table.chunks.count
-        table.replace(with: entries)
-        markDirty(account, chunks: max(before, table.chunks.count))
-        wholeTables[account] = entries.isEmpty ? nil : table
+        let changed = wholeTables[account, default: SeriesTable()].replace(with: entries)
+        markDirty(account, chunks: changed)
+        if entries.isEmpty { wholeTables[account] = nil }
     }
 
     /// Keeps an account's series back until `reveal`.
@@ -70,19 +68,19 @@ struct FamilyBlock {
     /// Shows an account whose series were kept back.
     mutating func reveal(account: Int) {
         guard hidden.remove(account) != nil else { return }
-        markDirty(account, chunks: max(tables[account]?.chunks.count ?? 0, wholeTables[account]?.chunks.count ?? 0))
+        markDirty(account, chunks: 0..<max(tables[account]?.chunks.count ?? 0, wholeTables[account]?.chunks.count ?? 0))
     }
 
     /// Takes an account's series away.
     mutating func remove(account: Int) {
         for removed in [tables.removeValue(forKey: account), wholeTables.removeValue(forKey: account)] {
-            markDirty(account, chunks: removed?.chunks.count ?? 0)
+            markDirty(account, chunks: 0..<(removed?.chunks.count ?? 0))
         }
         hidden.remove(account)
     }
 
-    private mutating func markDirty(_ account: Int, chunks: Int) {
-        for chunk in 0..<chunks { dirty.insert(PageKey(group: account / Self.accountsInGroup, chunk: chunk)) }
+    private mutating func markDirty(_ account: Int, chunks: some Sequence<Int>) {
+        for chunk in chunks { dirty.insert(PageKey(group: account / Self.accountsInGroup, chunk: chunk)) }
     }
 
     /// Renders what changed and answers how many pages that were.

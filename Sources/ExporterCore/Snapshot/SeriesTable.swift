@@ -9,7 +9,7 @@ enum SampleValue: Sendable, Equatable {
 
 /// One account's series of one family, in chunks of a bounded size: a change renders its chunk anew, not the family.
 struct SeriesTable {
-    struct Entry {
+    struct Entry: Equatable {
         let labels: LabelSet
         let created: UnixTimestamp?
         /// Nil while the series is not shown.
@@ -46,12 +46,16 @@ struct SeriesTable {
         return chunk
     }
 
-    /// Replaces every series: for families that a source measures as a whole.
-    mutating func replace(with entries: [Entry]) {
+    /// Replaces every series, for families that a source measures as a whole, and answers the chunks that changed.
+    mutating func replace(with entries: [Entry]) -> [Int] {
+        let before = chunks
         chunks = stride(from: 0, to: entries.count, by: Self.chunkSize).map {
             Array(entries[$0..<min($0 + Self.chunkSize, entries.count)])
         }
         places = [:]
         count = entries.count
+        return (0..<max(before.count, chunks.count)).filter { chunk in
+            chunk >= before.count || chunk >= chunks.count || before[chunk] != chunks[chunk]
+        }
     }
 }

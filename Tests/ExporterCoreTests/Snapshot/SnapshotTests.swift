@@ -107,6 +107,35 @@ import UsageModel
         #expect(zip(parts, changed).filter { $0 != $1 }.count == 1)
     }
 
+    /// Most of what a sync says of its source is what the last one said.
+    @Test func aWholeThatIsToldAgainRendersOnlyWhatChanged() async throws {
+        let store = SnapshotStore()
+        let renderer = try MetricsRenderer(publishingTo: store)
+        func tell(_ values: [Double], created: Int64 = 1_795_132_800) async throws -> Int {
+            let before = await renderer.renderings
+            let samples = values.enumerated().map { place, value in
+                ShownSample(
+                    ["wavespeed", "media", "s\(place)", "success"], value, created: Timestamp(seconds: created))
+            }
+            try await renderer.apply([.replace(family: HealthFamily.syncs, account: 0, samples: samples)])
+            await renderer.publish()
+            let body = store.current.body(.openMetrics100, .identity).bytes
+            let shown = try Scrape(body, format: .openMetrics100).samples(HealthFamily.syncs)
+            #expect(shown.map(\.value) == values)
+            return await renderer.renderings - before
+        }
+        // Three pages, of 256 series each.
+        var values = (0..<600).map(Double.init)
+        #expect(try await tell(values) == 3)
+        #expect(try await tell(values) == 0)
+        values[300] = 1
+        #expect(try await tell(values) == 1)
+        #expect(try await tell(values, created: 1_795_132_801) == 3)
+        #expect(try await tell(Array(values.prefix(500)), created: 1_795_132_801) == 2)
+        #expect(try await tell([]) == 2)
+        #expect(try await tell([]) == 0)
+    }
+
     @Test func everyFamilyPassesTheForeignJudge() async throws {
         let store = SnapshotStore()
         let renderer = try MetricsRenderer(publishingTo: store)
