@@ -22,7 +22,10 @@ struct UseAPIDay {
         var document = ListDocument(answer.body, list: "data")
         let rest = try document.read { batch in
             do {
-                for row in try JSONBody.decode([UseAPIRow].self, from: answer.part(batch.json)) { rows.add(row) }
+                let read =
+                    try UseAPIRow.plain(batch.json)
+                    ?? JSONBody.decode([UseAPIRow].self, from: answer.part(batch.json))
+                for row in read { rows.add(row) }
                 try rows.checkSize()
             } catch let failure as SourceFailure {
                 throw SourceFailure(failure.reason, "data, from row \(batch.first) on: \(failure.message)")
