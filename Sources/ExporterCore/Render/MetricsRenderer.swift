@@ -14,12 +14,14 @@ public actor MetricsRenderer {
     private var tail: [FamilyBlock] = []
     private var places: [String: (isTail: Bool, index: Int)] = [:]
     private var document = Document.empty
+    private var end: DocumentEnd
 
     /// - Parameter store: where snapshots are published.
     public init(publishingTo store: SnapshotStore) throws {
         self.store = store
         let deflater = try Deflater()
         self.deflater = deflater
+        end = DocumentEnd(families: [], deflater: deflater)
         let tailNames = Set(MetricCatalogue.exporterEntries.map(\.name))
         for family in MetricCatalogue.families {
             let bounds =
@@ -81,11 +83,16 @@ public actor MetricsRenderer {
 
     /// Renders what changed and shows it.
     func publish() {
-        let changed = main.contains(where: \.isDirty)
-        for index in main.indices where main[index].isDirty { renderings += main[index].render(with: deflater) }
-        for index in tail.indices where tail[index].isDirty { renderings += tail[index].render(with: deflater) }
-        if changed { document = Document(families: main.compactMap(\.rendered), deflater: deflater) }
-        store.publish(Snapshot(main: document, tail: tail.compactMap(\.rendered), deflater: deflater))
+        let rendered = (main: render(&main), tail: render(&tail))
+        if rendered.main > 0 { document = Document(families: main.compactMap(\.rendered), deflater: deflater) }
+        if rendered.tail > 0 { end = DocumentEnd(families: tail.compactMap(\.rendered), deflater: deflater) }
+        renderings += rendered.main + rendered.tail
+        store.publish(Snapshot(main: document, end: end))
+    }
+
+    /// Renders what changed and answers how many pages that were.
+    private func render(_ blocks: inout [FamilyBlock]) -> Int {
+        blocks.indices.reduce(0) { $0 + blocks[$1].render(with: deflater) }
     }
 
     private func withBlock(_ family: String, _ body: (inout FamilyBlock) throws -> Void) throws {

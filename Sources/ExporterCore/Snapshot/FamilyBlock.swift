@@ -13,13 +13,12 @@ struct FamilyBlock {
         }
     }
 
-    /// Accounts that share a page, so that many small accounts don't make many tiny pages.
-    private static let accountsInGroup = 8
-
     /// So many pages (half a megabyte) are worth a processor of their own.
     private static let pagesForProcessor = 16
 
     let encoder: FamilyEncoder
+    /// Accounts that share a page, so that many small accounts don't make many tiny pages.
+    private let accountsInGroup: Int
     private let header: Page
     /// Series that are set one by one, by account.
     private var tables: [Int: SeriesTable] = [:]
@@ -39,6 +38,8 @@ struct FamilyBlock {
 
     init(_ family: MetricFamily, bounds: [Double], deflater: Deflater) throws {
         encoder = try FamilyEncoder(family, bounds: bounds)
+        // Each sync renders the pages of its account's state. Where a source has a dozen lines, one account fills them.
+        accountsInGroup = family.type == .histogram ? 1 : family.labelNames.contains("result") ? 2 : 8
         header = Page(PerFormat { deflater.encode(family.header(in: $0)) }, accounts: [:])
     }
 
@@ -50,7 +51,7 @@ struct FamilyBlock {
         let chunk = try tables[account, default: SeriesTable()].set(
             key, value, labels: { try LabelSet(labelValues(), of: family) },
             created: created)
-        if let chunk { dirty.insert(PageKey(group: account / Self.accountsInGroup, chunk: chunk)) }
+        if let chunk { dirty.insert(PageKey(group: account / accountsInGroup, chunk: chunk)) }
     }
 
     /// Replaces those series of an account that are not set one by one.
@@ -80,7 +81,7 @@ struct FamilyBlock {
     }
 
     private mutating func markDirty(_ account: Int, chunks: some Sequence<Int>) {
-        for chunk in chunks { dirty.insert(PageKey(group: account / Self.accountsInGroup, chunk: chunk)) }
+        for chunk in chunks { dirty.insert(PageKey(group: account / accountsInGroup, chunk: chunk)) }
     }
 
     /// Renders what changed and answers how many pages that were.
@@ -139,8 +140,8 @@ struct FamilyBlock {
         var text: [UInt8] = []
         var openMetrics: [UInt8] = []
         var accounts: [Int: PerFormat<Range<Int>>] = [:]
-        let first = key.group * Self.accountsInGroup
-        for account in first..<(first + Self.accountsInGroup) where !hidden.contains(account) {
+        let first = key.group * accountsInGroup
+        for account in first..<(first + accountsInGroup) where !hidden.contains(account) {
             let start = (text.count, openMetrics.count)
             for case let table? in [tables[account], wholeTables[account]] where key.chunk < table.chunks.count {
                 for entry in table.chunks[key.chunk] {

@@ -1,0 +1,76 @@
+import NIOCore
+import PrometheusExposition
+
+/// The families of accounts put together, made once per change of theirs.
+struct Document: Sendable {
+    let families: [RenderedFamily]
+    /// Checksum and length of all families.
+    let member: PerFormat<GzipMember>
+    /// All families in one part, where they are small.
+    private let whole: PerFormat<EncodedPart>?
+
+    static let empty = Document(families: [], deflater: nil)
+
+    /// Up to this size an exposition is copied together and compressed as one: smaller and quicker to send.
+    private static let joinedBytes = 256 * 1024
+
+    init(families: [RenderedFamily], deflater: Deflater?) {
+        self.families = families
+        member = PerFormat { format in
+            var member = GzipMember()
+            for family in families { member.add(family.member[format]) }
+            return member
+        }
+        let longest = ExpositionFormat.allCases.map { [member] in member[$0].length }.max() ?? 0
+        guard let deflater, longest <= Self.joinedBytes else {
+            whole = nil
+            return
+        }
+        whole = PerFormat { format in
+            deflater.encode(families.flatMap { $0.identity(format).flatMap { Array($0.readableBytesView) } })
+        }
+    }
+
+    /// The bytes in a format.
+    func identity(_ format: ExpositionFormat) -> [ByteBuffer] {
+        if let whole { [whole[format].bytes] } else { families.flatMap { $0.identity(format) } }
+    }
+
+    /// The same as raw deflate blocks.
+    func deflated(_ format: ExpositionFormat) -> [ByteBuffer] {
+        if let whole { [whole[format].deflated] } else { families.flatMap { $0.deflated(format) } }
+    }
+}
+
+/// The exporter's own families, which change at other times than the rest, and the line that ends a document.
+struct DocumentEnd: Sendable {
+    let families: [RenderedFamily]
+    let parts: PerFormat<EncodedPart>
+
+    static let empty = DocumentEnd(families: [], parts: PerFormat { _ in .empty })
+
+    init(families: [RenderedFamily], deflater: Deflater) {
+        let parts = PerFormat { format in
+            deflater.encode(
+                families.flatMap { $0.identity(format).flatMap { Array($0.readableBytesView) } } + format.terminator)
+        }
+        self.init(families: families, parts: parts)
+    }
+
+    private init(families: [RenderedFamily], parts: PerFormat<EncodedPart>) {
+        self.families = families
+        self.parts = parts
+    }
+}
+
+extension RenderedFamily {
+    /// The bytes in a format.
+    fileprivate func identity(_ format: ExpositionFormat) -> [ByteBuffer] {
+        runs.flatMap { $0.encoded[format].bytes }
+    }
+
+    /// The same as raw deflate blocks.
+    fileprivate func deflated(_ format: ExpositionFormat) -> [ByteBuffer] {
+        runs.map { $0.encoded[format].deflated }
+    }
+}
