@@ -115,9 +115,20 @@ public final class UsageLedger: Sendable {
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         let connection = try connection
         do {
-            // Not `read`, whose pragma against writing has SQLite compile every cached statement anew. Nothing is written
-            // between the statements: the queue runs one body at a time, and no other process writes.
-            return try await connection.use { try await $0.unsafeRead(body) }
+            // Not `read`, whose pragma against writing has SQLite compile every cached statement anew.
+            return try await connection.use { queue in
+                try await queue.unsafeRead { db in
+                    let changes = db.totalChangesCount
+                    var value: Value?
+                    try db.inTransaction(.deferred) {
+                        value = try body(db)
+                        assert(db.totalChangesCount == changes, "what writes must use `write`, which looks first")
+                        return .commit
+                    }
+                    guard let value else { throw LedgerError.storage("a read ended without a result") }
+                    return value
+                }
+            }
         } catch let error as LedgerError {
             throw noted(error, of: connection)
         } catch let error as DatabaseError {

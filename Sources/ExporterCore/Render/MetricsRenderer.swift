@@ -92,7 +92,9 @@ public actor MetricsRenderer {
 
     /// Renders what changed and answers how many pages that were.
     private func render(_ blocks: inout [FamilyBlock]) -> Int {
-        blocks.indices.reduce(0) { $0 + blocks[$1].render(with: deflater) }
+        var count = 0
+        for index in blocks.indices { count += blocks[index].render(with: deflater) }
+        return count
     }
 
     private func withBlock(_ family: String, _ body: (inout FamilyBlock) throws -> Void) throws {

@@ -1,7 +1,7 @@
 import NIOCore
 import PrometheusExposition
 
-/// The families of accounts put together, made once per change of theirs.
+/// A document up to its end: the families of accounts, put together once per change of theirs.
 struct Document: Sendable {
     let families: [RenderedFamily]
     /// Checksum and length of all families.
@@ -11,7 +11,7 @@ struct Document: Sendable {
 
     static let empty = Document(families: [], deflater: nil)
 
-    /// Up to this size an exposition is copied together and compressed as one: smaller and quicker to send.
+    /// Up to this size, in the longer format, an exposition is copied together and compressed as one: smaller and quicker to send.
     private static let joinedBytes = 256 * 1024
 
     init(families: [RenderedFamily], deflater: Deflater?) {
@@ -42,7 +42,7 @@ struct Document: Sendable {
     }
 }
 
-/// The exporter's own families, which change at other times than the rest, and the line that ends a document.
+/// The end of a document: the exporter's own families, which change at other times than the rest, and the last line.
 struct DocumentEnd: Sendable {
     let families: [RenderedFamily]
     let parts: PerFormat<EncodedPart>

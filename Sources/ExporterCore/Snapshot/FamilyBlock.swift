@@ -34,13 +34,20 @@ struct FamilyBlock {
     private(set) var rendered: RenderedFamily?
 
     var family: MetricFamily { encoder.family }
-    var isDirty: Bool { !dirty.isEmpty }
 
     init(_ family: MetricFamily, bounds: [Double], deflater: Deflater) throws {
         encoder = try FamilyEncoder(family, bounds: bounds)
-        // Each sync renders the pages of its account's state. Where a source has a dozen lines, one account fills them.
-        accountsInGroup = family.type == .histogram ? 1 : family.labelNames.contains("result") ? 2 : 8
+        accountsInGroup = Self.accountsInGroup(of: family)
         header = Page(PerFormat { deflater.encode(family.header(in: $0)) }, accounts: [:])
+    }
+
+    /// Each sync renders the pages of its account's state: one account, or a few, where a source has a dozen lines.
+    private static func accountsInGroup(of family: MetricFamily) -> Int {
+        switch family.name {
+        case _ where family.type == .histogram: 1
+        case HealthFamily.syncs: 2
+        default: 8
+        }
     }
 
     /// Sets one series of an account; `value` nil hides it.
@@ -86,7 +93,7 @@ struct FamilyBlock {
 
     /// Renders what changed and answers how many pages that were.
     mutating func render(with deflater: Deflater) -> Int {
-        guard isDirty else { return 0 }
+        guard !dirty.isEmpty else { return 0 }
         var isReordered = rendered == nil
         var changed: [(place: Int, page: Page)] = []
         let keys = Array(dirty)

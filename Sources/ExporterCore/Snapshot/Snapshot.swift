@@ -9,7 +9,7 @@ public enum BodyEncoding: Sendable, Hashable {
 
 /// A complete exposition at one moment, as bytes: immutable, shared by every scrape that begins before the next.
 ///
-/// Making one costs what changed since the last; its parts are listed by each scrape, which sends as many.
+/// Its parts are listed by each scrape, which sends as many.
 public struct Snapshot: Sendable {
     private let main: Document
     private let end: DocumentEnd

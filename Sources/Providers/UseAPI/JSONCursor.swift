@@ -19,7 +19,7 @@ struct JSONCursor {
 
     /// Steps over a `null` if it stands here, and answers whether it does.
     mutating func skipNull() -> Bool {
-        guard json[position...].starts(with: "null".utf8) else { return false }
+        guard peek != nil, json[position...].starts(with: "null".utf8) else { return false }
         position += 4
         return true
     }

@@ -10,7 +10,7 @@ struct PlainObjects {
         case null
     }
 
-    /// Longer numbers might not fit.
+    /// So that every number fits, and is plausible as an amount (`LenientDecimal.isPlausible`).
     private static let mostDigits = 15
 
     private let names: [[UInt8]]
@@ -18,13 +18,13 @@ struct PlainObjects {
 
     /// - Parameters:
     ///   - json: a list in UTF-8.
-    ///   - names: of the members that are wanted.
+    ///   - names: of the members that are wanted, without escapes.
     init(_ json: [UInt8], names: [String]) {
         cursor = JSONCursor(json)
         self.names = names.map { Array($0.utf8) }
     }
 
-    /// Hands out the wanted members of each object, in the order of their names; nil for one that is missing.
+    /// Hands out the wanted members of each object, in the order in which they were asked for; nil for a missing one.
     ///
     /// - Parameter take: answers whether it can do with them.
     /// - Returns: whether the list is plain to its end, and all could be done with.

@@ -136,6 +136,63 @@ import UsageModel
         #expect(try await tell([]) == 0)
     }
 
+    /// Families differ in how many accounts share a page.
+    @Test func accountsComeAndGoInPagesOfAnySize() async throws {
+        let store = SnapshotStore()
+        let renderer = try MetricsRenderer(publishingTo: store)
+        func tell(_ account: Int, _ value: Double) async throws {
+            let names = ["wavespeed", "a\(account)", "usage"]
+            let histogram = SampleValue.histogram(
+                counts: Array(repeating: 1, count: MetricCatalogue.upstreamDurationBounds.count + 1), sum: value)
+            try await renderer.apply([
+                .replace(
+                    family: HealthFamily.syncs, account: account, samples: [ShownSample(names + ["success"], value)]),
+                .replace(family: HealthFamily.up, account: account, samples: [ShownSample(names, value)]),
+                .replace(
+                    family: HealthFamily.upstreamDuration, account: account,
+                    samples: [ShownSample(names, histogram, created: nil)]),
+            ])
+        }
+        func expect(_ values: [Int: Double]) async throws {
+            await renderer.publish()
+            let scrape = try Scrape(store.current.body(.text004, .identity).bytes, format: .text004)
+            #expect(
+                try gunzipped(store.current.body(.text004, .gzip).bytes)
+                    == store.current.body(.text004, .identity).bytes)
+            for name in [HealthFamily.syncs, HealthFamily.up, HealthFamily.upstreamDuration] {
+                let series = scrape.samples(name).filter { $0.name == name || $0.name == name + "_sum" }
+                let shown = series.map { ($0.labels["account"] ?? "", $0.value) }
+                #expect(
+                    Dictionary(shown) { $0 + $1 } == Dictionary(values.map { ("a\($0)", $1) }) { $0 + $1 }, "\(name)")
+            }
+        }
+        for account in 0..<20 { try await tell(account, Double(account + 1)) }
+        var told = Dictionary(uniqueKeysWithValues: (0..<20).map { ($0, Double($0 + 1)) })
+        try await expect(told)
+        await renderer.remove(account: 3)
+        told[3] = nil
+        try await tell(4, 0.5)
+        told[4] = 0.5
+        try await expect(told)
+        await renderer.hide(account: 20)
+        try await tell(20, 7)
+        try await expect(told)
+        await renderer.show(account: 20, insteadOf: 5)
+        told[20] = 7
+        told[5] = nil
+        try await expect(told)
+    }
+
+    @Test func aDocumentOfNothingEndsAsOne() async throws {
+        let store = SnapshotStore()
+        let renderer = try MetricsRenderer(publishingTo: store)
+        await renderer.publish()
+        #expect(store.current.body(.openMetrics100, .identity).bytes == Array("# EOF\n".utf8))
+        #expect(try gunzipped(store.current.body(.openMetrics100, .gzip).bytes) == Array("# EOF\n".utf8))
+        #expect(store.current.body(.text004, .identity).length == 0)
+        #expect(try gunzipped(store.current.body(.text004, .gzip).bytes).isEmpty)
+    }
+
     @Test func everyFamilyPassesTheForeignJudge() async throws {
         let store = SnapshotStore()
         let renderer = try MetricsRenderer(publishingTo: store)

@@ -21,7 +21,11 @@ import Upstream
     @Test(arguments: [
         "[]", " [ ] \n", "[{}]", "[\(row)]", "[\(row),\n \(row)]", #"[{"config":"模型 é","other":"😀"}]"#,
         #"[{ "code" : null , "msec" : 0 }]"#, #"[{"code":"200","model":"","unknown":7,"nothing":null}]"#,
-        #"[{"msec":999999999999999}]"#,
+        #"[{"msec":999999999999999}]"#, #"[{"config":12,"captchaProviders":7,"tier":0,"sku":3}]"#,
+        #"[{"":1,"model":"a"}]"#,
+        "[{\"model\":\"a\u{7F}\u{FEFF}b\",\"other\u{FEFF}\":\"c\"}]",
+        "[{\"model\":\"" + String(repeating: "é", count: 900) + "\",\"captchaProviders\":\""
+            + String(repeating: "x", count: 2000) + "\"}]",
     ])
     func plainRowsReadAsByTheDecoder(json: String) throws {
         let rows = try #require(UseAPIRow.plain(Array(json.utf8)))
@@ -32,7 +36,8 @@ import Upstream
         "", "null", "{}", "[", "[{]", "[{}", "[{},]", "[,{}]", "[{}]x", "[{} {}]", "[null]", "[1]", "[[]]",
         #"[{"code":1,}]"#, #"[{"code" 1}]"#, #"[{"code":}]"#, #"[{"code":01}]"#, #"[{"code":-1}]"#, #"[{"code":1.5}]"#,
         #"[{"msec":1e3}]"#, #"[{"msec":"12"}]"#, #"[{"captchaRetry":"1"}]"#, #"[{"msec":1000000000000000}]"#,
-        #"[{"code":true}]"#, #"[{"code":nul}]"#, #"[{"code":1,"code":2}]"#, #"[{"model":"a\u0062"}]"#,
+        #"[{"code":true}]"#, #"[{"code":nul}]"#, #"[{"code":1,"code":2}]"#, #"[{"code":null,"code":1}]"#,
+        #"[{"captchaRetry":2000000000000000}]"#, #"[{"model":"a\u0062"}]"#,
         #"[{"mod\u0065l":"a"}]"#, #"[{"model":"a"#, "[{\"model\":\"a\tb\"}]", #"[{"other":{"deep":1}}]"#,
         #"[{"other":[]}]"#, #"[{code:1}]"#, "\u{FEFF}[]",
     ])
