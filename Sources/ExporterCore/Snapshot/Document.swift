@@ -6,39 +6,36 @@ struct Document: Sendable {
     let families: [RenderedFamily]
     /// Checksum and length of all families.
     let member: PerFormat<GzipMember>
-    /// All families in one part, where they are small.
-    private let whole: PerFormat<EncodedPart>?
+    /// All families in one part, in a format in which they are small.
+    private let whole: PerFormat<EncodedPart?>
 
     static let empty = Document(families: [], deflater: nil)
 
-    /// Up to this size, in the longer format, an exposition is copied together and compressed as one: smaller and quicker to send.
+    /// Up to this size an exposition is copied together and compressed as one: smaller and quicker to send.
     private static let joinedBytes = 256 * 1024
 
     init(families: [RenderedFamily], deflater: Deflater?) {
         self.families = families
-        member = PerFormat { format in
+        let member = PerFormat { format in
             var member = GzipMember()
             for family in families { member.add(family.member[format]) }
             return member
         }
-        let longest = ExpositionFormat.allCases.map { [member] in member[$0].length }.max() ?? 0
-        guard let deflater, longest <= Self.joinedBytes else {
-            whole = nil
-            return
-        }
+        self.member = member
         whole = PerFormat { format in
-            deflater.encode(families.flatMap { $0.identity(format).flatMap { Array($0.readableBytesView) } })
+            guard let deflater, member[format].length <= Self.joinedBytes else { return nil }
+            return deflater.encode(families.flatMap { $0.identity(format).flatMap { Array($0.readableBytesView) } })
         }
     }
 
     /// The bytes in a format.
     func identity(_ format: ExpositionFormat) -> [ByteBuffer] {
-        if let whole { [whole[format].bytes] } else { families.flatMap { $0.identity(format) } }
+        if let whole = whole[format] { [whole.bytes] } else { families.flatMap { $0.identity(format) } }
     }
 
     /// The same as raw deflate blocks.
     func deflated(_ format: ExpositionFormat) -> [ByteBuffer] {
-        if let whole { [whole[format].deflated] } else { families.flatMap { $0.deflated(format) } }
+        if let whole = whole[format] { [whole.deflated] } else { families.flatMap { $0.deflated(format) } }
     }
 }
 

@@ -68,9 +68,16 @@ import UsageModel
     /// and what is allocated afterwards is its.
     private func exporterBytes(_ run: () async throws -> Int) async throws -> Int {
         let running = try await run()
-        // Connections and tasks that are ending let go of their memory soon.
-        try await Task.sleep(for: .seconds(2))
-        return running - genai_heap_bytes()
+        // Connections and tasks that are ending let go of their memory soon, on a slow machine later: once nothing more
+        // goes for two seconds, all has gone.
+        var left = running
+        var before: Int
+        repeat {
+            before = left
+            try await Task.sleep(for: .seconds(2))
+            left = genai_heap_bytes()
+        } while left < before
+        return running - left
     }
 }
 
