@@ -24,7 +24,7 @@ struct Document: Sendable {
         self.member = member
         whole = PerFormat { format in
             guard let deflater, member[format].length <= Self.joinedBytes else { return nil }
-            return deflater.encode(families.flatMap { $0.identity(format).flatMap { Array($0.readableBytesView) } })
+            return deflater.encode(families.copied(format))
         }
     }
 
@@ -47,11 +47,8 @@ struct DocumentEnd: Sendable {
     static let empty = DocumentEnd(families: [], parts: PerFormat { _ in .empty })
 
     init(families: [RenderedFamily], deflater: Deflater) {
-        let parts = PerFormat { format in
-            deflater.encode(
-                families.flatMap { $0.identity(format).flatMap { Array($0.readableBytesView) } } + format.terminator)
-        }
-        self.init(families: families, parts: parts)
+        self.init(
+            families: families, parts: PerFormat { deflater.encode(families.copied($0) + $0.terminator) })
     }
 
     private init(families: [RenderedFamily], parts: PerFormat<EncodedPart>) {
@@ -69,5 +66,17 @@ extension RenderedFamily {
     /// The same as raw deflate blocks.
     fileprivate func deflated(_ format: ExpositionFormat) -> [ByteBuffer] {
         runs.map { $0.encoded[format].deflated }
+    }
+}
+
+extension [RenderedFamily] {
+    /// The bytes of all families, copied together.
+    fileprivate func copied(_ format: ExpositionFormat) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(reduce(0) { $0 + $1.member[format].length })
+        for family in self {
+            for page in family.identity(format) { bytes.append(contentsOf: page.readableBytesView) }
+        }
+        return bytes
     }
 }

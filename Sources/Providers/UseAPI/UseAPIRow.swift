@@ -64,7 +64,7 @@ extension UseAPIRow: Decodable {
 extension UseAPIRow {
     /// The rows of a list of plain objects, which nearly all are; nil for any other list.
     ///
-    /// What they say is what `init(from:)` reads in them, for an eighth of the time.
+    /// What they say is what `init(from:)` reads in them.
     static func plain(_ json: [UInt8]) -> [UseAPIRow]? {
         var rows: [UseAPIRow] = []
         var objects = PlainObjects(json, names: CodingKeys.allCases.map(\.rawValue))

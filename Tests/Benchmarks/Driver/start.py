@@ -58,7 +58,7 @@ def measure(work, stored, side):
 
 
 def first_page(port, process, begun):
-    """The body of the first scrape that is answered; asked for every two milliseconds, so that asking takes little of a processor."""
+    """The body of the first scrape that is answered; asked for so seldom that asking takes little of a processor."""
     while True:
         try:
             with socket.create_connection(("127.0.0.1", port)) as connection:

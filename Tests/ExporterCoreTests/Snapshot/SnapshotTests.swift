@@ -150,7 +150,7 @@ import UsageModel
                 .replace(family: HealthFamily.up, account: account, samples: [ShownSample(names, value)]),
                 .replace(
                     family: HealthFamily.upstreamDuration, account: account,
-                    samples: [ShownSample(names, histogram, created: nil)]),
+                    samples: [ShownSample(names, histogram)]),
             ])
         }
         func expect(_ values: [Int: Double]) async throws {
