@@ -54,9 +54,13 @@ struct Serving {
 
     func run() async throws {
         let web = try ExporterWebServer(exporter, options: web, logger: logger, onListening: onListening)
-        let reload: [any Service] = reload.map { [$0] } ?? []
+        // By names of ours: the library's own name of a service is a print of all that it holds, options and secrets too.
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: exporter, serviceName: "exporter"), .init(service: web, serviceName: "web"),
+        ]
+        if let reload { services.append(.init(service: reload, serviceName: "reload")) }
         var configuration = ServiceGroupConfiguration(
-            services: [exporter, web] + reload,
+            services: services,
             gracefulShutdownSignals: [.sigterm, .sigint] + (self.reload == nil ? [.sighup] : []), logger: quiet(logger))
         // An upstream that hangs or a client that reads slowly must not keep the exporter from ending within 2 s.
         configuration.maximumGracefulShutdownDuration = .milliseconds(500)
