@@ -32,8 +32,27 @@ extension ExactDecimal {
 
 extension Row {
     /// Reads an exact decimal.
-    func decimal(_ column: Int) throws -> ExactDecimal { try ExactDecimal(stored: self[column]) }
+    func decimal(_ column: Int) throws -> ExactDecimal {
+        let stored: StoredValue = self[column]
+        return try ExactDecimal(stored: stored.databaseValue)
+    }
 
     /// Reads a moment.
     func timestamp(_ column: Int) -> Timestamp { Timestamp(milliseconds: self[column]) }
+}
+
+/// What a column holds, whatever that is, read as GRDB reads its numbers and texts. A `DatabaseValue` itself is read by
+/// generic code that looks types up for each value, which costs more than the value.
+private struct StoredValue: DatabaseValueConvertible, StatementColumnConvertible {
+    let databaseValue: DatabaseValue
+
+    init?(sqliteStatement: SQLiteStatement, index: CInt) {
+        databaseValue = DatabaseValue(sqliteStatement: sqliteStatement, index: index)
+    }
+
+    private init(_ databaseValue: DatabaseValue) {
+        self.databaseValue = databaseValue
+    }
+
+    static func fromDatabaseValue(_ value: DatabaseValue) -> StoredValue? { StoredValue(value) }
 }

@@ -26,15 +26,20 @@ extension ExactDecimal: CustomStringConvertible {
         if scaled.magnitude < 1 << 53 { return Double(Int64(scaled)) / 1e20 }
         var mantissa = scaled
         var power = Self.fractionDigits
-        while power > 0 {
-            let (quotient, remainder) = mantissa.quotientAndRemainder(dividingBy: 10)
-            guard remainder == 0 else { break }
+        // Zeros at the end, by powers of two of them: five divisions and not twenty.
+        for (zeros, divisor) in Self.zeros where zeros <= power {
+            let (quotient, remainder) = mantissa.quotientAndRemainder(dividingBy: divisor)
+            guard remainder == 0 else { continue }
             mantissa = quotient
-            power -= 1
+            power -= zeros
         }
         if mantissa.magnitude < 1 << 53 { return Double(Int64(mantissa)) / Self.powersOfTen[power] }
         return Double(description) ?? 0
     }
+
+    private static let zeros: [(Int, Int128)] = [
+        (16, 10_000_000_000_000_000), (8, 100_000_000), (4, 10_000), (2, 100), (1, 10),
+    ]
 
     private static let powersOfTen: [Double] = [
         1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
