@@ -21,13 +21,14 @@ public struct LabelSet: Sendable, Hashable {
             throw LabelCountError(family: family.name, expected: names.count, found: values.count)
         }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(zip(names, values).reduce(0) { $0 + $1.0.utf8.count + $1.1.utf8.count + 4 })
-        for (name, value) in zip(names, values) where !value.isEmpty {
+        bytes.reserveCapacity(
+            names.indices.reduce(0) { $0 + names[$1].utf8.count + values[$1].utf8.count + 4 })
+        for index in names.indices where !values[index].isEmpty {
             if !bytes.isEmpty { bytes.append(UInt8(ascii: ",")) }
-            bytes.append(contentsOf: name.utf8)
+            bytes.append(contentsOf: names[index].utf8)
             bytes.append(UInt8(ascii: "="))
             bytes.append(UInt8(ascii: "\""))
-            bytes.appendEscaped(value, quotes: true)
+            bytes.appendEscaped(values[index], quotes: true)
             bytes.append(UInt8(ascii: "\""))
         }
         self.bytes = bytes

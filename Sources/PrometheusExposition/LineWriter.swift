@@ -18,12 +18,12 @@ struct LineWriter: Sendable {
     }
 
     func begin(_ labels: LabelSet, in buffer: inout [UInt8]) {
-        buffer.append(contentsOf: name)
+        buffer.append(bytesOf: name)
         if !labels.bytes.isEmpty || !fixedLabel.isEmpty {
             buffer.append(UInt8(ascii: "{"))
-            buffer.append(contentsOf: labels.bytes)
+            buffer.append(bytesOf: labels.bytes)
             if !labels.bytes.isEmpty, !fixedLabel.isEmpty { buffer.append(UInt8(ascii: ",")) }
-            buffer.append(contentsOf: fixedLabel)
+            buffer.append(bytesOf: fixedLabel)
             buffer.append(UInt8(ascii: "}"))
         }
         buffer.append(UInt8(ascii: " "))
@@ -41,5 +41,13 @@ struct LineWriter: Sendable {
             }
         }
         buffer.append(UInt8(ascii: "\n"))
+    }
+}
+
+extension [UInt8] {
+    /// Appends bytes without counting a reference to them: lines are written by several processors at once, which would
+    /// contend for the count of what every line has.
+    fileprivate mutating func append(bytesOf bytes: [UInt8]) {
+        bytes.withUnsafeBufferPointer { append(contentsOf: $0) }
     }
 }

@@ -17,6 +17,12 @@ public enum MetricCatalogue {
     /// A family by its name.
     static func family(_ name: String) -> MetricFamily? { byName[name] }
 
+    /// Label values, in the order of the family's label names, as they are shown; none for a family that is not.
+    static func labels(_ values: [String], of family: String) throws(LabelCountError) -> LabelSet {
+        guard let family = byName[family] else { return .none }
+        return try LabelSet(values, of: family)
+    }
+
     private static let byName = Dictionary(families.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
 
     /// The labels of everything that belongs to an account.

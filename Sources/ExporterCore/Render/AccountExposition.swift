@@ -98,19 +98,25 @@ actor AccountExposition {
     private func restoreSeries() async throws {
         let now = clock.now
         today = now.day
-        // What is shown of an account without series.
-        try await renderer.apply(seriesCounts(0))
-        try await show([], [:], now: now)
         let sums = try await windowSums(of: nil, now: now)
         let (portions, sink) = AsyncStream<[SeriesTotal]>.makeStream()
         async let reading: Void = { [ledger, id] in
             defer { sink.finish() }
             try await ledger.readSeries(of: id) { sink.yield($0) }
         }()
-        for await portion in portions { try await show(portion, sums, now: now) }
+        try await withThrowingTaskGroup(of: Void.self) { applying in
+            for await portion in portions {
+                let changes = try take(portion, sums, now: now)
+                // The renderer takes one portion in while the next is gone over.
+                try await applying.next()
+                applying.addTask { [renderer] in try await renderer.apply(changes) }
+            }
+            try await applying.waitForAll()
+        }
         // A task that is cancelled gets no more portions, whatever was read.
         try Task.checkCancellation()
         try await reading
+        try await renderer.apply(try changesInCommon(now: now))
     }
 
     /// Shows what a source committed.
@@ -164,14 +170,14 @@ actor AccountExposition {
             return true
         }
         guard let release = series.nextRelease, release <= now else { return false }
-        try await renderer.apply(series.release(now: now))
+        try await renderer.apply(try series.release(now: now))
         return true
     }
 
-    private func seriesCounts(_ count: Int) -> [SeriesChange] {
+    private func seriesCounts() -> [SeriesChange] {
         [
-            (HealthFamily.series, min(count, seriesLimit)), (HealthFamily.seriesLimit, seriesLimit),
-            (HealthFamily.seriesOverflowed, max(0, count - seriesLimit)),
+            (HealthFamily.series, min(seriesShown, seriesLimit)), (HealthFamily.seriesLimit, seriesLimit),
+            (HealthFamily.seriesOverflowed, max(0, seriesShown - seriesLimit)),
         ].map { family, value in
             .replace(
                 family: family, account: identity.index, samples: [ShownSample(identity.labels, Double(value))])
@@ -214,25 +220,33 @@ actor AccountExposition {
     }
 
     private func show(_ totals: [SeriesTotal], _ sums: [Int64: [ExactDecimal]], now: Timestamp) async throws {
+        try await renderer.apply(try take(totals, sums, now: now) + changesInCommon(now: now))
+    }
+
+    /// Takes totals and their sums over windows, and answers what to show for those that are shown as they are.
+    private func take(
+        _ totals: [SeriesTotal], _ sums: [Int64: [ExactDecimal]], now: Timestamp
+    ) throws -> [SeriesChange] {
         for total in totals where BudgetRendering.families.contains(total.family) {
             costSources.insert(total.source)
             if total.family == .estimatedCost { isCostEstimated = true }
         }
-        var changes = series.changes(for: totals, now: now)
         budget?.take(totals) { sums[$0]?.last }
+        seriesShown = totals.reduce(seriesShown) { max($0, $1.rank) }
+        let sources = sources
+        let none = windows.windows.map { _ in false }
+        return try series.take(totals, now: now)
+            + windows.take(totals, sums: sums) { sources[$0.source]?.visible ?? none }
+    }
+
+    /// What to show for what was taken together: series that are shown as one, the budget, and how many series there are.
+    private func changesInCommon(now: Timestamp) throws -> [SeriesChange] {
+        var changes = try series.groupChanges() + windows.groupChanges() + seriesCounts()
         if let budget {
             let known = costFrom ?? UTCDay(firstFrom: ledgerStart)
             changes += gauges.changes(for: budget.gauges(on: now.day, costFrom: known), from: "config")
         }
-        let sources = sources
-        let none = windows.windows.map { _ in false }
-        changes += windows.changes(for: totals, sums: sums) { sources[$0.source]?.visible ?? none }
-        let count = totals.reduce(seriesShown) { max($0, $1.rank) }
-        if count != seriesShown {
-            seriesShown = count
-            changes += seriesCounts(count)
-        }
-        try await renderer.apply(changes)
+        return changes
     }
 
     /// Sums over the windows' days of those series that have any, or of all series of the account; the budget's month

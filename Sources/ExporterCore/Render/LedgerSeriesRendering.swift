@@ -21,6 +21,8 @@ struct LedgerSeriesRendering {
     let zeroFirst: Duration
     private let view: LabelView
     private var groups: [GroupName: Group] = [:]
+    /// Groups whose parts changed since they were last told of.
+    private var touched: Set<GroupName> = []
     /// Series that are shown as 0 for now, with the moment their value is due.
     private var held: [Int64: (total: SeriesTotal, until: Timestamp)] = [:]
     /// The latest moment seen: a clock that steps back must not make a shown value 0 again.
@@ -39,29 +41,35 @@ struct LedgerSeriesRendering {
     /// When the next series stops being shown as 0.
     var nextRelease: Timestamp? { held.values.map(\.until).min() }
 
-    /// What to show for totals that changed.
-    mutating func changes(for totals: [SeriesTotal], now: Timestamp) -> [SeriesChange] {
+    /// Takes totals that changed, and answers what to show for those that are shown as they are.
+    mutating func take(_ totals: [SeriesTotal], now: Timestamp) throws -> [SeriesChange] {
         latest = max(latest, now)
         var changes: [SeriesChange] = []
-        var touched: Set<GroupName> = []
+        changes.reserveCapacity(totals.count)
         for total in totals {
             let labels = view.served(total)
             if total.family == .duration || view.isShared(rank: total.rank) {
                 touched.insert(group(total, GroupName(family: total.family, labels: labels)))
             } else {
                 let value = SampleValue.number(isHeld(total) ? 0 : total.counter.doubleValue)
-                changes.append(change(total.family, total.id, labels, value, total.startedAt))
+                changes.append(try change(total.family, total.id, labels, value, total.startedAt))
             }
         }
-        return changes + touched.map { change(for: $0) }
+        return changes
+    }
+
+    /// What to show for totals that were taken and are shown as a part of something: each costs a look at all parts.
+    mutating func groupChanges() throws -> [SeriesChange] {
+        defer { touched = [] }
+        return try touched.map { try change(for: $0) }
     }
 
     /// What to show now that time has passed: held series whose time has come.
-    mutating func release(now: Timestamp) -> [SeriesChange] {
+    mutating func release(now: Timestamp) throws -> [SeriesChange] {
         latest = max(latest, now)
         let due = held.values.filter { $0.until <= latest }.map(\.total)
         for total in due { held[total.id] = nil }
-        return changes(for: due, now: now)
+        return try take(due, now: now) + groupChanges()
     }
 
     /// Whether a series is shown as 0 for now. A bucket that is first used later belongs to a histogram that is shown.
@@ -81,10 +89,10 @@ struct LedgerSeriesRendering {
         return name
     }
 
-    private mutating func change(for name: GroupName) -> SeriesChange {
-        guard let group = groups[name] else { return change(name.family, 0, name.labels, nil, nil) }
+    private mutating func change(for name: GroupName) throws -> SeriesChange {
+        guard let group = groups[name] else { return try change(name.family, 0, name.labels, nil, nil) }
         let value = name.family == .duration ? histogram(of: group) : sum(of: group)
-        return change(name.family, group.key, name.labels, value, group.startedAt)
+        return try change(name.family, group.key, name.labels, value, group.startedAt)
     }
 
     private mutating func sum(of group: Group) -> SampleValue {
@@ -110,9 +118,10 @@ struct LedgerSeriesRendering {
 
     private func change(
         _ family: LedgerFamily, _ key: Int64, _ labels: [String], _ value: SampleValue?, _ startedAt: Timestamp?
-    ) -> SeriesChange {
+    ) throws -> SeriesChange {
         .set(
-            family: family.rawValue, account: account, key: key, labels: accountLabels + labels, value: value,
+            family: family.rawValue, account: account, key: key,
+            labels: try MetricCatalogue.labels(accountLabels + labels, of: family.rawValue), value: value,
             created: startedAt)
     }
 }

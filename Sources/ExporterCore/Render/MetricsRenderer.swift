@@ -44,8 +44,8 @@ public actor MetricsRenderer {
             switch change {
             case .set(let family, let account, let key, let labels, let value, let created):
                 try withBlock(family) { block in
-                    try block.set(
-                        key, account: account, value, labelValues: { labels },
+                    block.set(
+                        key, account: account, value, labels: labels,
                         created: created.map { UnixTimestamp(milliseconds: $0.milliseconds) })
                 }
             case .replace(let family, let account, let samples):

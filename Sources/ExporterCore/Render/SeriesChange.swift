@@ -1,9 +1,10 @@
+import PrometheusExposition
 import UsageModel
 
 /// A change to what is shown: the one language between what is known and its rendering.
 enum SeriesChange: Sendable, Equatable {
-    /// One series of an account has a new value; nil hides it. `labels` follow the family's label names.
-    case set(family: String, account: Int, key: Int64, labels: [String], value: SampleValue?, created: Timestamp?)
+    /// One series of an account has a new value; nil hides it, whatever its labels.
+    case set(family: String, account: Int, key: Int64, labels: LabelSet, value: SampleValue?, created: Timestamp?)
     /// All series of an account in a family are these.
     case replace(family: String, account: Int, samples: [ShownSample])
 }

@@ -5,22 +5,37 @@ import UsageModel
 struct WindowRendering {
     /// The families that have windows.
     static let families: Set<LedgerFamily> = [.cost, .requests, .tokens, .outcomes]
+    /// The outcome that a ratio is of.
+    private static let success = "success"
 
     /// One series' sums, and which windows are whole for its source.
     private struct Part {
         let sums: [ExactDecimal]
         let visible: [Bool]
+        /// Whether these are successes: a ratio has them among all whose outcome is known.
+        let isSuccess: Bool
     }
 
-    /// Series of the ledger that are shown as one.
+    /// Series of the ledger that are shown as one: those under the same labels, and the outcomes that make one ratio.
     private struct Group {
         let key: Int64
         var parts: [Int64: Part] = [:]
 
         /// The sum of a window; nil where it is whole for none of the series.
-        func sum(_ window: Int) -> ExactDecimal? {
-            let whole = parts.values.filter { $0.visible[window] }
-            return whole.isEmpty ? nil : whole.reduce(.zero) { $0 + $1.sums[window] }
+        func sum(_ window: Int) -> Double? {
+            var sum: ExactDecimal?
+            for part in parts.values where part.visible[window] { sum = (sum ?? .zero) + part.sums[window] }
+            return sum?.doubleValue
+        }
+
+        /// Successes among all whose outcome is known; nil where there are none.
+        func successRatio(_ window: Int) -> Double? {
+            var (successes, all) = (ExactDecimal.zero, ExactDecimal.zero)
+            for part in parts.values where part.visible[window] {
+                all += part.sums[window]
+                if part.isSuccess { successes += part.sums[window] }
+            }
+            return all > .zero ? successes.doubleValue / all.doubleValue : nil
         }
     }
 
@@ -34,7 +49,8 @@ struct WindowRendering {
     let windows: [WindowSpan]
     private let view: LabelView
     private var groups: [GroupName: Group] = [:]
-    private var ratioKeys: [[String]: Int64] = [:]
+    /// Groups whose parts changed since they were last told of.
+    private var touched: Set<GroupName> = []
 
     init(account: Int, accountLabels: [String], windows: [WindowSpan], view: LabelView) {
         self.account = account
@@ -58,60 +74,58 @@ struct WindowRendering {
         }
     }
 
-    /// What to show for series whose sums are known anew; a series without sums is outside all windows.
-    mutating func changes(
-        for totals: [SeriesTotal], sums: [Int64: [ExactDecimal]], visible: (SeriesTotal) -> [Bool]
-    ) -> [SeriesChange] {
+    /// Takes series whose sums are known anew, and answers what to show for those that are shown as they are; a series
+    /// without sums is outside all windows.
+    mutating func take(
+        _ totals: [SeriesTotal], sums: [Int64: [ExactDecimal]], visible: (SeriesTotal) -> [Bool]
+    ) throws -> [SeriesChange] {
         guard !windows.isEmpty else { return [] }
         var changes: [SeriesChange] = []
-        var touched: Set<GroupName> = []
         for total in totals where Self.families.contains(total.family) {
             let labels = view.shown(total.labels, of: total.family.labelNames, rank: total.rank)
             // A series without usage in any window is not part of one, rather than 0 in all.
-            let part = sums[total.id].map { Part(sums: $0, visible: visible(total)) }
+            let part = sums[total.id].map {
+                Part(sums: $0, visible: visible(total), isSuccess: total.labels.last == Self.success)
+            }
             if total.family != .outcomes, !view.isShared(rank: total.rank) {
-                for index in windows.indices {
-                    let value = part.flatMap { $0.visible[index] ? $0.sums[index].doubleValue : nil }
-                    changes.append(change(total.family, total.id, index, labels, value))
+                changes += try self.changes(total.family, total.id, labels) { window in
+                    part.flatMap { $0.visible[window] ? $0.sums[window].doubleValue : nil }
                 }
             } else {
-                let name = GroupName(family: total.family, labels: labels)
+                let name = GroupName(
+                    family: total.family, labels: total.family == .outcomes ? labels.dropLast() : labels)
                 groups[name, default: Group(key: total.id)].parts[total.id] = part
                 touched.insert(name)
-            }
-        }
-        for name in touched {
-            for index in windows.indices {
-                changes.append(name.family == .outcomes ? ratio(name, index) : sum(name, index))
             }
         }
         return changes
     }
 
-    private func sum(_ name: GroupName, _ window: Int) -> SeriesChange {
-        let group = groups[name]
-        return change(name.family, group?.key ?? 0, window, name.labels, group?.sum(window)?.doubleValue)
+    /// What to show for series that were taken and are shown as a part of something: each costs a look at all parts.
+    mutating func groupChanges() throws -> [SeriesChange] {
+        defer { touched = [] }
+        var changes: [SeriesChange] = []
+        for name in touched {
+            guard let group = groups[name] else { continue }
+            changes += try self.changes(
+                name.family, group.key, name.labels, name.family == .outcomes ? group.successRatio : group.sum)
+        }
+        return changes
     }
 
-    /// Outcomes are two series that make one ratio.
-    private mutating func ratio(_ name: GroupName, _ window: Int) -> SeriesChange {
-        let pair = Array(name.labels.prefix(2))
-        let successes = groups[GroupName(family: .outcomes, labels: pair + ["success"])]
-        let failures = groups[GroupName(family: .outcomes, labels: pair + ["failure"])]
-        let good = successes?.sum(window) ?? .zero
-        let all = good + (failures?.sum(window) ?? .zero)
-        // Either may come first; the ratio keeps the key that it was first shown by.
-        let key = ratioKeys[pair] ?? successes?.key ?? failures?.key ?? 0
-        ratioKeys[pair] = key
-        return change(.outcomes, key, window, pair, all > .zero ? good.doubleValue / all.doubleValue : nil)
-    }
-
-    private func change(
-        _ family: LedgerFamily, _ id: Int64, _ window: Int, _ labels: [String], _ value: Double?
-    ) -> SeriesChange {
-        .set(
-            family: WindowFamily.name(of: family), account: account, key: id * Int64(windows.count) + Int64(window),
-            labels: accountLabels + labels + [windows[window].rawValue], value: value.map(SampleValue.number),
-            created: nil)
+    /// One series of each window.
+    private func changes(
+        _ family: LedgerFamily, _ id: Int64, _ labels: [String], _ value: (_ window: Int) -> Double?
+    ) throws -> [SeriesChange] {
+        let name = WindowFamily.name(of: family)
+        let labels = accountLabels + labels
+        return try windows.indices.map { window in
+            let value = value(window).map(SampleValue.number)
+            return .set(
+                family: name, account: account, key: id * Int64(windows.count) + Int64(window),
+                labels: value == nil
+                    ? .none : try MetricCatalogue.labels(labels + [windows[window].rawValue], of: name), value: value,
+                created: nil)
+        }
     }
 }

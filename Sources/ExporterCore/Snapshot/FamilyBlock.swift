@@ -52,12 +52,9 @@ struct FamilyBlock {
 
     /// Sets one series of an account; `value` nil hides it.
     mutating func set(
-        _ key: Int64, account: Int, _ value: SampleValue?, labelValues: () -> [String], created: UnixTimestamp? = nil
-    ) throws {
-        let family = encoder.family
-        let chunk = try tables[account, default: SeriesTable()].set(
-            key, value, labels: { try LabelSet(labelValues(), of: family) },
-            created: created)
+        _ key: Int64, account: Int, _ value: SampleValue?, labels: LabelSet, created: UnixTimestamp? = nil
+    ) {
+        let chunk = tables[account, default: SeriesTable()].set(key, value, labels: labels, created: created)
         if let chunk { dirty.insert(PageKey(group: account / accountsInGroup, chunk: chunk)) }
     }
 
@@ -151,9 +148,7 @@ struct FamilyBlock {
         for account in first..<(first + accountsInGroup) where !hidden.contains(account) {
             let start = (text.count, openMetrics.count)
             for case let table? in [tables[account], wholeTables[account]] where key.chunk < table.chunks.count {
-                for entry in table.chunks[key.chunk] {
-                    encoder.append(entry, text: &text, openMetrics: &openMetrics)
-                }
+                encoder.append(table.chunks[key.chunk], text: &text, openMetrics: &openMetrics)
             }
             guard text.count > start.0 else { continue }
             accounts[account] = PerFormat(

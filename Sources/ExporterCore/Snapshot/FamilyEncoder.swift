@@ -23,18 +23,25 @@ struct FamilyEncoder {
                 openMetrics: try SampleEncoder(family, format: .openMetrics100))
     }
 
-    /// Appends a series' lines; a value of another kind than the family's shows nothing.
-    func append(_ entry: SeriesTable.Entry, text: inout [UInt8], openMetrics: inout [UInt8]) {
-        switch (encoders, entry.value) {
-        case (.samples(let textEncoder, let openMetricsEncoder), .number(let value)):
-            textEncoder.append(value, labels: entry.labels, created: entry.created, to: &text)
-            openMetricsEncoder.append(value, labels: entry.labels, created: entry.created, to: &openMetrics)
-        case (.histograms(let textEncoder, let openMetricsEncoder), .histogram(let counts, let sum)):
-            // The counts come from the same bounds as the encoder, so it cannot refuse their number.
-            try? textEncoder.append(counts: counts, sum: sum, labels: entry.labels, created: entry.created, to: &text)
-            try? openMetricsEncoder.append(
-                counts: counts, sum: sum, labels: entry.labels, created: entry.created, to: &openMetrics)
-        default: break
+    /// Appends the lines of some series; a value of another kind than the family's shows nothing.
+    func append(_ entries: [SeriesTable.Entry], text: inout [UInt8], openMetrics: inout [UInt8]) {
+        // Once for all: taking an encoder out counts a reference, which processors that render beside each other contend for.
+        switch encoders {
+        case .samples(let textEncoder, let openMetricsEncoder):
+            for entry in entries {
+                guard case .number(let value) = entry.value else { continue }
+                textEncoder.append(value, labels: entry.labels, created: entry.created, to: &text)
+                openMetricsEncoder.append(value, labels: entry.labels, created: entry.created, to: &openMetrics)
+            }
+        case .histograms(let textEncoder, let openMetricsEncoder):
+            for entry in entries {
+                guard case .histogram(let counts, let sum) = entry.value else { continue }
+                // The counts come from the same bounds as the encoder, so it cannot refuse their number.
+                try? textEncoder.append(
+                    counts: counts, sum: sum, labels: entry.labels, created: entry.created, to: &text)
+                try? openMetricsEncoder.append(
+                    counts: counts, sum: sum, labels: entry.labels, created: entry.created, to: &openMetrics)
+            }
         }
     }
 }

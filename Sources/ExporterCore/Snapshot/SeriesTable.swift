@@ -25,11 +25,10 @@ struct SeriesTable {
 
     /// Sets a series' value and answers the chunk that changed; nil where nothing did.
     ///
-    /// - Parameter key: what the series is known by here; its labels are made only the first time.
+    /// - Parameter key: what the series is known by here; its labels are those of the first time.
     mutating func set(
-        _ key: Int64, _ value: SampleValue?, labels: () throws -> LabelSet,
-        created: UnixTimestamp? = nil
-    ) rethrows -> Int? {
+        _ key: Int64, _ value: SampleValue?, labels: LabelSet, created: UnixTimestamp? = nil
+    ) -> Int? {
         if let place = places[key] {
             let (chunk, slot) = place.quotientAndRemainder(dividingBy: Self.chunkSize)
             let before = chunks[chunk][slot].value
@@ -40,7 +39,7 @@ struct SeriesTable {
         guard let value else { return nil }
         let (chunk, slot) = count.quotientAndRemainder(dividingBy: Self.chunkSize)
         if slot == 0 { chunks.append([]) }
-        chunks[chunk].append(Entry(labels: try labels(), created: created, value: value))
+        chunks[chunk].append(Entry(labels: labels, created: created, value: value))
         places[key] = count
         count += 1
         return chunk

@@ -33,13 +33,18 @@ struct SeriesRow {
 
     /// An account's series that are served, in the order of their ids.
     static func served(of account: AccountID, _ db: Database) throws -> [SeriesTotal] {
-        try Array(cursor(of: account, db))
+        var totals: [SeriesTotal] = []
+        try forEachServed(of: account, db) { totals.append($0) }
+        return totals
     }
 
-    /// The same, one by one.
-    static func cursor(of account: AccountID, _ db: Database) throws -> some Cursor<SeriesTotal> {
-        try Row.fetchCursor(db, sql: selectServed + " ORDER BY id", arguments: [account.row])
-            .compactMap { try SeriesRow($0).served }
+    /// The same, one by one. Not by cursors that GRDB makes of cursors: those look their types up for each row, which took
+    /// a seventh of the time.
+    static func forEachServed(of account: AccountID, _ db: Database, _ body: (SeriesTotal) -> Void) throws {
+        let rows = try Row.fetchCursor(db, sql: selectServed + " ORDER BY id", arguments: [account.row])
+        while let row = try rows.next() {
+            if let total = try SeriesRow(row).served { body(total) }
+        }
     }
 
     /// What reads the series of an account that are served.

@@ -20,22 +20,19 @@ extension UsageLedger {
     /// All series of the account that are served, in the order of their ids, handed on by portions: those can be worked on
     /// while others are read.
     ///
-    /// - Parameter size: series in the first portion. Each is twice as long as the one before, so that whoever goes over
-    ///   all that came before with each of them does so a few times only.
+    /// - Parameter size: series in a portion; the last may have fewer.
     /// - Throws: `LedgerError.storage`; what was handed on by then is not all.
     public func readSeries(
-        of account: AccountID, portionsFrom size: Int = 8192, to take: @escaping @Sendable ([SeriesTotal]) -> Void
+        of account: AccountID, portion size: Int = 2048, to take: @escaping @Sendable ([SeriesTotal]) -> Void
     ) async throws {
         try await read { db in
-            let series = try SeriesRow.cursor(of: account, db)
-            var size = size
             var portion: [SeriesTotal] = []
-            while let total = try series.next() {
+            try SeriesRow.forEachServed(of: account, db) { total in
                 portion.append(total)
-                guard portion.count == size else { continue }
+                guard portion.count == size else { return }
                 take(portion)
                 portion = []
-                size *= 2
+                portion.reserveCapacity(size)
             }
             if !portion.isEmpty { take(portion) }
         }
@@ -50,15 +47,24 @@ extension UsageLedger {
         of account: AccountID, series: [Int64]?, spans: [ClosedRange<UTCDay>]
     ) async throws -> [Int64: [ExactDecimal]] {
         try await read { db in
+            let none = [ExactDecimal](repeating: .zero, count: spans.count)
             var sums: [Int64: [ExactDecimal]] = [:]
             func add(_ rows: RowCursor) throws {
+                // A series' days come one after the other: it is looked up once, and not for each.
+                var series: Int64?
+                var windows = none
                 while let row = try rows.next() {
+                    let id: Int64 = row[0]
+                    if id != series {
+                        if let series { sums[series] = windows }
+                        series = id
+                        windows = sums[id] ?? none
+                    }
                     let day = UTCDay(daysSinceEpoch: row[1])
                     let value = try row.decimal(2)
-                    var windows = sums.removeValue(forKey: row[0]) ?? Array(repeating: .zero, count: spans.count)
-                    for (index, span) in spans.enumerated() where span.contains(day) { windows[index] += value }
-                    sums[row[0]] = windows
+                    for index in spans.indices where spans[index].contains(day) { windows[index] += value }
                 }
+                if let series { sums[series] = windows }
             }
             let columns = """
                 SELECT day_total.series, day_total.day, day_total.value

@@ -30,17 +30,9 @@ import UsageModel
             let start = friday.day.start
             let account = try await ledger.registerAccount(
                 "studio", provider: "useapi", proposedStart: start, now: friday)
-            let store = SnapshotStore()
-            let renderer = try MetricsRenderer(publishingTo: store)
             var options = LabelOptions()
             if isRenamed { options.rename = ["model": ["imagen-4": "imagen"]] }
-            let exposition = AccountExposition(
-                AccountExposition.Identity(index: 0, provider: "useapi", name: "studio"), account: account,
-                ledger: ledger, renderer: renderer,
-                options: AccountExposition.Options(
-                    windows: [], zeroFirst: .zero, view: LabelView(options, salt: "salt", limit: 100),
-                    seriesLimit: 100, monthlyBudget: nil),
-                clock: clock)
+            let shown = try Shown(account, ledger, view: LabelView(options, salt: "salt", limit: 100), clock: clock)
             var changes: [(LedgerChange, LedgerSource)] = []
             for (name, requests) in [("stats/a", 1), ("stats/b", 2)] {
                 let source = try await ledger.registerSource(name, of: account.id, proposedStart: start, now: friday)
@@ -48,9 +40,8 @@ import UsageModel
                     reading(requests: requests), to: source.id, now: friday, ladder: .standard)
                 changes.append((change, source))
             }
-            for (change, source) in changes.reversed() { try await exposition.show(change, from: source) }
-            await renderer.publish()
-            let scrape = try Scrape(store.current.body(.text004, .identity).bytes)
+            for (change, source) in changes.reversed() { try await shown.exposition.show(change, from: source) }
+            let scrape = try await shown.scrape()
             let model = isRenamed ? "imagen" : "imagen-4"
             #expect(scrape.value("genai_requests_total", ["model": model]) == 3)
             let durations = scrape.samples("genai_request_duration_seconds")
@@ -59,6 +50,76 @@ import UsageModel
             #expect(durations.allSatisfy { $0.labels["model"] == model })
             #expect(scrape.value("genai_series") == 3)
             try await ledger.close()
+        }
+    }
+    /// After a restart the series are read by portions; most of them are shown as a part of something.
+    @Test func aRestartShowsManySeriesAsBefore() async throws {
+        try await withTemporaryFolder { folder in
+            let clock = ManualClock(friday)
+            let ledger = try await UsageLedger.open(folder: folder, now: friday)
+            let start = friday.day.start
+            let account = try await ledger.registerAccount(
+                "studio", provider: "useapi", proposedStart: start, now: friday)
+            let source = try await ledger.registerSource("stats", of: account.id, proposedStart: start, now: friday)
+            let models = 3_000
+            let cells = (0..<models).flatMap { model in
+                let labels = ["", "model-\(model)"]
+                return [
+                    Cell(.requests, labels, ExactDecimal(4)), Cell(.outcomes, labels + ["success"], ExactDecimal(3)),
+                    Cell(.outcomes, labels + ["failure"], ExactDecimal(1)),
+                ]
+            }
+            var reading = Reading()
+            reading.slices = [SliceReading(Self.slice, cells: cells, readAt: friday)]
+            reading.completesHistory = true
+            var status = SyncStatus()
+            status.dataThrough = friday
+            let view = LabelView(LabelOptions(), salt: "salt", limit: 100)
+
+            let before = try Shown(account, ledger, view: view, clock: clock)
+            try await before.exposition.show(status, of: source)
+            let change = try await ledger.commit(reading, to: source.id, now: friday, ladder: .standard)
+            try await before.exposition.show(change, from: source)
+            let after = try Shown(account, ledger, view: view, clock: clock)
+            try await after.exposition.restore(account: account, sources: [(source, status)])
+
+            let scrape = try await after.scrape()
+            #expect(scrape.values("genai_requests_total", by: "account", account: "studio") == ["studio": 12_000])
+            #expect(scrape.value("genai_series_overflowed_total") == 8_900)
+            #expect(scrape.value("genai_window_requests", ["model": "model-0", "window": "today"]) == 4)
+            #expect(scrape.value("genai_window_success_ratio", ["model": "model-0", "window": "today"]) == 0.75)
+            #expect(scrape.value("genai_window_success_ratio", ["model": "__other__", "window": "today"]) == 0.75)
+            let others = try await before.scrape()
+            for family in [
+                "genai_requests_total", "genai_request_outcomes_total", "genai_window_requests",
+                "genai_window_success_ratio", "genai_series", "genai_series_overflowed_total",
+            ] {
+                #expect(!others.samples(family).isEmpty)
+                #expect(Set(scrape.samples(family)) == Set(others.samples(family)), "\(family)")
+            }
+            try await ledger.close()
+        }
+    }
+
+    /// An exposition, and what it shows.
+    private struct Shown {
+        let exposition: AccountExposition
+        private let store = SnapshotStore()
+        private let renderer: MetricsRenderer
+
+        init(_ account: LedgerAccount, _ ledger: UsageLedger, view: LabelView, clock: ManualClock) throws {
+            renderer = try MetricsRenderer(publishingTo: store)
+            exposition = AccountExposition(
+                AccountExposition.Identity(index: 0, provider: "useapi", name: "studio"), account: account,
+                ledger: ledger, renderer: renderer,
+                options: AccountExposition.Options(
+                    windows: [.today], zeroFirst: .zero, view: view, seriesLimit: view.limit, monthlyBudget: nil),
+                clock: clock)
+        }
+
+        func scrape() async throws -> Scrape {
+            await renderer.publish()
+            return try Scrape(store.current.body(.text004, .identity).bytes)
         }
     }
 }

@@ -18,7 +18,9 @@ import UsageModel
                 (0..<(account == 9 ? 600 : 3)).map { series in
                     .set(
                         family: "genai_cost_usd_total", account: account, key: Int64(series),
-                        labels: labels + ["", "model-\(series)"], value: .number(Double(account)),
+                        labels: try MetricCatalogue.labels(
+                            labels + ["", "model-\(series)"], of: "genai_cost_usd_total"),
+                        value: .number(Double(account)),
                         created: Timestamp(seconds: 1_795_132_800))
                 })
             if account != 4 {

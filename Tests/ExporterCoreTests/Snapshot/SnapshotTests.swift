@@ -7,17 +7,18 @@ import UsageModel
 @testable import ExporterCore
 
 @Suite struct SnapshotTests {
-    private func set(_ series: Int, _ value: Double, account: Int = 0) -> SeriesChange {
+    private func set(_ series: Int, _ value: Double, account: Int = 0) throws -> SeriesChange {
         .set(
             family: "genai_cost_usd_total", account: account, key: Int64(series),
-            labels: ["wavespeed", "a\(account)", "", "model-\(series)"], value: .number(value),
+            labels: try MetricCatalogue.labels(
+                ["wavespeed", "a\(account)", "", "model-\(series)"], of: "genai_cost_usd_total"), value: .number(value),
             created: Timestamp(seconds: 1_795_132_800))
     }
 
     @Test(arguments: [10, 20_000]) func compressedBodyIsTheBody(series: Int) async throws {
         let store = SnapshotStore()
         let renderer = try MetricsRenderer(publishingTo: store)
-        try await renderer.apply((0..<series).map { set($0, Double($0) / 8) })
+        try await renderer.apply((0..<series).map { try set($0, Double($0) / 8) })
         await renderer.publish()
         for format in ExpositionFormat.allCases {
             let body = store.current.body(format, .identity)
@@ -39,7 +40,7 @@ import UsageModel
         var hidden: Set<Int> = []
         func tell(_ series: Range<Int>, of account: Int) async throws {
             let changes = series.map { ($0, Double(random.int(0...1_000_000))) }
-            try await renderer.apply(changes.map { set($0.0, $0.1, account: account) })
+            try await renderer.apply(changes.map { try set($0.0, $0.1, account: account) })
             told[account, default: [:]].merge(changes) { $1 }
         }
         for account in accounts { try await tell(0..<1500, of: account) }
@@ -86,7 +87,7 @@ import UsageModel
         let renderer = try MetricsRenderer(publishingTo: store)
         let count = 1_000_000
         for start in stride(from: 0, to: count, by: 50_000) {
-            try await renderer.apply((start..<(start + 50_000)).map { set($0, 1) })
+            try await renderer.apply((start..<(start + 50_000)).map { try set($0, 1) })
         }
         await renderer.publish()
         let rendered = await renderer.renderings
@@ -100,7 +101,7 @@ import UsageModel
         }
         #expect(await renderer.renderings == rendered)
 
-        try await renderer.apply([set(500_000, 2)])
+        try await renderer.apply([try set(500_000, 2)])
         await renderer.publish()
         #expect(await renderer.renderings == rendered + 1)
         let changed = store.current.body(.text004, .identity).parts
@@ -208,7 +209,7 @@ import UsageModel
                             ? MetricCatalogue.upstreamDurationBounds : LedgerFamily.durationBounds).count + 1), sum: 9)
             try await renderer.apply([
                 .set(
-                    family: family.name, account: 0, key: 1, labels: labels, value: value,
+                    family: family.name, account: 0, key: 1, labels: try LabelSet(labels, of: family), value: value,
                     created: Timestamp(seconds: 1_795_132_800))
             ])
         }
