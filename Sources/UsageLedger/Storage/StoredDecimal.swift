@@ -33,15 +33,16 @@ extension ExactDecimal {
 extension Row {
     /// Reads an exact decimal.
     func decimal(_ column: Int) throws -> ExactDecimal {
-        let stored: StoredValue = self[column]
-        return try ExactDecimal(stored: stored.databaseValue)
+        // NULL, which only a damaged file has here, is read as nil: GRDB ends the process where it is not asked for.
+        let stored: StoredValue? = self[column]
+        return try ExactDecimal(stored: stored?.databaseValue ?? .null)
     }
 
     /// Reads a moment.
     func timestamp(_ column: Int) -> Timestamp { Timestamp(milliseconds: self[column]) }
 }
 
-/// What a column holds, whatever that is, read as GRDB reads its numbers and texts. A `DatabaseValue` itself is read by
+/// What a column holds, whatever that is but NULL, read as GRDB reads its numbers and texts. A `DatabaseValue` itself is read by
 /// generic code that looks types up for each value, which costs more than the value.
 private struct StoredValue: DatabaseValueConvertible, StatementColumnConvertible {
     let databaseValue: DatabaseValue
