@@ -17,7 +17,8 @@ public enum MetricCatalogue {
     /// A family by its name.
     static func family(_ name: String) -> MetricFamily? { byName[name] }
 
-    /// Label values, in the order of the family's label names, as they are shown; none for a family that is not.
+    /// Label values, in the order of the family's label names, as they are shown. A name that is no family's has none:
+    /// nothing is shown of it.
     static func labels(_ values: [String], of family: String) throws(LabelCountError) -> LabelSet {
         guard let family = byName[family] else { return .none }
         return try LabelSet(values, of: family)

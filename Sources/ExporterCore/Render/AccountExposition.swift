@@ -84,8 +84,7 @@ actor AccountExposition {
         ]
         for (source, status) in stored {
             let start = daysKnown(from: source, status)
-            sources[source.id] = SourceWindows(
-                daysFrom: start, dataThrough: status.dataThrough, visible: visibleWindows(start, status.dataThrough))
+            sources[source.id] = SourceWindows(daysFrom: start, dataThrough: status.dataThrough, visible: [])
             changes += gauges.changes(for: try await ledger.gauges(of: source.id), from: source.name)
             changes += statuses.changes(for: status, of: source.name)
         }
@@ -97,7 +96,7 @@ actor AccountExposition {
     /// a part of them.
     private func restoreSeries() async throws {
         let now = clock.now
-        today = now.day
+        begin(at: now)
         let sums = try await windowSums(of: nil, now: now)
         let (portions, sink) = AsyncStream<[SeriesTotal]>.makeStream()
         async let reading: Void = { [ledger, id] in
@@ -137,8 +136,10 @@ actor AccountExposition {
     /// The totals are read again: another source's commit to the same series may have been shown before this one.
     private func showSeries(of change: LedgerChange) async throws {
         guard !change.series.isEmpty else { return }
-        let totals = try await ledger.series(of: id, ids: Set(change.series.map(\.id)))
         let now = clock.now
+        // A new day that no tick has told of yet moves the windows of all series, not of these alone.
+        guard now.day == today else { return try await showAll() }
+        let totals = try await ledger.series(of: id, ids: Set(change.series.map(\.id)))
         try await show(totals, windowSums(of: totals, now: now), now: now)
     }
 
@@ -148,7 +149,7 @@ actor AccountExposition {
         defer { leave() }
         try await renderer.apply(statuses.changes(for: status, of: source.name))
         let start = daysKnown(from: source, status)
-        let visible = visibleWindows(start, status.dataThrough)
+        let visible = visibleWindows(start, status.dataThrough, now: clock.now)
         let before = sources[source.id]
         let isChanged = before?.visible != visible || before?.daysFrom != start
         sources[source.id] = SourceWindows(daysFrom: start, dataThrough: status.dataThrough, visible: visible)
@@ -163,9 +164,6 @@ actor AccountExposition {
         defer { leave() }
         let now = clock.now
         if now.day != today {
-            for (source, windows) in sources {
-                sources[source]?.visible = visibleWindows(windows.daysFrom, windows.dataThrough)
-            }
             try await showAll()
             return true
         }
@@ -206,13 +204,22 @@ actor AccountExposition {
         costSources.compactMap { sources[$0]?.daysFrom }.max().map(UTCDay.init(firstFrom:))
     }
 
-    private func visibleWindows(_ daysFrom: Timestamp, _ dataThrough: Timestamp?) -> [Bool] {
-        WindowRendering.visible(windows.spans(at: clock.now), ledgerStart: daysFrom, dataThrough: dataThrough)
+    private func visibleWindows(_ daysFrom: Timestamp, _ dataThrough: Timestamp?, now: Timestamp) -> [Bool] {
+        WindowRendering.visible(windows.spans(at: now), ledgerStart: daysFrom, dataThrough: dataThrough)
+    }
+
+    /// Everything is shown as of this moment: which windows are whole is known anew for every source, since it may be the
+    /// first moment of a day.
+    private func begin(at now: Timestamp) {
+        today = now.day
+        for (source, windows) in sources {
+            sources[source]?.visible = visibleWindows(windows.daysFrom, windows.dataThrough, now: now)
+        }
     }
 
     private func showAll() async throws {
         let now = clock.now
-        today = now.day
+        begin(at: now)
         let all = try await ledger.series(of: id)
         let sums = try await windowSums(of: nil, now: now)
         budget?.begin()

@@ -41,7 +41,8 @@ struct LedgerSeriesRendering {
     /// When the next series stops being shown as 0.
     var nextRelease: Timestamp? { held.values.map(\.until).min() }
 
-    /// Takes totals that changed, and answers what to show for those that are shown as they are.
+    /// Takes totals that changed, and answers what to show for those that are shown as they are; `groupChanges` has the
+    /// others.
     mutating func take(_ totals: [SeriesTotal], now: Timestamp) throws -> [SeriesChange] {
         latest = max(latest, now)
         var changes: [SeriesChange] = []
@@ -61,7 +62,11 @@ struct LedgerSeriesRendering {
     /// What to show for totals that were taken and are shown as a part of something: each costs a look at all parts.
     mutating func groupChanges() throws -> [SeriesChange] {
         defer { touched = [] }
-        return try touched.map { try change(for: $0) }
+        return try touched.compactMap { name in
+            guard let group = groups[name] else { return nil }
+            let value = name.family == .duration ? histogram(of: group) : sum(of: group)
+            return try change(name.family, group.key, name.labels, value, group.startedAt)
+        }
     }
 
     /// What to show now that time has passed: held series whose time has come.
@@ -89,12 +94,6 @@ struct LedgerSeriesRendering {
         return name
     }
 
-    private mutating func change(for name: GroupName) throws -> SeriesChange {
-        guard let group = groups[name] else { return try change(name.family, 0, name.labels, nil, nil) }
-        let value = name.family == .duration ? histogram(of: group) : sum(of: group)
-        return try change(name.family, group.key, name.labels, value, group.startedAt)
-    }
-
     private mutating func sum(of group: Group) -> SampleValue {
         var sum = ExactDecimal.zero
         for part in group.parts.values where !isHeld(part) { sum += part.counter }
@@ -117,7 +116,7 @@ struct LedgerSeriesRendering {
     }
 
     private func change(
-        _ family: LedgerFamily, _ key: Int64, _ labels: [String], _ value: SampleValue?, _ startedAt: Timestamp?
+        _ family: LedgerFamily, _ key: Int64, _ labels: [String], _ value: SampleValue, _ startedAt: Timestamp
     ) throws -> SeriesChange {
         .set(
             family: family.rawValue, account: account, key: key,

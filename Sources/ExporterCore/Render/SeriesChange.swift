@@ -3,7 +3,8 @@ import UsageModel
 
 /// A change to what is shown: the one language between what is known and its rendering.
 enum SeriesChange: Sendable, Equatable {
-    /// One series of an account has a new value; nil hides it, whatever its labels.
+    /// One series of an account has a new value; nil hides it, whatever its labels. They are rendered by whoever tells it,
+    /// beside the renderer, which needs them only the first time: a start has many first times.
     case set(family: String, account: Int, key: Int64, labels: LabelSet, value: SampleValue?, created: Timestamp?)
     /// All series of an account in a family are these.
     case replace(family: String, account: Int, samples: [ShownSample])

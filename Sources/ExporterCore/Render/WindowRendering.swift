@@ -75,7 +75,7 @@ struct WindowRendering {
     }
 
     /// Takes series whose sums are known anew, and answers what to show for those that are shown as they are; a series
-    /// without sums is outside all windows.
+    /// without sums is outside all windows. `groupChanges` has the others.
     mutating func take(
         _ totals: [SeriesTotal], sums: [Int64: [ExactDecimal]], visible: (SeriesTotal) -> [Bool]
     ) throws -> [SeriesChange] {
@@ -85,7 +85,9 @@ struct WindowRendering {
             let labels = view.shown(total.labels, of: total.family.labelNames, rank: total.rank)
             // A series without usage in any window is not part of one, rather than 0 in all.
             let part = sums[total.id].map {
-                Part(sums: $0, visible: visible(total), isSuccess: total.labels.last == Self.success)
+                Part(
+                    sums: $0, visible: visible(total),
+                    isSuccess: total.family == .outcomes && total.labels.last == Self.success)
             }
             if total.family != .outcomes, !view.isShared(rank: total.rank) {
                 changes += try self.changes(total.family, total.id, labels) { window in

@@ -25,7 +25,7 @@ struct SeriesTable {
 
     /// Sets a series' value and answers the chunk that changed; nil where nothing did.
     ///
-    /// - Parameter key: what the series is known by here; its labels are those of the first time.
+    /// - Parameter key: what the series is known by here; its labels are those that its first value came with.
     mutating func set(
         _ key: Int64, _ value: SampleValue?, labels: LabelSet, created: UnixTimestamp? = nil
     ) -> Int? {

@@ -61,7 +61,7 @@ struct Serving {
         if let reload { services.append(.init(service: reload, serviceName: "reload")) }
         var configuration = ServiceGroupConfiguration(
             services: services,
-            gracefulShutdownSignals: [.sigterm, .sigint] + (self.reload == nil ? [.sighup] : []), logger: quiet(logger))
+            gracefulShutdownSignals: [.sigterm, .sigint] + (reload == nil ? [.sighup] : []), logger: quiet(logger))
         // An upstream that hangs or a client that reads slowly must not keep the exporter from ending within 2 s.
         configuration.maximumGracefulShutdownDuration = .milliseconds(500)
         let deadline = StopDeadline(logger: logger)

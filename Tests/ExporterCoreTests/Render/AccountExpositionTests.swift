@@ -52,6 +52,7 @@ import UsageModel
             try await ledger.close()
         }
     }
+
     /// After a restart the series are read by portions; most of them are shown as a part of something.
     @Test func aRestartShowsManySeriesAsBefore() async throws {
         try await withTemporaryFolder { folder in
@@ -67,6 +68,8 @@ import UsageModel
                 return [
                     Cell(.requests, labels, ExactDecimal(4)), Cell(.outcomes, labels + ["success"], ExactDecimal(3)),
                     Cell(.outcomes, labels + ["failure"], ExactDecimal(1)),
+                    Cell(.duration, ["model-\(model)", "post-videos", LedgerFamily.durationBound(5)], ExactDecimal(4)),
+                    Cell(.duration, ["model-\(model)", "post-videos", LedgerFamily.durationSum], ExactDecimal(8)),
                 ]
             }
             var reading = Reading()
@@ -85,13 +88,14 @@ import UsageModel
 
             let scrape = try await after.scrape()
             #expect(scrape.values("genai_requests_total", by: "account", account: "studio") == ["studio": 12_000])
-            #expect(scrape.value("genai_series_overflowed_total") == 8_900)
+            #expect(scrape.value("genai_series_overflowed_total") == 14_900)
             #expect(scrape.value("genai_window_requests", ["model": "model-0", "window": "today"]) == 4)
             #expect(scrape.value("genai_window_success_ratio", ["model": "model-0", "window": "today"]) == 0.75)
             #expect(scrape.value("genai_window_success_ratio", ["model": "__other__", "window": "today"]) == 0.75)
             let others = try await before.scrape()
             for family in [
-                "genai_requests_total", "genai_request_outcomes_total", "genai_window_requests",
+                "genai_requests_total", "genai_request_outcomes_total", "genai_request_duration_seconds",
+                "genai_window_requests",
                 "genai_window_success_ratio", "genai_series", "genai_series_overflowed_total",
             ] {
                 #expect(!others.samples(family).isEmpty)
@@ -99,6 +103,83 @@ import UsageModel
             }
             try await ledger.close()
         }
+    }
+
+    enum News: CaseIterable {
+        case status, usage, nothing
+    }
+
+    /// What comes after midnight moves every source's windows, before a tick has told of the new day and after it.
+    @Test(arguments: News.allCases) func whatComesAfterMidnightMovesTheWindowsOfEverySource(_ news: News) async throws {
+        try await withTemporaryFolder { folder in
+            let clock = ManualClock(friday)
+            let ledger = try await UsageLedger.open(folder: folder, now: friday)
+            let account = try await ledger.registerAccount(
+                "studio", provider: "useapi", proposedStart: friday.day.start, now: friday)
+            let view = LabelView(LabelOptions(), salt: "salt", limit: 100)
+            let shown = try Shown(account, ledger, view: view, clock: clock)
+            var status = SyncStatus()
+            status.dataThrough = friday
+            var sources: [LedgerSource] = []
+            for model in ["a", "b"] {
+                let source = try await ledger.registerSource(
+                    model, of: account.id, proposedStart: friday.day.start, now: friday)
+                try await shown.exposition.show(status, of: source)
+                let change = try await ledger.commit(
+                    requests(3, of: model), to: source.id, now: friday, ladder: .standard)
+                try await shown.exposition.show(change, from: source)
+                sources.append(source)
+            }
+            let today = try await shown.scrape()
+            #expect(today.value("genai_window_requests", ["model": "b", "window": "today"]) == 3)
+            #expect(today.value("genai_window_requests", ["model": "b", "window": "yesterday"]) == nil)
+
+            clock.move(to: friday.day.advanced(by: 1).start + .seconds(1))
+            switch news {
+            case .status:
+                try await shown.exposition.show(status, of: sources[0])
+            case .usage:
+                let change = try await ledger.commit(
+                    requests(4, of: "a"), to: sources[0].id, now: clock.now, ladder: .standard)
+                try await shown.exposition.show(change, from: sources[0])
+            case .nothing:
+                #expect(try await shown.exposition.tick())
+            }
+            let next = try await shown.scrape()
+            for model in ["a", "b"] {
+                let requests = news == .usage && model == "a" ? 4.0 : 3
+                #expect(next.value("genai_window_requests", ["model": model, "window": "today"]) == nil)
+                #expect(next.value("genai_window_requests", ["model": model, "window": "yesterday"]) == requests)
+            }
+            try await ledger.close()
+        }
+    }
+
+    /// What is asked to stop while it reads says so, and is not taken for what was stored.
+    @Test func aRestartThatIsStoppedSaysSo() async throws {
+        try await withTemporaryFolder { folder in
+            let ledger = try await UsageLedger.open(folder: folder, now: friday)
+            let account = try await ledger.registerAccount(
+                "studio", provider: "useapi", proposedStart: friday.day.start, now: friday)
+            let view = LabelView(LabelOptions(), salt: "salt", limit: 100)
+            let shown = try Shown(account, ledger, view: view, clock: ManualClock(friday))
+            let restoring = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                try await shown.exposition.restore(account: account, sources: [])
+            }
+            await #expect(throws: CancellationError.self) { try await restoring.value }
+            try await shown.exposition.restore(account: account, sources: [])
+            #expect(try await shown.scrape().value("genai_series") == 0)
+            try await ledger.close()
+        }
+    }
+
+    private func requests(_ count: Int, of model: String) -> Reading {
+        var reading = Reading()
+        let cell = Cell(.requests, ["", model], ExactDecimal(count))
+        reading.slices = [SliceReading(Self.slice, cells: [cell], readAt: friday)]
+        reading.completesHistory = true
+        return reading
     }
 
     /// An exposition, and what it shows.
@@ -113,13 +194,14 @@ import UsageModel
                 AccountExposition.Identity(index: 0, provider: "useapi", name: "studio"), account: account,
                 ledger: ledger, renderer: renderer,
                 options: AccountExposition.Options(
-                    windows: [.today], zeroFirst: .zero, view: view, seriesLimit: view.limit, monthlyBudget: nil),
+                    windows: [.today, .yesterday], zeroFirst: .zero, view: view, seriesLimit: view.limit,
+                    monthlyBudget: nil),
                 clock: clock)
         }
 
         func scrape() async throws -> Scrape {
             await renderer.publish()
-            return try Scrape(store.current.body(.text004, .identity).bytes)
+            return try Scrape(store.current.body(.openMetrics100, .identity).bytes, format: .openMetrics100)
         }
     }
 }
