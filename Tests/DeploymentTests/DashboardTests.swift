@@ -66,10 +66,11 @@ import Testing
             {
                 try await Task.sleep(for: .seconds(2))
             }
+            // At the end of this second: what was waited for may have come in the middle of it.
             let outcome = try python([
                 Repository.programs + "/dashboard_queries.py", "--prometheus", "http://\(prometheus.address)",
                 "--dashboards", Self.dashboards, "--rules", "\(Repository.path)/deploy/prometheus/rules", "--at",
-                "\(Int(Date().timeIntervalSince1970))", "--metrics", "http://\(demo.address)/metrics",
+                "\(Int(Date().timeIntervalSince1970.rounded(.up)))", "--metrics", "http://\(demo.address)/metrics",
             ])
             #expect(outcome.status == 0, "\(outcome.output)")
             let faults = try prometheus.query("sum(prometheus_rule_evaluation_failures_total)").values.first ?? 0
