@@ -41,6 +41,21 @@ import Testing
         }
     }
 
+    /// What the kernel does not take at once waits in the exporter, for longer than it lingers for the client's own bytes.
+    @Test(arguments: [false, true]) func whoReadsLateGetsTheLastAnswerWhole(isSecure: Bool) async throws {
+        try await LoadTests.serving(models: 1_000, overTLS: isSecure) { exporter in
+            let connection = try await RawConnection(to: exporter.address, reads: false, isSecure: isSecure)
+            try await connection.send("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            try await connection.stopReading()
+            try await Task.sleep(for: .milliseconds(2_500))
+            try await connection.goOnReading()
+            try await connection.waitForClose()
+            let parts = connection.text.split(separator: "\r\n\r\n", maxSplits: 1)
+            let length = try #require(parts.first?.lowercased().firstMatch(of: /content-length: (\d+)/)).1
+            #expect(parts.last?.utf8.count == Int(length))
+        }
+    }
+
     @Test func aSmallBodyOfUnknownLengthIsReadOver() async throws {
         try await serving { exporter, _ in
             let connection = try await RawConnection(to: exporter.address)

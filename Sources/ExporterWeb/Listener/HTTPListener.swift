@@ -120,8 +120,10 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
         }
         try await writer.write(response: response.head, body: response.body)
         guard isBodyTooLong || response.headers[.connection] == "close" else { return }
-        // No other request is read from the connection. It does not end at once: while the client writes, it reads no
-        // answer, and would lose it.
+        // No other request is read from the connection. It does not end at once: a client that reads slowly would lose the
+        // rest of its answer, and one that still writes, and reads nothing meanwhile, all of it. (HTTP/2 has no such event
+        // and sends what it has by itself.)
+        try? await channel.triggerUserOutboundEvent(SentBytes.Awaited())
         let end = channel.eventLoop.scheduleTask(in: .init(RequestBody.lingering)) { channel.close(promise: nil) }
         while try await body.next() != nil {}
         end.cancel()

@@ -70,6 +70,7 @@ struct SecurableChannel: ServerChildChannel {
             let pipeline = channel.pipeline.syncOperations
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
             try pipeline.addHandler(LastRequest(), position: .before(codec))
+            try pipeline.addHandler(SentBytes(), position: .first)
             return connection
         }
     }

@@ -58,6 +58,9 @@ final class RawConnection: Sendable {
         try await channel.setOption(.autoRead, value: false).get()
     }
 
+    /// Takes bytes again.
+    func goOnReading() async throws { try await channel.setOption(.autoRead, value: true).get() }
+
     var isOpen: Bool { channel.isActive }
 
     var text: String { inbox.received.withLockedValue { String(buffer: $0) } }
