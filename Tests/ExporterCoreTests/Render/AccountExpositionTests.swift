@@ -10,32 +10,47 @@ import UsageModel
 
     /// One request of a model and 2 seconds of its duration, or several.
     private func reading(requests: Int) -> Reading {
-        var reading = Reading()
         let labels = ["imagen-4", "post-videos"]
-        let cells = [
+        return reading([
             Cell(.requests, ["", "imagen-4"], ExactDecimal(requests)),
             Cell(.duration, labels + [LedgerFamily.durationBound(5)], ExactDecimal(requests)),
             Cell(.duration, labels + [LedgerFamily.durationSum], ExactDecimal(2 * requests)),
-        ]
+        ])
+    }
+
+    private func requests(_ count: Int, of model: String) -> Reading {
+        reading([Cell(.requests, ["", model], ExactDecimal(count))])
+    }
+
+    private func reading(_ cells: [Cell]) -> Reading {
+        var reading = Reading()
         reading.slices = [SliceReading(Self.slice, cells: cells, readAt: friday)]
         reading.completesHistory = true
         return reading
     }
 
+    /// A new ledger with one account that begins today.
+    private func withStudio(_ body: (UsageLedger, LedgerAccount) async throws -> Void) async throws {
+        try await withTemporaryFolder { folder in
+            let ledger = try await UsageLedger.open(folder: folder, now: friday)
+            let account = try await ledger.registerAccount(
+                "studio", provider: "useapi", proposedStart: friday.day.start, now: friday)
+            try await body(ledger, account)
+            try await ledger.close()
+        }
+    }
+
     /// Two bots of one account add to one series; which one's task goes on first after its commit is chance.
     @Test(arguments: [false, true]) func sourcesThatShareSeriesMayReportInAnyOrder(isRenamed: Bool) async throws {
-        try await withTemporaryFolder { folder in
+        try await withStudio { ledger, account in
             let clock = ManualClock(friday)
-            let ledger = try await UsageLedger.open(folder: folder, now: friday)
-            let start = friday.day.start
-            let account = try await ledger.registerAccount(
-                "studio", provider: "useapi", proposedStart: start, now: friday)
             var options = LabelOptions()
             if isRenamed { options.rename = ["model": ["imagen-4": "imagen"]] }
             let shown = try Shown(account, ledger, view: LabelView(options, salt: "salt", limit: 100), clock: clock)
             var changes: [(LedgerChange, LedgerSource)] = []
             for (name, requests) in [("stats/a", 1), ("stats/b", 2)] {
-                let source = try await ledger.registerSource(name, of: account.id, proposedStart: start, now: friday)
+                let source = try await ledger.registerSource(
+                    name, of: account.id, proposedStart: friday.day.start, now: friday)
                 let change = try await ledger.commit(
                     reading(requests: requests), to: source.id, now: friday, ladder: .standard)
                 changes.append((change, source))
@@ -49,19 +64,15 @@ import UsageModel
             #expect(durations.first { $0.name.hasSuffix("_sum") }?.value == 6)
             #expect(durations.allSatisfy { $0.labels["model"] == model })
             #expect(scrape.value("genai_series") == 3)
-            try await ledger.close()
         }
     }
 
     /// After a restart the series are read by portions; most of them are shown as a part of something.
     @Test func aRestartShowsManySeriesAsBefore() async throws {
-        try await withTemporaryFolder { folder in
+        try await withStudio { ledger, account in
             let clock = ManualClock(friday)
-            let ledger = try await UsageLedger.open(folder: folder, now: friday)
-            let start = friday.day.start
-            let account = try await ledger.registerAccount(
-                "studio", provider: "useapi", proposedStart: start, now: friday)
-            let source = try await ledger.registerSource("stats", of: account.id, proposedStart: start, now: friday)
+            let source = try await ledger.registerSource(
+                "stats", of: account.id, proposedStart: friday.day.start, now: friday)
             let models = 3_000
             let cells = (0..<models).flatMap { model in
                 let labels = ["", "model-\(model)"]
@@ -72,16 +83,13 @@ import UsageModel
                     Cell(.duration, ["model-\(model)", "post-videos", LedgerFamily.durationSum], ExactDecimal(8)),
                 ]
             }
-            var reading = Reading()
-            reading.slices = [SliceReading(Self.slice, cells: cells, readAt: friday)]
-            reading.completesHistory = true
             var status = SyncStatus()
             status.dataThrough = friday
             let view = LabelView(LabelOptions(), salt: "salt", limit: 100)
 
             let before = try Shown(account, ledger, view: view, clock: clock)
             try await before.exposition.show(status, of: source)
-            let change = try await ledger.commit(reading, to: source.id, now: friday, ladder: .standard)
+            let change = try await ledger.commit(reading(cells), to: source.id, now: friday, ladder: .standard)
             try await before.exposition.show(change, from: source)
             let after = try Shown(account, ledger, view: view, clock: clock)
             try await after.exposition.restore(account: account, sources: [(source, status)])
@@ -101,7 +109,6 @@ import UsageModel
                 #expect(!others.samples(family).isEmpty)
                 #expect(Set(scrape.samples(family)) == Set(others.samples(family)), "\(family)")
             }
-            try await ledger.close()
         }
     }
 
@@ -111,11 +118,8 @@ import UsageModel
 
     /// What comes after midnight moves every source's windows, before a tick has told of the new day and after it.
     @Test(arguments: News.allCases) func whatComesAfterMidnightMovesTheWindowsOfEverySource(_ news: News) async throws {
-        try await withTemporaryFolder { folder in
+        try await withStudio { ledger, account in
             let clock = ManualClock(friday)
-            let ledger = try await UsageLedger.open(folder: folder, now: friday)
-            let account = try await ledger.registerAccount(
-                "studio", provider: "useapi", proposedStart: friday.day.start, now: friday)
             let view = LabelView(LabelOptions(), salt: "salt", limit: 100)
             let shown = try Shown(account, ledger, view: view, clock: clock)
             var status = SyncStatus()
@@ -151,16 +155,12 @@ import UsageModel
                 #expect(next.value("genai_window_requests", ["model": model, "window": "today"]) == nil)
                 #expect(next.value("genai_window_requests", ["model": model, "window": "yesterday"]) == requests)
             }
-            try await ledger.close()
         }
     }
 
     /// What is asked to stop while it reads says so, and is not taken for what was stored.
     @Test func aRestartThatIsStoppedSaysSo() async throws {
-        try await withTemporaryFolder { folder in
-            let ledger = try await UsageLedger.open(folder: folder, now: friday)
-            let account = try await ledger.registerAccount(
-                "studio", provider: "useapi", proposedStart: friday.day.start, now: friday)
+        try await withStudio { ledger, account in
             let view = LabelView(LabelOptions(), salt: "salt", limit: 100)
             let shown = try Shown(account, ledger, view: view, clock: ManualClock(friday))
             let restoring = Task {
@@ -170,16 +170,7 @@ import UsageModel
             await #expect(throws: CancellationError.self) { try await restoring.value }
             try await shown.exposition.restore(account: account, sources: [])
             #expect(try await shown.scrape().value("genai_series") == 0)
-            try await ledger.close()
         }
-    }
-
-    private func requests(_ count: Int, of model: String) -> Reading {
-        var reading = Reading()
-        let cell = Cell(.requests, ["", model], ExactDecimal(count))
-        reading.slices = [SliceReading(Self.slice, cells: [cell], readAt: friday)]
-        reading.completesHistory = true
-        return reading
     }
 
     /// An exposition, and what it shows.
