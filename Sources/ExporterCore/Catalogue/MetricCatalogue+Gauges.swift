@@ -34,6 +34,7 @@ extension MetricCatalogue {
         case .modelUnitPrice: "The model's unit price in USD; what a request cost may differ, see genai_cost_usd_total."
         case .modelLastUsed: "The UTC day on which the model was last used."
         case .upstreamAccounts: "Accounts linked at the provider, by service and state."
+        case .pendingRequests: "Requests that are accepted and neither succeeded nor failed yet."
         case .windowRequests, .windowTokens: ""
         }
     }

@@ -44,13 +44,13 @@ struct AccountBuilder {
         let pace = provider.requestsPerMinute.map { SharedPace(perMinute: $0, clock: clock) }
         let sources = provider.sources(
             for: ProviderAccount(options: options(of: account)) {
-                [connections, environment, logger] source, credential in
+                [connections, environment, logger, salt] source, credential in
                 let client = UpstreamClient(
                     settings: settings,
                     credential: account.secret(for: credential).map {
                         Credential(secret: $0, redaction: environment.redaction)
                     },
-                    connections: connections, clock: environment.clock, random: environment.random,
+                    fingerprintSalt: salt, connections: connections, clock: environment.clock, random: environment.random,
                     observer: observers.observer(of: source), logger: logger)
                 return pace.map { PacedAPI(client, pace: $0) } ?? client
             })

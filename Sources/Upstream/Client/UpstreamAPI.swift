@@ -5,6 +5,17 @@ public protocol UpstreamAPI: Sendable {
     /// - Throws: `UpstreamFailure` where no such answer came, after the retries; `CancellationError` where the task was
     ///   cancelled.
     func send(_ call: UpstreamCall) async throws -> UpstreamAnswer
+
+    /// A keyed hash of the credential that calls are made with, by which a rotated credential is noticed; nil where
+    /// there is no credential.
+    ///
+    /// - Throws: where the credential cannot be read.
+    func credentialFingerprint() throws -> String?
+}
+
+extension UpstreamAPI {
+    /// An API without a credential.
+    public func credentialFingerprint() throws -> String? { nil }
 }
 
 /// Counts what goes over the wire.

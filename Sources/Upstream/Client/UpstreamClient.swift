@@ -12,6 +12,7 @@ import UsageModel
 public final class UpstreamClient: UpstreamAPI {
     private let settings: UpstreamSettings
     private let credential: Credential?
+    private let fingerprintSalt: String
     private let connections: UpstreamConnections
     private let clock: any WallClock
     private let random: any RandomSource
@@ -23,17 +24,20 @@ public final class UpstreamClient: UpstreamAPI {
     /// - Parameters:
     ///   - settings: how the API is reached.
     ///   - credential: sent as a bearer token with authenticated calls; nil where there is none.
+    ///   - fingerprintSalt: keys the hash of the credential that sources may remember.
     ///   - connections: the pools, shared by all accounts.
     ///   - clock: waits between attempts, and dates `Retry-After`; a request's own time-outs are real time.
     ///   - random: jitter.
     ///   - observer: counts requests and retries.
     ///   - logger: gets method, path, status and duration at debug, and never a query, a body or a credential.
     public init(
-        settings: UpstreamSettings, credential: Credential?, connections: UpstreamConnections, clock: any WallClock,
-        random: any RandomSource, observer: any UpstreamObserver, logger: Logger
+        settings: UpstreamSettings, credential: Credential?, fingerprintSalt: String,
+        connections: UpstreamConnections, clock: any WallClock, random: any RandomSource,
+        observer: any UpstreamObserver, logger: Logger
     ) {
         self.settings = settings
         self.credential = credential
+        self.fingerprintSalt = fingerprintSalt
         self.connections = connections
         self.clock = clock
         self.random = random
@@ -44,9 +48,12 @@ public final class UpstreamClient: UpstreamAPI {
     /// The same account with another key.
     public func authenticated(with credential: Credential) -> UpstreamClient {
         UpstreamClient(
-            settings: settings, credential: credential, connections: connections, clock: clock, random: random,
-            observer: observer, logger: logger)
+            settings: settings, credential: credential, fingerprintSalt: fingerprintSalt, connections: connections,
+            clock: clock, random: random, observer: observer, logger: logger)
     }
+
+    /// A keyed hash of the credential; see ``UpstreamAPI/credentialFingerprint()``.
+    public func credentialFingerprint() throws -> String? { try credential?.fingerprint(salt: fingerprintSalt) }
 
     /// Sends a call, again where that helps, and gives its 2xx answer; see ``UpstreamAPI/send(_:)``.
     public func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {

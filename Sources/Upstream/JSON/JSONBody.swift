@@ -7,12 +7,27 @@ public enum JSONBody {
     ///
     /// - Throws: `SourceFailure` with the reason `decode`: the path to what does not fit, what was expected and what
     ///   kind of value was found (`data.items[3].cost: expected a number, found text`), never the value itself.
-    public static func decode<T: Decodable>(_ type: T.Type, from answer: UpstreamAnswer) throws -> T {
+    ///
+    /// - Parameter remark: gets each decoration (``Decoration``) that could not be read, as path, expectation and kind.
+    public static func decode<T: Decodable>(
+        _ type: T.Type, from answer: UpstreamAnswer, remark: (String) -> Void = { _ in }
+    ) throws -> T {
+        let remarks = DecodingRemarks()
+        let value = try decode(type, from: answer, remarks)
+        for text in remarks.all { remark("\(text); it is left out") }
+        return value
+    }
+
+    private static func decode<T: Decodable>(
+        _ type: T.Type, from answer: UpstreamAnswer, _ remarks: DecodingRemarks
+    ) throws -> T {
         guard !answer.body.isEmpty else {
             throw SourceFailure(.decode, "the answer is empty, expected JSON")
         }
         do {
-            return try JSONDecoder().decode(type, from: Data(answer.body))
+            let decoder = JSONDecoder()
+            if let key = DecodingRemarks.key { decoder.userInfo[key] = remarks }
+            return try decoder.decode(type, from: Data(answer.body))
         } catch let error as DecodingError {
             // Looked for only now: a name that nobody reads may hold what it likes.
             guard String(validating: answer.body, as: UTF8.self) != nil else {

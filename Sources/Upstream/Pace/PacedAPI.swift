@@ -45,4 +45,7 @@ public struct PacedAPI: UpstreamAPI {
         pace.learn(from: answer.headers)
         return answer
     }
+
+    /// The credential of the API behind the pace.
+    public func credentialFingerprint() throws -> String? { try api.credentialFingerprint() }
 }

@@ -1,3 +1,5 @@
+import Crypto
+import Foundation
 import UsageModel
 
 /// An API key that cannot be printed by accident, read anew at each call.
@@ -37,6 +39,17 @@ public struct Credential: Sendable {
                     + "a letter outside ASCII): was more than the key pasted?")
         }
         return String(key)
+    }
+}
+
+extension Credential {
+    /// A keyed hash of the credential: tells a rotated one from the one before, and nothing else.
+    ///
+    /// - Parameter salt: the storage's own, without which the hash says nothing.
+    func fingerprint(salt: String) throws(UpstreamFailure) -> String {
+        let code = HMAC<SHA256>.authenticationCode(
+            for: Data(try value().utf8), using: SymmetricKey(data: Data(salt.utf8)))
+        return Data(code.prefix(12)).base64EncodedString()
     }
 }
 

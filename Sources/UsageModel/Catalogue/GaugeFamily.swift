@@ -25,6 +25,8 @@ public enum GaugeFamily: String, Sendable, Hashable, CaseIterable, Codable {
     case modelUnitPrice = "genai_model_unit_price_usd"
     case modelLastUsed = "genai_model_last_used_timestamp_seconds"
     case upstreamAccounts = "genai_upstream_accounts"
+    /// Requests that are accepted and neither succeeded nor failed yet.
+    case pendingRequests = "genai_pending_requests"
     /// Windows that the provider computes itself (`last_1h` …); those of the ledger are computed from it.
     case windowRequests = "genai_window_requests"
     case windowTokens = "genai_window_tokens"
@@ -42,7 +44,7 @@ public enum GaugeFamily: String, Sendable, Hashable, CaseIterable, Codable {
         case .keyInfo: ["key", "key_id", "key_type"]
         case .keyActive, .keyCreated, .keyLastUsed, .keyExpiry: ["key"]
         case .modelInfo: ["model", "modality"]
-        case .modelUnitPrice, .modelLastUsed: ["model"]
+        case .modelUnitPrice, .modelLastUsed, .pendingRequests: ["model"]
         case .upstreamAccounts: ["service", "state"]
         case .windowRequests: ["key", "model", "window"]
         case .windowTokens: ["key", "model", "token_type", "window"]

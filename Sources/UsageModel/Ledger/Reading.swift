@@ -6,6 +6,9 @@ public struct Reading: Sendable {
     public var gauges: [GaugeFamily: [GaugeSample]] = [:]
     /// What the source wants to find again next time (a cursor, an endpoint that works), by name; nil forgets it.
     public var memory: [String: String?] = [:]
+    /// Up to when usage is known and dated, by the label `key`: for sources without slicing, whose keys are read one by
+    /// one. A key that is not named keeps what it had.
+    public var coverage: [String: Coverage] = [:]
     /// Whether there is no more history to wait for: what is committed is served from now on, even if this sync fails
     /// in the end.
     public var completesHistory = false

@@ -101,6 +101,8 @@ extension UsageSource {
     public var quota: Quota? { nil }
     /// The provider says when usage was.
     public var countsOnReading: Bool { false }
+    /// Most sources report no money.
+    public var reportsCost: Bool { false }
 }
 
 extension SyncVisit {

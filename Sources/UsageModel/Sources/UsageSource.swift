@@ -20,6 +20,9 @@ public protocol UsageSource: Sendable {
     /// days are then known only from the first sync on.
     var countsOnReading: Bool { get }
 
+    /// Whether the source reports money spent, so that a budget is known only as far as the source was read.
+    var reportsCost: Bool { get }
+
     /// Reads what is due and commits it.
     ///
     /// - Throws: a `ReasonedFailure` where the upstream or its answer was not good; the sync then failed, and what was
@@ -66,7 +69,13 @@ public protocol SyncVisit: Sendable {
     /// The slices to read now by the re-read ladder: the open one first, then the others, newest first.
     var dueSlices: [DueSlice] { get }
 
-    /// The cells that the ledger holds for a slice; empty once it is settled.
+    /// Slices that left the re-read schedule and whose cells are still kept, newest first.
+    ///
+    /// A source reads one of them again where a cheap query shows that the provider's figures for it have changed. The
+    /// difference is counted once: upward in the counters, downward as a correction.
+    var reopenable: [DueSlice] { get }
+
+    /// The cells that the ledger holds for a slice; empty once they are folded into the sums.
     func cells(of slice: SliceID) async throws -> [Cell]
 
     /// The gauges that this source committed last.
@@ -93,8 +102,11 @@ public protocol SyncVisit: Sendable {
 }
 
 extension SyncVisit {
-    /// A visit that has nobody to tell.
+    /// A visit without a log drops remarks.
     public func remark(_ text: String) {}
+
+    /// A visit without a ledger has no slices to read again.
+    public var reopenable: [DueSlice] { [] }
 }
 
 /// A slice that the re-read ladder asks for.

@@ -1,5 +1,5 @@
 /// A span of time: from `start` (inclusive) to `end` (exclusive).
-public struct Period: Sendable, Hashable {
+public struct Period: Sendable, Hashable, Codable {
     /// The first moment inside.
     public let start: Timestamp
     /// The first moment after.

@@ -94,7 +94,7 @@ struct TestBench: Sendable {
         var logger = Logger(label: "test") { _ in RecordingLogHandler(lines: log) }
         logger.logLevel = .trace
         return UpstreamClient(
-            settings: settings, credential: credential, connections: connections, clock: clock,
+            settings: settings, credential: credential, fingerprintSalt: "salt", connections: connections, clock: clock,
             random: FixedRandom(value: random), observer: observer, logger: logger)
     }
 
