@@ -95,7 +95,8 @@ public struct ExporterWebServer: Service {
                 inner: ExporterResponder(
                     exporter: exporter,
                     metrics: MetricsEndpoint(
-                        store: exporter.store, scrapes: exporter.scrapes, maximumInFlight: options.maximumScrapes),
+                        store: exporter.store, scrapes: exporter.scrapes, maximumInFlight: options.maximumScrapes,
+                        clock: exporter.clock),
                     lifecycle: LifecycleEndpoints(
                         exporter: exporter, isEnabled: options.isLifecycleEnabled, reload: options.reload),
                     telemetryPath: options.telemetryPath, settings: settings, pages: pages),

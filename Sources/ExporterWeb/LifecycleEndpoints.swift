@@ -1,6 +1,7 @@
 import ExporterCore
 import HTTPTypes
 import Hummingbird
+import UsageModel
 
 /// `/-/reload` and `/-/sync`: what an operator may tell a running exporter, where `--web.enable-lifecycle` allows it.
 struct LifecycleEndpoints: Sendable {
@@ -28,13 +29,46 @@ struct LifecycleEndpoints: Sendable {
                 return .text("The running config stays: \(error)\n", status: .internalServerError)
             }
         }
-        let accounts = QueryParameters(request.uri.query).values(of: "account")
+        let query = QueryParameters(request.uri.query)
+        let accounts = query.values(of: "account")
         guard accounts.count <= 1 else {
-            return .text("Say one account, or none for all.\n", status: .badRequest)
+            return .text("Give one account, or none for all.\n", status: .badRequest)
+        }
+        let (from, to) = (query.values(of: "from"), query.values(of: "to"))
+        guard from.isEmpty, to.isEmpty else {
+            return await sync(accounts.first, from: from, to: to)
         }
         guard await exporter.syncSoon(account: accounts.first) else {
             return .text("There is no such account in the config; /sd lists them.\n", status: .notFound)
         }
         return .text("Syncing.\n", status: .accepted)
+    }
+
+    /// Reads days of one account again.
+    private func sync(_ account: String?, from: [String], to: [String]) async -> Response {
+        guard let account else {
+            return .text("Dates need an account: /-/sync?account=NAME&from=DATE&to=DATE.\n", status: .badRequest)
+        }
+        guard from.count == 1, to.count == 1, let first = UTCDay(from[0]), let last = UTCDay(to[0]), first <= last
+        else {
+            return .text(
+                "Give from and to once each, as UTC dates like 2026-11-01, from no later than to.\n",
+                status: .badRequest)
+        }
+        do {
+            switch try await exporter.sync(account: account, days: first...last) {
+            case .accepted:
+                return .text("Syncing \(first) to \(last).\n", status: .accepted)
+            case .unknownAccount:
+                return .text("There is no such account in the config; /sd lists them.\n", status: .notFound)
+            case .daysNotKept:
+                return .text(
+                    "No source of this account can read these days again: they are before the ledger's start or in the "
+                        + "future, the provider no longer serves them, or it cannot be asked by date.\n",
+                    status: .conflict)
+            }
+        } catch {
+            return .text("The ledger cannot be read: \(error)\n", status: .internalServerError)
+        }
     }
 }

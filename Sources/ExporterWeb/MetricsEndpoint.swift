@@ -3,12 +3,14 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import PrometheusExposition
+import UsageModel
 
 /// `/metrics` and `/probe`: hands out the newest snapshot's bytes, or a part of them; nothing is rendered here.
 struct MetricsEndpoint: Sendable {
     let store: SnapshotStore
     let scrapes: ScrapeTally
     let maximumInFlight: Int
+    let clock: any WallClock
 
     /// Over TLS; what is beyond waits until the client has read most of it.
     private static let encryptedAtOnce = 64 * 1024
@@ -26,7 +28,8 @@ struct MetricsEndpoint: Sendable {
         let encoding = negotiateEncoding(acceptEncoding: request.headers[.acceptEncoding])
         let query = QueryParameters(request.uri.query)
         let selection = SnapshotSelection(account: account, names: Set(query.values(of: "name[]")))
-        let body = try store.current.body(format, encoding == .gzip ? .gzip : .identity, of: selection)
+        let snapshot = store.current
+        let body = try snapshot.body(format, encoding == .gzip ? .gzip : .identity, of: selection)
         var headers: HTTPFields = [
             .contentType: format.contentType, .contentLength: "\(body.length)",
             .vary: "Accept, Accept-Encoding", .xContentTypeOptions: "nosniff",
@@ -38,7 +41,7 @@ struct MetricsEndpoint: Sendable {
         let eventLoop = context.channel.eventLoop
         return Response(
             status: .ok, headers: headers,
-            body: ResponseBody(contentLength: body.length) { writer in
+            body: ResponseBody(contentLength: body.length) { [store, clock] writer in
                 let release = eventLoop.scheduleTask(in: AnswerTime.counting) { scrape.end() }
                 defer {
                     release.cancel()
@@ -53,6 +56,7 @@ struct MetricsEndpoint: Sendable {
                     try await eventLoop.submit {}.get()
                 }
                 try await writer.finish(nil)
+                if selection.names.isEmpty { store.markServed(snapshot, account: account, at: clock.now) }
             })
     }
 }

@@ -28,6 +28,7 @@ extension Exporter {
         let text = try Scrape(snapshot.body(.text004, .identity).bytes)
         let openMetrics = try Scrape(snapshot.body(.openMetrics100, .identity).bytes, format: .openMetrics100)
         guard text.counters == openMetrics.counters else { throw FormatsDiffer() }
+        store.markServed(snapshot, account: nil, at: now)
         return text
     }
 }

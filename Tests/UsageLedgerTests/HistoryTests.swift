@@ -36,14 +36,14 @@ struct HistoryTests {
         #expect(change.series.named[cost("n")]?.bornAt == .noon)
     }
 
-    @Test("a slice that settles while staged keeps its cells until it is counted")
+    @Test("a slice read after its last offset while staged is counted once, and keeps its cells")
     func settledWhileStaged() async throws {
         let bench = try await LedgerBench(historyComplete: false)
         try await bench.commit([spent("m", "1")], day: 0, readAt: .start + .days(10))
         #expect(try await bench.ledger.cells(of: bench.source.id, slice: .day(0)) == [spent("m", "1")])
         let change = try await bench.ledger.completeHistory(of: bench.source.id, now: .noon + .days(10))
         #expect(change.series.named[cost("m")]?.sum == 1)
-        #expect(try await bench.ledger.cells(of: bench.source.id, slice: .day(0)).isEmpty)
+        #expect(try await bench.ledger.cells(of: bench.source.id, slice: .day(0)) == [spent("m", "1")])
         #expect(try await bench.sums(0...0) == [cost("m"): 1])
     }
 
@@ -52,7 +52,7 @@ struct HistoryTests {
         let bench = try await LedgerBench(historyComplete: false)
         var reading = Reading()
         reading.gauges = [.balanceUSD: [GaugeSample([], 50.25)]]
-        let change = try await bench.ledger.commit(reading, to: bench.source.id, now: .noon, ladder: .standard)
+        let change = try await bench.ledger.commit(reading, to: bench.source.id, now: .noon)
         #expect(change.gauges == reading.gauges)
     }
 
@@ -80,14 +80,13 @@ struct HistoryTests {
         try await bench.commit([spent("m", "1")])
         try await bench.ledger.close()
         let ledger = try await bench.folder.open()
-        let source = try await ledger.registerSource(
-            "usage", of: bench.account.id, proposedStart: .noon + .days(9), now: .noon + .days(9))
+        let source = try await ledger.registerSource("usage", of: bench.account.id)
         #expect(source.id == bench.source.id)
         #expect(source.ledgerStart == .start)
         #expect(!source.isHistoryComplete)
         let change = try await ledger.completeHistory(of: source.id, now: .noon)
         #expect(change.series.named[cost("m")]?.sum == 1)
-        let again = try await ledger.registerSource("usage", of: bench.account.id, proposedStart: .start, now: .noon)
+        let again = try await ledger.registerSource("usage", of: bench.account.id)
         #expect(again.isHistoryComplete)
         try await ledger.close()
     }

@@ -30,12 +30,12 @@ struct LedgerBench {
         ledger = try await folder.open()
         account = try await ledger.registerAccount(
             "media", provider: "wavespeed", proposedStart: Timestamp.start, now: .noon)
-        source = try await ledger.registerSource("usage", of: account.id, proposedStart: .start, now: .noon)
+        source = try await ledger.registerSource("usage", of: account.id)
         if historyComplete { _ = try await ledger.completeHistory(of: source.id, now: .noon) }
     }
 
     func secondSource(historyComplete: Bool = true) async throws -> LedgerSource {
-        let source = try await ledger.registerSource("more", of: account.id, proposedStart: .start, now: .noon)
+        let source = try await ledger.registerSource("more", of: account.id)
         if historyComplete { _ = try await ledger.completeHistory(of: source.id, now: .noon) }
         return source
     }
@@ -49,7 +49,7 @@ struct LedgerBench {
         let readAt = readAt ?? Timestamp.noon + .days(day)
         var reading = Reading()
         reading.slices = [SliceReading(.day(day, scope: scope), cells: cells, readAt: readAt, attribution: attribution)]
-        return try await ledger.commit(reading, to: (source ?? self.source).id, now: readAt, ladder: .standard)
+        return try await ledger.commit(reading, to: (source ?? self.source).id, now: readAt)
     }
 
     func totals() async throws -> [String: SeriesTotal] { try await ledger.series(of: account.id).named }

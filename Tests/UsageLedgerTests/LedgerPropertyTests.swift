@@ -55,7 +55,7 @@ struct LedgerPropertyTests {
         let folder = LedgerFolder()
         var ledger = try await folder.open()
         let account = try await ledger.registerAccount("a", provider: "p", proposedStart: .start, now: .noon)
-        let source = try await ledger.registerSource("s", of: account.id, proposedStart: .start, now: .noon)
+        let source = try await ledger.registerSource("s", of: account.id)
         var recount = Recount()
         var served: [String: SeriesTotal] = [:]
         _ = try await ledger.completeHistory(of: source.id, now: .noon)
@@ -66,7 +66,7 @@ struct LedgerPropertyTests {
             var reading = Reading()
             reading.slices = [SliceReading(.day(day), cells: cells, readAt: .noon)]
             recount.commit(cells, day: day)
-            let change = try await ledger.commit(reading, to: source.id, now: .noon, ladder: .standard)
+            let change = try await ledger.commit(reading, to: source.id, now: .noon)
             for total in change.series {
                 #expect(total != served[total.name], "an unchanged series is not reported")
                 #expect(total.counter >= served[total.name]?.counter ?? .zero, "counters never fall")
@@ -117,7 +117,7 @@ struct LedgerPropertyTests {
             let folder = LedgerFolder()
             var ledger = try await folder.open()
             let account = try await ledger.registerAccount("a", provider: "p", proposedStart: .start, now: .noon)
-            let source = try await ledger.registerSource("s", of: account.id, proposedStart: .start, now: .noon)
+            let source = try await ledger.registerSource("s", of: account.id)
             // Early days settle, late ones do not; half of the history is committed staged, the rest live.
             let now = Timestamp.start + .days(10)
             let order = (slices + slices.shuffled(using: &random).prefix(attempt * 4)).shuffled(using: &random)
@@ -125,7 +125,7 @@ struct LedgerPropertyTests {
                 if index == order.count / 2 { _ = try await ledger.completeHistory(of: source.id, now: now) }
                 var reading = Reading()
                 reading.slices = [SliceReading(.day(slice.day), cells: slice.cells, readAt: now)]
-                _ = try await ledger.commit(reading, to: source.id, now: now, ladder: .standard)
+                _ = try await ledger.commit(reading, to: source.id, now: now)
                 if attempt == 2, index % 5 == 0 {
                     try await ledger.close()
                     ledger = try await folder.open()

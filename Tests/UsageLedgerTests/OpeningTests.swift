@@ -37,7 +37,7 @@ struct OpeningTests {
             "media", provider: "wavespeed", proposedStart: .noon + .days(50), now: .noon + .days(50))
         #expect(account.id == bench.account.id)
         #expect(account.ledgerStart == .start)
-        #expect(account.createdAt == .noon)
+        #expect(account.isStartFixed)
         #expect(try await ledger.series(of: account.id).named == before)
         #expect(before[cost("m")]?.counter == 5)
         try await ledger.close()

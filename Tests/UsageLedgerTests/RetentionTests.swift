@@ -9,7 +9,9 @@ struct RetentionTests {
     private let today = UTCDay.first.advanced(by: 30)
 
     private func prune(_ bench: LedgerBench, before day: Int) async throws -> [AccountID: LedgerChange] {
-        try await bench.ledger.prune(before: UTCDay.first.advanced(by: day), now: today.start)
+        let day = UTCDay.first.advanced(by: day)
+        try await bench.ledger.fold(bench.source.id, before: day.start)
+        return try await bench.ledger.pruneDays(before: day)
     }
 
     @Test("old day sums and slice states go; totals stay")
@@ -38,12 +40,11 @@ struct RetentionTests {
 
         let states = try await bench.ledger.states(of: bench.source.id)
         let slicing = Slicing(unit: .day)
-        let due = RereadLadder.standard.dueSlices(
-            states: states, slicing: slicing, ledgerStart: .start, now: .start + .days(11))
-        #expect(due.map(\.slice) == [.day(11), .day(10)])
+        let due = SlicePlan(states: states, slicing: slicing, ledgerStart: .start, now: .start + .days(20)).due()
+        #expect(due.map(\.slice) == (10...20).reversed().map { SliceID.day($0) })
         #expect(
-            RereadLadder.standard.dataThrough(
-                states: states, slicing: slicing, ledgerStart: .start, now: .start + .days(11)) == .start + .days(10))
+            SlicePlan(states: states, slicing: slicing, ledgerStart: .start, now: .start + .days(20)).dataThrough
+                == .start + .days(10))
     }
 
     @Test("reconciliation covers the days that are kept")
@@ -57,27 +58,19 @@ struct RetentionTests {
         #expect(try await prune(bench, before: 5).isEmpty)
     }
 
-    @Test("a long slice that is still read stays, with its cells")
-    func stillRead() async throws {
+    @Test("cells are kept until they are folded, so that an old day is corrected both ways and counted once")
+    func reopened() async throws {
         let bench = try await LedgerBench()
-        let period = Period(start: .start, end: .start + .days(1))
-        let slice = SliceID(scope: "budget", period: period)
-        func read(_ usd: String, _ day: Int) async throws -> LedgerChange {
-            var reading = Reading()
-            let at = Timestamp.start + .days(day)
-            reading.slices = [SliceReading(slice, cells: [spent("m", usd)], readAt: at, attribution: .reading)]
-            return try await bench.ledger.commit(reading, to: bench.source.id, now: at, ladder: .standard)
-        }
-        _ = try await read("1", 2)
-        _ = try await prune(bench, before: 2)
-        #expect(try await bench.ledger.cells(of: bench.source.id, slice: slice) == [spent("m", "1")])
-        #expect(try await read("3", 3).series.named[cost("m")]?.sum == 3)
-        // Once nobody reads it any more it goes, though it never settled by the ladder.
-        let other = try await LedgerBench()
-        try await other.commit([spent("m", "1")], day: 0)
-        _ = try await prune(other, before: 20)
-        #expect(try await other.ledger.cells(of: other.source.id, slice: .day(0)).isEmpty)
-        #expect(try await other.totals()[cost("m")]?.sum == 1)
+        try await bench.commit([spent("m", "10")], day: 0, readAt: .noon + .days(9))
+        let more = try await bench.commit([spent("m", "12")], day: 0, readAt: .noon + .days(40))
+        #expect(more.series.named[cost("m")]?.counter == 12)
+        let less = try await bench.commit([spent("m", "11")], day: 0, readAt: .noon + .days(41))
+        #expect(less.series.named[cost("m")]?.counter == 12)
+        #expect(less.series.named[corrections]?.counter == 1)
+        #expect(try await bench.sums(0...0)[cost("m")] == 11)
+        _ = try await prune(bench, before: 20)
+        #expect(try await bench.ledger.cells(of: bench.source.id, slice: .day(0)).isEmpty)
+        #expect(try await bench.totals()[cost("m")]?.sum == 11)
     }
 
     @Test("what is staged waits for its history, however old")
@@ -96,8 +89,7 @@ struct RetentionTests {
             for day in days {
                 let cells = (0..<50).map { spent("model-\($0)", "0.25") }
                 try await bench.commit(cells, day: day, readAt: .noon + .days(day + 4))
-                _ = try await bench.ledger.prune(
-                    before: UTCDay.first.advanced(by: day - 10), now: .noon + .days(day + 4))
+                _ = try await prune(bench, before: day - 10)
             }
             return try await bench.ledger.read { db in
                 try Int64.fetchOne(

@@ -10,7 +10,7 @@ struct SourceStoreTests {
         var reading = Reading()
         reading.gauges = gauges
         reading.memory = memory
-        return try await bench.ledger.commit(reading, to: bench.source.id, now: .noon, ladder: .standard)
+        return try await bench.ledger.commit(reading, to: bench.source.id, now: .noon)
     }
 
     @Test("gauges are replaced by family, and reported where they differ")
@@ -60,7 +60,7 @@ struct SourceStoreTests {
         try await bench.ledger.saveExporterCounters(["storage_errors": 5])
         try await bench.ledger.close()
         let ledger = try await bench.folder.open()
-        let source = try await ledger.registerSource("usage", of: bench.account.id, proposedStart: .start, now: .noon)
+        let source = try await ledger.registerSource("usage", of: bench.account.id)
         #expect(source.status == #"{"syncs":3}"#)
         #expect(try await ledger.exporterCounters() == ["storage_errors": 5, "overflowed": 1])
         try await ledger.close()
@@ -77,15 +77,23 @@ struct SourceStoreTests {
         #expect(try await bench.ledger.series(of: other.id).isEmpty)
     }
 
-    @Test("a source never begins before its account")
+    @Test("a source begins with its account, whose start moves until a source has completed its history")
     func sourceStart() async throws {
-        let bench = try await LedgerBench()
-        let early = try await bench.ledger.registerSource(
-            "early", of: bench.account.id, proposedStart: .start - .days(9), now: .noon)
-        let late = try await bench.ledger.registerSource(
-            "late", of: bench.account.id, proposedStart: .start + .days(9), now: .noon)
-        #expect(early.ledgerStart == .start)
-        #expect(late.ledgerStart == .start + .days(9))
+        let bench = try await LedgerBench(historyComplete: false)
+        try await bench.commit([spent("m", "1")], day: 0)
+        try await bench.commit([spent("m", "2")], day: 12)
+        let ledger = bench.ledger
+        func move(_ days: Int, tolerance: Duration = .days(1)) async throws -> Timestamp {
+            try await ledger.moveStart(of: bench.account.id, to: .start + .days(days), tolerance: tolerance).ledgerStart
+        }
+        #expect(try await move(1) == .start)
+        #expect(try await move(10) == .start + .days(10))
+        let source = try await ledger.registerSource("usage", of: bench.account.id)
+        #expect(source.ledgerStart == .start + .days(10))
+        #expect(try await ledger.states(of: source.id).map(\.slice) == [.day(12)])
+        let change = try await ledger.completeHistory(of: source.id, now: .noon + .days(12))
+        #expect(change.series.named[cost("m")]?.sum == 2)
+        #expect(try await move(3, tolerance: .zero) == .start + .days(10))
     }
 
     @Test("window sums take each span apart, and only the series asked for")

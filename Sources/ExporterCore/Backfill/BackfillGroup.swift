@@ -6,7 +6,16 @@ struct BackfillGroup {
     private let family: LedgerFamily
     /// The values of the family's labels, as they are served.
     let labels: [String]
-    private var parts: [SeriesTotal] = []
+    private var parts: [Part] = []
+
+    /// What a series of the ledger adds to what is served.
+    private struct Part {
+        let total: SeriesTotal
+        /// What it adds in the end.
+        let amount: ExactDecimal
+        /// What it adds elsewhere from then on: its newest days are not in this part.
+        let later: ExactDecimal
+    }
 
     /// An account's series put together as they are served, in the order of their ids.
     ///
@@ -16,9 +25,8 @@ struct BackfillGroup {
     ) -> [LedgerFamily: [BackfillGroup]] {
         var groups: [LedgerFamily: [BackfillGroup]] = [:]
         var places: [[String]: Int] = [:]
-        // Reconciliation is a gauge: it has no past.
-        for total in totals where total.family != .reconciliation {
-            let shown = view.served(total)
+        func add(_ part: Part, to shown: [String]) {
+            let total = part.total
             let name = [total.family.rawValue] + shown
             let place = places[name] ?? groups[total.family, default: []].count
             if places[name] == nil {
@@ -26,7 +34,14 @@ struct BackfillGroup {
                 groups[total.family, default: []].append(
                     BackfillGroup(family: total.family, labels: [account.provider, account.name] + shown))
             }
-            groups[total.family]?[place].parts.append(total)
+            groups[total.family]?[place].parts.append(part)
+        }
+        for total in totals where total.family != .reconciliation {
+            let own = total.counter - total.elsewhere
+            add(Part(total: total, amount: own, later: .zero), to: view.served(total))
+            if !total.elsewhere.isZero, !view.isOverflow(rank: total.rank) {
+                add(Part(total: total, amount: total.elsewhere, later: own), to: view.servedFolded(total))
+            }
         }
         return groups
     }
@@ -37,7 +52,7 @@ struct BackfillGroup {
     }
 
     /// Where the ledger of all of it begins.
-    var startedAt: Timestamp { parts.map(\.startedAt).min() ?? Timestamp(milliseconds: 0) }
+    var startedAt: Timestamp { parts.map(\.total.startedAt).min() ?? Timestamp(milliseconds: 0) }
 
     /// The history of a counter.
     ///
@@ -52,19 +67,32 @@ struct BackfillGroup {
     func histogram(_ ledger: LedgerHistory, now: Timestamp) throws -> (buckets: [CounterHistory], sum: CounterHistory) {
         (
             try LedgerFamily.durationBuckets.map { bucket in
-                try history(of: parts.filter { $0.labels.last == bucket }, ledger, isWhole: true, now: now)
+                try history(of: parts.filter { $0.total.labels.last == bucket }, ledger, isWhole: true, now: now)
             },
             try history(
-                of: parts.filter { $0.labels.last == LedgerFamily.durationSum }, ledger, isWhole: false, now: now)
+                of: parts.filter { $0.total.labels.last == LedgerFamily.durationSum }, ledger, isWhole: false, now: now)
         )
     }
 
     private func history(
-        of parts: [SeriesTotal], _ ledger: LedgerHistory, isWhole: Bool, now: Timestamp
+        of parts: [Part], _ ledger: LedgerHistory, isWhole: Bool, now: Timestamp
     ) throws -> CounterHistory {
         CounterHistory(
-            counter: parts.reduce(.zero) { $0 + $1.counter }, days: try parts.flatMap { try ledger.days(of: $0.id) },
+            counter: parts.reduce(.zero) { $0 + $1.amount },
+            days: try parts.flatMap { try Self.days(ledger.days(of: $0.total.id), without: $0.later) },
             isWhole: isWhole, now: now)
+    }
+
+    /// Days without an amount that was used last.
+    private static func days(
+        _ days: [(day: UTCDay, amount: ExactDecimal)], without later: ExactDecimal
+    ) -> [(day: UTCDay, amount: ExactDecimal)] {
+        var left = later
+        return days.reversed().map { day, amount in
+            let taken = min(max(.zero, amount), left)
+            left -= taken
+            return (day, amount - taken)
+        }
     }
 }
 

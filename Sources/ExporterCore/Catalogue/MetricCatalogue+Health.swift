@@ -18,6 +18,7 @@ enum HealthFamily {
     static let quotaLimit = "genai_upstream_quota_limit"
     static let quotaRemaining = "genai_upstream_quota_remaining"
     static let quotaReset = "genai_upstream_quota_reset_timestamp_seconds"
+    static let clockSkew = "genai_upstream_clock_skew_seconds"
     static let series = "genai_series"
     static let seriesLimit = "genai_series_limit"
     static let seriesOverflowed = "genai_series_overflowed_total"
@@ -62,6 +63,9 @@ extension MetricCatalogue {
             HealthFamily.deprecated, .gauge, sourceLabels, "1 if the provider calls the endpoint deprecated, else 0."),
         CatalogueEntry(
             HealthFamily.sunset, .gauge, sourceLabels, "When the provider closes the endpoint, where it says so."),
+        CatalogueEntry(
+            HealthFamily.clockSkew, .gauge, sourceLabels,
+            "This machine's clock minus the Date of the provider's responses, median of the last few."),
         CatalogueEntry(
             HealthFamily.series, .gauge, accountLabels, "Series of the account that have labels of their own."),
         CatalogueEntry(

@@ -27,20 +27,25 @@ struct AccountBuilder {
         var logger = environment.logger
         logger[metadataKey: "account"] = "\(account.name)"
         let now = clock.now
-        let start = account.ledgerStart?.start ?? (now - account.history).day.start
+        let start = account.ledgerStart.map(LedgerStart.day) ?? .history(account.history)
         let stored = try await ledger.registerAccount(
-            account.name, provider: provider.name, proposedStart: start, now: now)
+            account.name, provider: provider.name, proposedStart: start.proposed(now: now), tolerance: start.tolerance,
+            now: now)
+        try await noteBeginning(start, of: stored, logger)
+        let overflowed = try await ledger.applySeriesLimit(account.seriesLimit, to: stored.id)
         let exposition = AccountExposition(
             AccountExposition.Identity(index: index, provider: provider.name, name: account.name),
             account: stored, ledger: ledger, renderer: renderer,
             options: AccountExposition.Options(
-                windows: configuration.global.windows, zeroFirst: configuration.global.zeroFirst,
+                windows: configuration.global.windows,
+                zeroFirst: environment.holdsNewSeries ? configuration.global.zeroFirst : nil,
                 view: LabelView(account.labels, salt: salt, limit: account.seriesLimit),
-                seriesLimit: account.seriesLimit, monthlyBudget: account.monthlyBudget),
+                seriesLimit: account.seriesLimit, overflowed: overflowed, monthlyBudget: account.monthlyBudget),
             clock: clock)
+        let skew = ClockSkew()
 
         let settings = try settings(of: account, at: provider.defaultBaseURL)
-        let observers = SyncObservers()
+        let observers = SyncObservers(skew: skew)
         let pace = provider.requestsPerMinute.map { SharedPace(perMinute: $0, clock: clock) }
         let sources = provider.sources(
             for: ProviderAccount(options: options(of: account)) {
@@ -50,24 +55,26 @@ struct AccountBuilder {
                     credential: account.secret(for: credential).map {
                         Credential(secret: $0, redaction: environment.redaction)
                     },
-                    fingerprintSalt: salt, connections: connections, clock: environment.clock, random: environment.random,
+                    fingerprintSalt: salt, connections: connections, clock: environment.clock,
+                    random: environment.random,
                     observer: observers.observer(of: source), logger: logger)
                 return pace.map { PacedAPI(client, pace: $0) } ?? client
             })
         var runners: [SourceRunner] = []
-        var restored: [(source: LedgerSource, status: SyncStatus)] = []
+        var restored: [AccountExposition.Source] = []
         for source in sources {
-            let registered = try await ledger.registerSource(
-                source.name, of: stored.id, proposedStart: stored.ledgerStart, now: now)
-            let status = registered.status.flatMap {
-                try? JSONDecoder().decode(SyncStatus.self, from: Data($0.utf8))
-            }
-            restored.append((registered, status ?? SyncStatus()))
+            let registered = try await ledger.registerSource(source.name, of: stored.id)
+            let status = try await status(of: source, registered)
+            restored.append(
+                AccountExposition.Source(
+                    stored: registered, status: status, reportsCost: source.reportsCost,
+                    reportsUsage: source.slicing != nil || source.countsOnReading))
             logger[metadataKey: "source"] = "\(source.name)"
             runners.append(
                 SourceRunner(
-                    source, stored: registered, status: status ?? SyncStatus(), ledger: ledger,
-                    exposition: exposition, renderer: renderer, observer: observers.observer(of: source.name),
+                    source, stored: registered, start: start, skew: skew, retention: configuration.global.retention,
+                    status: status, ledger: ledger, exposition: exposition, renderer: renderer,
+                    observer: observers.observer(of: source.name),
                     schedule: SyncSchedule(
                         wanted: account.syncInterval, floor: source.minimumInterval, isOwn: account.isSyncIntervalOwn),
                     clock: clock, random: environment.random, storageErrors: storageErrors,
@@ -77,7 +84,35 @@ struct AccountBuilder {
         try await exposition.restore(account: stored, sources: restored)
         return ExporterAccount(
             id: stored.id, index: index, configuration: account, provider: provider.name, exposition: exposition,
-            runners: runners)
+            runners: runners, skew: skew)
+    }
+
+    /// Has an account that was set up by this builder served by its own limit again, after another was set up in its place
+    /// in vain.
+    func restore(_ account: ExporterAccount) async throws {
+        _ = try await ledger.applySeriesLimit(account.configuration.seriesLimit, to: account.id)
+    }
+
+    /// Logs a change of `history` or `ledger_start` that comes too late to have an effect.
+    private func noteBeginning(_ start: LedgerStart, of account: LedgerAccount, _ logger: Logger) async throws {
+        let before = try await ledger.exchangeSetting("beginning \(account.id.row)", with: "\(start)")
+        guard account.isStartFixed, let before, before != "\(start)" else { return }
+        logger.warning(
+            "the new history or ledger_start has no effect: counters begin where the account's first sync found them to",
+            metadata: ["configured": "\(start)", "counters_begin": "\(account.ledgerStart)"])
+    }
+
+    /// What is stored of a source's syncs. Which days are known is taken from the slices where there are any.
+    private func status(of source: any UsageSource, _ stored: LedgerSource) async throws -> SyncStatus {
+        var status =
+            stored.status.flatMap { try? JSONDecoder().decode(SyncStatus.self, from: Data($0.utf8)) } ?? SyncStatus()
+        if let slicing = source.slicing, stored.isHistoryComplete {
+            let plan = SlicePlan(
+                states: try await ledger.states(of: stored.id), slicing: slicing, ledgerStart: stored.ledgerStart,
+                now: clock.now)
+            status.coverage = ["": plan.coverage]
+        }
+        return status
     }
 
     private func settings(of account: AccountConfiguration, at defaultBaseURL: String) throws -> UpstreamSettings {

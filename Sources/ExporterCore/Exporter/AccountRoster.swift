@@ -40,9 +40,16 @@ actor AccountRoster {
     }
 
     private func showRebuilt(_ index: Int) async {
-        guard let other = replaced.removeValue(forKey: index) else { return }
-        await renderer.show(account: index, insteadOf: other)
+        guard let other = replaced.removeValue(forKey: index),
+            let account = accounts.first(where: { $0.index == index })
+        else { return }
+        await show(account, insteadOf: other)
         await renderer.publish()
+    }
+
+    private func show(_ account: ExporterAccount, insteadOf other: Int?) async {
+        let snapshot = await renderer.show(account: account.index, insteadOf: other)
+        await account.exposition.appeared(in: snapshot)
     }
 
     /// Sets all accounts up, and shows what the storage holds of them; what an earlier try has set up is taken back.
@@ -52,16 +59,16 @@ actor AccountRoster {
         for account in configuration.accounts {
             let built = try await builder.account(account, index: nextIndex)
             nextIndex += 1
-            await renderer.show(account: built.index, insteadOf: nil)
+            await show(built, insteadOf: nil)
             runs.append(run(of: built))
         }
         for run in runs { arrival.yield(run) }
     }
 
-    /// Takes a new config over: an account that did not change goes on undisturbed, one that did is stopped and begins
-    /// anew from the storage, so that its series stay where they were.
+    /// Applies a new config: an account that did not change continues undisturbed, one that did is stopped and set up
+    /// again from the storage, so that its series stay where they were.
     ///
-    /// - Throws: what setting an account up throws; accounts taken over by then stay so, all others go on as before.
+    /// - Throws: what setting an account up throws; then nothing is applied, and every account continues as before.
     func reload(_ newest: ExporterConfiguration, with builder: AccountBuilder) async throws {
         guard !isReloading else { throw ReloadUnderWay() }
         isReloading = true
@@ -70,38 +77,56 @@ actor AccountRoster {
         let isShownAlike =
             newest.global.windows == configuration.global.windows
             && newest.global.zeroFirst == configuration.global.zeroFirst
-        for gone in runs where !newest.accounts.contains(where: { $0.name == gone.account.name }) {
-            await gone.stop()
-            await renderer.remove(account: gone.account.index)
-            readiness.forget(gone.account.name)
-            runs.removeAll { $0 === gone }
+        let continuing = runs.filter { run in
+            isShownAlike && newest.accounts.contains(run.account.configuration)
         }
-        for account in newest.accounts {
-            let before = runs.firstIndex { $0.account.name == account.name }
-            if let before, isShownAlike, runs[before].account.configuration == account { continue }
-            let old = before.map { runs[$0] }
-            await old?.stop()
-            let built: ExporterAccount
-            do {
-                built = try await builder.account(account, index: nextIndex)
-            } catch {
-                await renderer.remove(account: nextIndex)
-                if let before, let old {
-                    runs[before] = run(of: old.account)
-                    arrival.yield(runs[before])
-                }
-                throw error
+        let stopped = runs.filter { run in !continuing.contains { $0 === run } }
+        for run in stopped { await run.stop() }
+        let built: [ExporterAccount]
+        do {
+            built = try await build(
+                newest.accounts.filter { account in !continuing.contains { $0.account.name == account.name } },
+                with: builder)
+        } catch {
+            for run in stopped {
+                try? await builder.restore(run.account)
+                let again = self.run(of: run.account)
+                if let index = runs.firstIndex(where: { $0 === run }) { runs[index] = again }
+                arrival.yield(again)
             }
-            nextIndex += 1
-            await renderer.show(account: built.index, insteadOf: old?.account.index)
-            let run = run(of: built)
-            if let before { runs[before] = run } else { runs.append(run) }
-            arrival.yield(run)
+            throw error
         }
+        runs = continuing
+        for account in built {
+            await show(account, insteadOf: stopped.first { $0.account.name == account.name }?.account.index)
+            runs.append(run(of: account))
+        }
+        for run in stopped where !built.contains(where: { $0.name == run.account.name }) {
+            await renderer.remove(account: run.account.index)
+            readiness.forget(run.account.name)
+        }
+        for run in runs.dropFirst(continuing.count) { arrival.yield(run) }
         let order = Dictionary(
             newest.accounts.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         runs.sort { order[$0.account.name, default: 0] < order[$1.account.name, default: 0] }
         configuration = newest
+    }
+
+    /// Sets accounts up, all of them or none.
+    private func build(
+        _ accounts: [AccountConfiguration], with builder: AccountBuilder
+    ) async throws -> [ExporterAccount] {
+        var built: [ExporterAccount] = []
+        for account in accounts {
+            do {
+                built.append(try await builder.account(account, index: nextIndex))
+                nextIndex += 1
+            } catch {
+                for index in built.map(\.index) + [nextIndex] { await renderer.remove(account: index) }
+                throw error
+            }
+        }
+        return built
     }
 
     /// Has every account begin anew from the storage, which `reopen` opens anew once no source is at work. What was shown

@@ -18,6 +18,8 @@ public final class Exporter: Service {
         public var shard = Shard.whole
         /// Where log records go.
         public var logger: Logger
+        /// Whether a new series is served as 0 until a scrape has seen it; not where each print is a final one.
+        public var holdsNewSeries = true
         /// What the log must never show: keys that rotate are added as they are read.
         public var redaction = LogRedaction()
 
@@ -39,9 +41,20 @@ public final class Exporter: Service {
     private let builder: @Sendable (ExporterConfiguration) -> AccountBuilder
     private let housekeeping: Housekeeping
     private let readiness: Readiness
+    private let environment: Environment
     /// Where the exporter's time comes from.
     public let clock: any WallClock
     private let logger: Logger
+
+    /// What becomes of a request to read days again.
+    public enum SyncRequestResult: Sendable {
+        /// They are read now.
+        case accepted
+        /// No account has this name.
+        case unknownAccount
+        /// None of them is in the ledger's time with its cells kept, at a source that can be asked by date.
+        case daysNotKept
+    }
 
     /// Opens the storage and shows what it holds; nothing is asked of a provider yet.
     ///
@@ -53,6 +66,7 @@ public final class Exporter: Service {
     public init(
         _ configuration: ExporterConfiguration, storage folder: String, environment: Environment
     ) async throws {
+        self.environment = environment
         clock = environment.clock
         logger = environment.logger
         let now = clock.now
@@ -157,6 +171,16 @@ public final class Exporter: Service {
         return account == nil || !chosen.isEmpty
     }
 
+    /// Has days of one account read again, settled or not: the difference to what was counted is counted once.
+    ///
+    /// - Throws: `LedgerError.storage`.
+    public func sync(account name: String, days: ClosedRange<UTCDay>) async throws -> SyncRequestResult {
+        guard let account = await roster.accounts.first(where: { $0.name == name }) else { return .unknownAccount }
+        var isReadable = false
+        for runner in account.runners where try await runner.read(days) { isReadable = true }
+        return isReadable ? .accepted : .daysNotKept
+    }
+
     private func showReload(succeeded: Bool) async {
         do {
             try await housekeeping.showReload(succeeded: succeeded)
@@ -183,9 +207,11 @@ public final class Exporter: Service {
         try result.get()
     }
 
-    /// Syncs every source once and answers whether all succeeded. Call `close` afterwards.
-    public func syncOnce() async throws -> Bool {
-        let accounts = await roster.accounts
+    /// Syncs every source once, or those of one account, and returns whether all succeeded. Call `close` afterwards.
+    ///
+    /// - Parameter account: the account's name; nil for all.
+    public func syncOnce(account: String? = nil) async throws -> Bool {
+        let accounts = await roster.accounts.filter { account == nil || $0.name == account }
         let succeeded = try await withThrowingTaskGroup(of: Bool.self) { group in
             for account in accounts {
                 for runner in account.runners {
@@ -198,6 +224,9 @@ public final class Exporter: Service {
             return try await group.reduce(true) { $0 && $1 }
         }
         await roster.showRebuilt()
+        if !environment.holdsNewSeries {
+            for account in accounts { try await ledger.releaseAll(of: account.id) }
+        }
         try await housekeeping.tick()
         return succeeded
     }

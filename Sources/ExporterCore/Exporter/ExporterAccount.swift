@@ -19,6 +19,7 @@ struct ExporterAccount: Sendable {
     let provider: String
     let exposition: AccountExposition
     let runners: [SourceRunner]
+    let skew: ClockSkew
 
     var name: String { configuration.name }
 

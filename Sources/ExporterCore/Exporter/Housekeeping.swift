@@ -129,11 +129,13 @@ actor Housekeeping {
 
     private func prune() async throws {
         let today = clock.now.day
-        guard prunedOn != today else { return }
-        let changes = try await ledger.prune(before: (clock.now - retention).day, now: clock.now)
+        // A clock that no provider has confirmed must not delete anything.
+        guard prunedOn != today, !accounts.isEmpty, accounts.allSatisfy(\.skew.isTrusted) else { return }
+        let changes = try await ledger.pruneDays(before: (clock.now - retention).day)
         prunedOn = today
         for account in accounts {
             if let change = changes[account.id] { try await account.exposition.show(change) }
+            try await account.exposition.pruned(before: try await ledger.prunedBefore(account.id))
         }
     }
 

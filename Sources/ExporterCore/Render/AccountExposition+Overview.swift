@@ -10,7 +10,7 @@ extension AccountExposition {
         let from = costFrom
         let days = from == nil ? [] : try await costByDay(today.advanced(by: -29)...today)
         let month = BudgetRendering.month(of: today)
-        let isMonthKnown = from.map { month.lowerBound >= $0 } ?? false
+        let isMonthKnown = isMonthWhole(now: clock.now)
         return AccountOverview(
             name: identity.name, provider: identity.provider, sources: sources, costFrom: from,
             isCostEstimated: isCostEstimated,

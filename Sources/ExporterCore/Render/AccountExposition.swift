@@ -15,23 +15,38 @@ actor AccountExposition {
     /// What the config says of how an account is shown.
     struct Options: Sendable {
         let windows: [WindowSpan]
-        let zeroFirst: Duration
+        /// How long a new series stays at 0 after a scrape has seen it; nil to hold none.
+        let zeroFirst: Duration?
         let view: LabelView
         let seriesLimit: Int
+        /// How many series were ever past a limit before this one.
+        let overflowed: Int
         let monthlyBudget: ExactDecimal?
     }
 
-    private struct SourceWindows {
-        /// From when on it is known which day usage belongs to.
-        let daysFrom: Timestamp
-        var dataThrough: Timestamp?
-        var visible: [Bool]
+    /// A source as the account is restored with it.
+    struct Source: Sendable {
+        let stored: LedgerSource
+        let status: SyncStatus
+        /// Whether it reports money spent.
+        let reportsCost: Bool
+        /// Whether it reports usage, and not gauges only.
+        let reportsUsage: Bool
+    }
+
+    /// What is known of the days of one source.
+    private struct SourceDays {
+        let reportsCost: Bool
+        let reportsUsage: Bool
+        /// By the label `key`, or under "" for all.
+        var coverage: [String: Coverage]
+        /// Which windows are whole, in the same way.
+        var visible: [String: [Bool]] = [:]
     }
 
     let identity: Identity
     let id: AccountID
     let ledger: UsageLedger
-    private let ledgerStart: Timestamp
     let view: LabelView
     private let renderer: MetricsRenderer
     let clock: any WallClock
@@ -39,15 +54,18 @@ actor AccountExposition {
     private var windows: WindowRendering
     private(set) var gauges: GaugeRendering
     private var statuses: StatusRendering
-    private var sources: [SourceID: SourceWindows] = [:]
-    /// The sources that report cost.
-    private var costSources: Set<SourceID> = []
+    private var sources: [SourceID: SourceDays] = [:]
+    /// The first day whose sums retention has kept; nil where it has deleted none.
+    private var prunedBefore: UTCDay?
     /// Whether cost is worked out from the config's prices.
     private(set) var isCostEstimated = false
     private var today: UTCDay
     private let seriesLimit: Int
     private var budget: BudgetRendering?
+    private let overflowed: Int
     private var seriesShown = 0
+    /// Whether a change could not be shown, so that everything is to be shown at the next opportunity.
+    private var isBehind = false
     private var isBusy = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
@@ -57,12 +75,13 @@ actor AccountExposition {
     ) {
         self.identity = identity
         id = account.id
-        ledgerStart = account.ledgerStart
+        prunedBefore = account.prunedBefore
         view = options.view
         self.ledger = ledger
         self.renderer = renderer
         self.clock = clock
         seriesLimit = options.seriesLimit
+        overflowed = options.overflowed
         budget = options.monthlyBudget.map(BudgetRendering.init)
         let (index, labels) = (identity.index, identity.labels)
         series = LedgerSeriesRendering(
@@ -74,22 +93,48 @@ actor AccountExposition {
     }
 
     /// Shows what the storage holds from earlier runs, so that a restart serves what was served before.
-    func restore(account: LedgerAccount, sources stored: [(source: LedgerSource, status: SyncStatus)]) async throws {
+    func restore(account: LedgerAccount, sources restored: [Source]) async throws {
         await enter()
         defer { leave() }
-        var changes: [SeriesChange] = [
-            .replace(
-                family: HealthFamily.ledgerStart, account: identity.index,
-                samples: [ShownSample(identity.labels, account.ledgerStart.seconds)])
-        ]
-        for (source, status) in stored {
-            let start = daysKnown(from: source, status)
-            sources[source.id] = SourceWindows(daysFrom: start, dataThrough: status.dataThrough, visible: [])
-            changes += gauges.changes(for: try await ledger.gauges(of: source.id), from: source.name)
-            changes += statuses.changes(for: status, of: source.name)
+        var changes: [SeriesChange] = [ledgerStart(account.ledgerStart)]
+        for source in restored {
+            sources[source.stored.id] = SourceDays(
+                reportsCost: source.reportsCost, reportsUsage: source.reportsUsage, coverage: source.status.coverage)
+            changes += gauges.changes(for: try await ledger.gauges(of: source.stored.id), from: source.stored.name)
+            changes += statuses.changes(for: source.status, of: source.stored.name)
         }
         try await renderer.apply(changes)
         try await restoreSeries()
+    }
+
+    /// Shows another start of the ledger: until something was served it may move.
+    func showLedgerStart(_ start: Timestamp) async throws {
+        try await renderer.apply([ledgerStart(start)])
+    }
+
+    private func ledgerStart(_ start: Timestamp) -> SeriesChange {
+        .replace(
+            family: HealthFamily.ledgerStart, account: identity.index,
+            samples: [ShownSample(identity.labels, start.seconds)])
+    }
+
+    /// Takes note that the account is visible from a snapshot on.
+    func appeared(in snapshot: UInt64) {
+        series.appeared(in: snapshot, isFirst: true)
+    }
+
+    /// Has everything shown at the next opportunity, after a change could not be.
+    func showAllLater() {
+        isBehind = true
+    }
+
+    /// Serves no window that reaches back before a day: retention has deleted sums before it.
+    func pruned(before day: UTCDay?) async throws {
+        await enter()
+        defer { leave() }
+        guard day != prunedBefore else { return }
+        prunedBefore = day
+        try await showAll()
     }
 
     /// Shows the stored series while more of them are read. The account is not shown before it is restored, so nobody sees
@@ -115,7 +160,8 @@ actor AccountExposition {
         // A task that is cancelled gets no more portions, whatever was read.
         try Task.checkCancellation()
         try await reading
-        try await renderer.apply(try changesInCommon(now: now))
+        let snapshot = try await renderer.apply(try changesInCommon(now: now))
+        series.appeared(in: snapshot, isFirst: false)
     }
 
     /// Shows what a source committed.
@@ -148,12 +194,16 @@ actor AccountExposition {
         await enter()
         defer { leave() }
         try await renderer.apply(statuses.changes(for: status, of: source.name))
-        let start = daysKnown(from: source, status)
-        let visible = visibleWindows(start, status.dataThrough, now: clock.now)
-        let before = sources[source.id]
-        let isChanged = before?.visible != visible || before?.daysFrom != start
-        sources[source.id] = SourceWindows(daysFrom: start, dataThrough: status.dataThrough, visible: visible)
-        if isChanged { try await showAll() }
+        let now = clock.now
+        guard var days = sources[source.id] else { return }
+        let isMonthWhole = isMonthWhole(now: now)
+        let visible = days.visible
+        days.coverage = status.coverage
+        days.visible = visibleWindows(days.coverage, now: now)
+        sources[source.id] = days
+        if now.day != today || visible != days.visible || isMonthWhole != self.isMonthWhole(now: now) {
+            try await showAll()
+        }
     }
 
     /// Lets time pass: series that were shown as 0 get their value, and windows roll over at midnight.
@@ -163,19 +213,24 @@ actor AccountExposition {
         await enter()
         defer { leave() }
         let now = clock.now
-        if now.day != today {
+        if now.day != today || isBehind {
             try await showAll()
             return true
         }
-        guard let release = series.nextRelease, release <= now else { return false }
-        try await renderer.apply(try series.release(now: now))
+        guard !series.held.isEmpty else { return false }
+        let due = series.releasable(served: renderer.store.served(account: identity.index), now: now)
+        guard !due.isEmpty else { return false }
+        // Recorded first: a value that was served once must never be held again, whatever becomes of this process.
+        try await ledger.release(due)
+        let totals = try await ledger.series(of: id, ids: Set(due))
+        try await renderer.apply(try series.take(totals) + series.groupChanges())
         return true
     }
 
     private func seriesCounts() -> [SeriesChange] {
         [
             (HealthFamily.series, min(seriesShown, seriesLimit)), (HealthFamily.seriesLimit, seriesLimit),
-            (HealthFamily.seriesOverflowed, max(0, seriesShown - seriesLimit)),
+            (HealthFamily.seriesOverflowed, max(overflowed, seriesShown - seriesLimit)),
         ].map { family, value in
             .replace(
                 family: family, account: identity.index, samples: [ShownSample(identity.labels, Double(value))])
@@ -195,26 +250,49 @@ actor AccountExposition {
         if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
     }
 
-    private func daysKnown(from source: LedgerSource, _ status: SyncStatus) -> Timestamp {
-        max(source.ledgerStart, status.daysFrom ?? source.ledgerStart)
-    }
-
     /// The first day of which it is known whole what cost belongs to it; nil where no source reports cost.
     var costFrom: UTCDay? {
-        costSources.compactMap { sources[$0]?.daysFrom }.max().map(UTCDay.init(firstFrom:))
+        let starts = sources.values.filter(\.reportsCost).compactMap { source in
+            source.coverage.values.compactMap(\.spans.first?.start).min()
+        }
+        return starts.max().map { max(UTCDay(firstFrom: $0), prunedBefore ?? UTCDay(firstFrom: $0)) }
     }
 
-    private func visibleWindows(_ daysFrom: Timestamp, _ dataThrough: Timestamp?, now: Timestamp) -> [Bool] {
-        WindowRendering.visible(windows.spans(at: now), ledgerStart: daysFrom, dataThrough: dataThrough)
+    /// Whether the cost of this month is known whole, as far as it was read.
+    func isMonthWhole(now: Timestamp) -> Bool {
+        let month = BudgetRendering.month(of: now.day)
+        let known = sources.values.filter(\.reportsCost).map(\.coverage)
+        return !known.isEmpty
+            && known.allSatisfy { !$0.isEmpty && $0.values.allSatisfy { covers($0, month, now: now) } }
+    }
+
+    private func covers(_ coverage: Coverage, _ days: ClosedRange<UTCDay>, now: Timestamp) -> Bool {
+        coverage.covers(days, on: now.day) && prunedBefore.map { $0 <= days.lowerBound } ?? true
+    }
+
+    private func visibleWindows(_ coverage: [String: Coverage], now: Timestamp) -> [String: [Bool]] {
+        let spans = windows.spans(at: now)
+        return coverage.mapValues { coverage in spans.map { covers(coverage, $0, now: now) } }
+    }
+
+    /// Which windows of a series are whole; `none` where nothing is known of its source.
+    private static func visibleWindows(
+        of total: SeriesTotal, by sources: [SourceID: SourceDays], none: [Bool]
+    ) -> [Bool] {
+        let key = total.family.labelNames.firstIndex(of: "key").map { total.labels[$0] } ?? ""
+        guard let source = sources[total.source] else {
+            // The source that named it first is no longer configured: another one feeds it, or none.
+            let others = sources.values.filter(\.reportsUsage).map { $0.visible[key] ?? $0.visible[""] ?? none }
+            return none.indices.map { index in !others.isEmpty && others.allSatisfy { $0[index] } }
+        }
+        return source.visible[key] ?? source.visible[""] ?? none
     }
 
     /// Everything is shown as of this moment: which windows are whole is known anew for every source, since it may be the
     /// first moment of a day.
     private func begin(at now: Timestamp) {
         today = now.day
-        for (source, windows) in sources {
-            sources[source]?.visible = visibleWindows(windows.daysFrom, windows.dataThrough, now: now)
-        }
+        for (source, days) in sources { sources[source]?.visible = visibleWindows(days.coverage, now: now) }
     }
 
     private func showAll() async throws {
@@ -224,10 +302,12 @@ actor AccountExposition {
         let sums = try await windowSums(of: nil, now: now)
         budget?.begin()
         try await show(all, sums, now: now)
+        isBehind = false
     }
 
     private func show(_ totals: [SeriesTotal], _ sums: [Int64: [ExactDecimal]], now: Timestamp) async throws {
-        try await renderer.apply(try take(totals, sums, now: now) + changesInCommon(now: now))
+        let snapshot = try await renderer.apply(try take(totals, sums, now: now) + changesInCommon(now: now))
+        series.appeared(in: snapshot, isFirst: false)
     }
 
     /// Takes totals and their sums over windows, and answers what to show for those that are shown as they are.
@@ -235,23 +315,21 @@ actor AccountExposition {
         _ totals: [SeriesTotal], _ sums: [Int64: [ExactDecimal]], now: Timestamp
     ) throws -> [SeriesChange] {
         for total in totals where BudgetRendering.families.contains(total.family) {
-            costSources.insert(total.source)
             if total.family == .estimatedCost { isCostEstimated = true }
         }
         budget?.take(totals) { sums[$0]?.last }
         seriesShown = totals.reduce(seriesShown) { max($0, $1.rank) }
-        let sources = sources
-        let none = windows.windows.map { _ in false }
-        return try series.take(totals, now: now)
-            + windows.take(totals, sums: sums) { sources[$0.source]?.visible ?? none }
+        let (sources, none) = (sources, windows.windows.map { _ in false })
+        return try series.take(totals)
+            + windows.take(totals, sums: sums) { Self.visibleWindows(of: $0, by: sources, none: none) }
     }
 
     /// What to show for what was taken together: series that are shown as one, the budget, and how many series there are.
     private func changesInCommon(now: Timestamp) throws -> [SeriesChange] {
         var changes = try series.groupChanges() + windows.groupChanges() + seriesCounts()
         if let budget {
-            let known = costFrom ?? UTCDay(firstFrom: ledgerStart)
-            changes += gauges.changes(for: budget.gauges(on: now.day, costFrom: known), from: "config")
+            changes += gauges.changes(
+                for: budget.gauges(on: now.day, isWhole: isMonthWhole(now: now)), from: "config")
         }
         return changes
     }

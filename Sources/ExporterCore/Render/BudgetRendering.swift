@@ -37,12 +37,11 @@ struct BudgetRendering {
 
     /// What to show.
     ///
-    /// - Parameter costFrom: the first day whose cost is known: in a month that began before, what was spent is absent.
-    func gauges(on today: UTCDay, costFrom: UTCDay) -> [GaugeFamily: [GaugeSample]] {
+    /// - Parameter isWhole: whether the month's cost is known as far as it was read: else what was spent is absent.
+    func gauges(on today: UTCDay, isWhole: Bool) -> [GaugeFamily: [GaugeSample]] {
         let labels = ["", "config"]
         let start = today.startOfMonth
         let next = start.advanced(by: 32).startOfMonth
-        let isWhole = start >= costFrom
         return [
             .budgetLimit: [GaugeSample(labels, limit.doubleValue)],
             .budgetSpent: isWhole ? [GaugeSample(labels, spent.doubleValue)] : [],

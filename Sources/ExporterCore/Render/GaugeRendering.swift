@@ -13,40 +13,66 @@ struct GaugeRendering {
         self.view = view
     }
 
-    /// A family's samples as they are shown, without the account's labels.
+    /// A family's samples as they are served, without the account's labels.
+    ///
+    /// Two sources that measure the same thing give one sample, the first one's. Labels that the config makes one are
+    /// merged as the family says.
     func samples(of family: GaugeFamily) -> [GaugeSample] {
-        bySource[family, default: [:]].sorted { $0.key < $1.key }.flatMap(\.value).map {
-            GaugeSample(view.shown($0.labels, of: family.labelNames), $0.value)
+        let known = bySource[family, default: [:]]
+        let identified = family == .keyInfo ? Self.identifiedKeys(known) : []
+        var measured: Set<[String]> = []
+        var order: [[String]] = []
+        var values: [[String]: Double] = [:]
+        for sample in known.sorted(by: { $0.key < $1.key }).flatMap(\.value)
+        where sample.labels.count == family.labelNames.count && measured.insert(sample.labels).inserted {
+            let labels = view.shown(sample.labels, of: family.labelNames)
+            if family == .keyInfo, sample.labels[1].isEmpty, identified.contains(sample.labels[0]) { continue }
+            if let before = values[labels] {
+                values[labels] = family.merge(before, sample.value)
+            } else {
+                order.append(labels)
+                values[labels] = sample.value
+            }
         }
+        return order.map { GaugeSample($0, values[$0] ?? 0) }
     }
 
-    /// What to show after a source measured anew.
+    /// The changes after a source measured again.
     mutating func changes(for gauges: [GaugeFamily: [GaugeSample]], from source: String) -> [SeriesChange] {
         gauges.map { family, samples in
             bySource[family, default: [:]][source] = samples
-            var seen: Set<[String]> = []
-            var shown: [ShownSample] = []
-            let known = bySource[family, default: [:]]
-            let identified = family == .keyInfo ? Self.identifiedKeys(known) : []
-            for (_, samples) in known.sorted(by: { $0.key < $1.key }) {
-                for sample in samples where sample.labels.count == family.labelNames.count {
-                    let labels = view.shown(sample.labels, of: family.labelNames)
-                    if family == .keyInfo, sample.labels[1].isEmpty, identified.contains(sample.labels[0]) { continue }
-                    // Two sources that measure the same thing show it once: series are unique.
-                    // Past the limit they are left out: unlike what is counted, measured things have no sum to keep.
-                    if shown.count < view.limit, seen.insert(labels).inserted {
-                        shown.append(ShownSample(accountLabels + labels, sample.value))
-                    }
-                }
-            }
-            return .replace(family: family.rawValue, account: account, samples: shown)
+            // Past the limit they are left out: unlike what is counted, what is measured has no sum to keep.
+            let served = self.samples(of: family).prefix(view.limit)
+            return .replace(
+                family: family.rawValue, account: account,
+                samples: served.map { ShownSample(accountLabels + $0.labels, $0.value) })
         }
     }
 
     /// Keys whose id some source knows: `genai_key_info` has one series a key, so that other series can be joined with
-    /// it, and a source that knows the key by name alone adds none.
+    /// it, and a source that knows only the key's name adds none.
     private static func identifiedKeys(_ bySource: [String: [GaugeSample]]) -> Set<String> {
         Set(
             bySource.values.joined().filter { $0.labels.count == 3 && !$0.labels[1].isEmpty }.map { $0.labels[0] })
+    }
+}
+
+extension GaugeFamily {
+    /// The value of things that the config gives one name: `labels.rename` of two keys to one.
+    fileprivate func merge(_ first: Double, _ second: Double) -> Double {
+        switch self {
+        // Amounts and counts add up.
+        case .balanceUSD, .balanceCredits, .budgetLimit, .budgetSpent, .windowRequests, .windowTokens,
+            .upstreamAccounts, .pendingRequests, .rateLimitRequestsPerMinute, .rateLimitTokensPerMinute,
+            .rateLimitRequestsPerDay:
+            first + second
+        // Of times and prices the one that comes first matters.
+        case .budgetReset, .budgetPeriod, .planExpiry, .keyCreated, .keyExpiry, .planPrice, .planRequestsPerMinute,
+            .planTokensPerMinute, .modelUnitPrice:
+            min(first, second)
+        // Used if one of them is.
+        case .keyActive, .keyLastUsed, .modelLastUsed, .planInfo, .keyInfo, .modelInfo:
+            max(first, second)
+        }
     }
 }

@@ -51,6 +51,13 @@ struct LabelView: Sendable {
         return total.family == .duration ? labels.dropLast() : labels
     }
 
+    /// The label values under which a series is served past the limit.
+    func servedFolded(_ total: SeriesTotal) -> [String] {
+        let names = total.family.labelNames
+        let labels = zip(names, total.labels).map { folded($1, of: $0, among: names) }
+        return total.family == .duration ? labels.dropLast() : labels
+    }
+
     private func mapped(_ value: String, of name: String) -> String {
         if let renamed = rename[name]?[value] { return renamed }
         guard name == "key", !value.isEmpty, let hashKey else { return value }

@@ -1,14 +1,26 @@
 import UsageLedger
 import UsageModel
 
-/// Turns the ledger's totals into counters as they are shown: zero-first, under their shown labels, histograms put
-/// together.
+/// Turns the ledger's totals into counters as they are served: new series at 0 first, under their served labels,
+/// histograms put together.
 struct LedgerSeriesRendering {
-    /// Series of the ledger that are shown as one.
+    /// What a series adds to one served series.
+    private struct Part {
+        let total: SeriesTotal
+        let amount: ExactDecimal
+    }
+
+    private struct PartName: Hashable {
+        let series: Int64
+        /// Whether this is what the series left behind under labels that are no longer its own.
+        let isLeftBehind: Bool
+    }
+
+    /// Series of the ledger that are served as one.
     private struct Group {
         let key: Int64
         let startedAt: Timestamp
-        var parts: [Int64: SeriesTotal] = [:]
+        var parts: [PartName: Part] = [:]
     }
 
     private struct GroupName: Hashable {
@@ -18,48 +30,46 @@ struct LedgerSeriesRendering {
 
     let account: Int
     let accountLabels: [String]
-    let zeroFirst: Duration
     private let view: LabelView
     private var groups: [GroupName: Group] = [:]
-    /// Groups whose parts changed since they were last told of.
+    /// Groups whose parts changed since their changes were last taken.
     private var touched: Set<GroupName> = []
-    /// Series that are shown as 0 for now, with the moment their value is due.
-    private var held: [Int64: (total: SeriesTotal, until: Timestamp)] = [:]
-    /// The latest moment seen: a clock that steps back must not make a shown value 0 again.
-    private var latest = Timestamp(milliseconds: .min)
+    private(set) var held: HeldSeries
 
-    private static let bucketPlaces = Dictionary(
+    private static let bucketIndexes = Dictionary(
         uniqueKeysWithValues: LedgerFamily.durationBuckets.enumerated().map { ($1, $0) })
 
-    init(account: Int, accountLabels: [String], zeroFirst: Duration, view: LabelView) {
+    /// - Parameter zeroFirst: how long a new series stays at 0 after a scrape has seen it; nil to hold none.
+    init(account: Int, accountLabels: [String], zeroFirst: Duration?, view: LabelView) {
         self.account = account
         self.accountLabels = accountLabels
-        self.zeroFirst = zeroFirst
+        held = HeldSeries(zeroFirst: zeroFirst)
         self.view = view
     }
 
-    /// When the next series stops being shown as 0.
-    var nextRelease: Timestamp? { held.values.map(\.until).min() }
-
-    /// Takes totals that changed, and answers what to show for those that are shown as they are; `groupChanges` has the
+    /// Takes totals that changed, and returns the changes of those that are served as they are; `groupChanges` returns the
     /// others.
-    mutating func take(_ totals: [SeriesTotal], now: Timestamp) throws -> [SeriesChange] {
-        latest = max(latest, now)
+    mutating func take(_ totals: [SeriesTotal]) throws -> [SeriesChange] {
         var changes: [SeriesChange] = []
         changes.reserveCapacity(totals.count)
         for total in totals {
             let labels = view.served(total)
+            let own = total.counter - total.elsewhere
             if total.family == .duration || view.isShared(rank: total.rank) {
-                touched.insert(group(total, GroupName(family: total.family, labels: labels)))
+                add(own, of: total, to: labels)
             } else {
-                let value = SampleValue.number(isHeld(total) ? 0 : total.counter.doubleValue)
+                let isHeld = held.hold(total)
+                let value = SampleValue.number(isHeld ? 0 : own.doubleValue)
                 changes.append(try change(total.family, total.id, labels, value, total.startedAt))
+            }
+            if !total.elsewhere.isZero, !view.isOverflow(rank: total.rank) {
+                add(total.elsewhere, of: total, to: view.servedFolded(total), isLeftBehind: true)
             }
         }
         return changes
     }
 
-    /// What to show for totals that were taken and are shown as a part of something: each costs a look at all parts.
+    /// The changes of totals that were taken and are served as a part of something: each costs a look at all parts.
     mutating func groupChanges() throws -> [SeriesChange] {
         defer { touched = [] }
         return try touched.compactMap { name in
@@ -69,47 +79,41 @@ struct LedgerSeriesRendering {
         }
     }
 
-    /// What to show now that time has passed: held series whose time has come.
-    mutating func release(now: Timestamp) throws -> [SeriesChange] {
-        latest = max(latest, now)
-        let due = held.values.filter { $0.until <= latest }.map(\.total)
-        for total in due { held[total.id] = nil }
-        return try take(due, now: now) + groupChanges()
+    /// Takes note that what was taken is in a snapshot.
+    mutating func appeared(in snapshot: UInt64, isFirst: Bool) { held.appeared(in: snapshot, isFirst: isFirst) }
+
+    /// Series whose time at 0 is over: to be recorded as released, then taken again.
+    mutating func releasable(served: ServedSnapshot?, now: Timestamp) -> [Int64] {
+        held.releasable(served: served, now: now)
     }
 
-    /// Whether a series is shown as 0 for now. A bucket that is first used later belongs to a histogram that is shown.
-    private mutating func isHeld(_ total: SeriesTotal, since bornAt: Timestamp?) -> Bool {
-        guard let bornAt, total.family != .reconciliation, latest >= bornAt, latest < bornAt + zeroFirst else {
-            held[total.id] = nil
-            return false
-        }
-        held[total.id] = (total, bornAt + zeroFirst)
-        return true
-    }
-
-    private mutating func isHeld(_ total: SeriesTotal) -> Bool { isHeld(total, since: total.bornAt) }
-
-    private mutating func group(_ total: SeriesTotal, _ name: GroupName) -> GroupName {
-        groups[name, default: Group(key: total.id, startedAt: total.startedAt)].parts[total.id] = total
-        return name
+    private mutating func add(
+        _ amount: ExactDecimal, of total: SeriesTotal, to labels: [String], isLeftBehind: Bool = false
+    ) {
+        let name = GroupName(family: total.family, labels: labels)
+        // A negative number is no row of the ledger: the key of a series that has none of its own.
+        let key = isLeftBehind ? -total.id : total.id
+        groups[name, default: Group(key: key, startedAt: total.startedAt)]
+            .parts[PartName(series: total.id, isLeftBehind: isLeftBehind)] = Part(total: total, amount: amount)
+        touched.insert(name)
     }
 
     private mutating func sum(of group: Group) -> SampleValue {
         var sum = ExactDecimal.zero
-        for part in group.parts.values where !isHeld(part) { sum += part.counter }
+        for (name, part) in group.parts where name.isLeftBehind || !held.hold(part.total) { sum += part.amount }
         return .number(sum.doubleValue)
     }
 
+    /// A bucket that is first used later belongs to a histogram that is served already.
     private mutating func histogram(of group: Group) -> SampleValue {
         var counts = [UInt64](repeating: 0, count: LedgerFamily.durationBuckets.count)
         var seconds = ExactDecimal.zero
-        let isHistory = group.parts.values.contains { $0.bornAt == nil }
-        let bornAt = isHistory ? nil : group.parts.values.compactMap(\.bornAt).min()
-        for part in group.parts.values where !isHeld(part, since: bornAt) {
-            if part.labels[2] == LedgerFamily.durationSum {
-                seconds += part.counter
-            } else if let place = Self.bucketPlaces[part.labels[2]] {
-                counts[place] += UInt64(max(0, part.counter.wholeNumber ?? 0))
+        let isHeld = held.hold(group.parts.values.map(\.total), as: group.key)
+        for (name, part) in group.parts where name.isLeftBehind || !isHeld {
+            if part.total.labels[2] == LedgerFamily.durationSum {
+                seconds += part.amount
+            } else if let index = Self.bucketIndexes[part.total.labels[2]] {
+                counts[index] += UInt64(max(0, part.amount.wholeNumber ?? 0))
             }
         }
         return .histogram(counts: counts, sum: seconds.doubleValue)

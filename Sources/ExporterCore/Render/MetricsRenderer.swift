@@ -8,7 +8,12 @@ public actor MetricsRenderer {
     /// Pages rendered so far: a scrape must not move it.
     public private(set) var renderings = 0
 
-    private let store: SnapshotStore
+    /// Where snapshots are published.
+    nonisolated let store: SnapshotStore
+    /// How many snapshots were published.
+    private var published: UInt64 = 0
+    /// Accounts that were removed: what is still shown of them by then is dropped, so that no series stays behind.
+    private var removed: Set<Int> = []
     private let deflater: Deflater
     private var main: [FamilyBlock] = []
     private var tail: [FamilyBlock] = []
@@ -39,8 +44,11 @@ public actor MetricsRenderer {
     }
 
     /// Takes changes in; they are shown by the next `publish`.
-    func apply(_ changes: [SeriesChange]) throws {
-        for change in changes {
+    ///
+    /// - Returns: the number of the snapshot that shows them.
+    @discardableResult
+    func apply(_ changes: [SeriesChange]) throws -> UInt64 {
+        for change in changes where !removed.contains(change.account) || places[change.family]?.isTail == true {
             switch change {
             case .set(let family, let account, let key, let labels, let value, let created):
                 try withBlock(family) { block in
@@ -61,23 +69,28 @@ public actor MetricsRenderer {
                 }
             }
         }
+        return published + 1
     }
 
     /// Takes an account's series in from now on without showing them.
     func hide(account: Int) {
+        removed.remove(account)
         for index in main.indices { main[index].hide(account: account) }
     }
 
     /// Shows an account that was hidden, in the place of another or beside all others: no scrape sees neither or both.
-    func show(account: Int, insteadOf other: Int?) {
-        for index in main.indices {
-            main[index].reveal(account: account)
-            if let other { main[index].remove(account: other) }
-        }
+    ///
+    /// - Returns: the number of the snapshot that shows it.
+    @discardableResult
+    func show(account: Int, insteadOf other: Int?) -> UInt64 {
+        for index in main.indices { main[index].reveal(account: account) }
+        if let other { remove(account: other) }
+        return published + 1
     }
 
-    /// Takes everything of an account away.
+    /// Removes everything of an account, and drops what is applied to it from now on.
     func remove(account: Int) {
+        removed.insert(account)
         for index in main.indices { main[index].remove(account: account) }
     }
 
@@ -87,7 +100,8 @@ public actor MetricsRenderer {
         if rendered.main > 0 { document = Document(families: main.compactMap(\.rendered), deflater: deflater) }
         if rendered.tail > 0 { end = DocumentEnd(families: tail.compactMap(\.rendered), deflater: deflater) }
         renderings += rendered.main + rendered.tail
-        store.publish(Snapshot(main: document, end: end))
+        published += 1
+        store.publish(Snapshot(main: document, end: end, number: published))
     }
 
     /// Renders what changed and answers how many pages that were.

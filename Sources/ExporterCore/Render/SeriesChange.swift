@@ -8,6 +8,20 @@ enum SeriesChange: Sendable, Equatable {
     case set(family: String, account: Int, key: Int64, labels: LabelSet, value: SampleValue?, created: Timestamp?)
     /// All series of an account in a family are these.
     case replace(family: String, account: Int, samples: [ShownSample])
+
+    /// The family that it belongs to.
+    var family: String {
+        switch self {
+        case .set(let family, _, _, _, _, _), .replace(let family, _, _): family
+        }
+    }
+
+    /// The account that it belongs to; the exporter's own families have one in name only.
+    var account: Int {
+        switch self {
+        case .set(_, let account, _, _, _, _), .replace(_, let account, _): account
+        }
+    }
 }
 
 /// A series as it is to be shown.

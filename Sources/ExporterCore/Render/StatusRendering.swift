@@ -23,6 +23,7 @@ struct StatusRendering {
             gauge(HealthFamily.dataThrough) { $0.dataThrough?.seconds },
             gauge(HealthFamily.deprecated) { $0.isDeprecated.map { $0 ? 1 : 0 } },
             gauge(HealthFamily.sunset) { $0.sunset?.seconds },
+            gauge(HealthFamily.clockSkew) { $0.clockSkew },
             gauge(HealthFamily.quotaLimit) { ($0.quota?.limit).map(Double.init) },
             gauge(HealthFamily.quotaRemaining) { ($0.quota?.remaining).map(Double.init) },
             gauge(HealthFamily.quotaReset) { $0.quota?.reset?.seconds },

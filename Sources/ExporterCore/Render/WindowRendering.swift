@@ -64,16 +64,6 @@ struct WindowRendering {
         windows.map { $0.days(on: now.day) }
     }
 
-    /// Which windows are whole: they begin with or after the ledger, and the data reach into them.
-    static func visible(
-        _ spans: [ClosedRange<UTCDay>], ledgerStart: Timestamp, dataThrough: Timestamp?
-    ) -> [Bool] {
-        spans.map { span in
-            guard let dataThrough else { return false }
-            return span.lowerBound.start >= ledgerStart && dataThrough > span.lowerBound.start
-        }
-    }
-
     /// Takes series whose sums are known anew, and answers what to show for those that are shown as they are; a series
     /// without sums is outside all windows. `groupChanges` has the others.
     mutating func take(

@@ -13,11 +13,14 @@ public enum BodyEncoding: Sendable, Hashable {
 public struct Snapshot: Sendable {
     private let main: Document
     private let end: DocumentEnd
+    /// Which of the published snapshots it is, from 1.
+    public let number: UInt64
 
     /// Nothing yet.
-    public static let empty = Snapshot(main: .empty, end: .empty)
+    public static let empty = Snapshot(main: .empty, end: .empty, number: 0)
 
-    init(main: Document, end: DocumentEnd) {
+    init(main: Document, end: DocumentEnd, number: UInt64) {
+        self.number = number
         self.main = main
         self.end = end
     }

@@ -1,4 +1,3 @@
-import Logging
 import NIOConcurrencyHelpers
 import UsageLedger
 import UsageModel
@@ -11,30 +10,43 @@ final class LedgerVisit: SyncVisit {
     let dueSlices: [DueSlice]
 
     private let source: LedgerSource
+    private let plan: SlicePlan?
+    private let countsOnReading: Bool
+    private let isStartGiven: Bool
+    private let skew: ClockSkew
     private let ledger: UsageLedger
-    private let ladder: RereadLadder
     private let clock: any WallClock
-    private let logger: Logger
     private let collected = NIOLockedValueBox(LedgerChange())
     private let noticed = NIOLockedValueBox<UpstreamNotice?>(nil)
     private let completed = NIOLockedValueBox(false)
+    private let covered = NIOLockedValueBox<[String: Coverage]>([:])
+    private let remarked = NIOLockedValueBox<[String]>([])
 
+    /// - Parameters:
+    ///   - plan: the source's slices; nil where it names its slices itself.
+    ///   - requested: days that an operator wants read again.
+    ///   - countsOnReading: whether the source's usage is dated by our clock alone.
+    ///   - isStartGiven: whether the config gives the date at which the ledger starts, so that it is not dated by our clock.
     init(
-        source: LedgerSource, isFirst: Bool, dueSlices: [DueSlice], ledger: UsageLedger, ladder: RereadLadder,
-        clock: any WallClock, logger: Logger
+        source: LedgerSource, isFirst: Bool, plan: SlicePlan?, requested: ClosedRange<UTCDay>?, countsOnReading: Bool,
+        isStartGiven: Bool, skew: ClockSkew, ledger: UsageLedger, clock: any WallClock
     ) {
         self.source = source
         self.isFirst = isFirst
-        self.dueSlices = dueSlices
+        self.plan = plan
+        dueSlices = plan?.due(requested: requested) ?? []
+        self.countsOnReading = countsOnReading
+        self.isStartGiven = isStartGiven
+        self.skew = skew
         self.ledger = ledger
-        self.ladder = ladder
         self.clock = clock
-        self.logger = logger
         startedAt = clock.now
         ledgerStart = source.ledgerStart
     }
 
     var now: Timestamp { clock.now }
+
+    var reopenable: [DueSlice] { plan?.reopenable ?? [] }
 
     /// What the commits of this run changed, all of it durable.
     var change: LedgerChange { collected.withLockedValue { $0 } }
@@ -45,6 +57,15 @@ final class LedgerVisit: SyncVisit {
     func notice(_ notice: UpstreamNotice) {
         noticed.withLockedValue { $0 = notice }
     }
+
+    /// The coverage that the run's commits gave, by key.
+    var coverage: [String: Coverage] { covered.withLockedValue { $0 } }
+
+    /// What the source remarked, in order.
+    var remarks: [String] { remarked.withLockedValue { $0 } }
+
+    /// Whether the history may be completed now: that also fixes where the ledger starts, which a wrong clock must not.
+    var mayComplete: Bool { isStartGiven || skew.excess == nil }
 
     /// Whether a commit of this run completed the source's history.
     var hasCompletedHistory: Bool { completed.withLockedValue { $0 } }
@@ -62,10 +83,10 @@ final class LedgerVisit: SyncVisit {
     }
 
     func commit(_ reading: Reading) async throws {
-        let change = try await storage {
-            try await ledger.commit(reading, to: source.id, now: clock.now, ladder: ladder)
-        }
+        let reading = try dated(reading)
+        let change = try await storage { try await ledger.commit(reading, to: source.id, now: clock.now) }
         collect(change)
+        covered.withLockedValue { $0.merge(reading.coverage) { $1 } }
         if reading.completesHistory { completed.withLockedValue { $0 = true } }
     }
 
@@ -75,7 +96,32 @@ final class LedgerVisit: SyncVisit {
     }
 
     func remark(_ text: String) {
-        logger.warning("the provider's answer is odd", metadata: ["remark": "\(text)"])
+        remarked.withLockedValue { if !$0.contains(text) { $0.append(text) } }
+    }
+
+    /// The reading as it may be stored while the provider's clock disagrees with ours.
+    ///
+    /// A slice counts as read at the earlier of the two times: what is read too often costs a request, what is read too
+    /// seldom costs usage.
+    private func dated(_ reading: Reading) throws -> Reading {
+        guard let excess = skew.excess else { return reading }
+        guard !countsOnReading else {
+            throw SourceFailure(
+                .decode,
+                "this clock is \(Int(excess.inSeconds)) s from the provider's: when usage was is known by the clock alone"
+            )
+        }
+        var reading = reading
+        if excess > .zero {
+            reading.slices = reading.slices.compactMap { slice in
+                let readAt = slice.readAt - excess
+                // By the provider's clock it has not begun, and nothing is in it.
+                if slice.cells.isEmpty, readAt < slice.slice.period.start { return nil }
+                return SliceReading(slice.slice, cells: slice.cells, readAt: readAt, attribution: slice.attribution)
+            }
+        }
+        reading.completesHistory = reading.completesHistory && mayComplete
+        return reading
     }
 
     /// Takes in a change that was made durable for this source.

@@ -13,7 +13,10 @@ actor SourceRunner {
     /// Whether usage comes from it, and not gauges alone.
     nonisolated var reportsUsage: Bool { source.slicing != nil || source.countsOnReading }
     private let source: any UsageSource
-    private let stored: LedgerSource
+    private var stored: LedgerSource
+    private let start: LedgerStart
+    private let skew: ClockSkew
+    private let retention: Duration
     private let ledger: UsageLedger
     private let exposition: AccountExposition
     private let renderer: MetricsRenderer
@@ -25,21 +28,32 @@ actor SourceRunner {
     private let storageErrors: StorageErrors
     private let redaction: LogRedaction
     private let wakeUp = Signal()
-    private let ladder = RereadLadder.standard
     private var isHistoryComplete: Bool
+    /// Days that an operator wants read again, until a sync has read them.
+    private var requested: ClosedRange<UTCDay>?
+    /// The day on which old slices were folded last.
+    private var foldedOn: UTCDay?
+    /// What was logged last of the provider's oddities: each is logged when it begins, not at every sync.
+    private var loggedRemarks: [String] = []
+    private var hasWarnedOfClock = false
     private(set) var status: SyncStatus
     /// The status as it was last stored: its counters are what may be shown.
     private var storedStatus: SyncStatus
 
     init(
-        _ source: any UsageSource, stored: LedgerSource, status: SyncStatus, ledger: UsageLedger,
-        exposition: AccountExposition, renderer: MetricsRenderer, observer: SyncObserver, schedule: SyncSchedule,
-        clock: any WallClock, random: any RandomSource, storageErrors: StorageErrors, redaction: LogRedaction,
+        _ source: any UsageSource, stored: LedgerSource, start: LedgerStart, skew: ClockSkew, retention: Duration,
+        status: SyncStatus, ledger: UsageLedger, exposition: AccountExposition, renderer: MetricsRenderer,
+        observer: SyncObserver,
+        schedule: SyncSchedule, clock: any WallClock, random: any RandomSource, storageErrors: StorageErrors,
+        redaction: LogRedaction,
         logger: Logger
     ) {
         name = source.name
         self.source = source
         self.stored = stored
+        self.start = start
+        self.skew = skew
+        self.retention = retention
         self.status = status
         storedStatus = status
         self.ledger = ledger
@@ -71,9 +85,27 @@ actor SourceRunner {
         }
     }
 
-    /// Has the source synced now, or as soon as the sync under way is over. An allowance that is used up still holds.
+    /// Syncs the source now, or as soon as the current sync is over. An allowance that is used up still holds.
     nonisolated func syncSoon() {
         wakeUp.give()
+    }
+
+    /// Has the slices of these days read again at the next sync, which comes now.
+    ///
+    /// - Returns: whether one of them can be read: it is in the ledger's time, its cells are kept, and the provider can be
+    ///   asked by date.
+    func read(_ days: ClosedRange<UTCDay>) async throws -> Bool {
+        guard let plan = try await plan(), !plan.due(only: days).isEmpty else { return false }
+        requested = days
+        syncSoon()
+        return true
+    }
+
+    private func plan() async throws -> SlicePlan? {
+        guard let slicing = source.slicing else { return nil }
+        return SlicePlan(
+            states: try await ledger.states(of: stored.id), slicing: slicing, ledgerStart: stored.ledgerStart,
+            now: clock.now)
     }
 
     private func rest(_ delay: Duration) async throws {
@@ -97,15 +129,23 @@ actor SourceRunner {
         status.lastAttempt = started
         var visit: LedgerVisit?
         var failure: (any ReasonedFailure)?
+        let days = requested
         do {
-            let states = source.slicing == nil ? [] : try await ledger.states(of: stored.id)
-            let run = makeVisit(states)
+            if !isHistoryComplete { try await proposeStart() }
+            let run = LedgerVisit(
+                source: stored, isFirst: !isHistoryComplete, plan: try await plan(), requested: days,
+                countsOnReading: source.countsOnReading, isStartGiven: start.isGiven, skew: skew, ledger: ledger,
+                clock: clock)
             visit = run
-            try await source.sync(run)
-            if !isHistoryComplete {
-                run.collect(try await ledger.completeHistory(of: stored.id, now: clock.now))
-                isHistoryComplete = true
+            do {
+                try await source.sync(run)
+            } catch let partial as PartialFailure {
+                // What is left unread is not waited for: it is late data once it can be read.
+                try await completeHistory(run)
+                throw partial
             }
+            try await completeHistory(run)
+            if requested == days { requested = nil }
         } catch is CancellationError {
             throw CancellationError()
         } catch let postponed as SyncPostponed {
@@ -123,19 +163,52 @@ actor SourceRunner {
             status.sunset = notice.sunset
         }
         isHistoryComplete = isHistoryComplete || visit?.hasCompletedHistory == true
+        status.clockSkew = skew.median?.inSeconds
+        if let coverage = visit?.coverage { status.coverage.merge(coverage) { $1 } }
+        logOddities(visit?.remarks ?? [])
         let delay = await finish(started, elapsed: ContinuousClock.now - steady, failure: failure)
         await show(visit?.change ?? LedgerChange())
         return delay
     }
 
-    private func makeVisit(_ states: [SliceState]) -> LedgerVisit {
-        let due =
-            source.slicing.map {
-                ladder.dueSlices(states: states, slicing: $0, ledgerStart: stored.ledgerStart, now: clock.now)
-            } ?? []
-        return LedgerVisit(
-            source: stored, isFirst: !isHistoryComplete, dueSlices: due, ledger: ledger, ladder: ladder, clock: clock,
-            logger: logger)
+    private func completeHistory(_ visit: LedgerVisit) async throws {
+        guard !isHistoryComplete, visit.mayComplete, !visit.hasCompletedHistory else { return }
+        visit.collect(try await ledger.completeHistory(of: stored.id, now: clock.now))
+        isHistoryComplete = true
+    }
+
+    /// Until something was served the ledger's start follows the clock, which may have been wrong before.
+    private func proposeStart() async throws {
+        let account = try await ledger.moveStart(
+            of: stored.account, to: start.proposed(now: clock.now), tolerance: start.tolerance)
+        guard account.ledgerStart != stored.ledgerStart else { return }
+        stored = try await ledger.registerSource(name, of: stored.account)
+        try await exposition.showLedgerStart(account.ledgerStart)
+    }
+
+    private func logOddities(_ remarks: [String]) {
+        for remark in remarks where !loggedRemarks.contains(remark) {
+            logger.warning("unexpected response", metadata: ["remark": "\(redaction.redacted(remark))"])
+        }
+        loggedRemarks = remarks
+        guard let excess = skew.excess else {
+            hasWarnedOfClock = false
+            return
+        }
+        guard !hasWarnedOfClock else { return }
+        hasWarnedOfClock = true
+        logger.warning(
+            "the clock differs from the provider's: nothing is final until they agree",
+            metadata: ["skew": "\(Int(excess.inSeconds))s"])
+    }
+
+    /// Folds what the provider can no longer be asked about, once a day.
+    private func foldOldSlices() async throws {
+        let now = clock.now
+        guard isHistoryComplete, skew.isTrusted, foldedOn != now.day else { return }
+        let kept = min(source.slicing?.kept ?? UsageLedger.keptWithoutWord, retention)
+        try await ledger.fold(stored.id, before: (now - max(kept, RereadSchedule.shortestKept)).day.start)
+        foldedOn = now.day
     }
 
     /// Writes down how the sync went; the figures are shown only once they are stored. A sync whose result cannot be
@@ -153,13 +226,15 @@ actor SourceRunner {
                     status.next = clock.now + delay
                 }
             }
-            if let slicing = source.slicing, isHistoryComplete {
-                status.dataThrough = ladder.dataThrough(
-                    states: try await ledger.states(of: stored.id), slicing: slicing, ledgerStart: stored.ledgerStart,
-                    now: clock.now)
+            if isHistoryComplete, let plan = try await plan() {
+                status.dataThrough = plan.dataThrough
+                status.coverage = ["": plan.coverage]
+            } else if source.countsOnReading, let through = status.coverage.values.compactMap(\.end).min() {
+                status.dataThrough = through
             } else if source.slicing == nil, failure == nil {
                 status.dataThrough = started
             }
+            try await foldOldSlices()
             try await storeStatus()
         } catch {
             if failure == nil {
@@ -185,7 +260,6 @@ actor SourceRunner {
         status.lastError = (failure?.message).map(redaction.redacted)
         status.upstream = observer.current
         if failure == nil { status.lastSuccess = started }
-        if source.countsOnReading, isHistoryComplete { status.daysFrom = status.daysFrom ?? started }
         let delay = schedule.delay(
             after: failure is PartialFailure ? nil : failure?.reason, failuresInRow: status.failuresInRow,
             retryAfter: (failure as? UpstreamFailure)?.retryAfter, unit: random.unit())
@@ -224,6 +298,7 @@ actor SourceRunner {
             shown.upstream = storedStatus.upstream
             try await exposition.show(shown, of: stored)
         } catch {
+            await exposition.showAllLater()
             storageFailed("what was synced could not be shown", error)
         }
         await renderer.publish()

@@ -5,6 +5,12 @@ import Upstream
 /// Counts a source's calls while a sync runs; the sum is shown once it is stored.
 final class SyncObserver: UpstreamObserver {
     private let tally = NIOLockedValueBox(UpstreamTally())
+    private let skew: ClockSkew
+
+    /// - Parameter skew: the account's.
+    init(skew: ClockSkew) {
+        self.skew = skew
+    }
 
     /// Goes on from what earlier runs of the exporter counted.
     func restore(_ earlier: UpstreamTally) {
@@ -15,6 +21,10 @@ final class SyncObserver: UpstreamObserver {
 
     func requestFinished(code: Int?, duration: Duration) {
         tally.withLockedValue { $0.add(code: code, duration: duration) }
+    }
+
+    func responded(date: Timestamp?, at now: Timestamp) {
+        skew.observe(date: date, at: now)
     }
 
     func retried() {

@@ -16,8 +16,10 @@ public struct SyncStatus: Sendable, Codable, Equatable {
     public var results: [String: Int] = [:]
     /// The ledger is complete up to here; nil for a source without slices that has never succeeded.
     public var dataThrough: Timestamp?
-    /// From when on it is known which day usage belongs to; nil: from the ledger's start.
-    public var daysFrom: Timestamp?
+    /// Whose usage is known whole: by the label `key` where keys are read one by one, else under "".
+    public var coverage: [String: Coverage] = [:]
+    /// Our clock minus the provider's, in seconds; nil where its responses have no `Date`.
+    public var clockSkew: Double?
     /// What is left of our allowance at the endpoint; nil where there is none.
     public var quota: QuotaState?
     /// What went wrong last, in plain words; nil after a success.
@@ -38,6 +40,9 @@ public struct SyncStatus: Sendable, Codable, Equatable {
 
     /// A source that was never synced.
     public init() {}
+
+    /// The coverage of a key's usage; that of the whole source where keys are not read one by one.
+    func coverage(of key: String) -> Coverage { coverage[key] ?? coverage[""] ?? Coverage() }
 
     /// Counts how a sync ended.
     ///
@@ -70,5 +75,41 @@ public struct UpstreamTally: Sendable, Codable, Equatable {
         let place = bounds.firstIndex { duration.inSeconds <= $0 } ?? bounds.count
         if place < buckets.count { buckets[place] += 1 }
         seconds += duration.inSeconds
+    }
+}
+
+extension SyncStatus {
+    /// What an earlier version stored of which days are known.
+    private enum EarlierKeys: String, CodingKey {
+        case daysFrom
+    }
+
+    /// Reads what is stored; what an earlier version did not store is not known.
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        isUp = try fields.decodeIfPresent(Bool.self, forKey: .isUp)
+        lastSuccess = try fields.decodeIfPresent(Timestamp.self, forKey: .lastSuccess)
+        lastAttempt = try fields.decodeIfPresent(Timestamp.self, forKey: .lastAttempt)
+        next = try fields.decodeIfPresent(Timestamp.self, forKey: .next)
+        duration = try fields.decodeIfPresent(Double.self, forKey: .duration)
+        results = try fields.decode([String: Int].self, forKey: .results)
+        dataThrough = try fields.decodeIfPresent(Timestamp.self, forKey: .dataThrough)
+        clockSkew = try fields.decodeIfPresent(Double.self, forKey: .clockSkew)
+        quota = try fields.decodeIfPresent(QuotaState.self, forKey: .quota)
+        lastError = try fields.decodeIfPresent(String.self, forKey: .lastError)
+        isDeprecated = try fields.decodeIfPresent(Bool.self, forKey: .isDeprecated)
+        sunset = try fields.decodeIfPresent(Timestamp.self, forKey: .sunset)
+        upstream = try fields.decode(UpstreamTally.self, forKey: .upstream)
+        since = try fields.decodeIfPresent(Timestamp.self, forKey: .since)
+        failuresInRow = try fields.decode(Int.self, forKey: .failuresInRow)
+        isFailureLasting = try fields.decodeIfPresent(Bool.self, forKey: .isFailureLasting)
+        if let stored = try fields.decodeIfPresent([String: Coverage].self, forKey: .coverage) {
+            coverage = stored
+        } else if let dataThrough,
+            let daysFrom = try decoder.container(keyedBy: EarlierKeys.self)
+                .decodeIfPresent(Timestamp.self, forKey: .daysFrom)
+        {
+            coverage = ["": Coverage([Period(start: daysFrom, end: dataThrough)])]
+        }
     }
 }

@@ -24,3 +24,13 @@ extension UpstreamNotice {
         return HTTPDate.parse(text, now: now) ?? Timestamp(text)
     }
 }
+
+extension UpstreamHeaders {
+    /// When the response left the provider: `Date`, and the time that a cache says it has kept it (`Age`, RFC 9111); nil
+    /// where there is no date that can be read.
+    func date(now: Timestamp) -> Timestamp? {
+        guard let date = first(name: "Date").flatMap({ HTTPDate.parse($0, now: now) }) else { return nil }
+        let age = first(name: "Age").flatMap { Int($0) }.flatMap { (0...31_536_000).contains($0) ? $0 : nil }
+        return date + .seconds(age ?? 0)
+    }
+}

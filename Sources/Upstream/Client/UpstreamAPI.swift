@@ -1,3 +1,5 @@
+import UsageModel
+
 /// What sources call: an account's API.
 public protocol UpstreamAPI: Sendable {
     /// Sends a call and gives its 2xx answer.
@@ -29,4 +31,11 @@ public protocol UpstreamObserver: Sendable {
 
     /// A call is about to be sent again.
     func retried()
+
+    /// A response came.
+    ///
+    /// - Parameters:
+    ///   - date: its `Date` field; nil where it has none that can be read.
+    ///   - now: the clock when it came.
+    func responded(date: Timestamp?, at now: Timestamp)
 }

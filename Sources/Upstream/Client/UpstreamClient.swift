@@ -141,6 +141,7 @@ public final class UpstreamClient: UpstreamAPI {
         do {
             let answer = try await exchange.perform(request)
             finished(call, code: answer.status, since: start)
+            observer.responded(date: answer.headers.date(now: clock.now), at: clock.now)
             return answer
         } catch {
             // The stack names a cancellation in several ways; the task knows.

@@ -16,10 +16,12 @@ public struct SourceID: Sendable, Hashable {
 public struct LedgerAccount: Sendable {
     /// Its row.
     public let id: AccountID
-    /// Where its counters begin: fixed when it was first registered.
+    /// Where its counters begin.
     public let ledgerStart: Timestamp
-    /// When it was first registered.
-    public let createdAt: Timestamp
+    /// Whether `ledgerStart` stays: since the first of its sources completed its history.
+    public let isStartFixed: Bool
+    /// The first day whose sums retention has kept; nil where it has deleted none.
+    public let prunedBefore: UTCDay?
 }
 
 /// One upstream endpoint of an account as the ledger knows it.
@@ -30,7 +32,7 @@ public struct LedgerSource: Sendable {
     public let account: AccountID
     /// The endpoint's name.
     public let name: String
-    /// Where its counters begin: fixed when it was first registered, never before its account's.
+    /// Where its counters begin: its account's start.
     public let ledgerStart: Timestamp
     /// Whether what it commits is served; before that it is staged.
     public let isHistoryComplete: Bool

@@ -6,10 +6,12 @@ extension UsageLedger {
     ///
     /// The same name with another provider is another account: the two never share series.
     ///
-    /// - Parameter proposedStart: where its counters shall begin; used the first time only.
+    /// - Parameters:
+    ///   - proposedStart: where its counters shall begin; of effect until one of its sources has completed its history.
+    ///   - tolerance: a start that is no further than this from the proposed one is kept.
     /// - Throws: `LedgerError.storage`.
     public func registerAccount(
-        _ name: String, provider: String, proposedStart: Timestamp, now: Timestamp
+        _ name: String, provider: String, proposedStart: Timestamp, tolerance: Duration = .zero, now: Timestamp
     ) async throws -> LedgerAccount {
         try await write { db in
             try db.execute(
@@ -19,30 +21,45 @@ extension UsageLedger {
                     """,
                 arguments: [name, provider, proposedStart.milliseconds, now.milliseconds])
             let row = try Row.fetchOne(
-                db, sql: "SELECT id, ledger_start, created_at FROM account WHERE name = ? AND provider = ?",
-                arguments: [name, provider])
+                db, sql: "SELECT id FROM account WHERE name = ? AND provider = ?", arguments: [name, provider])
             guard let row else { throw LedgerError.storage("account \(name) could not be registered") }
-            return LedgerAccount(
-                id: AccountID(row: row[0]), ledgerStart: row.timestamp(1), createdAt: row.timestamp(2))
+            return try accountWithStart(AccountID(row: row[0]), proposedStart, tolerance, db)
         }
+    }
+
+    /// Moves where an account's counters begin, as long as nothing of it was served; else changes nothing.
+    ///
+    /// What is staged of the time before the new start is dropped.
+    ///
+    /// - Parameter tolerance: a start that is no further than this from the new one is kept.
+    /// - Returns: the account as it is then.
+    /// - Throws: `LedgerError.storage`.
+    public func moveStart(
+        of account: AccountID, to start: Timestamp, tolerance: Duration
+    ) async throws -> LedgerAccount {
+        try await write { try accountWithStart(account, start, tolerance, $0) }
+    }
+
+    /// An account's sums of days are whole only from this day on; nil where retention has deleted none.
+    ///
+    /// - Throws: `LedgerError.storage`.
+    public func prunedBefore(_ account: AccountID) async throws -> UTCDay? {
+        try await read { try LedgerAccount.fetch(account, $0).prunedBefore }
     }
 
     /// The source's ledger: made now, or the one that it had.
     ///
-    /// - Parameter proposedStart: where its counters shall begin; used the first time only, and never earlier than
-    ///   the account's own start.
+    /// Its counters begin where its account's do.
+    ///
     /// - Throws: `LedgerError.storage`.
-    public func registerSource(
-        _ name: String, of account: AccountID, proposedStart: Timestamp, now: Timestamp
-    ) async throws -> LedgerSource {
+    public func registerSource(_ name: String, of account: AccountID) async throws -> LedgerSource {
         try await write { db in
             try db.execute(
                 sql: """
-                    INSERT INTO source (account, name, ledger_start)
-                    SELECT id, ?, max(ledger_start, ?) FROM account WHERE id = ?
+                    INSERT INTO source (account, name, ledger_start) SELECT id, ?, ledger_start FROM account WHERE id = ?
                     ON CONFLICT DO NOTHING
                     """,
-                arguments: [name, proposedStart.milliseconds, account.row])
+                arguments: [name, account.row])
             let row = try Row.fetchOne(
                 db,
                 sql: """
@@ -108,13 +125,64 @@ extension UsageLedger {
     }
 }
 
+extension LedgerAccount {
+    fileprivate static func fetch(_ id: AccountID, _ db: Database) throws -> LedgerAccount {
+        let statement = try db.cachedStatement(
+            sql: "SELECT ledger_start, is_start_fixed, pruned_before FROM account WHERE id = ?")
+        guard let row = try Row.fetchOne(statement, arguments: [id.row]) else {
+            throw LedgerError.storage("account \(id.row) is not in this ledger")
+        }
+        let pruned: Int? = row[2]
+        return LedgerAccount(
+            id: id, ledgerStart: row.timestamp(0), isStartFixed: row[1],
+            prunedBefore: pruned.map(UTCDay.init(daysSinceEpoch:)))
+    }
+}
+
+private func accountWithStart(
+    _ id: AccountID, _ start: Timestamp, _ tolerance: Duration, _ db: Database
+) throws -> LedgerAccount {
+    let account = try LedgerAccount.fetch(id, db)
+    let distance = start > account.ledgerStart ? start - account.ledgerStart : account.ledgerStart - start
+    guard !account.isStartFixed, distance > tolerance else { return account }
+    let arguments: StatementArguments = ["start": start.milliseconds, "account": id.row]
+    let staged = """
+        SELECT slice.id FROM slice JOIN source ON source.id = slice.source
+        WHERE source.account = :account AND slice.period_start < :start
+        """
+    try db.execute(sql: "DELETE FROM cell WHERE slice IN (\(staged))", arguments: arguments)
+    try db.execute(sql: "DELETE FROM slice WHERE id IN (\(staged))", arguments: arguments)
+    try db.execute(sql: "UPDATE account SET ledger_start = :start WHERE id = :account", arguments: arguments)
+    try db.execute(sql: "UPDATE source SET ledger_start = :start WHERE account = :account", arguments: arguments)
+    return try LedgerAccount.fetch(id, db)
+}
+
+extension UsageLedger {
+    /// Stores a value that belongs to the storage, and returns the one before; nil where there was none.
+    ///
+    /// - Throws: `LedgerError.storage`.
+    public func exchangeSetting(_ name: String, with value: String) async throws -> String? {
+        try await write { db in
+            let before = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [name])
+            guard before != value else { return before }
+            try db.execute(
+                sql: """
+                    INSERT INTO setting (name, value) VALUES (?, ?)
+                    ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                    """,
+                arguments: [name, value])
+            return before
+        }
+    }
+}
+
 /// What a commit needs to know of its source.
 struct SourceRow {
     let id: SourceID
     let account: AccountID
     let ledgerStart: Timestamp
     let isHistoryComplete: Bool
-    /// Slices that end up to here count as settled: retention forgot them.
+    /// Slices that end up to here are folded: their cells and states were deleted.
     let forgottenBefore: Timestamp?
 
     static func fetch(_ id: SourceID, _ db: Database) throws -> SourceRow {

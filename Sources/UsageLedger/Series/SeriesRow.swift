@@ -4,8 +4,8 @@ import UsageModel
 /// A row of the table `series`.
 struct SeriesRow {
     /// The columns that `init` reads, in its order.
-    static let columns = "id, family, labels, total, peak, started_at, born_at, source, rank"
-    static let columnCount = 9
+    static let columns = "id, family, labels, total, peak, started_at, born_at, source, rank, is_released, elsewhere"
+    static let columnCount = 11
 
     let id: Int64
     /// Nil for a family that this version does not know: such a series is kept and not served.
@@ -17,6 +17,8 @@ struct SeriesRow {
     private(set) var bornAt: Timestamp?
     private let source: SourceID
     private(set) var rank: Int
+    private let isReleased: Bool
+    let elsewhere: ExactDecimal
 
     init(_ row: Row) throws {
         id = row[0]
@@ -29,6 +31,8 @@ struct SeriesRow {
         bornAt = born.map(Timestamp.init(milliseconds:))
         source = SourceID(row: row[7])
         rank = row[8]
+        isReleased = row[9]
+        elsewhere = try row.decimal(10)
     }
 
     /// An account's series that are served, in the order of their ids.
@@ -67,7 +71,8 @@ struct SeriesRow {
         family.map {
             SeriesTotal(
                 id: id, family: $0, labels: SeriesKey($0, stored: labels).labelValues, sum: total, counter: peak,
-                startedAt: startedAt, bornAt: bornAt, source: source, rank: rank)
+                startedAt: startedAt, bornAt: bornAt, isReleased: isReleased, source: source, rank: rank,
+                elsewhere: elsewhere)
         }
     }
 }

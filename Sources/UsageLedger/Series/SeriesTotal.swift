@@ -17,11 +17,16 @@ public struct SeriesTotal: Sendable, Hashable {
     public let startedAt: Timestamp
     /// When it first appeared, if that was after its source's history was complete; nil for history (law 9).
     public let bornAt: Timestamp?
+    /// Whether it was served with its value: it is never held at 0 again.
+    public let isReleased: Bool
     /// The source that first named it; others of the account may add to it.
     public let source: SourceID
     /// Its place among the account's series in the order in which they were first served, from 1 without gaps; it
     /// never changes.
     public let rank: Int
+    /// What of the counter is served under other labels since the account's series limit changed: under the folded ones
+    /// while the rank is within the limit, under its own ones while it is past it. In the family's unit.
+    public let elsewhere: ExactDecimal
 }
 
 /// What a commit changed of what is served.

@@ -38,6 +38,60 @@ extension UsageLedger {
         }
     }
 
+    /// Records that series were served with their values, so that they are never held at 0 again.
+    ///
+    /// - Throws: `LedgerError.storage`; the values must then not be served.
+    public func release(_ series: [Int64]) async throws {
+        guard !series.isEmpty else { return }
+        try await write { db in
+            let release = try db.cachedStatement(sql: "UPDATE series SET is_released = 1 WHERE id = ?")
+            for id in series { try release.execute(arguments: [id]) }
+        }
+    }
+
+    /// Records that all of an account's series were served with their values.
+    ///
+    /// - Throws: `LedgerError.storage`; the values must then not be served.
+    public func releaseAll(of account: AccountID) async throws {
+        try await write { db in
+            try db.execute(
+                sql: "UPDATE series SET is_released = 1 WHERE account = ? AND is_served = 1 AND is_released = 0",
+                arguments: [account.row])
+        }
+    }
+
+    /// Makes a series limit the one that an account is served by.
+    ///
+    /// A series that passes from the folded labels to its own ones, or back, takes nothing with it: `elsewhere` keeps what
+    /// is served under the labels that it leaves, so that no counter falls or steps.
+    ///
+    /// - Returns: how many series were ever past a limit.
+    /// - Throws: `LedgerError.storage`.
+    public func applySeriesLimit(_ limit: Int, to account: AccountID) async throws -> Int {
+        try await write { db in
+            guard
+                let row = try Row.fetchOne(
+                    db, sql: "SELECT series_limit, overflowed, served_series FROM account WHERE id = ?",
+                    arguments: [account.row])
+            else { throw LedgerError.storage("account \(account.row) is not in this ledger") }
+            let before: Int = row[0] ?? limit
+            let overflowed = max(row[1] as Int, (row[2] as Int) - before)
+            if before != limit {
+                let moved = try Row.fetchAll(
+                    db, sql: SeriesRow.selectServed + " AND rank > ? AND rank <= ?",
+                    arguments: [account.row, min(before, limit), max(before, limit)])
+                let update = try db.cachedStatement(sql: "UPDATE series SET elsewhere = ? WHERE id = ?")
+                for series in try moved.map(SeriesRow.init) {
+                    try update.execute(arguments: [(series.peak - series.elsewhere).stored, series.id])
+                }
+            }
+            try db.execute(
+                sql: "UPDATE account SET series_limit = ?, overflowed = ? WHERE id = ?",
+                arguments: [limit, overflowed, account.row])
+            return overflowed
+        }
+    }
+
     /// The sums of an account's series over spans of UTC days.
     ///
     /// - Parameter series: the rows of the series to sum; nil for all of the account.

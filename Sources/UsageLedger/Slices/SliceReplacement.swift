@@ -5,7 +5,6 @@ import UsageModel
 struct SliceReplacement {
     private let db: Database
     private let source: SourceRow
-    private let ladder: RereadLadder
     private let insertCell: Statement
     private let updateCell: Statement
     private let deleteCell: Statement
@@ -13,26 +12,21 @@ struct SliceReplacement {
     /// By how much series grew so far.
     private(set) var growth = Growth()
 
-    init(for source: SourceRow, ladder: RereadLadder, _ db: Database) throws {
+    init(for source: SourceRow, _ db: Database) throws {
         self.db = db
         self.source = source
-        self.ladder = ladder
         insertCell = try db.cachedStatement(sql: "INSERT INTO cell (slice, series, value) VALUES (?, ?, ?)")
         updateCell = try db.cachedStatement(sql: "UPDATE cell SET value = ? WHERE slice = ? AND series = ?")
         deleteCell = try db.cachedStatement(sql: "DELETE FROM cell WHERE slice = ? AND series = ?")
         register = try SeriesRegister(of: source, db)
     }
 
-    /// Replaces one slice. A settled one stays as it is: its cells are gone, and counting it again would double it.
+    /// Replaces one slice. A folded one stays as it is: its cells are gone, and counting it again would double it.
     mutating func replace(_ reading: SliceReading) throws {
         let wanted = try sums(of: reading.cells)
         let day = reading.attribution == .periodStart ? reading.slice.period.start.day : reading.readAt.day
-        let settles = ladder.settles(slice: reading.slice, readAt: reading.readAt)
-        guard let slice = try enter(reading, settles: settles, growthDay: day) else { return }
+        guard let slice = try enter(reading, growthDay: day) else { return }
         try replaceCells(of: slice, by: wanted, growthDay: day)
-        if settles, source.isHistoryComplete {
-            try db.cachedStatement(sql: "DELETE FROM cell WHERE slice = ?").execute(arguments: [slice])
-        }
     }
 
     private func sums(of cells: [Cell]) throws -> CellSums {
@@ -44,31 +38,29 @@ struct SliceReplacement {
         return sums
     }
 
-    /// Writes the slice's state and returns its row; nil where it is settled already.
-    private func enter(_ reading: SliceReading, settles: Bool, growthDay: UTCDay) throws -> Int64? {
+    /// Writes the slice's state and returns its row; nil where it is folded already.
+    private func enter(_ reading: SliceReading, growthDay: UTCDay) throws -> Int64? {
         let slice = StoredSliceID(reading.slice)
         let find = try db.cachedStatement(
             sql: """
-                SELECT id, is_settled FROM slice
+                SELECT id, is_folded FROM slice
                 WHERE source = ? AND scope = ? AND period_start = ? AND period_end = ?
                 """)
         if let row = try Row.fetchOne(find, arguments: slice.arguments(source.id)) {
             guard !(row[1] as Bool) else { return nil }
             let id: Int64 = row[0]
-            try db.cachedStatement(sql: "UPDATE slice SET last_read = ?, is_settled = ?, growth_day = ? WHERE id = ?")
-                .execute(arguments: [reading.readAt.milliseconds, settles, growthDay.daysSinceEpoch, id])
+            try db.cachedStatement(sql: "UPDATE slice SET last_read = ?, growth_day = ? WHERE id = ?")
+                .execute(arguments: [reading.readAt.milliseconds, growthDay.daysSinceEpoch, id])
             return id
         }
         if let forgotten = source.forgottenBefore, reading.slice.period.end <= forgotten { return nil }
         try db.cachedStatement(
             sql: """
-                INSERT INTO slice (source, scope, period_start, period_end, last_read, is_settled, growth_day)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO slice (source, scope, period_start, period_end, last_read, is_folded, growth_day)
+                VALUES (?, ?, ?, ?, ?, 0, ?)
                 """
         ).execute(
-            arguments: slice.arguments(source.id) + [
-                reading.readAt.milliseconds, settles, growthDay.daysSinceEpoch,
-            ])
+            arguments: slice.arguments(source.id) + [reading.readAt.milliseconds, growthDay.daysSinceEpoch])
         return db.lastInsertedRowID
     }
 

@@ -4,20 +4,20 @@ import UsageModel
 extension UsageLedger {
     /// Stores a reading in one transaction, or nothing of it.
     ///
-    /// Each slice replaces what was stored for it: committing a reading twice changes nothing. A slice whose last
-    /// rung of the ladder has passed is settled: later readings of it are ignored. Until the source's history is
+    /// Each slice replaces what was stored for it, however old it is: committing a reading twice changes nothing. Only a
+    /// slice whose cells were folded into the sums is ignored. Until the source's history is
     /// complete its slices are staged: stored, but not counted and not in the change. Gauges are never staged. A
     /// reading that completes the history counts all that is staged, itself included, in the same transaction.
     ///
     /// - Returns: what changed of what is served, durable already.
     /// - Throws: `LedgerError.storage`, or `.reservedFamily` for cells of `corrections`.
     public func commit(
-        _ reading: Reading, to source: SourceID, now: Timestamp, ladder: RereadLadder
+        _ reading: Reading, to source: SourceID, now: Timestamp
     ) async throws -> LedgerChange {
         try await write { db in
             let row = try SourceRow.fetch(source, db)
             var change = LedgerChange()
-            var replacement = try SliceReplacement(for: row, ladder: ladder, db)
+            var replacement = try SliceReplacement(for: row, db)
             for slice in reading.slices { try replacement.replace(slice) }
             if row.isHistoryComplete, !replacement.growth.isEmpty {
                 var posting = try Posting(for: row, bornAt: now, db)
@@ -62,10 +62,8 @@ private func countStaged(of source: SourceRow, now: Timestamp, _ db: Database) t
     }
     var posting = try Posting(for: source, bornAt: nil, db)
     let change = try posting.post(growth, correctionDay: now.day)
-    try db.execute(
-        sql: "DELETE FROM cell WHERE slice IN (SELECT id FROM slice WHERE source = ? AND is_settled = 1)",
-        arguments: [source.id.row])
     try db.execute(sql: "UPDATE source SET is_history_complete = 1 WHERE id = ?", arguments: [source.id.row])
+    try db.execute(sql: "UPDATE account SET is_start_fixed = 1 WHERE id = ?", arguments: [source.account.row])
     return change
 }
 

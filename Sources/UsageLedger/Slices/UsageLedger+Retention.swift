@@ -2,19 +2,53 @@ import GRDB
 import UsageModel
 
 extension UsageLedger {
-    /// Forgets what is older than a day: day sums, and the slices that ended before it.
+    /// How long cells are kept where the provider does not say how long it keeps its data.
+    public static let keptWithoutWord = Duration.days(100)
+
+    /// Deletes the day sums before a day, of every account.
     ///
-    /// Totals and counters stay. A forgotten slice counts as settled (`states` tells it as part of one span), so that
-    /// reading it once more never counts it twice. A slice that is still read, and what is staged, stays.
+    /// Totals and counters stay. The account remembers the day, so that no window or budget is served that reaches back
+    /// before it.
     ///
     /// - Returns: the series whose sum changed, by account: `reconciliation` alone, which covers the days kept.
     /// - Throws: `LedgerError.storage`.
-    public func prune(before day: UTCDay, now: Timestamp) async throws -> [AccountID: LedgerChange] {
+    public func pruneDays(before day: UTCDay) async throws -> [AccountID: LedgerChange] {
         try await write { db in
             let changes = try shrinkReconciliation(before: day, db)
             try db.execute(sql: "DELETE FROM day_total WHERE day < ?", arguments: [day.daysSinceEpoch])
-            try forgetSlices(before: min(day.start, now), db)
+            try db.execute(
+                sql: """
+                    UPDATE account SET pruned_before = max(ifnull(pruned_before, :day), :day)
+                    WHERE ledger_start < :start
+                    """,
+                arguments: ["day": day.daysSinceEpoch, "start": day.start.milliseconds])
             return changes
+        }
+    }
+
+    /// Folds the source's slices that ended by a given time into the sums: their cells and states are deleted.
+    ///
+    /// What is folded is in totals, counters and day sums, and is not read again: `states` returns it as part of one
+    /// folded span. Staged slices stay, since they are in no sum yet. Storage holds at most the slices of this span of
+    /// time, plus one row a series and kept day.
+    ///
+    /// - Throws: `LedgerError.storage`.
+    public func fold(_ source: SourceID, before time: Timestamp) async throws {
+        try await write { db in
+            let old = """
+                source = :source AND period_end <= :time
+                AND (SELECT is_history_complete FROM source WHERE id = :source) = 1
+                """
+            let arguments: StatementArguments = ["time": time.milliseconds, "source": source.row]
+            try db.execute(
+                sql: "DELETE FROM cell WHERE slice IN (SELECT id FROM slice WHERE \(old))", arguments: arguments)
+            try db.execute(sql: "DELETE FROM slice WHERE \(old)", arguments: arguments)
+            try db.execute(
+                sql: """
+                    UPDATE source SET forgotten_before = max(ifnull(forgotten_before, :time), :time)
+                    WHERE id = :source AND is_history_complete = 1 AND ledger_start < :time
+                    """,
+                arguments: arguments)
         }
     }
 }
@@ -42,22 +76,4 @@ private func shrinkReconciliation(before day: UTCDay, _ db: Database) throws -> 
         }
     }
     return changes
-}
-
-private func forgetSlices(before moment: Timestamp, _ db: Database) throws {
-    // What is staged is not in the totals yet: it waits for its source's history, however old.
-    let old = """
-        source IN (SELECT id FROM source WHERE is_history_complete = 1)
-        AND period_end <= :moment AND (is_settled = 1 OR last_read < :moment)
-        """
-    let arguments: StatementArguments = ["moment": moment.milliseconds]
-    try db.execute(
-        sql: "DELETE FROM cell WHERE slice IN (SELECT id FROM slice WHERE \(old))", arguments: arguments)
-    try db.execute(sql: "DELETE FROM slice WHERE \(old)", arguments: arguments)
-    try db.execute(
-        sql: """
-            UPDATE source SET forgotten_before = max(ifnull(forgotten_before, :moment), :moment)
-            WHERE is_history_complete = 1 AND ledger_start < :moment
-            """,
-        arguments: arguments)
 }

@@ -4,7 +4,7 @@ import UsageModel
 extension UsageLedger {
     /// What is known of the source's slices, by scope and start.
     ///
-    /// Slices that retention has forgotten come as one settled span from the source's start on, in the scope "".
+    /// Slices that are forgotten come as one folded span from the source's start on, in the scope "".
     ///
     /// - Throws: `LedgerError.storage`.
     public func states(of source: SourceID) async throws -> [SliceState] {
@@ -13,23 +13,23 @@ extension UsageLedger {
             var states: [SliceState] = []
             if let forgotten = owner.forgottenBefore {
                 let span = Period(start: owner.ledgerStart, end: forgotten)
-                states.append(SliceState(slice: SliceID(period: span), lastRead: forgotten, isSettled: true))
+                states.append(SliceState(slice: SliceID(period: span), lastRead: forgotten, isFolded: true))
             }
             let statement = try db.cachedStatement(
                 sql: """
-                    SELECT scope, period_start, period_end, last_read, is_settled FROM slice
+                    SELECT scope, period_start, period_end, last_read, is_folded FROM slice
                     WHERE source = ? ORDER BY scope, period_start, period_end
                     """)
             let rows = try Row.fetchCursor(statement, arguments: [source.row])
             while let row = try rows.next() {
                 let slice = SliceID(scope: row[0], period: Period(start: row.timestamp(1), end: row.timestamp(2)))
-                states.append(SliceState(slice: slice, lastRead: row.timestamp(3), isSettled: row[4]))
+                states.append(SliceState(slice: slice, lastRead: row.timestamp(3), isFolded: row[4]))
             }
             return states
         }
     }
 
-    /// The cells that are stored for a slice; none once it is settled and counted.
+    /// The cells that are stored for a slice; none once it is folded.
     ///
     /// - Throws: `LedgerError.storage`.
     public func cells(of source: SourceID, slice: SliceID) async throws -> [Cell] {

@@ -12,6 +12,7 @@ enum LedgerSchema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("v1") { try $0.execute(sql: v1) }
         migrator.registerMigration("quota book") { try $0.execute(sql: quotaBook) }
+        migrator.registerMigration("kept cells") { try $0.execute(sql: keptCells) }
         return migrator
     }()
 
@@ -130,6 +131,31 @@ enum LedgerSchema {
           name TEXT PRIMARY KEY,
           value INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// Cells are kept while the provider can be asked, so that a slice can be read again; what was settled by an earlier
+    /// version has none any more.
+    private static let keptCells = """
+        -- 1 where the slice's cells are in the sums alone: a further reading of it would count it twice.
+        ALTER TABLE slice RENAME COLUMN is_settled TO is_folded;
+        UPDATE slice SET is_folded = 0 WHERE source IN (SELECT id FROM source WHERE is_history_complete = 0);
+
+        -- 1 once the series was served with its value: it is never held at 0 again.
+        ALTER TABLE series ADD COLUMN is_released INTEGER NOT NULL DEFAULT 0;
+        UPDATE series SET is_released = is_served;
+        -- What of the counter is served under the other labels: under the folded ones while the series has labels of its
+        -- own, under its own ones while it is folded.
+        ALTER TABLE series ADD COLUMN elsewhere ANY NOT NULL DEFAULT 0;
+
+        -- The series limit that `elsewhere` goes by, and how many series were ever past a limit.
+        ALTER TABLE account ADD COLUMN series_limit INTEGER;
+        ALTER TABLE account ADD COLUMN overflowed INTEGER NOT NULL DEFAULT 0;
+        -- 0 while no source has completed its history: the ledger's start may then still move.
+        ALTER TABLE account ADD COLUMN is_start_fixed INTEGER NOT NULL DEFAULT 0;
+        UPDATE account SET is_start_fixed =
+          EXISTS (SELECT 1 FROM source WHERE source.account = account.id AND is_history_complete = 1);
+        -- Sums of the days before this one were deleted by retention.
+        ALTER TABLE account ADD COLUMN pruned_before INTEGER;
         """
 
     /// Requests to endpoints that limit their readers. Two may have left in the same millisecond.

@@ -46,13 +46,13 @@ public struct SliceState: Sendable, Hashable {
     public let slice: SliceID
     /// When it was last read.
     public let lastRead: Timestamp
-    /// Whether it is folded into the roll-ups and is not read again.
-    public let isSettled: Bool
+    /// Whether its cells are folded into the sums: a further reading of it is ignored.
+    public let isFolded: Bool
 
     /// What is known of a slice.
-    public init(slice: SliceID, lastRead: Timestamp, isSettled: Bool) {
+    public init(slice: SliceID, lastRead: Timestamp, isFolded: Bool) {
         self.slice = slice
         self.lastRead = lastRead
-        self.isSettled = isSettled
+        self.isFolded = isFolded
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ExporterCore
+import UsageModel
 
 /// `once`: syncs every account once, prints the metrics, and ends: for cron and node_exporter's textfile collector.
 struct OnceCommand: AsyncParsableCommand {
@@ -14,6 +15,24 @@ struct OnceCommand: AsyncParsableCommand {
     @Option(name: .customLong("output"), help: "Write to this file, replaced as a whole, instead of standard output.")
     var output: String?
 
+    @Option(name: .customLong("account"), help: "Sync this account only; all unless given.")
+    var account: String?
+
+    @Option(
+        name: .customLong("from"),
+        help: "With --account and --to: the first of the days (UTC) to read again, however old, such as 2026-11-01.")
+    var from: UTCDay?
+
+    @Option(name: .customLong("to"), help: "With --account and --from: the last of these days (UTC).")
+    var to: UTCDay?
+
+    func validate() throws {
+        guard from != nil || to != nil else { return }
+        guard account != nil, let from, let to, from <= to else {
+            throw ValidationError("give --account, --from and --to together, --from no later than --to")
+        }
+    }
+
     func run() async throws {
         let clock = SystemClock()
         let redaction = LogRedaction()
@@ -23,10 +42,15 @@ struct OnceCommand: AsyncParsableCommand {
         environment.build = RootCommand.build
         environment.redaction = redaction
         environment.shard = shard.shard
+        environment.holdsNewSeries = false
+        if let account, !configuration.accounts.contains(where: { $0.name == account }) {
+            throw CommandFailure(message: "--account: there is no account \(account) in the config")
+        }
         let exporter = try await Exporter(configuration, storage: storage.path, environment: environment)
         let succeeded: Bool
         do {
-            succeeded = try await exporter.syncOnce()
+            try await request(of: exporter)
+            succeeded = try await exporter.syncOnce(account: account)
         } catch {
             try? await exporter.close()
             throw error
@@ -36,6 +60,17 @@ struct OnceCommand: AsyncParsableCommand {
         try await OutputTarget(output).write { try $0(metrics) }
         guard succeeded else {
             throw CommandFailure(message: "not every source could be synced: see the log and genai_up")
+        }
+    }
+
+    /// Asks for the days that are to be read again.
+    private func request(of exporter: Exporter) async throws {
+        guard let account, let from, let to else { return }
+        guard case .accepted = try await exporter.sync(account: account, days: from...to) else {
+            throw CommandFailure(
+                message:
+                    "no source of \(account) can read \(from) to \(to) again: they are before the ledger's start or in "
+                    + "the future, the provider no longer serves them, or it cannot be asked by date")
         }
     }
 }

@@ -19,10 +19,9 @@ struct DecodingRun: AsyncParsableCommand {
         let ledger = try await UsageLedger.open(folder: folder, now: Recording.now)
         let account = try await ledger.registerAccount(
             "clips", provider: recording.provider, proposedStart: recording.start, now: Recording.now)
-        let stored = try await ledger.registerSource(
-            source.name, of: account.id, proposedStart: recording.start, now: Recording.now)
+        let stored = try await ledger.registerSource(source.name, of: account.id)
         let visit = CountingVisit(recording.slices) { reading in
-            _ = try await ledger.commit(reading, to: stored.id, now: Recording.now, ladder: .standard)
+            _ = try await ledger.commit(reading, to: stored.id, now: Recording.now)
         }
         let start = try Memory.read().resident
         let begun = ContinuousClock.now

@@ -31,7 +31,7 @@ struct CommitRun: AsyncParsableCommand {
         func commit() async throws -> LedgerChange {
             var reading = Reading()
             reading.slices = [SliceReading(day, cells: cells, readAt: clock.now)]
-            return try await ledger.commit(reading, to: source.id, now: clock.now, ladder: .standard)
+            return try await ledger.commit(reading, to: source.id, now: clock.now)
         }
         _ = try await commit()
         var seconds: [Double] = []
@@ -78,7 +78,7 @@ struct FirstSyncRun: AsyncParsableCommand {
         let source = try await StoredLedger.source(in: ledger, now: now)
         let begun = ContinuousClock.now
         for reading in readings {
-            _ = try await ledger.commit(reading, to: source.id, now: now, ladder: .standard)
+            _ = try await ledger.commit(reading, to: source.id, now: now)
         }
         let change = try await ledger.completeHistory(of: source.id, now: now)
         let seconds = (ContinuousClock.now - begun).inSeconds

@@ -39,7 +39,7 @@ struct StoredLedger {
         let start = now.day.advanced(by: -LedgerShape.days).start
         let account = try await ledger.registerAccount(
             Self.account, provider: provider, proposedStart: start, now: now)
-        return try await ledger.registerSource(source, of: account.id, proposedStart: start, now: now)
+        return try await ledger.registerSource(source, of: account.id)
     }
 
     private func commit(
@@ -47,6 +47,6 @@ struct StoredLedger {
     ) async throws {
         var reading = Reading()
         reading.slices = [SliceReading(SliceID(period: day.period), cells: cells, readAt: now)]
-        _ = try await ledger.commit(reading, to: source.id, now: now, ladder: .standard)
+        _ = try await ledger.commit(reading, to: source.id, now: now)
     }
 }

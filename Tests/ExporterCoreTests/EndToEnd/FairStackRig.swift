@@ -62,6 +62,7 @@ struct FairStackRig {
         for _ in 0..<2 {
             clock.advance(by: .minutes(2))
             #expect(try await exporter.syncOnce())
+            _ = try exporter.scrape()
         }
         return try exporter.scrape()
     }

@@ -52,6 +52,7 @@ import UsageModel
                     rig.clock.advance(by: .minutes(5))
                     for model in 0..<20 { rig.events.add([use("m\(restart)-\(model)", 1, at: rig.clock.now)]) }
                     _ = try await exporter.syncOnce()
+                    _ = try exporter.scrape()
                     rig.clock.advance(by: .minutes(2))
                     try await exporter.tick()
                     let later = try exporter.scrape()

@@ -67,6 +67,7 @@ struct UseAPIRig {
     func sync(_ exporter: Exporter, _ truth: inout UseAPITruth) async throws -> Scrape {
         truth.see(visible)
         #expect(try await exporter.syncOnce())
+        _ = try exporter.scrape()
         clock.advance(by: .minutes(2))
         try await exporter.tick()
         return try exporter.scrape()

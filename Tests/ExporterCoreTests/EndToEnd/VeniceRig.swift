@@ -58,6 +58,7 @@ struct VeniceRig {
     /// Syncs once, and lets series that are new pass the time in which they are shown as 0.
     func scrape(after exporter: Exporter, succeeds: Bool = true) async throws -> Scrape {
         #expect(try await exporter.syncOnce() == succeeds)
+        _ = try exporter.scrape()
         clock.advance(by: .seconds(91))
         try await exporter.tick()
         return try exporter.scrape()

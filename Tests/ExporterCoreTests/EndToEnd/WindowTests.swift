@@ -42,7 +42,7 @@ import UsageModel
                 // Just past midnight the new day's figure is not known before it was read once: it is absent, not 0.
                 rig.clock.move(to: try #require(Timestamp("2026-12-01T00:00:01Z")))
                 try await exporter.tick()
-                #expect(try windows(exporter) == ["yesterday": 0.056, "previous_month": 3.456])
+                #expect(try windows(exporter) == [:])
 
                 rig.clock.move(to: try #require(Timestamp("2026-12-01T00:05:00Z")))
                 // The last half minute of November was not read before midnight.

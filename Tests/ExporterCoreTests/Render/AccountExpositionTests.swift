@@ -49,10 +49,9 @@ import UsageModel
             let shown = try Shown(account, ledger, view: LabelView(options, salt: "salt", limit: 100), clock: clock)
             var changes: [(LedgerChange, LedgerSource)] = []
             for (name, requests) in [("stats/a", 1), ("stats/b", 2)] {
-                let source = try await ledger.registerSource(
-                    name, of: account.id, proposedStart: friday.day.start, now: friday)
+                let source = try await ledger.registerSource(name, of: account.id)
                 let change = try await ledger.commit(
-                    reading(requests: requests), to: source.id, now: friday, ladder: .standard)
+                    reading(requests: requests), to: source.id, now: friday)
                 changes.append((change, source))
             }
             for (change, source) in changes.reversed() { try await shown.exposition.show(change, from: source) }
@@ -71,8 +70,7 @@ import UsageModel
     @Test func aRestartShowsManySeriesAsBefore() async throws {
         try await withStudio { ledger, account in
             let clock = ManualClock(friday)
-            let source = try await ledger.registerSource(
-                "stats", of: account.id, proposedStart: friday.day.start, now: friday)
+            let source = try await ledger.registerSource("stats", of: account.id)
             let models = 3_000
             let cells = (0..<models).flatMap { model in
                 let labels = ["", "model-\(model)"]
@@ -84,15 +82,17 @@ import UsageModel
                 ]
             }
             var status = SyncStatus()
-            status.dataThrough = friday
+            status.coverage = ["": Coverage([friday.day.period])]
             let view = LabelView(LabelOptions(), salt: "salt", limit: 100)
 
             let before = try Shown(account, ledger, view: view, clock: clock)
-            try await before.exposition.show(status, of: source)
-            let change = try await ledger.commit(reading(cells), to: source.id, now: friday, ladder: .standard)
+            let restored = AccountExposition.Source(
+                stored: source, status: status, reportsCost: false, reportsUsage: true)
+            try await before.exposition.restore(account: account, sources: [restored])
+            let change = try await ledger.commit(reading(cells), to: source.id, now: friday)
             try await before.exposition.show(change, from: source)
             let after = try Shown(account, ledger, view: view, clock: clock)
-            try await after.exposition.restore(account: account, sources: [(source, status)])
+            try await after.exposition.restore(account: account, sources: [restored])
 
             let scrape = try await after.scrape()
             #expect(scrape.values("genai_requests_total", by: "account", account: "studio") == ["studio": 12_000])
@@ -123,16 +123,18 @@ import UsageModel
             let view = LabelView(LabelOptions(), salt: "salt", limit: 100)
             let shown = try Shown(account, ledger, view: view, clock: clock)
             var status = SyncStatus()
-            status.dataThrough = friday
+            status.coverage = ["": Coverage([friday.day.period])]
             var sources: [LedgerSource] = []
-            for model in ["a", "b"] {
-                let source = try await ledger.registerSource(
-                    model, of: account.id, proposedStart: friday.day.start, now: friday)
-                try await shown.exposition.show(status, of: source)
+            for model in ["a", "b"] { sources.append(try await ledger.registerSource(model, of: account.id)) }
+            try await shown.exposition.restore(
+                account: account,
+                sources: sources.map {
+                    AccountExposition.Source(stored: $0, status: status, reportsCost: false, reportsUsage: true)
+                })
+            for (source, model) in zip(sources, ["a", "b"]) {
                 let change = try await ledger.commit(
-                    requests(3, of: model), to: source.id, now: friday, ladder: .standard)
+                    requests(3, of: model), to: source.id, now: friday)
                 try await shown.exposition.show(change, from: source)
-                sources.append(source)
             }
             let today = try await shown.scrape()
             #expect(today.value("genai_window_requests", ["model": "b", "window": "today"]) == 3)
@@ -144,7 +146,7 @@ import UsageModel
                 try await shown.exposition.show(status, of: sources[0])
             case .usage:
                 let change = try await ledger.commit(
-                    requests(4, of: "a"), to: sources[0].id, now: clock.now, ladder: .standard)
+                    requests(4, of: "a"), to: sources[0].id, now: clock.now)
                 try await shown.exposition.show(change, from: sources[0])
             case .nothing:
                 #expect(try await shown.exposition.tick())
@@ -186,7 +188,7 @@ import UsageModel
                 ledger: ledger, renderer: renderer,
                 options: AccountExposition.Options(
                     windows: [.today, .yesterday], zeroFirst: .zero, view: view, seriesLimit: view.limit,
-                    monthlyBudget: nil),
+                    overflowed: 0, monthlyBudget: nil),
                 clock: clock)
         }
 

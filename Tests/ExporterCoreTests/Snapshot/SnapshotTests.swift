@@ -38,6 +38,7 @@ import UsageModel
         let accounts = [0, 1, 9, 20, 30]
         var told: [Int: [Int: Double]] = [:]
         var hidden: Set<Int> = []
+        var removed: Set<Int> = []
         func tell(_ series: Range<Int>, of account: Int) async throws {
             let changes = series.map { ($0, Double(random.int(0...1_000_000))) }
             try await renderer.apply(changes.map { try set($0.0, $0.1, account: account) })
@@ -50,13 +51,17 @@ import UsageModel
             switch random.int(0...5) {
             case 0:
                 await renderer.remove(account: account)
+                // What a task still has to say of it comes too late.
+                try await tell(0..<10, of: account)
                 told[account] = nil
                 hidden.remove(account)
+                removed.insert(account)
             case 1:
                 // Set up anew, to be shown later.
                 await renderer.remove(account: account)
                 await renderer.hide(account: account)
                 told[account] = nil
+                removed.remove(account)
                 try await tell(0..<1500, of: account)
                 hidden.insert(account)
             case 2:
@@ -74,7 +79,8 @@ import UsageModel
             #expect(body.length == body.bytes.count)
             #expect(try gunzipped(store.current.body(format, .gzip).bytes) == body.bytes)
             let shown = try Scrape(body.bytes, format: format).samples("genai_cost_usd_total")
-            let wanted = told.filter { !hidden.contains($0.key) }.flatMap { account, series in
+            let wanted = told.filter { !hidden.contains($0.key) && !removed.contains($0.key) }.flatMap {
+                account, series in
                 series.map { ["a\(account)", "model-\($0)", "\($1)"] }
             }
             let found = shown.map { [$0.labels["account"] ?? "", $0.labels["model"] ?? "", "\($0.value)"] }

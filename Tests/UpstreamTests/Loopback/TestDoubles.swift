@@ -50,6 +50,8 @@ final class RecordingObserver: UpstreamObserver {
         }
     }
 
+    func responded(date: Timestamp?, at now: Timestamp) {}
+
     func retried() {
         state.withLockedValue { $0.retries += 1 }
     }

@@ -106,9 +106,15 @@ struct AccountReader {
     }
 
     private func budget(_ mapping: ConfigurationMapping) -> ExactDecimal? {
-        guard let budget = mapping["budget"]?.mapping() else { return nil }
+        guard let value = mapping["budget"], let budget = value.mapping() else { return nil }
         budget.rejectUnknownKeys(known: ["monthly_usd"])
         let expected = "an amount of USD above 0, such as 500"
+        if global.retention < LedgerBeginning.monthlyRetention {
+            let (kept, needed) = (
+                DurationNotation.text(global.retention), DurationNotation.text(LedgerBeginning.monthlyRetention)
+            )
+            value.problem("a monthly budget needs global.retention of at least \(needed); it is \(kept)")
+        }
         return required("monthly_usd", in: budget)?.amount(expected) { !$0.isZero && !$0.isNegative }
     }
 }

@@ -60,8 +60,7 @@ enum GlobalSection {
                 switch window {
                 case .today: .days(1)
                 case .yesterday: .days(2)
-                case .monthToDate: .days(31)
-                case .previousMonth: .days(62)
+                case .monthToDate, .previousMonth: LedgerBeginning.monthlyRetention
                 }
             guard retention < needed else { continue }
             let least = DurationNotation.text(needed)
@@ -75,6 +74,11 @@ enum ConfigurationLimits {
     static let syncInterval = Duration.milliseconds(100)...(.days(7))
     static let timeout = Duration.milliseconds(100)...(.minutes(10))
     static let series = 1...10_000_000
+}
+
+extension LedgerBeginning {
+    /// What a window or budget of months needs: two months of 31 days, and the day on which the older one is deleted.
+    static let monthlyRetention = Duration.days(63)
 }
 
 /// Where a ledger begins: the keys `history` and `ledger_start`, one or the other.

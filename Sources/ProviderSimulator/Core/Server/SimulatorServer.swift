@@ -20,6 +20,8 @@ public final class SimulatorServer: Service {
     public let faults: FaultPlan
     /// What was asked.
     public let log: RequestLog
+    /// The providers' clock, as the `Date` of responses shows it.
+    public let date = DateOffset()
 
     private let providers: [String: any SimulatedProvider]
     private let clock: any WallClock
@@ -49,8 +51,10 @@ public final class SimulatorServer: Service {
     public func run() async throws {
         // The exporter's log is about the exporter.
         let logger = Logger(label: "simulator", factory: { _ in SwiftLogNoOpLogHandler() })
+        let (clock, date) = (clock, date)
         let application = Application(
             responder: SimulatorResponder(providers: providers, faults: faults, log: log, clock: clock),
+            server: .http1(additionalChannelHandlers: [SimulatedDate(clock: clock, offset: date)]),
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
             onServerRunning: { [bound] channel in
                 guard let port = channel.localAddress?.port else { return }

@@ -2,16 +2,16 @@ import Testing
 import UsageLedger
 import UsageModel
 
-@Suite("The re-read ladder")
-struct RereadLadderTests {
-    private let ladder = RereadLadder.standard
+@Suite("The re-read schedule")
+struct RereadScheduleTests {
+    private let schedule = RereadSchedule.standard
     /// An hour of the first day.
     private func hour(_ number: Int) -> SliceID {
         SliceID(period: Period(start: .start + .hours(number), end: .start + .hours(number + 1)))
     }
 
-    private func read(_ number: Int, at moment: Timestamp, settled: Bool = false) -> SliceState {
-        SliceState(slice: hour(number), lastRead: moment, isSettled: settled)
+    private func read(_ number: Int, at moment: Timestamp, folded: Bool = false) -> SliceState {
+        SliceState(slice: hour(number), lastRead: moment, isFolded: folded)
     }
 
     /// Minutes after the slice's end.
@@ -24,7 +24,7 @@ struct RereadLadderTests {
     }
 
     @Test(
-        "a slice is due after each rung once",
+        "a slice is due after each offset once",
         arguments: [
             Case(lastRead: nil, now: -61, isDue: false, settles: false),
             Case(lastRead: nil, now: -60, isDue: true, settles: false),
@@ -48,33 +48,32 @@ struct RereadLadderTests {
             // The clock was set back by a day after the reading.
             Case(lastRead: 1500, now: 60, isDue: true, settles: false),
         ])
-    func rungs(_ example: Case) {
+    func offsets(_ example: Case) {
         let slice = hour(0)
         let now = slice.period.end + .minutes(example.now)
         let lastRead = example.lastRead.map { slice.period.end + .minutes($0) }
-        #expect(ladder.isDue(slice: slice, lastRead: lastRead, now: now) == example.isDue)
-        #expect(ladder.settles(slice: slice, readAt: now) == example.settles)
+        #expect(schedule.isDue(slice: slice, lastRead: lastRead, now: now) == example.isDue)
+        #expect(schedule.settles(slice: slice, readAt: now) == example.settles)
     }
 
     @Test("a first sync asks for everything since the ledger's start, the open slice first, then newest first")
     func first() {
-        let due = ladder.dueSlices(
-            states: [], slicing: Slicing(unit: .day), ledgerStart: .start, now: .noon + .days(3))
+        let due = SlicePlan(states: [], slicing: Slicing(unit: .day), ledgerStart: .start, now: .noon + .days(3)).due()
         #expect(due.map(\.slice) == [.day(3), .day(2), .day(1), .day(0)])
         #expect(due.map(\.settles) == [false, false, false, false])
         #expect(due.allSatisfy { $0.lastRead == nil })
     }
 
-    @Test("read, settled and missing slices are told apart")
+    @Test("read, folded and missing slices are told apart")
     func mixed() {
         let now = Timestamp.start + .hours(80)
-        var states = (0..<80).map { read($0, at: .start + .hours($0 + 1) + .hours(72), settled: true) }
+        var states = (0..<80).map { read($0, at: .start + .hours($0 + 1) + .hours(72), folded: true) }
         states[3] = read(3, at: .start + .hours(5))
         states[79] = read(79, at: now)
         states.remove(at: 40)
-        states.append(SliceState(slice: SliceID(scope: "key", period: hour(40).period), lastRead: now, isSettled: true))
-        let due = ladder.dueSlices(
-            states: states.shuffled(), slicing: Slicing(unit: .hour), ledgerStart: .start, now: now)
+        states.append(SliceState(slice: SliceID(scope: "key", period: hour(40).period), lastRead: now, isFolded: true))
+        let due = SlicePlan(states: states.shuffled(), slicing: Slicing(unit: .hour), ledgerStart: .start, now: now)
+            .due()
         #expect(
             due == [
                 DueSlice(slice: hour(80), lastRead: nil, settles: false),
@@ -86,11 +85,10 @@ struct RereadLadderTests {
     @Test("a slice that the provider keeps only in part is not asked for, however it stands")
     func kept() {
         let now = Timestamp.noon + .days(10)
-        let states = [SliceState(slice: .day(7), lastRead: .noon + .days(7), isSettled: false)]
+        let states = [SliceState(slice: .day(7), lastRead: .noon + .days(7), isFolded: false)]
         func days(_ kept: Duration) -> [SliceID] {
-            ladder.dueSlices(
-                states: states, slicing: Slicing(unit: .day, kept: kept), ledgerStart: .start, now: now
-            ).map(\.slice)
+            SlicePlan(states: states, slicing: Slicing(unit: .day, kept: kept), ledgerStart: .start, now: now).due()
+                .map(\.slice)
         }
         #expect(days(.days(2)) == [.day(10), .day(9)])
         #expect(days(.days(3)) == [.day(10), .day(9), .day(8)])
@@ -101,39 +99,41 @@ struct RereadLadderTests {
     @Test("a ledger that starts inside a slice asks for that slice too")
     func unaligned() {
         let start = Timestamp.start + .minutes(90)
-        let due = ladder.dueSlices(
-            states: [], slicing: Slicing(unit: .hour), ledgerStart: start, now: .start + .minutes(150))
+        let due = SlicePlan(
+            states: [], slicing: Slicing(unit: .hour), ledgerStart: start, now: .start + .minutes(150)
+        ).due()
         #expect(due.map(\.slice) == [hour(2), hour(1)])
         #expect(
-            ladder.dataThrough(states: [], slicing: Slicing(unit: .hour), ledgerStart: start, now: .noon) == start)
+            SlicePlan(states: [], slicing: Slicing(unit: .hour), ledgerStart: start, now: .noon).dataThrough == start)
     }
 
     @Test("a clock before the ledger's start asks for nothing")
     func beforeStart() {
         let slicing = Slicing(unit: .hour)
-        #expect(ladder.dueSlices(states: [], slicing: slicing, ledgerStart: .noon, now: .start).isEmpty)
-        #expect(ladder.dataThrough(states: [], slicing: slicing, ledgerStart: .noon, now: .start) == .noon)
+        #expect(SlicePlan(states: [], slicing: slicing, ledgerStart: .noon, now: .start).due().isEmpty)
+        #expect(SlicePlan(states: [], slicing: slicing, ledgerStart: .noon, now: .start).dataThrough == .noon)
     }
 
-    @Test("after the clock was set back by a day, what was read in its future is read anew")
+    @Test("after the clock was set back by a day, what was read in its future is read again")
     func clockSetBack() {
         let states = (0..<30).map { read($0, at: .start + .hours($0 + 2)) }
         let now = Timestamp.start + .hours(6)
-        let due = ladder.dueSlices(states: states, slicing: Slicing(unit: .hour), ledgerStart: .start, now: now)
+        let due = SlicePlan(states: states, slicing: Slicing(unit: .hour), ledgerStart: .start, now: now).due()
         #expect(due.map(\.slice) == [hour(6), hour(5)])
-        let through = ladder.dataThrough(
-            states: states, slicing: Slicing(unit: .hour), ledgerStart: .start, now: now)
-        #expect(through == now)
+        let through = SlicePlan(states: states, slicing: Slicing(unit: .hour), ledgerStart: .start, now: now)
+            .dataThrough
+        // The last hour was read at a time that is not known.
+        #expect(through == .start + .hours(5))
     }
 
     @Test("data reach to the first gap, or to the last reading of the first slice read while open")
     func dataThrough() {
         let now = Timestamp.start + .hours(5) + .minutes(30)
         func through(_ states: [SliceState], kept: Duration? = nil) -> Timestamp {
-            ladder.dataThrough(
-                states: states, slicing: Slicing(unit: .hour, kept: kept), ledgerStart: .start, now: now)
+            SlicePlan(states: states, slicing: Slicing(unit: .hour, kept: kept), ledgerStart: .start, now: now)
+                .dataThrough
         }
-        let closed = (0..<5).map { read($0, at: .start + .hours($0 + 2)) }
+        let closed = (0..<5).map { read($0, at: .start + .hours($0 + 1) + .minutes(20)) }
         let early = read(2, at: .start + .hours(2) + .minutes(40))
         #expect(through([]) == .start)
         #expect(through(closed) == .start + .hours(5))
@@ -146,23 +146,68 @@ struct RereadLadderTests {
         #expect(through([early] + Array(closed[3...]), kept: .hours(3)) == .start + .hours(5))
     }
 
-    @Test("asking along the ladder settles every slice by six readings after it closed")
+    @Test("a slice is read six times after it closed, and can be read again after that")
     func walksThrough() {
         var states: [SliceID: SliceState] = [:]
         var readings: [SliceID: Int] = [:]
+        let end = Timestamp.start + .hours(90)
+        func plan(_ now: Timestamp) -> SlicePlan {
+            SlicePlan(states: Array(states.values), slicing: Slicing(unit: .hour), ledgerStart: .start, now: now)
+        }
         for minutes in stride(from: 0, through: 60 * 90, by: 10) {
             let now = Timestamp.start + .minutes(minutes)
-            let due = ladder.dueSlices(
-                states: Array(states.values), slicing: Slicing(unit: .hour), ledgerStart: .start, now: now)
-            for next in due {
+            for next in plan(now).due() {
                 if next.slice.period.end <= now { readings[next.slice, default: 0] += 1 }
-                states[next.slice] = SliceState(slice: next.slice, lastRead: now, isSettled: next.settles)
+                states[next.slice] = SliceState(slice: next.slice, lastRead: now, isFolded: false)
             }
         }
-        for number in 0..<17 {
-            #expect(states[hour(number)]?.isSettled == true)
-            #expect(readings[hour(number)] == 6)
+        #expect((0..<17).allSatisfy { readings[hour($0)] == 6 })
+        let reopenable = plan(end).reopenable
+        #expect(reopenable.first { $0.slice == hour(3) }?.settles == true)
+        #expect(Set(reopenable.map(\.slice)).isSuperset(of: (0..<17).map { hour($0) }))
+        #expect(!reopenable.contains { $0.slice == hour(90) })
+    }
+
+    @Test("days that an operator requests are due, settled or not, unless they are folded")
+    func requested() {
+        let now = Timestamp.noon + .days(30)
+        var states = (0..<30).map { day in
+            SliceState(slice: .day(day), lastRead: .noon + .days(day + 5), isFolded: day < 10)
         }
-        #expect(states[hour(18)]?.isSettled == false)
+        states.append(SliceState(slice: .day(30), lastRead: now, isFolded: false))
+        let plan = SlicePlan(states: states, slicing: Slicing(unit: .day), ledgerStart: .start, now: now)
+        let days = UTCDay.first.advanced(by: 8)...UTCDay.first.advanced(by: 12)
+        #expect(plan.due(only: days).map(\.slice) == [.day(12), .day(11), .day(10)])
+        #expect(plan.due(requested: days).map(\.slice) == plan.due().map(\.slice) + [.day(12), .day(11), .day(10)])
+    }
+
+    @Test("a reading that was dated by a clock days ahead settles nothing, whenever the clock is right again")
+    func clockAhead() {
+        let ahead = Timestamp.noon + .days(5)
+        let states = (0...5).map { SliceState(slice: .day($0), lastRead: ahead, isFolded: false) }
+        for hours in stride(from: 12, to: 24 * 5, by: 6) {
+            let now = Timestamp.start + .hours(hours)
+            let due = SlicePlan(states: states, slicing: Slicing(unit: .day), ledgerStart: .start, now: now).due()
+            #expect(Set(due.map(\.slice)) == Set((0...(hours / 24)).map { SliceID.day($0) }))
+        }
+    }
+
+    @Test("coverage has a gap where a day could not be read, and no window over it is whole")
+    func coverage() {
+        let now = Timestamp.noon + .days(20)
+        let states = (0...20).filter { $0 != 7 }.map { day in
+            SliceState(slice: .day(day), lastRead: min(now, .start + .days(day + 2)), isFolded: false)
+        }
+        let coverage = SlicePlan(states: states, slicing: Slicing(unit: .day), ledgerStart: .start, now: now).coverage
+        let today = now.day
+        func covers(_ first: Int, _ last: Int) -> Bool {
+            coverage.covers(UTCDay.first.advanced(by: first)...UTCDay.first.advanced(by: last), on: today)
+        }
+        #expect(covers(0, 6))
+        #expect(!covers(0, 7))
+        #expect(covers(8, 20))
+        #expect(!covers(7, 20))
+        #expect(covers(20, 20))
+        #expect(covers(19, 19))
     }
 }
