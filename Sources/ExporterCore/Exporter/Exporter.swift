@@ -126,6 +126,11 @@ public final class Exporter: Service {
         get async { await housekeeping.isConfigurationCurrent }
     }
 
+    /// The accounts at work.
+    var accounts: [ExporterAccount] {
+        get async { await roster.accounts }
+    }
+
     /// The accounts in the order of the config.
     public var accountPlaces: [AccountPlace] {
         get async {

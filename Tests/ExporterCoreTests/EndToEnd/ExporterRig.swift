@@ -18,12 +18,14 @@ struct ExporterRig {
 
     /// Runs a body with an exporter on the rig's storage; ending it is an orderly stop.
     func withExporter<Result>(
-        isolation: isolated (any Actor)? = #isolation, _ body: (Exporter) async throws -> Result
+        adjust: (inout Exporter.Environment) -> Void = { _ in }, isolation: isolated (any Actor)? = #isolation,
+        _ body: (Exporter) async throws -> Result
     ) async throws -> Result {
         var environment = Exporter.Environment(
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         environment.clock = clock
         environment.random = SeededRandom(7)
+        adjust(&environment)
         return try await ExporterTestSupport.withExporter(
             configuration, storage: folder, environment: environment, body)
     }
@@ -89,6 +91,26 @@ struct WaveSpeedRig {
             #expect(byModel == truth.mapValues { Double($0[keyPath: count]) }, sourceLocation: sourceLocation)
         }
     }
+}
+
+/// The machine's clock of an exporter, which may be wrong; the provider's is right.
+final class WrongClock: WallClock {
+    private let right: ManualClock
+    private let offset = Mutex<Duration>(.zero)
+
+    init(_ right: ManualClock) {
+        self.right = right
+    }
+
+    /// How far it is ahead.
+    var ahead: Duration {
+        get { offset.withLock { $0 } }
+        set { offset.withLock { $0 = newValue } }
+    }
+
+    var now: Timestamp { right.now + ahead }
+
+    func sleep(for duration: Duration) async throws { try await right.sleep(for: duration) }
 }
 
 /// Usage as it may really look: five models, awkward prices, failures.

@@ -1,0 +1,125 @@
+import ExporterTestSupport
+import ProviderSimulator
+import Testing
+import TestSupport
+import UsageModel
+
+@testable import ExporterCore
+
+/// A clock of this machine that is wrong for a while costs nothing, whether the provider sends its `Date` or not.
+@Suite struct ClockSkewTests {
+    private static let start = Timestamp(milliseconds: 1_763_164_800_000)  // 2025-11-15T00:00:00Z
+
+    private func hourly(_ hours: Range<Int>) -> [UsageEvent] {
+        hours.map { hour in
+            UsageEvent(
+                time: Self.start + .hours(hour) + .minutes(1), model: "m", unitPrice: .zero, cost: ExactDecimal(10))
+        }
+    }
+
+    /// Runs a body with an exporter whose clock may be wrong.
+    private func run(
+        at now: Timestamp, adjust: (inout AccountConfiguration) -> Void = { _ in },
+        _ body: (WaveSpeedRig, WrongClock, Exporter) async throws -> Void
+    ) async throws {
+        try await WaveSpeedRig.run(at: now, adjust: { adjust(&$0.accounts[0]) }) { rig in
+            let clock = WrongClock(rig.clock)
+            try await rig.rig.withExporter(adjust: { $0.clock = clock }) { try await body(rig, clock, $0) }
+        }
+    }
+
+    private func cost(_ exporter: Exporter) throws -> Double? {
+        try exporter.scrape().value("genai_cost_usd_total", ["model": "m"])
+    }
+
+    @Test(arguments: [-10, -1, 1, 5, 10], [true, false])
+    func daysOffForOneSyncCostNothing(days: Int, sendsDate: Bool) async throws {
+        try await run(at: Self.start + .days(5) + .hours(6)) { rig, clock, exporter in
+            if !sendsDate { rig.server.date.value = nil }
+            rig.events.add(hourly(0..<24 * 12))
+            _ = try await exporter.syncOnce()
+            #expect(try cost(exporter) == 1260)
+
+            clock.ahead = .days(days)
+            _ = try await exporter.syncOnce()
+            try await exporter.tick()
+            let scrape = try exporter.scrape()
+            #expect(scrape.value("genai_cost_usd_total", ["model": "m"]) == 1260)
+            #expect(
+                scrape.value("genai_upstream_clock_skew_seconds", ["source": "usage_stats"]) == nil || sendsDate)
+            clock.ahead = .zero
+
+            for step in 1...20 {
+                rig.clock.move(to: Self.start + .days(5) + .hours(6 + 5 * step))
+                _ = try await exporter.syncOnce()
+            }
+            let hours = 24 * 5 + 6 + 100
+            #expect(try cost(exporter) == Double(hours * 10))
+            #expect(try exporter.scrape().value("genai_corrections_usd_total") == 0)
+        }
+    }
+
+    /// Not running between the wrong sync and the day that it was dated to: the readings dated ahead would be the last
+    /// ones on schedule, if the provider's `Date` did not say otherwise.
+    @Test func aStopAfterTheWrongSyncCostsNothing() async throws {
+        try await WaveSpeedRig.run(at: Self.start + .days(5) + .hours(6)) { rig in
+            let clock = WrongClock(rig.clock)
+            rig.events.add(hourly(0..<24 * 12))
+            try await rig.rig.withExporter(adjust: { $0.clock = clock }) { exporter in
+                _ = try await exporter.syncOnce()
+                clock.ahead = .days(5)
+                _ = try await exporter.syncOnce()
+            }
+            clock.ahead = .zero
+            rig.clock.move(to: Self.start + .days(11))
+            try await rig.rig.withExporter(adjust: { $0.clock = clock }) { exporter in
+                _ = try await exporter.syncOnce()
+                #expect(try cost(exporter) == Double(11 * 24 * 10))
+            }
+        }
+    }
+
+    @Test(arguments: [-400, -40, 40, 400]) func aFirstStartWithAWrongClockRepairsItself(days: Int) async throws {
+        try await run(at: Self.start + .days(5), adjust: { $0.history = .days(4) }) { rig, clock, exporter in
+            rig.events.add(hourly(0..<24 * 12))
+            clock.ahead = .days(days)
+            _ = try await exporter.syncOnce()
+            try await exporter.tick()
+            // Where the ledger starts would be dated by this clock alone: nothing is served yet.
+            #expect(try exporter.scrape().samples("genai_cost_usd_total").isEmpty)
+
+            clock.ahead = .zero
+            _ = try await exporter.syncOnce()
+            let scrape = try exporter.scrape()
+            #expect(scrape.value("genai_cost_usd_total", ["model": "m"]) == Double(4 * 24 * 10))
+            #expect(scrape.value("genai_ledger_start_timestamp_seconds") == (Self.start + .days(1)).seconds)
+            for _ in 0..<3 { _ = try await exporter.syncOnce() }
+            #expect(try exporter.scrape().value("genai_upstream_clock_skew_seconds", ["source": "balance"]) == 0)
+        }
+    }
+
+    @Test func ledgerStartInTheConfigIsServedWhateverTheClock() async throws {
+        try await run(at: Self.start + .days(5), adjust: { $0.ledgerStart = (Self.start + .days(2)).day }) {
+            rig, clock, exporter in
+            rig.events.add(hourly(0..<24 * 5))
+            clock.ahead = .hours(30)
+            _ = try await exporter.syncOnce()
+            #expect(try cost(exporter) == Double(3 * 24 * 10))
+        }
+    }
+
+    @Test func aClockPastTheRetentionDeletesNothing() async throws {
+        try await run(at: Self.start + .days(5) + .hours(6)) { rig, clock, exporter in
+            rig.events.add(hourly(0..<24 * 6))
+            _ = try await exporter.syncOnce()
+            clock.ahead = .days(800)
+            _ = try await exporter.syncOnce()
+            try await exporter.tick()
+            clock.ahead = .zero
+            rig.clock.advance(by: .hours(1))
+            _ = try await exporter.syncOnce()
+            let window = try exporter.scrape().value("genai_window_cost_usd", ["model": "m", "window": "yesterday"])
+            #expect(window == 240)
+        }
+    }
+}

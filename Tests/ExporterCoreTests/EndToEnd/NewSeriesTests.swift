@@ -1,0 +1,155 @@
+import ExporterTestSupport
+import ProviderSimulator
+import Testing
+import TestSupport
+import UsageModel
+
+@testable import ExporterCore
+
+/// Series that appear later begin at 0, and nothing that an operator does makes a counter fall or step.
+@Suite struct NewSeriesTests {
+    private func use(_ model: String, _ cost: Int, at time: Timestamp) -> UsageEvent {
+        UsageEvent(time: time, model: model, unitPrice: .zero, cost: ExactDecimal(cost))
+    }
+
+    private func cost(_ exporter: Exporter, _ model: String) throws -> Double? {
+        try exporter.scrape().value("genai_cost_usd_total", ["model": model])
+    }
+
+    /// What a scraper that looks each two minutes sees.
+    @Test func aSeriesIsHeldUntilAScrapeHasSeenItAtZero() async throws {
+        try await WaveSpeedRig.run { rig in
+            rig.events.add(use("old", 1, at: friday - .hours(1)))
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                rig.events.add(use("new", 50, at: rig.clock.now))
+                rig.clock.advance(by: .seconds(5))
+                _ = try await exporter.syncOnce()
+                // No scrape for long: it is not released, since nobody has seen it at 0.
+                for _ in 0..<40 {
+                    rig.clock.advance(by: .seconds(5))
+                    try await exporter.tick()
+                }
+                #expect(try cost(exporter, "new") == 0)
+                rig.clock.advance(by: .seconds(120))
+                try await exporter.tick()
+                #expect(try cost(exporter, "new") == 50)
+            }
+        }
+    }
+
+    @Test func aReleaseOutlastsARestartAReloadAndAClockSetBack() async throws {
+        try await WaveSpeedRig.run { rig in
+            rig.events.add(use("old", 1, at: friday - .hours(1)))
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                rig.events.add(use("new", 77, at: rig.clock.now))
+                rig.clock.advance(by: .seconds(5))
+                _ = try await exporter.syncOnce()
+                #expect(try cost(exporter, "new") == 0)
+                rig.clock.advance(by: .seconds(95))
+                try await exporter.tick()
+                #expect(try cost(exporter, "new") == 77)
+                var slower = rig.rig.configuration
+                slower.global.zeroFirst = .minutes(30)
+                try await exporter.reload(slower)
+                #expect(try cost(exporter, "new") == 77)
+            }
+            rig.clock.advance(by: .seconds(-60))
+            try await rig.rig.withExporter { exporter in
+                #expect(try cost(exporter, "new") == 77)
+                _ = try await exporter.syncOnce()
+                rig.clock.advance(by: .seconds(30))
+                try await exporter.tick()
+                #expect(try cost(exporter, "new") == 77)
+            }
+        }
+    }
+
+    @Test func aPrintHoldsNothingAndWhatItPrintedIsNotHeldLater() async throws {
+        try await WaveSpeedRig.run { rig in
+            rig.events.add(use("old", 1, at: friday - .hours(1)))
+            for expected in [nil, 50.0] {
+                let printed = try await rig.rig.withExporter(adjust: { $0.holdsNewSeries = false }) { exporter in
+                    _ = try await exporter.syncOnce()
+                    return try cost(exporter, "new")
+                }
+                #expect(printed == expected)
+                if printed == nil { rig.events.add(use("new", 50, at: rig.clock.now)) }
+                rig.clock.advance(by: .minutes(5))
+            }
+            let served = try await rig.rig.withExporter { try cost($0, "new") }
+            #expect(served == 50)
+        }
+    }
+
+    /// `increase()` over the family is what was used meanwhile, whichever way the limit is changed.
+    @Test func aChangedSeriesLimitMovesNothingBetweenLabels() async throws {
+        try await WaveSpeedRig.run(adjust: { $0.accounts[0].seriesLimit = 12 }) { rig in
+            for model in 0..<8 { rig.events.add(use("m\(model)", 100, at: friday - .hours(2))) }
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                var before = try exporter.scrape()
+                var used = 800.0
+                for (index, limit) in [30, 12, 40, 6, 40].enumerated() {
+                    var changed = rig.rig.configuration
+                    changed.accounts[0].seriesLimit = limit
+                    try await exporter.reload(changed)
+                    let reloaded = try exporter.scrape()
+                    #expect(Self.increase(from: before, to: reloaded) == 0)
+                    for model in 0..<8 { rig.events.add(use("m\(model)", index + 1, at: rig.clock.now)) }
+                    used += Double(8 * (index + 1))
+                    rig.clock.advance(by: .minutes(5))
+                    _ = try await exporter.syncOnce()
+                    let after = try exporter.scrape()
+                    #expect(Self.increase(from: reloaded, to: after) == Double(8 * (index + 1)))
+                    #expect(
+                        after.value("genai_series_overflowed_total") ?? 0
+                            >= before.value("genai_series_overflowed_total") ?? 0)
+                    before = after
+                }
+                // Nothing was ever lost: what is served and what is kept under labels out of use is all that was used.
+                #expect(
+                    try exporter.scrape().values("genai_cost_usd_total", by: "account", account: "media")["media"]
+                        == used)
+            }
+        }
+    }
+
+    /// What Prometheus adds up: growth of series seen before, from 0 after a fall, and nothing for a first sample.
+    private static func increase(from before: Scrape, to after: Scrape) -> Double {
+        let old = before.counters.filter { $0.key.hasPrefix("genai_cost_usd_total") }
+        return after.counters.filter { $0.key.hasPrefix("genai_cost_usd_total") }.reduce(0) { sum, series in
+            guard let value = old[series.key] else { return sum }
+            return sum + (series.value >= value ? series.value - value : series.value)
+        }
+    }
+
+    /// A housekeeping round of an account that a reload has replaced must not bring its series back.
+    @Test func anAccountThatWasReplacedShowsNothingAnyMore() async throws {
+        try await WaveSpeedRig.run { rig in
+            rig.events.add(use("old", 1, at: friday - .hours(1)))
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                rig.events.add(use("new", 50, at: rig.clock.now))
+                rig.clock.advance(by: .seconds(5))
+                _ = try await exporter.syncOnce()
+                _ = try exporter.scrape()
+                let old = await exporter.accounts[0].exposition
+                var changed = rig.rig.configuration
+                changed.global.windows = [.today]
+                try await exporter.reload(changed)
+                _ = try exporter.scrape()
+                rig.clock.advance(by: .minutes(2))
+                _ = try await old.tick()
+                try await exporter.tick()
+                rig.clock.move(to: friday.day.advanced(by: 1).start + .seconds(1))
+                _ = try await old.tick()
+                try await exporter.tick()
+                let scrape = try exporter.scrape()
+                #expect(scrape.samples("genai_cost_usd_total").count == 2)
+                #expect(scrape.value("genai_cost_usd_total", ["model": "new"]) == 50)
+            }
+        }
+    }
+}
