@@ -89,6 +89,54 @@ struct FairStackAPITests {
         #expect(try ask(without, "/v1/credits").status == 404)
     }
 
+    @Test("quirks let daily lag, lists old transactions on top, forget keys and give error objects")
+    func quirks() throws {
+        let range = ["from": "2026-03-01", "to": "2026-03-10"]
+        func counts(_ change: (inout FairStackQuirks) -> Void) throws -> [String?] {
+            var account = try account()
+            account.store.add([
+                FairStackTransaction(id: "gen_0", time: try at("2026-03-09T01:00:00Z"), model: "m", micro: 1)
+            ])
+            change(&account.quirks)
+            return try ask(account, "/v1/usage/daily", range).body["days"]?.elements?.map { $0["date"]?.text } ?? []
+        }
+        #expect(try counts { _ in } == ["2026-03-09", "2026-03-10"])
+        #expect(try counts { $0.dailyOmitsToday = true } == ["2026-03-09"])
+        #expect(try counts { $0.dailyLag = .hours(3) } == ["2026-03-09"])
+        #expect(try counts { $0.dailyLag = .days(2) } == [])
+
+        var odd = try account()
+        odd.quirks.oldTransactionsOnTop = 1
+        odd.quirks.unknownKeys = ["key_web": try at(Self.now)]
+        let rows = try ask(odd, "/v1/usage/transactions", ["limit": "2"]).body["transactions"]?.elements
+        #expect(rows?.map { $0["id"]?.text } == ["txn_5", "gen_3"])
+        let key = ["from": "2026-03-10", "to": "2026-03-10", "key_id": "key_web"]
+        #expect(try ask(odd, "/v1/usage", key).status == 404)
+        odd.quirks.errorPercentage = 100
+        let failed = try ask(odd, "/v1/credits")
+        #expect(failed.status == 200)
+        #expect(failed.body["error"] != nil)
+        #expect(FairStackQuirks(seed: 3) == FairStackQuirks(seed: 3))
+        #expect(Set((0..<50).map { FairStackQuirks(seed: $0) }).count > 20)
+    }
+
+    @Test("late charges follow from their seed and are shown within their age")
+    func lateCharges() throws {
+        let clock = ManualClock(try at(Self.now))
+        func shown(seed: UInt64, after: Duration) throws -> FairStackTruth {
+            let store = FairStackStore(clock: clock)
+            let month = Period(start: try at("2026-02-10T00:00:00Z"), end: try at("2026-03-10T00:00:00Z"))
+            store.addLateCharges(100, in: month, upTo: .days(30), seed: seed)
+            clock.move(to: try at(Self.now) + after)
+            return store.truth(in: month)
+        }
+        let first = try shown(seed: 1, after: .zero).successes.values.reduce(0, +)
+        #expect((1..<100).contains(first))
+        #expect(try shown(seed: 1, after: .days(30)).successes.values.reduce(0, +) == 100)
+        #expect(try shown(seed: 1, after: .days(30)) == shown(seed: 1, after: .days(30)))
+        #expect(try shown(seed: 1, after: .days(30)) != shown(seed: 2, after: .days(30)))
+    }
+
     @Test("bad queries, keys and paths are refused in both documented forms")
     func refusals() throws {
         for (endpoint, query) in [

@@ -142,6 +142,39 @@ struct UseAPIAPITests {
         #expect(codes("2026-02-14") == [])
     }
 
+    @Test("quirks cut the list, let it lag behind the count, hide it and give error objects")
+    func quirks() throws {
+        for minutes in 0..<4 {
+            store.add(
+                UseAPIRequest(
+                    time: try at("2026-02-14T11:50:00Z") + .minutes(3 * minutes), bot: "kling", config: "c",
+                    endpoint: "post-videos"))
+        }
+        func answer(_ change: (inout UseAPIQuirks) -> Void) -> APIAnswer {
+            var account = UseAPIAccount(name: "studio", token: "test-key", store: store)
+            change(&account.quirks)
+            let request = APIRequest(
+                time: clock.now, method: "GET", path: "", endpoint: "/v2/account/stats", query: ["bot": "kling"],
+                account: "studio")
+            return UseAPIAPI(accounts: [account]).answer(request, style: [])
+        }
+        func counts(_ change: (inout UseAPIQuirks) -> Void) -> [Int?] {
+            let body = answer(change).body
+            return [body["total"]?.number?.wholeNumber, body["data"]?.elements?.count]
+        }
+        #expect(counts { _ in } == [4, 4])
+        #expect(counts { $0.listLag = .minutes(5) } == [4, 2])
+        #expect(counts { $0.hidesRowsOfOpenDay = true } == [4, 0])
+        #expect(counts { $0.longestList = 3 } == [4, 3])
+        #expect(counts { ($0.longestList, $0.countsListOnly) = (3, true) } == [3, 3])
+        let failed = answer { $0.errorPercentage = 100 }
+        #expect(failed.status == 200)
+        #expect(failed.body["total"] == nil)
+        #expect(failed.body["error"] != nil)
+        #expect(UseAPIQuirks(seed: 7) == UseAPIQuirks(seed: 7))
+        #expect(Set((0..<50).map { UseAPIQuirks(seed: $0) }).count > 20)
+    }
+
     @Test("the demo's account has a month of requests of every bot, the same in every run")
     func demo() throws {
         func rows(now: String, bot: String, date: String) throws -> [JSONValue] {

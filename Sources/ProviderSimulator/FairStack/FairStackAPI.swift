@@ -39,7 +39,8 @@ public struct FairStackAPI: SimulatedProvider {
         let refuse = { (status: Int, message: String) in error(status, message, wrapped: account.wrapsBodies) }
         guard request.method == "GET" else { return refuse(404, "Not found") }
         guard account.scopes.contains("credits:read") else { return refuse(403, "Missing scope credits:read") }
-        let answers = FairStackAnswers(account: account, style: style)
+        if account.quirks.fails(request) { return APIAnswer(body: error(500, "Internal error").body) }
+        let answers = FairStackAnswers(account: account, style: style, now: request.time)
         let result: Result<JSONValue, FairStackAnswers.Refusal>
         switch request.endpoint {
         case "/v1/usage": result = answers.usage(request.query)

@@ -37,6 +37,8 @@ public struct FairStackAccount: Sendable {
     public var currency = "USD"
     /// How many requests it may make.
     public var rateLimit: FairStackRateLimit?
+    /// How it deviates from its documentation.
+    public var quirks = FairStackQuirks()
 
     /// An account.
     public init(name: String, token: String, store: FairStackStore) {

@@ -10,13 +10,14 @@ struct FairStackAnswers {
 
     let account: FairStackAccount
     let style: AnswerStyle
+    let now: Timestamp
 
     private var isFull: Bool { !style.contains(.withoutOptionalFields) }
 
     func usage(_ query: [String: String]) -> Result<JSONValue, Refusal> {
         range(query).flatMap { first, last in
             let key = query["key_id"]
-            if let key, !account.keyIDs.contains(key) {
+            if let key, !account.keyIDs.contains(key) || account.quirks.unknownKeys[key].map({ $0 <= now }) == true {
                 return .failure(Refusal(status: 404, message: "Unknown key_id"))
             }
             var figures = FairStackFigures()
@@ -33,7 +34,9 @@ struct FairStackAnswers {
 
     func daily(_ query: [String: String]) -> Result<JSONValue, Refusal> {
         range(query).map { first, last in
-            let days = account.store.usage(from: first, to: last, key: nil).map { day, figures -> JSONValue in
+            let shown = account.store.usage(from: first, to: last, key: nil, lag: account.quirks.dailyLag)
+                .filter { !account.quirks.dailyOmitsToday || $0.day != now.day }
+            let days = shown.map { day, figures -> JSONValue in
                 [
                     "date": .string("\(day)"), "count": .count(figures.total.count),
                     "cost": money(figures.total.micro),
@@ -56,12 +59,15 @@ struct FairStackAnswers {
             place = Self.place(of: cursor)
             guard place != nil else { return .failure(Refusal(status: 400, message: "Invalid cursor")) }
         }
-        let page = account.store.page(before: place, limit: limit) { transaction in
+        let isWanted = { (transaction: FairStackTransaction) in
             (type == nil || transaction.kind.rawValue == type)
                 && (query["modality"] == nil || transaction.modality == query["modality"])
         }
+        let top =
+            query["cursor"] == nil ? account.store.oldest(account.quirks.oldTransactionsOnTop, where: isWanted) : []
+        let page = account.store.page(before: place, limit: max(1, limit - top.count), where: isWanted)
         var members: [JSONValue.Member] = [
-            .init("transactions", .array(page.rows.map { row($0.transaction, status: $0.status) })),
+            .init("transactions", .array((top + page.rows).map { row($0.transaction, status: $0.status) })),
             .init("has_more", .bool(page.hasMore)),
         ]
         if page.hasMore, let last = page.rows.last?.transaction {

@@ -43,9 +43,29 @@ public final class FairStackStore: Sendable {
         }
     }
 
+    /// Adds charges to the days of a period that the provider shows late: some at once, some up to the given age later.
+    /// Which ones follows from the seed.
+    public func addLateCharges(_ count: Int, in period: Period, upTo age: Duration, seed: UInt64) {
+        var random = SplitMix64(seed: SplitMix64.mixed(seed))
+        let length = Int(period.end.milliseconds - period.start.milliseconds)
+        add(
+            (0..<count).map { index in
+                let time = Timestamp(milliseconds: period.start.milliseconds + Int64(random.below(length)))
+                let delay = Duration.milliseconds(random.below(Int(age.inSeconds * 1000) + 1))
+                return FairStackTransaction(
+                    id: "late_\(seed)_\(index)", time: time, key: keys.isEmpty ? nil : keys[random.below(keys.count)],
+                    model: "late-model", modality: "image", micro: 1 + random.below(99_999), visibleFrom: time + delay)
+            })
+    }
+
     /// What `GET /v1/usage` counts in these days, of one key or of all: by day, in order.
-    func usage(from first: UTCDay, to last: UTCDay, key: String?) -> [(day: UTCDay, figures: FairStackFigures)] {
-        withTransactions { transactions, now in
+    ///
+    /// - Parameter lag: how far the figures are behind.
+    func usage(
+        from first: UTCDay, to last: UTCDay, key: String?, lag: Duration = .zero
+    ) -> [(day: UTCDay, figures: FairStackFigures)] {
+        withTransactions { transactions, present in
+            let now = present - lag
             var days: [(day: UTCDay, figures: FairStackFigures)] = []
             let start = Self.place(of: (first.start, ""), in: transactions)
             for transaction in transactions[start...] {
@@ -71,6 +91,20 @@ public final class FairStackStore: Sendable {
                 rows.append((transaction, transaction.status(at: now)))
             }
             return (rows, false)
+        }
+    }
+
+    /// The given number of transactions, the oldest first.
+    func oldest(
+        _ count: Int, where isWanted: (FairStackTransaction) -> Bool
+    ) -> [(transaction: FairStackTransaction, status: String)] {
+        withTransactions { transactions, now in
+            var rows: [(transaction: FairStackTransaction, status: String)] = []
+            for transaction in transactions where transaction.visibleFrom <= now && isWanted(transaction) {
+                guard rows.count < count else { break }
+                rows.append((transaction, transaction.status(at: now)))
+            }
+            return rows
         }
     }
 

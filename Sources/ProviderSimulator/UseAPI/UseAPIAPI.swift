@@ -29,6 +29,8 @@ public struct UseAPIAccount: Sendable {
     public let services: [Service]
     /// Whether its subscription is active; without it there are no statistics.
     public let isSubscribed: Bool
+    /// How it deviates from its documentation.
+    public var quirks = UseAPIQuirks()
 
     /// An account.
     public init(
@@ -73,6 +75,7 @@ public struct UseAPIAPI: SimulatedProvider {
         guard let account = accounts.first(where: { $0.name == request.account }) else {
             return error(401, "Unauthorized")
         }
+        if account.quirks.fails(request) { return APIAnswer(body: error(500, "Internal error").body) }
         switch (request.method, request.endpoint) {
         case ("GET", "/v2/account/stats"):
             return account.isSubscribed
@@ -97,16 +100,24 @@ public struct UseAPIAPI: SimulatedProvider {
             guard let limit = Int(text), (1...Self.largestLimit).contains(limit) else {
                 return error(400, "Parameter limit must be from 1 to \(Self.largestLimit)")
             }
-            let rows = account.store.shown(bot: bot, config: config).suffix(limit)
+            let counted = Array(account.store.shown(bot: bot, config: config).suffix(limit))
+            let rows = account.quirks.listed(counted, of: nil, now: request.time)
             return APIAnswer(
-                body: UseAPIStatsAnswer(bot: bot, filter: ("limit", .count(limit)), config, Array(rows), style).body)
+                body: UseAPIStatsAnswer(
+                    bot: bot, filter: ("limit", .count(limit)), config, rows,
+                    counted: account.quirks.countsListOnly ? rows : counted, style
+                ).body)
         }
         guard let day = request.query["date"].map({ UTCDay($0) }) ?? request.time.day else {
             return error(400, "Parameter date must be in YYYY-MM-DD format")
         }
-        let rows = account.store.shown(bot: bot, day: day, config: config)
+        let counted = account.store.shown(bot: bot, day: day, config: config)
+        let rows = account.quirks.listed(counted, of: day, now: request.time)
         return APIAnswer(
-            body: UseAPIStatsAnswer(bot: bot, filter: ("date", .string(day.description)), config, rows, style).body)
+            body: UseAPIStatsAnswer(
+                bot: bot, filter: ("date", .string(day.description)), config, rows,
+                counted: account.quirks.countsListOnly ? rows : counted, style
+            ).body)
     }
 
     private func status(of account: UseAPIAccount) -> JSONValue {

@@ -5,17 +5,21 @@ struct UseAPIStatsAnswer {
     private let bot: String
     private let filter: (name: String, value: JSONValue)
     private let config: String?
+    /// What is listed.
     private let rows: [UseAPIRequest]
+    /// What count and summary are made of.
+    private let counted: [UseAPIRequest]
     private let isFull: Bool
 
     init(
         bot: String, filter: (name: String, value: JSONValue), _ config: String?, _ rows: [UseAPIRequest],
-        _ style: AnswerStyle
+        counted: [UseAPIRequest], _ style: AnswerStyle
     ) {
         self.bot = bot
         self.filter = filter
         self.config = config
         self.rows = rows
+        self.counted = counted
         isFull = !style.contains(.withoutOptionalFields)
     }
 
@@ -25,9 +29,11 @@ struct UseAPIStatsAnswer {
             members.append(.init(filter.name, filter.value))
             if let config { members.append(.init("config", .string(config))) }
         }
-        members.append(.init("total", .count(rows.count)))
+        members.append(.init("total", .count(counted.count)))
         // "Omitted if no data."
-        if isFull, !rows.isEmpty { members.append(.init("summary", .object(UseAPISummaryAnswer(rows).members))) }
+        if isFull, !counted.isEmpty {
+            members.append(.init("summary", .object(UseAPISummaryAnswer(counted).members)))
+        }
         members.append(.init("data", .array(rows.map(row))))
         return .object(members)
     }
@@ -56,7 +62,7 @@ struct UseAPIStatsAnswer {
     }
 }
 
-/// `summary`: counted from the rows, never from the store, as the API's `total` is "total records returned".
+/// `summary`: counted from what a query finds; that is what is listed, too, unless a quirk says otherwise.
 struct UseAPISummaryAnswer {
     private let rows: [UseAPIRequest]
 

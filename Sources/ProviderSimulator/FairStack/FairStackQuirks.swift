@@ -1,0 +1,47 @@
+import UsageModel
+
+/// Ways in which the simulated FairStack deviates from its documentation; none unless set.
+public struct FairStackQuirks: Sendable, Hashable {
+    /// How far `GET /v1/usage/daily` lags behind `GET /v1/usage`.
+    public var dailyLag = Duration.zero
+    /// Whether `GET /v1/usage/daily` lists up to yesterday only.
+    public var dailyOmitsToday = false
+    /// How many of the oldest transactions are listed on top of the first page, as jobs are whose status changed late.
+    public var oldTransactionsOnTop = 0
+    /// Ids of keys that are unknown from a time on.
+    public var unknownKeys: [String: Timestamp] = [:]
+    /// The share of requests that get an error object with status 200, in percent.
+    public var errorPercentage = 0
+    /// Decides which requests those are.
+    public var seed: UInt64 = 0
+
+    /// No deviation.
+    public init() {}
+
+    /// A mix of deviations that follows from the seed.
+    public init(seed: UInt64) {
+        var random = SplitMix64(seed: SplitMix64.mixed(seed))
+        self.seed = seed
+        dailyLag = [Duration.zero, .minutes(10), .hours(3), .days(1)][random.below(4)]
+        dailyOmitsToday = random.below(2) == 0
+        oldTransactionsOnTop = random.below(6)
+        errorPercentage = random.below(3) * 5
+    }
+
+    /// Whether a request gets an error object; the same request at the same time always gets the same.
+    func fails(_ request: APIRequest) -> Bool {
+        guard errorPercentage > 0 else { return false }
+        return SplitMix64.percentile(of: request, seed: seed) < errorPercentage
+    }
+}
+
+extension SplitMix64 {
+    /// A number from 0 to 99 that follows from the request, its time and the seed.
+    static func percentile(of request: APIRequest, seed: UInt64) -> Int {
+        let query = request.query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
+        var bits = mixed(seed) ^ UInt64(bitPattern: request.time.milliseconds)
+        for byte in (request.endpoint + "?" + query).utf8 { bits = mixed(bits ^ UInt64(byte)) }
+        var random = SplitMix64(seed: bits)
+        return random.below(100)
+    }
+}
