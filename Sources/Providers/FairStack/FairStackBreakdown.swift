@@ -10,6 +10,10 @@ struct FairStackBreakdown: Equatable {
         var models: [String: ExactDecimal] = [:]
         /// By modality.
         var modalities: [String: ExactDecimal] = [:]
+
+        fileprivate var isZero: Bool {
+            (total ?? .zero).isZero && models.values.allSatisfy(\.isZero) && modalities.values.allSatisfy(\.isZero)
+        }
     }
 
     /// The currency in lower case; nil for USD. The parts carry none of their own.
@@ -35,15 +39,28 @@ struct FairStackBreakdown: Equatable {
         }
     }
 
-    /// What the ledger holds of a key, for when the provider no longer tells.
+    /// Whether nothing was used: every figure there is is 0.
+    var isZero: Bool { [cost, count].allSatisfy(\.isZero) }
+
+    /// What the ledger holds of a key, for where the provider does not report it.
     init(stored cells: [Cell], key: String) {
         unit = cells.first { $0.family == .credits && $0.labels[0] == key }?.labels[2]
-        for cell in cells where cell.labels.first == key {
-            switch cell.family {
-            case .cost, .credits: Self.add(cell, to: &cost)
-            case .requests: Self.add(cell, to: &count)
-            default: continue
-            }
+        for cell in cells where cell.labels.first == key { take(cell) }
+    }
+
+    /// What the ledger holds of a day of the account: no cells are a day without usage.
+    init(stored cells: [Cell]) {
+        unit = cells.first { $0.family == .credits }?.labels[2]
+        cost.total = .zero
+        count.total = .zero
+        for cell in cells { take(cell) }
+    }
+
+    private mutating func take(_ cell: Cell) {
+        switch cell.family {
+        case .cost, .credits: Self.add(cell, to: &cost)
+        case .requests: Self.add(cell, to: &count)
+        default: break
         }
     }
 

@@ -17,20 +17,24 @@ struct FairStackCreditsSource: UsageSource {
         var reading = Reading()
         do {
             let answer = try await api.send(UpstreamCall(.get, "/v1/credits"))
-            reading.gauges = try FairStackBody<FairStackCredits>.payload(of: answer).gauges
+            let credits = try FairStackBody<FairStackCredits>.payload(of: answer) { visit.remark($0) }
+            reading.gauges = credits.gauges
         } catch let failure as UpstreamFailure where failure.status == 404 {
-            reading.gauges = FairStackCredits(balance: nil, caps: nil).gauges
+            reading.gauges = FairStackCredits.absent
         }
         try await visit.commit(reading)
     }
 }
 
 extension FairStackCredits {
-    /// Whole families: what the answer does not have is absent, never 0.
+    /// The families of this source without any series.
+    static let absent: [GaugeFamily: [GaugeSample]] = [
+        .balanceUSD: [], .balanceCredits: [], .budgetLimit: [], .budgetSpent: [],
+    ]
+
+    /// Whole families: what the response does not have is absent, never 0.
     var gauges: [GaugeFamily: [GaugeSample]] {
-        var gauges: [GaugeFamily: [GaugeSample]] = [
-            .balanceUSD: [], .balanceCredits: [], .budgetLimit: [], .budgetSpent: [],
-        ]
+        var gauges = Self.absent
         if let balance, let amount = balance.amount?.doubleValue {
             if let unit = balance.foreignUnit {
                 gauges[.balanceCredits] = [GaugeSample([unit], amount)]
@@ -39,12 +43,12 @@ extension FairStackCredits {
             }
         }
         // Caps carry no currency of their own: in another than USD they would not be budgets in USD.
-        guard balance?.foreignUnit == nil else { return gauges }
-        for (scope, cap) in [("organization", caps?.organization), ("project", caps?.project), ("key", caps?.key)] {
+        guard balance?.foreignUnit == nil, let caps = caps.value else { return gauges }
+        for (scope, cap) in [("organization", caps.organization), ("project", caps.project), ("key", caps.key)] {
             // No limit upstream: neither a limit nor something that is spent of it.
-            guard let cap, let limit = cap.micro else { continue }
-            gauges[.budgetLimit]?.append(GaugeSample(["", scope], ExactDecimal(micros: limit.value).doubleValue))
-            if let used = cap.used_micro {
+            guard let cap = cap.value, let limit = cap.limit else { continue }
+            gauges[.budgetLimit]?.append(GaugeSample(["", scope], ExactDecimal(micros: limit).doubleValue))
+            if let used = cap.used_micro.value {
                 gauges[.budgetSpent]?.append(GaugeSample(["", scope], ExactDecimal(micros: used.value).doubleValue))
             }
         }

@@ -8,16 +8,18 @@ struct FairStackDay {
 
     /// The day's cells.
     ///
-    /// - Parameter earlier: the day's cells so far, where usage arrived while the account and its keys were read one after
-    ///   the other. The account's figures are then older than the keys', so that the rest comes out too small: `key=""`
-    ///   keeps what it had. It must never come out too large, since a counter could not give it back.
-    func cells(keeping earlier: [Cell] = []) -> [Cell] {
+    /// - Parameters:
+    ///   - earlier: the day's cells so far.
+    ///   - keepsRest: whether usage arrived while the account and its keys were read one after the other. The account's
+    ///     figures are then older than the keys', so that the rest comes out too small: `key=""` keeps what it had. It
+    ///     must never come out too large, since a counter could not give it back.
+    func cells(after earlier: [Cell] = [], keepsRest: Bool = false) -> [Cell] {
+        let rest = FairStackBreakdown(stored: earlier, key: "")
         let cost = FairStackAttribution(
-            whole: whole.cost, keys: keys.mapValues(\.cost),
-            floor: FairStackBreakdown(stored: earlier, key: "").cost.withRemainder)
+            whole: whole.cost, keys: keys.mapValues(\.cost), earlierRest: rest.cost.withRemainder, keepsRest: keepsRest)
         let count = FairStackAttribution(
-            whole: whole.count, keys: keys.mapValues(\.count),
-            floor: FairStackBreakdown(stored: earlier, key: "").count.withRemainder)
+            whole: whole.count, keys: keys.mapValues(\.count), earlierRest: rest.count.withRemainder,
+            keepsRest: keepsRest)
         return costCells(cost) + countCells(count) + modalityCells()
     }
 

@@ -21,14 +21,18 @@ struct FairStackPageWalk {
 
     private var ids: Set<String> = []
     private var cursors: Set<String> = []
+    /// The rows at the end of a page that say how far the walk has come: a single old row among newer ones, such as a job
+    /// that failed late and is listed by the time of its change, must not end the walk.
+    static let tail = 10
+
     /// Every transaction later than this was seen; nil before the first page and where a page was empty.
     private(set) var passed: Timestamp?
 
     /// Takes a page: the transactions that are new, and what comes next.
     mutating func take(_ page: FairStackPage) -> (new: [FairStackTransaction], step: Step) {
         let new = page.transactions.values.filter { ids.insert($0.id.value).inserted }.map(FairStackTransaction.init)
-        // The page's oldest, whatever its order: "most recent first" need not hold to the row.
-        if let oldest = new.map(\.createdAt).min() { passed = min(passed ?? oldest, oldest) }
+        // The newest of the last rows by position: "most recent first" need not hold to the row.
+        passed = page.transactions.values.suffix(Self.tail).map(\.created_at.value).max() ?? passed
         guard let cursor = page.nextCursor else { return (new, .end) }
         guard !new.isEmpty, ids.count <= Self.longest, cursors.insert(cursor).inserted else { return (new, .broken) }
         return (new, .page(cursor: cursor))

@@ -13,7 +13,8 @@ struct FairStackTransaction: Equatable {
         case refund(ExactDecimal)
         /// Not decided yet: it may still become any of the others.
         case pending
-        /// Nothing that is counted here: completed generations are in `usage`, and other types are not known.
+        /// Nothing that is counted here: completed generations are in `usage`, cancelled ones are neither success nor
+        /// failure, and other types are not known.
         case nothing
     }
 
@@ -29,17 +30,19 @@ struct FairStackTransaction: Equatable {
     /// The model and what it makes, where both are named.
     let model: Model?
 
-    /// Words for a generation that is still on its way; the documentation shows only `completed`, and every other word
-    /// is taken for an end that is not success.
+    /// Words for a generation that is still on its way; every word that is in none of these sets is a failure.
     private static let pendingWords: Set<String> = [
         "pending", "queued", "created", "submitted", "starting", "started", "processing", "running", "in_progress",
     ]
-    private static let successWords: Set<String> = ["completed", "complete", "succeeded", "success"]
+    /// `partial` is charged and has results.
+    private static let successWords: Set<String> = ["completed", "complete", "succeeded", "success", "partial"]
+    /// Words for a generation that its user took back: neither success nor failure.
+    private static let withdrawnWords: Set<String> = ["cancelled", "canceled"]
 
     init(_ row: FairStackPage.Transaction) {
         id = row.id.value
         createdAt = row.created_at.value
-        if let model = row.model?.value, let modality = row.modality?.value, !model.isEmpty, !modality.isEmpty {
+        if let model = row.model?.value, let modality = row.modality.value?.value, !model.isEmpty, !modality.isEmpty {
             self.model = Model(id: model, modality: modality)
         } else {
             model = nil
@@ -56,7 +59,7 @@ struct FairStackTransaction: Equatable {
         let amount = row.cost?.foreignUnit == nil ? row.cost?.amount?.magnitude : nil
         switch row.type?.value.lowercased() {
         case "generation":
-            return succeeded ? .nothing : .failure(model: row.model?.value ?? "")
+            return succeeded || withdrawnWords.contains(status) ? .nothing : .failure(model: row.model?.value ?? "")
         case "top_up":
             return succeeded ? amount.map(Meaning.topUp) ?? .nothing : .nothing
         case "refund":

@@ -20,11 +20,12 @@ struct FairStackBody<Payload: Decodable>: Decodable {
         }
     }
 
-    /// What an answer holds.
+    /// What a response holds.
     ///
+    /// - Parameter remark: gets each decoration that could not be read.
     /// - Throws: `SourceFailure` with the reason `decode`.
-    static func payload(of answer: UpstreamAnswer) throws -> Payload {
-        try JSONBody.decode(Self.self, from: answer).payload
+    static func payload(of answer: UpstreamAnswer, remark: (String) -> Void = { _ in }) throws -> Payload {
+        try JSONBody.decode(Self.self, from: answer, remark: remark).payload
     }
 }
 
@@ -67,12 +68,16 @@ struct FairStackUsage: Decodable {
     let by_model: LenientArray<Model>
 }
 
-/// `GET /v1/usage/daily`.
+/// `GET /v1/usage/daily`: a trigger for reading days, so that a figure which cannot be read only costs a query.
 struct FairStackDaily: Decodable {
+    struct Cost: Decodable {
+        let micro: Decoration<LenientInt>
+    }
+
     struct Day: Decodable {
-        let date: LenientString?
-        let count: LenientInt?
-        let cost: FairStackMoney?
+        let date: Decoration<LenientString>
+        let count: Decoration<LenientInt>
+        let cost: Decoration<Cost>
     }
 
     let days: RequiredArray<Day>
@@ -85,7 +90,7 @@ struct FairStackPage: Decodable {
         let id: LenientString
         let type: LenientString?
         let model: LenientString?
-        let modality: LenientString?
+        let modality: Decoration<LenientString>
         let cost: FairStackMoney?
         let status: LenientString?
         /// Without it, there is no day that a row could belong to.
@@ -93,29 +98,48 @@ struct FairStackPage: Decodable {
     }
 
     let transactions: RequiredArray<Transaction>
-    let has_more: Bool?
+    let has_more: Decoration<LenientFlag>
     let cursor: LenientString?
 
     /// The cursor of the next page; nil where this is the last one.
     var nextCursor: String? {
-        guard has_more ?? true, let cursor = cursor?.whole, !cursor.isEmpty else { return nil }
+        guard has_more.value?.value ?? true, let cursor = cursor?.whole, !cursor.isEmpty else { return nil }
         return cursor
     }
 }
 
-/// `GET /v1/credits`, known from one public source: every part may be missing.
+/// `GET /v1/credits`: the balance is money and strict, the caps are decorations.
+///
+/// Every documented part may be missing, but not all of them.
 struct FairStackCredits: Decodable {
     struct Cap: Decodable {
-        let micro: LenientInt?
-        let used_micro: LenientInt?
+        let micro: Decoration<LenientInt>
+        let used_micro: Decoration<LenientInt>
+
+        /// Millionths of a dollar; nil where there is no limit, however the API writes that.
+        var limit: Int? { micro.value.flatMap { $0.value > 0 ? $0.value : nil } }
     }
 
     struct Caps: Decodable {
-        let organization: Cap?
-        let project: Cap?
-        let key: Cap?
+        let organization: Decoration<Cap>
+        let project: Decoration<Cap>
+        let key: Decoration<Cap>
     }
 
     let balance: FairStackMoney?
-    let caps: Caps?
+    let caps: Decoration<Caps>
+
+    private enum CodingKeys: String, CodingKey {
+        case balance, caps, error
+    }
+
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        let hasError = fields.contains(.error) && (try? fields.decodeNil(forKey: .error)) != true
+        guard !hasError, fields.contains(.balance) || fields.contains(.caps) else {
+            throw SourceFailure(.decode, "credits: expected balance or caps, found neither or an error")
+        }
+        balance = try fields.decodeIfPresent(FairStackMoney.self, forKey: .balance)
+        caps = try fields.decode(Decoration<Caps>.self, forKey: .caps)
+    }
 }

@@ -23,16 +23,51 @@ import Upstream
     }
 
     @Test func whatIsMissingOrNullIsAbsentAndReplacesWhatWasThere() throws {
-        for json in ["{}", "{\"balance\":null,\"caps\":null}", "{\"balance\":{\"micro\":null},\"caps\":{\"key\":{}}}"] {
+        for json in ["{\"balance\":null,\"caps\":null}", "{\"balance\":{\"micro\":null},\"caps\":{\"key\":{}}}"] {
             let gauges = try gauges(json)
             #expect(gauges == [.balanceUSD: [], .balanceCredits: [], .budgetLimit: [], .budgetSpent: []])
         }
     }
 
-    @Test func noLimitIsNoBudget() throws {
-        let gauges = try gauges("{\"caps\":{\"key\":{\"micro\":null,\"used_micro\":5}}}")
+    @Test(arguments: ["null", "0", "-1", "\"unlimited\"", "3999.6", "{}", "[]"])
+    func noLimitIsNoBudget(limit: String) throws {
+        let gauges = try gauges("{\"caps\":{\"key\":{\"micro\":\(limit),\"used_micro\":5}}}")
         #expect(gauges[.budgetLimit] == [])
         #expect(gauges[.budgetSpent] == [])
+    }
+
+    @Test(arguments: [
+        "{}", "{\"data\":{}}", "{\"data\":null}", "{\"request_id\":\"r\",\"data\":{\"error\":{\"code\":\"x\"}}}",
+        "{\"error\":{\"code\":\"x\",\"message\":\"y\"}}", "{\"error\":\"x\",\"balance\":null}", "[]",
+    ])
+    func responseWithoutAnyDocumentedFieldIsAFailureAndCommitsNothing(json: String) async throws {
+        let visit = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
+        let failure = await #expect(throws: SourceFailure.self) {
+            try await FairStackCreditsSource(api: AnsweringAPI { _, _ in json }).sync(visit)
+        }
+        #expect(failure?.reason == .decode)
+        #expect(visit.readings.isEmpty)
+    }
+
+    @Test func capThatCannotBeReadIsLeftOutWithARemarkAndTheBalanceIsStrict() async throws {
+        let visit = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
+        let caps =
+            "\"caps\":{\"key\":\"none\",\"project\":{\"micro\":3999.6},\"organization\":{\"micro\":2000000,\"used_micro\":\"x\"}}"
+        try await FairStackCreditsSource(api: AnsweringAPI { _, _ in "{\"balance\":{\"micro\":1500000},\(caps)}" })
+            .sync(visit)
+        #expect(visit.gauges[.balanceUSD] == [GaugeSample([], 1.5)])
+        #expect(visit.gauges[.budgetLimit] == [GaugeSample(["", "organization"], 2)])
+        #expect(visit.gauges[.budgetSpent] == [])
+        #expect(visit.remarks.count == 3)
+        #expect(visit.remarks.contains { $0.hasPrefix("caps.key: ") })
+        #expect(throws: SourceFailure.self) { try gauges("{\"balance\":{\"micro\":3999.6},\(caps)}") }
+    }
+
+    @Test func missingEndpointHasNoSeries() async throws {
+        let visit = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
+        let api = AnsweringAPI { _, _ in throw UpstreamFailure(reason: .http4xx, status: 404, message: "not found") }
+        try await FairStackCreditsSource(api: api).sync(visit)
+        #expect(visit.gauges[.balanceUSD] == [])
     }
 
     @Test func anotherCurrencyIsNoBalanceInDollars() throws {

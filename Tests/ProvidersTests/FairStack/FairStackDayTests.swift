@@ -37,7 +37,7 @@ import Upstream
 
     private func cells(_ json: String, keys: [String: String] = [:], keeping: [Cell] = []) throws -> Set<Cell> {
         let day = FairStackDay(whole: try breakdown(json), keys: try keys.mapValues(breakdown))
-        let cells = day.cells(keeping: keeping)
+        let cells = day.cells(after: keeping, keepsRest: !keeping.isEmpty)
         #expect(Set(cells).count == cells.count)
         return Set(cells)
     }
@@ -182,6 +182,30 @@ import Upstream
                 Cell(.cost, ["web", "rare"], micros(30)), Cell(.cost, ["", "a"], micros(60)),
                 Cell(.cost, ["", ""], micros(10)),
             ])
+    }
+
+    @Test func restIsCutWhereTheListsOfKeysAndAccountContradictEachOther() throws {
+        let whole = "{\"total_cost\":{\"micro\":10},\"by_model\":[{\"model\":\"a\",\"cost\":{\"micro\":4}}]}"
+        let key = "{\"total_cost\":{\"micro\":8},\"by_model\":[{\"model\":\"b\",\"cost\":{\"micro\":3}}]}"
+        let cost = try cells(whole, keys: ["web": key]).filter { $0.family == .cost }
+        #expect(
+            cost == [
+                Cell(.cost, ["web", "b"], micros(3)), Cell(.cost, ["web", ""], micros(5)),
+                Cell(.cost, ["", "a"], micros(2)),
+            ])
+    }
+
+    @Test func cutRestKeepsWhatItsModelsHadBeforeOthersGrow() throws {
+        let day = FairStackDay(
+            whole: try breakdown(
+                """
+                {"total_cost":{"micro":10},"by_model":[{"model":"a","cost":{"micro":4}},
+                {"model":"z","cost":{"micro":4}}]}
+                """),
+            keys: ["web": try breakdown("{\"total_cost\":{\"micro\":5},\"by_model\":[]}")])
+        let rest = day.cells(after: [Cell(.cost, ["", "z"], micros(3)), Cell(.cost, ["web", ""], micros(2))])
+            .filter { $0.family == .cost && $0.labels[0].isEmpty }
+        #expect(Set(rest) == [Cell(.cost, ["", "z"], micros(3)), Cell(.cost, ["", "a"], micros(2))])
     }
 
     @Test func keysBeyondTheTotalShowAsADifferenceAndTheRestKeepsWhatItHad() throws {

@@ -73,6 +73,10 @@ import Upstream
         #expect(try meaning("\"type\":\"generation\",\"status\":\"failed\",\"model\":\"m\"") == .failure(model: "m"))
         #expect(try meaning("\"type\":\"generation\",\"status\":\"refunded\",\"model\":null") == .failure(model: ""))
         #expect(try meaning("\"type\":\"generation\",\"status\":\"Processing\"") == .pending)
+        #expect(try meaning("\"type\":\"generation\",\"status\":\"partial\",\"model\":\"m\"") == .nothing)
+        #expect(try meaning("\"type\":\"generation\",\"status\":\"cancelled\",\"model\":\"m\"") == .nothing)
+        #expect(try meaning("\"type\":\"generation\",\"status\":\"Canceled\",\"model\":\"m\"") == .nothing)
+        #expect(try meaning("\"type\":\"top_up\",\"cost\":{\"micro\":-5},\"status\":\"cancelled\"") == .nothing)
         #expect(try meaning("\"type\":\"generation\"") == .nothing)
         #expect(try meaning("\"type\":\"refund\",\"cost\":{\"micro\":\"-250\"}") == .refund(micros(250)))
         #expect(
@@ -87,11 +91,14 @@ import Upstream
 
     @Test func endOfTheListIsToldByHasMoreOrByTheCursor() throws {
         for end in [
-            "", ",\"has_more\":false,\"cursor\":\"c\"", ",\"cursor\":null", ",\"has_more\":true,\"cursor\":\"\"",
+            "", ",\"has_more\":false,\"cursor\":\"c\"", ",\"has_more\":\"false\",\"cursor\":\"c\"",
+            ",\"has_more\":0,\"cursor\":\"c\"", ",\"cursor\":null", ",\"has_more\":true,\"cursor\":\"\"",
         ] {
             #expect(try page("{\"transactions\":[]\(end)}").nextCursor == nil)
         }
-        #expect(try page("{\"transactions\":null,\"cursor\":\"c\"}").nextCursor == "c")
+        for more in ["", ",\"has_more\":\"true\"", ",\"has_more\":\"maybe\"", ",\"has_more\":{}"] {
+            #expect(try page("{\"transactions\":null,\"cursor\":\"c\"\(more)}").nextCursor == "c")
+        }
     }
 
     @Test func rowWithoutIdOrMomentAndAnswerWithoutListAreFailures() {

@@ -1,0 +1,80 @@
+import UsageModel
+import Upstream
+
+/// Reads single days by `GET /v1/usage`, once for the account and once for each key.
+struct FairStackDayReader {
+    let upstream: FairStackUsageAPI
+    let configured: [FairStackKey]
+    private(set) var refused: FairStackRefusedKeys
+
+    init(_ upstream: FairStackUsageAPI, configured: [FairStackKey], refused: FairStackRefusedKeys) {
+        self.upstream = upstream
+        self.configured = configured
+        self.refused = refused
+    }
+
+    /// Reads one day whole.
+    ///
+    /// - Parameters:
+    ///   - figures: what `daily` reports for it.
+    ///   - stored: what is remembered of it.
+    mutating func read(
+        _ due: DueSlice, figures: FairStackDayFigures, remembered stored: FairStackDayMemory?, _ visit: any SyncVisit
+    ) async throws -> (slice: SliceReading, memory: FairStackDayMemory) {
+        let date = due.slice.period.start.day
+        let asked = visit.now
+        var day = FairStackDay(whole: try await upstream.usage(on: date))
+        let earlier = due.lastRead == nil ? [] : try await visit.cells(of: due.slice)
+        var memory = stored ?? FairStackDayMemory(configured: configured, cells: earlier)
+        var queried: Set<FairStackKey> = []
+        // Keys have no part of a day without usage.
+        if !day.whole.isZero || !earlier.isEmpty {
+            for key in memory.queried {
+                if let share = try await share(of: key, on: date, visit) {
+                    day.keys[key.name] = share
+                    queried.insert(key)
+                } else {
+                    memory.freeze(key)
+                }
+            }
+            for name in memory.frozen {
+                let share = FairStackBreakdown(stored: earlier, key: name)
+                if !share.isZero { day.keys[name] = share }
+            }
+        }
+        if due.slice.period.contains(asked) { try await retryRefused(except: queried, on: date, visit) }
+        // The responses belong together only if the account's is the same before and after the keys'. Days that are
+        // history when they are first read have come to rest, so that a first start needs a query less for each.
+        let isHistory = due.settles && due.lastRead == nil
+        var isConsistent = true
+        if !queried.isEmpty, !isHistory { isConsistent = try await upstream.usage(on: date) == day.whole }
+        memory.record(figures, isConfirmed: isConsistent && figures.agrees(with: day.whole))
+        let cells = day.cells(after: earlier, keepsRest: !isConsistent)
+        return (SliceReading(due.slice, cells: cells, readAt: asked), memory)
+    }
+
+    /// A key's part of a day; nil where the day is to be read without it.
+    private mutating func share(
+        of key: FairStackKey, on day: UTCDay, _ visit: any SyncVisit
+    ) async throws -> FairStackBreakdown? {
+        guard !refused.hasGivenUp(key) else { return nil }
+        do {
+            let share = try await upstream.usage(on: day, key: key.id)
+            refused.accept(key)
+            return share
+        } catch let failure as any ReasonedFailure {
+            guard refused.giveUp(key, after: failure, now: visit.now) else { throw failure }
+            return nil
+        }
+    }
+
+    /// Queries the reported keys, so that the report ends once the API knows them. Their part of this day stays under
+    /// `key=""`, where it was counted first.
+    private mutating func retryRefused(
+        except queried: Set<FairStackKey>, on day: UTCDay, _ visit: any SyncVisit
+    ) async throws {
+        for key in configured where refused.contains(key) && !queried.contains(key) {
+            _ = try await share(of: key, on: day, visit)
+        }
+    }
+}

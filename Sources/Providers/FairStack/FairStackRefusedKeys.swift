@@ -1,0 +1,75 @@
+import Foundation
+import UsageModel
+import Upstream
+
+/// Configured keys that the API did not give usage for when they were last queried. A pure value, stored as JSON so that
+/// the failure is reported at every sync, also at those that query no key.
+struct FairStackRefusedKeys: Equatable {
+    private struct Refusal: Equatable, Codable {
+        let key: FairStackKey
+        let since: Timestamp
+        let reason: FailureReason
+        let message: String
+    }
+
+    /// How long a key may fail in a way that may pass by itself before its account is read without it.
+    static let patience = Duration.hours(1)
+    /// The statuses that an unknown or malformed id is refused with.
+    private static let refusing = [400, 404, 410, 422]
+
+    private let configured: [FairStackKey]
+    private var refusals: [Refusal] = []
+    /// The keys that were given up in this sync: they are not queried again for its other days.
+    private var givenUp: Set<FairStackKey> = []
+
+    /// - Parameter configured: the keys of the config; a key that left it is not reported.
+    init(stored: String?, configured: [FairStackKey]) {
+        self.configured = configured
+        let all = stored.flatMap { try? JSONDecoder().decode([Refusal].self, from: Data($0.utf8)) } ?? []
+        refusals = all.filter { configured.contains($0.key) }
+    }
+
+    /// The stored form; nil where no key is refused.
+    func encoded() throws -> String? {
+        guard !refusals.isEmpty else { return nil }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return String(decoding: try encoder.encode(refusals), as: UTF8.self)
+    }
+
+    /// Whether a key is reported.
+    func contains(_ key: FairStackKey) -> Bool { refusals.contains { $0.key == key } }
+
+    /// Whether a key was given up in this sync.
+    func hasGivenUp(_ key: FairStackKey) -> Bool { givenUp.contains(key) }
+
+    /// The failure to report.
+    var failure: SourceFailure? { refusals.first.map { SourceFailure($0.reason, $0.message) } }
+
+    /// Records usage of a key.
+    mutating func accept(_ key: FairStackKey) {
+        refusals.removeAll { $0.key == key }
+    }
+
+    /// Records a failed query of a key.
+    ///
+    /// - Returns: whether the day is to be read without the key; false where the failure may still pass by itself.
+    mutating func giveUp(_ key: FairStackKey, after failure: any ReasonedFailure, now: Timestamp) -> Bool {
+        let isRefused = (failure as? UpstreamFailure)?.status.map(Self.refusing.contains) ?? false
+        guard isRefused || failure.reason == .decode || failure.reason == .http5xx else { return false }
+        guard configured.contains(key) else {
+            givenUp.insert(key)
+            return true
+        }
+        let hint = isRefused ? ": is its id in the config right?" : ""
+        let since = refusals.first { $0.key == key }?.since ?? now
+        accept(key)
+        refusals.append(
+            Refusal(
+                key: key, since: since, reason: failure.reason,
+                message: "\(failure.message); queried for the key \(key.name)\(hint)"))
+        guard isRefused || since + Self.patience <= now else { return false }
+        givenUp.insert(key)
+        return true
+    }
+}

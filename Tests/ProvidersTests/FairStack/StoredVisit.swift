@@ -1,0 +1,125 @@
+import NIOConcurrencyHelpers
+import UsageModel
+import Upstream
+
+@testable import Providers
+
+/// A visit that keeps what is committed, in memory, and whose days are due as by the re-read schedule.
+final class StoredVisit: SyncVisit {
+    private struct State {
+        var now: Timestamp
+        var readings: [Reading] = []
+        var cells: [SliceID: [Cell]] = [:]
+        var lastRead: [SliceID: Timestamp] = [:]
+        var gauges: [GaugeFamily: [GaugeSample]] = [:]
+        var memories: [String: String] = [:]
+        var remarks: [String] = []
+    }
+
+    let ledgerStart: Timestamp
+    private let state: NIOLockedValueBox<State>
+    private static let offsets: [Duration] = [.zero, .minutes(20), .hours(1), .hours(6), .hours(24), .hours(72)]
+
+    /// A visit whose ledger begins the given number of days before today.
+    init(now: Timestamp, days: Int = 0) {
+        ledgerStart = now.day.advanced(by: -days).start
+        state = NIOLockedValueBox(State(now: now))
+    }
+
+    var now: Timestamp { state.withLockedValue { $0.now } }
+    var startedAt: Timestamp { now }
+    var isFirst: Bool { state.withLockedValue { $0.lastRead.isEmpty } }
+    var readings: [Reading] { state.withLockedValue { $0.readings } }
+    var memories: [String: String] { state.withLockedValue { $0.memories } }
+    var remarks: [String] { state.withLockedValue { $0.remarks } }
+    var gauges: [GaugeFamily: [GaugeSample]] { state.withLockedValue { $0.gauges } }
+
+    /// The next sync begins later.
+    func advance(by duration: Duration) {
+        state.withLockedValue { $0.now = $0.now + duration }
+    }
+
+    /// Forgets what a source remembered of the names with this beginning.
+    func forget(_ beginning: String) {
+        state.withLockedValue { state in state.memories = state.memories.filter { !$0.key.hasPrefix(beginning) } }
+    }
+
+    /// The sum of a family over the stored cells, of one day or of all.
+    func sum(_ family: LedgerFamily, on day: UTCDay? = nil, _ isCounted: ([String]) -> Bool = { _ in true })
+        -> ExactDecimal
+    {
+        state.withLockedValue { state in
+            state.cells.filter { day == nil || $0.key.period.start.day == day }.values.joined()
+                .filter { $0.family == family && isCounted($0.labels) }.map(\.value).reduce(.zero, +)
+        }
+    }
+
+    var dueSlices: [DueSlice] { slices.filter { isDue($0) }.map(due) }
+
+    var reopenable: [DueSlice] { slices.filter { isSettled($0) }.map(due) }
+
+    /// Newest first.
+    private var slices: [SliceID] {
+        (0...max(0, ledgerStart.day.distance(to: now.day))).map { SliceID(period: now.day.advanced(by: -$0).period) }
+    }
+
+    private func lastRead(_ slice: SliceID) -> Timestamp? { state.withLockedValue { $0.lastRead[slice] } }
+
+    private func due(_ slice: SliceID) -> DueSlice {
+        DueSlice(slice: slice, lastRead: lastRead(slice), settles: slice.period.end + .hours(72) <= now)
+    }
+
+    private func isSettled(_ slice: SliceID) -> Bool {
+        lastRead(slice).map { slice.period.end + .hours(72) <= $0 } ?? false
+    }
+
+    private func isDue(_ slice: SliceID) -> Bool {
+        guard let lastRead = lastRead(slice), slice.period.end <= now else { return true }
+        return Self.offsets.contains { lastRead < slice.period.end + $0 && slice.period.end + $0 <= now }
+    }
+
+    func cells(of slice: SliceID) async throws -> [Cell] { state.withLockedValue { $0.cells[slice] ?? [] } }
+
+    func gauges(_ family: GaugeFamily) async throws -> [GaugeSample] { gauges[family] ?? [] }
+
+    func memory(_ name: String) async throws -> String? { memories[name] }
+
+    func commit(_ reading: Reading) async throws {
+        state.withLockedValue { state in
+            state.readings.append(reading)
+            for slice in reading.slices {
+                state.cells[slice.slice] = slice.cells
+                state.lastRead[slice.slice] = slice.readAt
+            }
+            state.gauges.merge(reading.gauges) { $1 }
+            for (name, value) in reading.memory { state.memories[name] = value }
+        }
+    }
+
+    func remark(_ text: String) { state.withLockedValue { $0.remarks.append(text) } }
+}
+
+/// An API whose responses depend on path and query; it records both.
+final class AnsweringAPI: UpstreamAPI {
+    private let sent = NIOLockedValueBox<[String]>([])
+    private let answer: @Sendable (String, [String: String]) throws -> String
+
+    init(_ answer: @escaping @Sendable (String, [String: String]) throws -> String) {
+        self.answer = answer
+    }
+
+    /// The requests since the last look: path and query.
+    func takeRequests() -> [String] {
+        sent.withLockedValue { sent in
+            defer { sent = [] }
+            return sent
+        }
+    }
+
+    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+        sent.withLockedValue { $0.append(call.query.isEmpty ? call.path : "\(call.path)?\(call.query)") }
+        let items = call.query.split(separator: "&").map { $0.split(separator: "=", maxSplits: 1) }
+        let query = Dictionary(items.map { (String($0[0]), String($0.count > 1 ? $0[1] : "")) }) { $1 }
+        return UpstreamAnswer(status: 200, headers: [:], body: Array(try answer(call.path, query).utf8))
+    }
+}
