@@ -16,68 +16,76 @@ struct UseAPIAccountSource: UsageSource {
     func sync(_ visit: any SyncVisit) async throws {
         do {
             let answer = try await api.send(UpstreamCall(.get, "/v2/account", longestAnswer: Self.longestAnswer))
-            try await visit.commit(try JSONBody.decode(UseAPIAccountStatus.self, from: answer).reading)
+            let status = try JSONBody.decode(UseAPIAccountStatus.self, from: answer) { visit.remark($0) }
+            try await visit.commit(status.reading)
         } catch let failure as UpstreamFailure where failure.status == 404 {
             // The page that this exporter was made from does not know the endpoint: without it there are no series.
-            try await visit.commit(UseAPIAccountStatus().reading)
+            try await visit.commit(UseAPIAccountStatus.absent)
         }
     }
 }
 
-/// An answer to `GET /v2/account`; every field may be missing.
+/// A response of `GET /v2/account`; every field may be missing, but not all of them.
 ///
-/// Not read: who the account belongs to (`id`, `email`, `name`); `created`, `updated` and `verified` moments, which no
+/// Not read: who the account belongs to (`id`, `email`, `name`); `created`, `updated` and `verified` timestamps, which no
 /// family shows; `sub`, the day of the last renewal, from which no end follows; `subscriptions` and
 /// `maxAccountsPerAPI`, numbers of what was bought rather than of what is used.
 struct UseAPIAccountStatus: Decodable {
     struct Service: Decodable {
-        let total: LenientInt?
-        let active: LenientInt?
-        let error: LenientInt?
+        let total: Decoration<LenientInt>
+        let active: Decoration<LenientInt>
+        let error: Decoration<LenientInt>
     }
 
-    var subscriptionIsActive: UseAPIFlag?
-    var accounts: [String: Service?]?
+    let subscriptionIsActive: Decoration<LenientFlag>
+    let accounts: Decoration<[String: Decoration<Service>]>
 
-    /// The gauges to commit; what is not told is no series.
-    var reading: Reading {
+    private enum CodingKeys: String, CodingKey {
+        case subscriptionIsActive, accounts, id, email, name, created, updated, verified, sub, subscriptions
+        case maxAccountsPerAPI, error
+    }
+
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        let hasError = fields.contains(.error) && (try? fields.decodeNil(forKey: .error)) != true
+        guard !hasError, fields.allKeys.contains(where: { $0 != .error }) else {
+            throw SourceFailure(
+                .decode, "account: expected subscriptionIsActive or accounts, found no field of an account")
+        }
+        subscriptionIsActive = try fields.decode(Decoration<LenientFlag>.self, forKey: .subscriptionIsActive)
+        accounts = try fields.decode(Decoration<[String: Decoration<Service>]>.self, forKey: .accounts)
+    }
+
+    /// The families of this source without any series.
+    static var absent: Reading {
         var reading = Reading()
-        reading.gauges[.planInfo] =
-            subscriptionIsActive?.value.map { [GaugeSample(["", "subscription", $0 ? "active" : "inactive"], 1)] } ?? []
-        reading.gauges[.upstreamAccounts] = (accounts ?? [:]).sorted { $0.key < $1.key }.flatMap { service, counts in
-            counts.map { Self.samples(of: LongName.bounded(service), $0) } ?? []
+        reading.gauges = [.planInfo: [], .upstreamAccounts: []]
+        return reading
+    }
+
+    /// The gauges to commit; a missing field yields no series.
+    var reading: Reading {
+        var reading = Self.absent
+        if let isActive = subscriptionIsActive.value?.value {
+            reading.gauges[.planInfo] = [GaugeSample(["", "subscription", isActive ? "active" : "inactive"], 1)]
+        }
+        reading.gauges[.upstreamAccounts] = (accounts.value ?? [:]).sorted { $0.key < $1.key }.flatMap {
+            service, counts in
+            counts.value.map { Self.samples(of: LongName.bounded(service), $0) } ?? []
         }
         return reading
     }
 
     private static func samples(of service: String, _ counts: Service) -> [GaugeSample] {
         var samples: [GaugeSample] = []
-        var rest = ExactDecimal(counts.total?.value ?? 0)
+        var rest = ExactDecimal(counts.total.value?.value ?? 0)
         for (state, count) in [("active", counts.active), ("error", counts.error)] {
-            guard let count = count?.value, count >= 0 else { continue }
+            guard let count = count.value?.value, count >= 0 else { continue }
             samples.append(GaugeSample([service, state], Double(count)))
             rest -= ExactDecimal(count)
         }
         // Law 2: what the total holds beyond its parts has the empty state.
         if rest > .zero { samples.append(GaugeSample([service, ""], rest.doubleValue)) }
         return samples
-    }
-}
-
-/// A yes or no as APIs write it: true, `"true"`, 1; nil where it is none of these.
-struct UseAPIFlag: Decodable {
-    let value: Bool?
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if let flag = try? container.decode(Bool.self) {
-            value = flag
-        } else {
-            switch (try? LenientString(from: decoder))?.value.lowercased() {
-            case "true", "1": value = true
-            case "false", "0": value = false
-            default: value = nil
-            }
-        }
     }
 }

@@ -14,13 +14,13 @@ struct UseAPICheck {
         let rows = day.rows
         var differing = day.total == rows.count ? [] : ["total"]
         let counts: [(String, UseAPICounts?, [String: Int])] = [
-            ("by_config", day.summary?.by_config, rows.counts(by: \.key)),
-            ("by_code", day.summary?.by_code, rows.counts(by: \.code)),
-            ("by_endpoint", day.summary?.by_endpoint, rows.counts(by: \.endpoint)),
-            ("by_model", day.summary?.by_model, rows.counts(by: \.model)),
-            ("by_captcha_provider", day.summary?.by_captcha_provider, rows.captchaAttempts),
-            ("by_tier", day.summary?.by_tier, rows.counts(byPlan: \.tier)),
-            ("by_sku", day.summary?.by_sku, rows.counts(byPlan: \.sku)),
+            ("by_config", day.summary?.by_config.value, rows.counts(by: \.key)),
+            ("by_code", day.summary?.by_code.value, rows.counts(by: \.code)),
+            ("by_endpoint", day.summary?.by_endpoint.value, rows.counts(by: \.endpoint)),
+            ("by_model", day.summary?.by_model.value, rows.counts(by: \.model)),
+            ("by_captcha_provider", day.summary?.by_captcha_provider.value, rows.captchaAttempts),
+            ("by_tier", day.summary?.by_tier.value, rows.counts(byPlan: \.tier)),
+            ("by_sku", day.summary?.by_sku.value, rows.counts(byPlan: \.sku)),
         ]
         for (name, summary, counted) in counts {
             if let summary, Self.named(summary.values) != Self.named(counted) { differing.append(name) }

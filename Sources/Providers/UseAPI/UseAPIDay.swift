@@ -1,7 +1,7 @@
 import UsageModel
 import Upstream
 
-/// One UTC day of a bot, as an answer tells it: its rows counted, and the API's own summary of them.
+/// One UTC day of a bot: its rows counted, and the API's own summary of them.
 struct UseAPIDay {
     let bot: String
     let day: UTCDay
@@ -9,52 +9,70 @@ struct UseAPIDay {
     let summary: UseAPISummary?
     /// The API's own count of requests.
     let total: Int
+    /// Whether the list is as long as the API's longest, so that it may be cut.
+    let isCut: Bool
+    /// Whether requests may be missing from rows and summary alike.
+    let isIncomplete: Bool
 
-    /// The longest that everything but the rows may be, in bytes: the summary's counts are members of objects, which
-    /// have no limit of their own.
-    private static let longestHead = 1 << 20
-
-    /// Reads an answer to a query of that day.
-    ///
-    /// - Throws: `SourceFailure` (`decode`) where it is none, or tells of another day.
-    init(_ answer: UpstreamAnswer, bot: String, day: UTCDay) throws {
-        var rows = UseAPIRows()
-        var document = ListDocument(answer.body, list: "data")
-        let rest = try document.read { batch in
-            do {
-                let read =
-                    try UseAPIRow.plain(batch.json)
-                    ?? JSONBody.decode([UseAPIRow].self, from: answer.part(batch.json))
-                for row in read { rows.add(row) }
-                try rows.checkSize()
-            } catch let failure as SourceFailure {
-                throw SourceFailure(failure.reason, "data, from row \(batch.first) on: \(failure.message)")
-            }
-        }
-        guard rest.count <= Self.longestHead else {
-            throw SourceFailure(.decode, "stats has more than \(Self.longestHead) bytes beside its rows")
-        }
-        let head = try JSONBody.decode(UseAPIStatsHead.self, from: answer.part(rest))
-        // The usage of one day counted for another would double it.
-        if let told = head.date?.value, !told.isEmpty, Timestamp(told)?.day != day {
-            throw SourceFailure(.decode, "stats answered for another date than \(day), which was asked for")
-        }
-        guard head.total != nil || head.summary != nil || rows.count > 0 else {
-            throw SourceFailure(.decode, "stats answered without `total`; is base_url the useapi.net API?")
-        }
+    /// A day as one response lists it.
+    init(bot: String, day: UTCDay, rows: UseAPIRows, head: UseAPIStatsHead) {
         self.bot = bot
         self.day = day
         self.rows = rows
-        summary = head.summary
-        total = max(0, head.total?.value ?? rows.count)
+        summary = head.summary.value
+        isCut = rows.count == UseAPIStatsQuery.longestList
+        isIncomplete = isCut
+        let listed = max(0, head.total?.value ?? rows.count)
+        // Of a cut list `total` may be the length of the list, and the summary the whole day's.
+        total = isCut ? max(listed, Self.sum(summary?.by_config), Self.sum(summary?.by_code)) : listed
+    }
+
+    private init(_ whole: UseAPIDay, rows: UseAPIRows, isIncomplete: Bool) {
+        bot = whole.bot
+        day = whole.day
+        self.rows = rows
+        summary = whole.summary
+        total = max(whole.total, rows.count)
+        isCut = true
+        self.isIncomplete = isIncomplete
+    }
+
+    /// The same day with the rows of the linked accounts' own lists.
+    ///
+    /// - Parameter isIncomplete: whether one of those lists is cut as well. The day may also be incomplete where its
+    ///   summary counts less than they list: it then knows the cut list alone, and accounts may be missing from both.
+    func split(into rows: UseAPIRows, isIncomplete: Bool) -> UseAPIDay {
+        UseAPIDay(self, rows: rows, isIncomplete: isIncomplete || Self.sum(summary?.by_config) < rows.count)
+    }
+
+    /// The linked accounts that the summary names.
+    var configs: Set<String> {
+        Set((summary?.by_config.value?.values ?? [:]).keys).subtracting(["", UseAPIPlanNames.none])
+    }
+
+    /// A note for the log once the day is over; nil where nothing is odd. It names fields and counts, never a value of a
+    /// row.
+    var remark: String? {
+        guard isIncomplete else { return UseAPICheck(self).remark }
+        return
+            "\(day): the API's list of \(bot) is cut at \(UseAPIStatsQuery.longestList) requests; some of the day may "
+            + "be missing"
+    }
+
+    private static func sum(_ counts: Decoration<UseAPICounts>?) -> Int {
+        (counts?.value?.values ?? [:]).values.reduce(0) { sum, count in
+            let (sum, overflow) = sum.addingReportingOverflow(count)
+            return overflow ? 0 : sum
+        }
     }
 
     /// What a day's cells are made of; it must not change between readings of one day, since requests that moved from
-    /// one label set to another would be counted twice.
+    /// one label set to another would be counted twice. A day that was first counted by its summary thus stays so, also
+    /// when its rows are listed later.
     enum Form {
         /// The rows: labels jointly.
         case rows
-        /// The summary alone: one label at a time.
+        /// The summary only: one label at a time.
         case summary
 
         /// The form of cells that were made before; nil where there are none.
@@ -65,25 +83,29 @@ struct UseAPIDay {
         }
     }
 
-    /// The day's cells; those of one series are to be added up.
+    /// The day's cells; those of one series are to be added up. Nil where the API counts requests and lists none yet.
     ///
     /// - Parameters:
     ///   - earlier: the cells of the day's last reading.
-    ///   - isClosed: whether the day is over. Until then the list may lag behind the count, so what the count holds
-    ///     beyond the list is left for later: a counter could not give it back once its rows are listed.
+    ///   - isSettled: whether the list has caught up with the count. Until then requests that are not listed are left for
+    ///     later: a counter could not give them back once their rows are listed.
     ///   - price: USD for a successful request of a model, where there is a price.
     /// - Throws: `SourceFailure` (`decode`) where the rows of a day that had some are gone.
-    func cells(earlier: [Cell], isClosed: Bool, price: (_ model: String) -> ExactDecimal?) throws -> [Cell] {
-        let names = UseAPIPlanNames(summary?.lookup, earlier: earlier)
-        switch Form(of: earlier) ?? (rows.count == 0 && total > 0 ? .summary : .rows) {
-        case .summary:
+    func cells(
+        earlier: [Cell], isSettled: Bool, price: (_ model: String) -> ExactDecimal?
+    ) throws -> [Cell]? {
+        let names = UseAPIPlanNames(summary?.lookup.value, earlier: earlier)
+        let form = Form(of: earlier)
+        let hasRowsMissing = rows.count == 0 && total > 0
+        if form == .summary || (form == nil && hasRowsMissing && isSettled) {
             return UseAPIUnlisted(total, summary, beyond: UseAPIRows()).cells(bot: bot, names: names)
-        case .rows where rows.count == 0 && total > 0:
+        }
+        if hasRowsMissing {
+            guard isSettled else { return nil }
             throw SourceFailure(.decode, "\(day): stats lists no rows any more, and counts \(total)")
-        case .rows: break
         }
         let listed = requestCells(price: price) + durationCells() + captchaCells() + planCells(names)
-        guard isClosed, total > rows.count else { return listed }
+        guard isSettled, total > rows.count else { return listed }
         return listed + UseAPIUnlisted(total - rows.count, summary, beyond: rows).cells(bot: bot, names: names)
     }
 
@@ -149,12 +171,5 @@ struct UseAPIDay {
     private func planCells(_ names: UseAPIPlanNames) -> [Cell] {
         guard rows.havePlans || summary?.hasPlans == true else { return [] }
         return rows.plans.map { Cell(.tierRequests, names.labels($0.key), ExactDecimal($0.value)) }
-    }
-}
-
-extension UpstreamAnswer {
-    /// The same answer with a part of its body.
-    fileprivate func part(_ json: [UInt8]) -> UpstreamAnswer {
-        UpstreamAnswer(status: status, headers: headers, body: json)
     }
 }

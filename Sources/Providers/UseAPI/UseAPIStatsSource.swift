@@ -9,59 +9,80 @@ struct UseAPIStatsSource: UsageSource {
 
     var name: String { Self.name(of: bot) }
 
-    /// `stats/google-flow`: the endpoint's last word and the bot, since each bot is asked for apart.
+    /// `stats/google-flow`: the endpoint's last word and the bot, since each bot is queried separately.
     static func name(of bot: String) -> String { "stats/\(bot)" }
 
-    /// "Data latency is at least 5 minutes": asking more often finds nothing new, and an answer is large.
+    /// "Data latency is at least 5 minutes": a query more often finds nothing new, and a response is large.
     let minimumInterval = Duration.minutes(5)
 
     /// "Data is retained for 3 months": 89 days at the least (February), and one day less, so that no day is read
     /// while it is being deleted.
     let slicing: Slicing? = Slicing(unit: .day, kept: .days(88))
 
-    /// A day comes whole: this is three times the 50,000 rows that `limit` may ask for.
-    static let longestAnswer = 64 << 20
+    /// The cost is estimated where there are prices.
+    var reportsCost: Bool { !prices.isEmpty }
+
+    /// "Data latency … should not exceed 15 minutes": from then on after a day's end, with some room, its list is held to
+    /// be as complete as its count.
+    static let latency = Duration.minutes(20)
+    /// Days after which what is remembered of a day is dropped: its cells are gone by then.
+    private static let lifetime = 101
 
     func sync(_ visit: any SyncVisit) async throws {
-        var unreadable: SourceFailure?
+        var unreadable = UnreadableParts()
         for due in visit.dueSlices {
-            do {
-                try await read(due, visit)
-            } catch let failure as SourceFailure where failure.reason == .decode {
-                // One day that cannot be read keeps no other from being read.
-                unreadable = unreadable ?? failure
+            try await unreadable.isolate {
+                let name = UseAPIUnreadableDay.name(of: due.slice.period.start.day)
+                let stored = try await visit.memory(name)
+                if let failure = UseAPIUnreadableDay(stored: stored)?.failure(at: visit.now) { throw failure }
+                do {
+                    try await read(due, isRepaired: stored != nil, visit)
+                } catch let failure as any ReasonedFailure {
+                    let isOpen = visit.now < due.slice.period.end
+                    if let day = UseAPIUnreadableDay(failure, isOpen: isOpen, now: visit.now) {
+                        var reading = Reading()
+                        reading.memory[name] = try day.encoded()
+                        try await visit.commit(reading)
+                    }
+                    throw failure
+                }
             }
         }
-        if let unreadable { throw unreadable }
+        try unreadable.check()
     }
 
     /// Reads one day and commits it, so that an interrupted first start goes on from there.
-    private func read(_ due: DueSlice, _ visit: any SyncVisit) async throws {
+    ///
+    /// - Parameter isRepaired: whether the day could not be read before.
+    private func read(_ due: DueSlice, isRepaired: Bool, _ visit: any SyncVisit) async throws {
         let day = due.slice.period.start.day
         let asked = visit.now
         let isOpen = asked < due.slice.period.end
-        let answer = try await api.send(
-            UpstreamCall(
-                .get, "/v2/account/stats", query: [("bot", bot), ("date", day.description)],
-                longestAnswer: Self.longestAnswer))
-        let usage = try UseAPIDay(answer, bot: bot, day: day)
+        let isSettled = due.slice.period.end + Self.latency <= asked
+        let usage = try await UseAPIStatsQuery(api: api, bot: bot).day(day) { visit.remark($0) }
 
-        let memory = "prices/\(day)"
+        let memory = Self.pricesMemory(of: day)
         let remembered = try await visit.memory(memory)
         let prices = UseAPIPrices(
             self.prices, remembered: remembered, isFirst: due.lastRead == nil, isOpen: isOpen, bot: bot)
         let earlier = due.lastRead == nil ? [] : try await visit.cells(of: due.slice)
+        guard let cells = try usage.cells(earlier: earlier, isSettled: isSettled, price: prices.price(of:)) else {
+            visit.remark("\(day): the API counts requests of \(bot) and lists none yet; the day is read again")
+            return
+        }
         var reading = Reading()
-        reading.slices = [
-            SliceReading(
-                due.slice,
-                cells: try usage.cells(earlier: earlier, isClosed: !isOpen, price: prices.price(of:)), readAt: asked)
-        ]
-        // A settled day is never read again, so its prices can be forgotten.
-        let kept = due.settles ? nil : prices.text
-        if kept != remembered { reading.memory.updateValue(kept, forKey: memory) }
+        reading.slices = [SliceReading(due.slice, cells: cells, readAt: asked)]
+        if prices.text != remembered { reading.memory.updateValue(prices.text, forKey: memory) }
+        if isRepaired { reading.memory.updateValue(nil, forKey: UseAPIUnreadableDay.name(of: day)) }
+        if due.lastRead == nil {
+            let outlived = day.advanced(by: -Self.lifetime)
+            reading.memory.updateValue(nil, forKey: Self.pricesMemory(of: outlived))
+            reading.memory.updateValue(nil, forKey: UseAPIUnreadableDay.name(of: outlived))
+        }
         try await visit.commit(reading)
-        // While the day goes on, its list and its count may be of different moments.
-        if !isOpen, let remark = UseAPICheck(usage).remark { visit.remark(remark) }
+        // Until then its list and its count may be of different times.
+        if isSettled, let remark = usage.remark { visit.remark(remark) }
     }
+
+    private static func pricesMemory(of day: UTCDay) -> String { "prices/\(day)" }
 }

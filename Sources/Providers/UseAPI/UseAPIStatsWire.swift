@@ -8,10 +8,11 @@ import Upstream
 struct UseAPIStatsHead: Decodable {
     let date: LenientString?
     let total: LenientInt?
-    let summary: UseAPISummary?
+    let summary: Decoration<UseAPISummary>
 }
 
-/// `summary`: left out where there are no data.
+/// `summary`: left out where there are no data. The rows are what is counted; it is a check, and names what is not
+/// listed, so that a part of it which cannot be read is left out.
 ///
 /// Not read: `from`, `to` and `time_span` say when the first and the last row were, which no family shows;
 /// `by_status` is `by_code` in words; `success_rate`, `avg_msec` and `avg_captcha_retry` are rounded, and what they
@@ -22,17 +23,17 @@ struct UseAPISummary: Decodable {
         let skus: [String: LenientString?]?
     }
 
-    let by_config: UseAPICounts?
-    let by_code: UseAPICounts?
-    let by_endpoint: UseAPICounts?
-    let by_model: UseAPICounts?
-    let by_captcha_provider: UseAPICounts?
-    let by_tier: UseAPICounts?
-    let by_sku: UseAPICounts?
-    let lookup: Lookup?
+    let by_config: Decoration<UseAPICounts>
+    let by_code: Decoration<UseAPICounts>
+    let by_endpoint: Decoration<UseAPICounts>
+    let by_model: Decoration<UseAPICounts>
+    let by_captcha_provider: Decoration<UseAPICounts>
+    let by_tier: Decoration<UseAPICounts>
+    let by_sku: Decoration<UseAPICounts>
+    let lookup: Decoration<Lookup>
 
     /// Whether the requests have Google plans, known or `(empty)`.
-    var hasPlans: Bool { by_tier?.values.isEmpty == false || by_sku?.values.isEmpty == false }
+    var hasPlans: Bool { by_tier.value?.values.isEmpty == false || by_sku.value?.values.isEmpty == false }
 }
 
 /// Counts by name; null and negative ones are no counts.

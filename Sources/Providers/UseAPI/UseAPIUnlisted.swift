@@ -18,12 +18,12 @@ struct UseAPIUnlisted {
     ///   - summary: counts that hold the listed rows as well.
     ///   - rows: the listed ones.
     init(_ total: Int, _ summary: UseAPISummary?, beyond rows: UseAPIRows) {
-        models = Part(summary?.by_model, beyond: rows.counts(by: \.model), of: total)
-        codes = Part(summary?.by_code, beyond: rows.counts(by: \.code), of: total)
+        models = Part(summary?.by_model.value, beyond: rows.counts(by: \.model), of: total)
+        codes = Part(summary?.by_code.value, beyond: rows.counts(by: \.code), of: total)
         let listedTiers = rows.counts(byPlan: { $0.tier.isEmpty ? UseAPIPlanNames.none : $0.tier })
-        tiers = Part(summary?.by_tier, beyond: listedTiers, of: total)
+        tiers = Part(summary?.by_tier.value, beyond: listedTiers, of: total)
         // Attempts may be more than requests: there is no total to hold them against.
-        captchaAttempts = (summary?.by_captcha_provider?.values ?? [:])
+        captchaAttempts = (summary?.by_captcha_provider.value?.values ?? [:])
             .merging(rows.captchaAttempts.mapValues { -$0 }) { max(0, $0 + $1) }
             .filter { $0.value > 0 }
         havePlans = rows.havePlans || summary?.hasPlans == true

@@ -94,7 +94,7 @@ import UsageModel
             }
             do {
                 let usage = try UseAPIDay(.init(status: 200, headers: [:], body: bytes), bot: "kling", day: day)
-                _ = try usage.cells(earlier: [], isClosed: true) { _ in nil }
+                _ = try usage.cells(earlier: [], isSettled: true) { _ in nil }
             } catch let failure as SourceFailure {
                 #expect(failure.reason == .decode)
             }

@@ -34,8 +34,33 @@ import Upstream
         #expect(gauges[.planInfo] == [GaugeSample(["", "subscription", status], 1)])
     }
 
-    @Test(arguments: ["{}", #"{"subscriptionIsActive":null,"accounts":null}"#, #"{"subscriptionIsActive":"soon"}"#])
+    @Test(arguments: [
+        #"{"id":1,"email":"me@example.com"}"#, #"{"subscriptionIsActive":null,"accounts":null}"#,
+        #"{"subscriptionIsActive":"soon"}"#,
+    ])
     func whatIsNotToldHasNoSeries(json: String) throws {
         #expect(try gauges(json) == [.planInfo: [], .upstreamAccounts: []])
+    }
+
+    @Test(arguments: ["{}", #"{"error":"Unauthorized"}"#, #"{"error":{"code":500},"accounts":{}}"#, "[]", "null"])
+    func responseWithoutAnyFieldOfAnAccountIsAFailureAndCommitsNothing(json: String) async throws {
+        let visit = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
+        let failure = await #expect(throws: SourceFailure.self) {
+            try await UseAPIAccountSource(api: AnsweringAPI { _, _ in json }).sync(visit)
+        }
+        #expect(failure?.reason == .decode)
+        #expect(visit.readings.isEmpty)
+    }
+
+    @Test func countThatCannotBeReadIsLeftOutWithARemark() async throws {
+        let visit = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
+        let json =
+            #"{"subscriptionIsActive":"soon","accounts":{"A":{"total":"?","active":2},"B":"none","C":{"active":1}}}"#
+        try await UseAPIAccountSource(api: AnsweringAPI { _, _ in json }).sync(visit)
+        #expect(visit.gauges[.planInfo] == [])
+        #expect(
+            visit.gauges[.upstreamAccounts] == [GaugeSample(["A", "active"], 2), GaugeSample(["C", "active"], 1)])
+        #expect(visit.remarks.count == 3)
+        #expect(visit.remarks.contains { $0.hasPrefix("accounts.A.total: ") })
     }
 }

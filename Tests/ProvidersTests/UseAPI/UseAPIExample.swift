@@ -116,6 +116,15 @@ extension UpstreamAnswer {
     }
 }
 
+extension UseAPIDay {
+    /// A day as one response lists it.
+    init(_ answer: UpstreamAnswer, bot: String, day: UTCDay) throws {
+        var rows = UseAPIRows()
+        let document = try UseAPIDocument(answer, day: day, into: &rows)
+        self.init(bot: bot, day: day, rows: rows, head: document.head)
+    }
+}
+
 /// A series' name, to add up cells by.
 struct SeriesName: Hashable {
     let family: LedgerFamily

@@ -6,9 +6,13 @@ import Upstream
 
 /// Requests that the API counts and does not list.
 @Suite struct UseAPIUnlistedTests {
-    private func cells(_ json: String, earlier: [Cell] = [], isClosed: Bool = true) throws -> [Cell] {
+    private func cells(_ json: String, earlier: [Cell] = [], isSettled: Bool = true) throws -> [Cell] {
+        try #require(try found(json, earlier: earlier, isSettled: isSettled))
+    }
+
+    private func found(_ json: String, earlier: [Cell] = [], isSettled: Bool) throws -> [Cell]? {
         try UseAPIDay(UpstreamAnswer(json: json), bot: "kling", day: try #require(UTCDay("2026-02-13")))
-            .cells(earlier: earlier, isClosed: isClosed) { _ in ExactDecimal(1) }
+            .cells(earlier: earlier, isSettled: isSettled) { _ in ExactDecimal(1) }
     }
 
     private static let summary = """
@@ -16,9 +20,8 @@ import Upstream
         "by_model":{"m":6,"n":1},"avg_msec":500}
         """
 
-    @Test(arguments: [true, false])
-    func summaryWithoutRowsIsCountedByTheLabelsItTells(isClosed: Bool) throws {
-        let cells = try cells(Self.summary + #","data":[]}"#, isClosed: isClosed)
+    @Test func summaryWithoutRowsIsCountedByTheLabelsItTells() throws {
+        let cells = try cells(Self.summary + #","data":[]}"#)
         #expect(
             sums(cells)
                 == sums([
@@ -30,6 +33,13 @@ import Upstream
                     Cell(.outcomes, ["", "", "success"], ExactDecimal(7)),
                     Cell(.outcomes, ["", "", "failure"], ExactDecimal(2)),
                 ]))
+    }
+
+    @Test func countWithoutRowsWaitsForTheList() throws {
+        #expect(try found(Self.summary + #","data":[]}"#, isSettled: false) == nil)
+        let rows = [Cell(.useapiResponses, ["kling", "a", "e", "200"], ExactDecimal(1))]
+        #expect(try found(Self.summary + #","data":[]}"#, earlier: rows, isSettled: false) == nil)
+        #expect(try found(#"{"total":0,"data":[]}"#, isSettled: false) == [])
     }
 
     @Test func dayThatWasReadByItsSummaryStaysSoWhenRowsAppear() throws {
@@ -50,7 +60,7 @@ import Upstream
 
     @Test func countBeyondTheListWaitsForTheEndOfTheDay() throws {
         let json = Self.summary + #","data":[{"config":"a","endpoint":"e","code":200,"model":"m"}]}"#
-        #expect(try cells(json, isClosed: false).of(.requests) == [["a", "m"]: ExactDecimal(1)])
+        #expect(try cells(json, isSettled: false).of(.requests) == [["a", "m"]: ExactDecimal(1)])
         let requests = try cells(json).of(.requests)
         #expect(
             requests == [
