@@ -31,4 +31,7 @@ extension Exporter {
         store.markServed(snapshot, account: nil, at: now)
         return text
     }
+
+    /// A scrape of all that is served now, which nobody reads: new series are then released in time.
+    public func noteScrape() { store.markServed(store.current, account: nil, at: now) }
 }

@@ -1,6 +1,5 @@
 import ExporterTestSupport
 import Foundation
-import NIOConcurrencyHelpers
 import ProviderSimulator
 import Testing
 import TestSupport
@@ -87,6 +86,7 @@ struct FiveProviders {
     func sync(_ exporter: Exporter) async throws -> Bool {
         let succeeded = try await exporter.syncOnce()
         #expect(try await control.syncOnce(), "the exporter that is left in peace failed")
+        for exporter in [exporter, control] { exporter.noteScrape() }
         clock.advance(by: .seconds(91))
         try await exporter.tick()
         try await control.tick()
@@ -118,23 +118,6 @@ struct FiveProviders {
             sourceLocation: sourceLocation)
         #expect(wanted.count > 50, sourceLocation: sourceLocation)
     }
-}
-
-/// A machine's clock that is wrong.
-final class SkewedClock: WallClock {
-    private let base: ManualClock
-    private let skew = NIOLockedValueBox(Duration.zero)
-
-    init(_ base: ManualClock) {
-        self.base = base
-    }
-
-    var now: Timestamp { base.now + skew.withLockedValue { $0 } }
-
-    func sleep(for duration: Duration) async throws { try await base.sleep(for: duration) }
-
-    /// Sets the clock so far ahead of the right time.
-    func set(_ ahead: Duration) { skew.withLockedValue { $0 = ahead } }
 }
 
 extension FiveProviders {

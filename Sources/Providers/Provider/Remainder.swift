@@ -15,9 +15,11 @@ struct Remainder {
     static let noise = ExactDecimal("0.000000001") ?? .zero
 
     /// Compares a total with its parts; a provider that gives no total has none beyond its parts.
-    init(total: ExactDecimal?, parts: [ExactDecimal]) {
+    ///
+    /// - Parameter noise: a difference below this is not money: more than `noise` where a provider rounds its sums.
+    init(total: ExactDecimal?, parts: [ExactDecimal], noise: ExactDecimal = noise) {
         let difference = total.map { $0 - parts.reduce(.zero, +) } ?? .zero
-        let isNoise = difference.magnitude < Self.noise
+        let isNoise = difference.magnitude < noise
         self.difference = isNoise ? .zero : difference
         unlisted = isNoise || difference.isNegative ? .zero : difference
     }

@@ -12,7 +12,7 @@ struct WaveSpeedBalanceSource: UsageSource {
 
     func sync(_ visit: any SyncVisit) async throws {
         let answer = try await api.send(UpstreamCall(.get, "/api/v3/balance"))
-        let data = try WaveSpeedEnvelope<WaveSpeedBalance>.payload(of: answer, from: "balance")
+        let data = try WaveSpeedEnvelope<WaveSpeedBalance>.payload(of: answer, from: "balance") { visit.remark($0) }
         var reading = Reading()
         // A null balance is no balance: the series is absent, never 0.
         reading.gauges[.balanceUSD] = data.balance.map { [GaugeSample([], $0.value.doubleValue)] } ?? []

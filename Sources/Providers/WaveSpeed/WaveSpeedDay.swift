@@ -10,15 +10,16 @@ struct WaveSpeedDay {
         var cost = ExactDecimal.zero
         // Not an `Int`: the sum of absurd numbers must not end the program.
         var count = ExactDecimal.zero
+        /// Whether the response has a count at all.
+        var isCounted = false
         var modality: String?
     }
 
-    /// Requests whose outcome is known.
+    /// How many requests there were, and how many of them succeeded by now: the others failed or still run, since a
+    /// request is charged when its job is created.
     struct Outcomes: Equatable {
         let total: Int
         let successes: Int
-
-        var failures: Int { max(0, total - successes) }
     }
 
     /// By model id, unshortened; the order of the answer carries no meaning.
@@ -44,9 +45,17 @@ struct WaveSpeedDay {
             }
             add(
                 usage.model_uuid?.value, cost: usage.total_cost?.value, count: Self.count(usage.total_count),
-                modality: usage.model_type?.value)
+                modality: usage.model_type.value?.value)
         }
-        let daily = stats.daily_usage.values.first { $0.date?.value == day.description }
+        let daily = stats.daily_usage.values.first { $0.day == day }
+        for usage in daily?.models.values ?? [] {
+            // `total_count` is optional; the same figure stands here too.
+            guard let id = usage.model_uuid?.value, let model = models[id], !model.isCounted,
+                let count = Self.count(usage.count)
+            else { continue }
+            models[id]?.count = ExactDecimal(count)
+            models[id]?.isCounted = true
+        }
         if models.isEmpty {
             // The same figures stand in `daily_usage` too, without the model's type.
             for usage in daily?.models.values ?? [] {
@@ -72,14 +81,25 @@ struct WaveSpeedDay {
         var sum = models[model] ?? Model()
         sum.cost += cost ?? .zero
         sum.count += ExactDecimal(count ?? 0)
+        sum.isCounted = sum.isCounted || count != nil
         sum.modality = modality.flatMap { $0.isEmpty ? nil : $0 } ?? sum.modality
         models[model] = sum
     }
 
+    /// Below this a difference between the total and its parts is rounding, not money.
+    ///
+    /// An older page of the documentation says that sums are rounded to 3 decimals. Where all of a day's amounts have no
+    /// more than that, each may be half of the last digit off, and a remainder within that would come and go.
+    private var noise: ExactDecimal {
+        let amounts = models.values.map(\.cost) + [totalCost].compactMap { $0 }
+        guard amounts.allSatisfy({ ($0 * 1000).wholeNumber != nil }) else { return Remainder.noise }
+        return (ExactDecimal("0.0005") ?? .zero) * (amounts.count) + Remainder.noise
+    }
+
     /// The day's cells, with `outcomes` by model (the empty id holds those of no listed model).
-    func cells(outcomes byModel: [String: Outcomes]) -> [Cell] {
+    func cells(outcomes byModel: [String: WaveSpeedOutcomes.Known]) -> [Cell] {
         var cells: [Cell] = []
-        let cost = Remainder(total: totalCost, parts: models.values.map(\.cost))
+        let cost = Remainder(total: totalCost, parts: models.values.map(\.cost), noise: noise)
         for (model, usage) in models {
             cells.append(Cell(.cost, ["", model], usage.cost))
             cells.append(Cell(.requests, ["", model], usage.count))

@@ -29,9 +29,9 @@ struct WaveSpeedModels {
         for row in usage {
             guard let id = row.model_uuid?.value, !id.isEmpty else { continue }
             var model = models[id] ?? Model()
-            model.modality = row.model_type?.value ?? model.modality
-            model.unitPrice = row.unit_price?.value.doubleValue ?? model.unitPrice
-            if let date = row.last_used_date?.value, let day = Timestamp(date) {
+            model.modality = row.model_type.value?.value ?? model.modality
+            model.unitPrice = row.unit_price.value?.value.doubleValue ?? model.unitPrice
+            if let date = row.last_used_date.value?.value, let day = Timestamp(date) {
                 model.lastUsed = max(model.lastUsed ?? 0, day.day.start.seconds)
             }
             models[id] = model

@@ -4,6 +4,10 @@ import Upstream
 
 /// `POST /api/v3/user/usage_stats`: cost and requests by model, outcomes by model or day, one UTC day a slice.
 ///
+/// Each sync begins with one query over the last 31 days, which shows what changed: a day that the schedule no longer asks
+/// for is read again where its figures differ from those of its last reading, so that late charges of a month are counted
+/// at the next sync. At a first sync the same query shows which days are empty.
+///
 /// The documentation does not state the zone of a day; UTC is taken, as its examples write `Z`.
 struct WaveSpeedUsageSource: UsageSource {
     static let endpoint = "usage_stats"
@@ -11,53 +15,125 @@ struct WaveSpeedUsageSource: UsageSource {
     let name = endpoint
     let minimumInterval = Duration.seconds(10)
     let slicing: Slicing? = Slicing(unit: .day)
+    let reportsCost = true
     let api: any UpstreamAPI
     let outcomesByModel: Bool
 
     /// "Query time range cannot exceed 31 days."
     static let longestRange = 31
-    /// History is committed in steps of so many days, so that a first start that is interrupted goes on from there.
-    static let historyStep = 5
-    /// Days of history are asked by model only while that takes no more queries than this; beyond, by day, so that
+    /// Days of history are queried by model only while that takes no more queries than this; beyond, by day, so that
     /// a first start of an account with many models costs one query a day.
     static let historyModelQueries = 100
-    /// The most models that a day's sync asks about; the others have their turn at the next.
-    static let dayModelQueries = 100
+
+    static let totalsMemory = "totals"
+    static let outcomesMemory = "outcomes"
 
     func sync(_ visit: any SyncVisit) async throws {
+        var parts = UnreadableParts()
+        var state = State(
+            totals: try await visit.remembered(Self.totalsMemory) ?? WaveSpeedTotals(),
+            outcomes: try await visit.remembered(Self.outcomesMemory) ?? WaveSpeedOutcomes())
+        let today = visit.now.day
+        state.totals.forget(before: today.advanced(by: -WaveSpeedTotals.kept))
+        state.outcomes.forget(before: today.advanced(by: -7))
+        let first = max(today.advanced(by: 1 - Self.longestRange), visit.ledgerStart.day)
+        var newest: WaveSpeedRange?
+        if first <= today {
+            try await parts.isolate { newest = WaveSpeedRange(try await query(first, today, visit)) }
+        }
+        // Live data come first; days are read oldest first, so that the newest price of a model stays.
         let due = visit.dueSlices
-        let old = due.filter { $0.settles && $0.lastRead == nil }
-        let recent = due.filter { !($0.settles && $0.lastRead == nil) }
-        // Live data come first; their days are read oldest first, so that the newest price of a model stays.
-        try await read(recent.sorted { $0.slice.period.start < $1.slice.period.start }, visit) { _ in true }
-        try await readHistory(old, visit)
+        let history = due.filter { $0.settles && $0.lastRead == nil }
+        var live = due.filter { !($0.settles && $0.lastRead == nil) }
+        if let newest { live += try await changed(visit.reopenable, newest, visit, &state) }
+        for slice in live.sorted(by: { $0.slice.period.start < $1.slice.period.start }) {
+            try await parts.isolate { try await read(slice, in: newest, byModel: true, visit, &state) }
+        }
+        try await readHistory(history, newest, visit, &parts, &state)
+        try parts.check()
     }
 
-    /// Days that are settled as soon as they are read: one query over up to 31 of them finds those with usage.
-    private func readHistory(_ old: [DueSlice], _ visit: any SyncVisit) async throws {
-        let newestFirst = old.sorted { $0.slice.period.start > $1.slice.period.start }
+    /// What is remembered between syncs.
+    private struct State: Equatable {
+        var totals: WaveSpeedTotals
+        var outcomes: WaveSpeedOutcomes
+    }
+
+    /// The slices that the range query shows to have changed since they were read last.
+    private func changed(
+        _ reopenable: [DueSlice], _ range: WaveSpeedRange, _ visit: any SyncVisit, _ state: inout State
+    ) async throws -> [DueSlice] {
+        var changed: [DueSlice] = []
+        let oldest = visit.now.day.advanced(by: 1 - Self.longestRange)
+        let before = state
+        for slice in reopenable where slice.slice.period.start.day >= oldest {
+            let day = slice.slice.period.start.day
+            guard let figures = range.figures(of: day) else { continue }
+            if let known = state.totals[day] {
+                if known != figures { changed.append(slice) }
+            } else if Self.agrees(figures, try await visit.cells(of: slice.slice)) {
+                // Read by a version that remembered nothing.
+                state.totals.remember(figures, of: day)
+            } else {
+                changed.append(slice)
+            }
+        }
+        if changed.isEmpty, state != before {
+            var reading = Reading()
+            reading.memory[Self.totalsMemory] = try RememberedJSON.text(of: state.totals)
+            try await visit.commit(reading)
+        }
+        return changed
+    }
+
+    private static func agrees(_ figures: WaveSpeedRange.Figures, _ cells: [Cell]) -> Bool {
+        func sum(_ family: LedgerFamily) -> ExactDecimal {
+            cells.filter { $0.family == family }.reduce(.zero) { $0 + $1.value }
+        }
+        let difference = sum(.cost) - (ExactDecimal(figures.amount) ?? .zero)
+        let rounding = (ExactDecimal("0.0005") ?? .zero) * (cells.count + 1)
+        return difference.magnitude <= rounding && sum(.requests) == ExactDecimal(figures.count)
+    }
+
+    /// Days that are read for the first time after their last offset: the range query shows those with usage.
+    private func readHistory(
+        _ history: [DueSlice], _ newest: WaveSpeedRange?, _ visit: any SyncVisit, _ parts: inout UnreadableParts,
+        _ state: inout State
+    ) async throws {
+        let newestFirst = history.sorted { $0.slice.period.start > $1.slice.period.start }
+        let covered = visit.now.day.advanced(by: 1 - Self.longestRange)
+        let recent = newestFirst.filter { $0.slice.period.start.day >= covered }
         var modelQueries = Self.historyModelQueries
-        for range in Self.ranges(newestFirst) {
-            guard let first = range.last, let last = range.first else { continue }
-            let asked = visit.now
-            let stats = try await query(first.slice.period.start.day, last.slice.period.start.day)
-            var modelsByDay: [UTCDay: Int] = [:]
-            for usage in stats.daily_usage.values {
-                guard let day = usage.date.flatMap({ UTCDay($0.value) }) else { continue }
-                modelsByDay[day] = usage.models.values.count
+        try await readHistory(recent, newest, visit, &parts, &state, &modelQueries)
+        for slices in Self.ranges(Array(newestFirst.dropFirst(recent.count))) {
+            guard let first = slices.last, let last = slices.first else { continue }
+            var range: WaveSpeedRange?
+            try await parts.isolate {
+                range = WaveSpeedRange(
+                    try await query(first.slice.period.start.day, last.slice.period.start.day, visit))
             }
-            var empty = Reading()
-            empty.slices = range.filter { modelsByDay[$0.slice.period.start.day] == nil }
-                .map { SliceReading($0.slice, cells: [], readAt: asked) }
-            if !empty.slices.isEmpty { try await visit.commit(empty) }
-            let used = range.filter { modelsByDay[$0.slice.period.start.day] != nil }
-            for start in stride(from: 0, to: used.count, by: Self.historyStep) {
-                let step = used[start..<min(start + Self.historyStep, used.count)]
-                let queries = step.reduce(0) { $0 + (modelsByDay[$1.slice.period.start.day] ?? 0) }
-                let affordable = queries <= modelQueries
-                if affordable { modelQueries -= queries }
-                try await read(step.reversed(), visit) { _ in affordable }
-            }
+            try await readHistory(slices, range, visit, &parts, &state, &modelQueries)
+        }
+    }
+
+    private func readHistory(
+        _ slices: [DueSlice], _ range: WaveSpeedRange?, _ visit: any SyncVisit, _ parts: inout UnreadableParts,
+        _ state: inout State, _ modelQueries: inout Int
+    ) async throws {
+        let empty = slices.filter { range?.figures(of: $0.slice.period.start.day) == WaveSpeedRange.Figures.none }
+        if !empty.isEmpty {
+            var reading = Reading()
+            reading.slices = empty.map { SliceReading($0.slice, cells: [], readAt: visit.now) }
+            for slice in empty { state.totals.remember(WaveSpeedRange.Figures.none, of: slice.slice.period.start.day) }
+            reading.memory[Self.totalsMemory] = try RememberedJSON.text(of: state.totals)
+            try await visit.commit(reading)
+        }
+        for slice in slices where !empty.contains(slice) {
+            // Outcomes by model cost a query each; a day whose models are not known is read by day.
+            let queries = range?.models[slice.slice.period.start.day] ?? .max
+            let isAffordable = queries <= modelQueries
+            if isAffordable { modelQueries -= queries }
+            try await parts.isolate { try await read(slice, in: range, byModel: isAffordable, visit, &state) }
         }
     }
 
@@ -76,93 +152,58 @@ struct WaveSpeedUsageSource: UsageSource {
         return ranges
     }
 
-    /// Reads whole days and commits them in one step.
+    /// Reads one day whole and commits it.
     private func read(
-        _ days: some Sequence<DueSlice>, _ visit: any SyncVisit, byModel: (UTCDay) -> Bool
+        _ due: DueSlice, in range: WaveSpeedRange?, byModel: Bool, _ visit: any SyncVisit, _ state: inout State
     ) async throws {
-        var reading = Reading()
+        let day = due.slice.period.start.day
+        let asked = visit.now
+        let stats = try await query(day, day, visit)
+        let usage = try WaveSpeedDay(day, stats)
         var models = WaveSpeedModels(
             info: try await visit.gauges(.modelInfo), unitPrices: try await visit.gauges(.modelUnitPrice),
             lastUsed: try await visit.gauges(.modelLastUsed))
-        for due in days {
-            let day = due.slice.period.start.day
-            let asked = visit.now
-            let stats = try await query(day, day)
-            let usage = try WaveSpeedDay(day, stats)
-            models.learn(stats.per_model_usage.values)
-            let outcomes = try await outcomes(
-                of: usage, on: day, byModel: outcomesByModel && byModel(day),
-                earlier: due.lastRead == nil ? [] : try await visit.cells(of: due.slice))
-            reading.slices.append(SliceReading(due.slice, cells: usage.cells(outcomes: outcomes), readAt: asked))
+        models.learn(stats.per_model_usage.values)
+        let reader = WaveSpeedOutcomeReader(
+            day: day, usage: usage, known: state.outcomes.last(of: day),
+            earlier: due.lastRead == nil ? [] : try await visit.cells(of: due.slice))
+        let outcomes = try await reader.outcomes(byModel: outcomesByModel && byModel) { model in
+            let stats = try await query(day, day, model: model, visit)
+            guard stats.per_model_usage.values.allSatisfy({ $0.model_uuid?.value == model }) else {
+                visit.remark("usage_stats of one model lists others: its outcomes are not read")
+                return nil
+            }
+            return try WaveSpeedDay(day, stats).outcomes
         }
-        guard !reading.slices.isEmpty else { return }
+        let before = state
+        state.totals.remember(range?.figures(of: day), of: day)
+        let known = state.outcomes.observe(outcomes, of: day, at: asked, isLast: due.settles)
+        var reading = Reading()
+        reading.slices = [SliceReading(due.slice, cells: usage.cells(outcomes: known), readAt: asked)]
         reading.gauges = models.gauges
+        reading.gauges[.pendingRequests] = state.outcomes.pending(at: asked)
+        if state.totals != before.totals {
+            reading.memory[Self.totalsMemory] = try RememberedJSON.text(of: state.totals)
+        }
+        if state.outcomes != before.outcomes {
+            reading.memory[Self.outcomesMemory] = try RememberedJSON.text(of: state.outcomes)
+        }
         try await visit.commit(reading)
     }
 
-    /// Outcomes by model, asked only for models whose count changed since they were last asked.
-    private func outcomes(
-        of usage: WaveSpeedDay, on day: UTCDay, byModel: Bool, earlier: [Cell]
-    ) async throws -> [String: WaveSpeedDay.Outcomes] {
-        guard let whole = usage.outcomes else { return [:] }
-        // A day keeps the way it was first read in: outcomes that moved from the empty label to a model, or back,
-        // would count twice, since the counter they leave never falls.
-        let wasListed = earlier.contains { $0.family == .requests && !$0.labels[1].isEmpty }
-        let wasByModel = earlier.contains { $0.family == .outcomes && !$0.labels[1].isEmpty }
-        guard wasListed ? wasByModel : byModel else { return whole.total > 0 ? ["": whole] : [:] }
-        var known = Self.outcomes(in: earlier)
-        let earlierRest = known.removeValue(forKey: "")
-        var isConsistent = true
-        var queries = 0
-        for (model, figures) in usage.models.sorted(by: { $0.key < $1.key })
-        where known[model].map({ ExactDecimal($0.total) }) != figures.count {
-            guard queries < Self.dayModelQueries else {
-                isConsistent = false
-                break
-            }
-            queries += 1
-            let stats = try await query(day, day, model: model)
-            guard let asked = try WaveSpeedDay(day, stats).outcomes else { return whole.total > 0 ? ["": whole] : [:] }
-            known[model] = asked
-            // New usage arrived between the two queries: this model is ahead of the day's totals until next time.
-            if ExactDecimal(asked.total) != figures.count { isConsistent = false }
-        }
-        // What no listed model explains stays with the empty label. While the queries disagree it must not take up
-        // what belongs to a model, since a counter could never give it back.
-        if isConsistent {
-            let successes = known.values.reduce(ExactDecimal.zero) { $0 + ExactDecimal($1.successes) }
-            let unassigned = (ExactDecimal(whole.successes) - successes).wholeNumber ?? 0
-            let rest = WaveSpeedDay.Outcomes(
-                total: usage.unlistedCount, successes: min(max(0, unassigned), usage.unlistedCount))
-            known[""] = rest.total > 0 ? rest : nil
-        } else {
-            known[""] = earlierRest
-        }
-        return known
-    }
-
-    private static func outcomes(in cells: [Cell]) -> [String: WaveSpeedDay.Outcomes] {
-        var counts: [String: (success: Int, failure: Int)] = [:]
-        for cell in cells where cell.family == .outcomes {
-            let count = cell.value.wholeNumber ?? 0
-            if cell.labels[2] == "success" {
-                counts[cell.labels[1], default: (0, 0)].success += count
-            } else {
-                counts[cell.labels[1], default: (0, 0)].failure += count
-            }
-        }
-        return counts.mapValues { WaveSpeedDay.Outcomes(total: $0.success + $0.failure, successes: $0.success) }
-    }
-
-    private func query(_ first: UTCDay, _ last: UTCDay, model: String? = nil) async throws -> WaveSpeedUsageStats {
+    private func query(
+        _ first: UTCDay, _ last: UTCDay, model: String? = nil, _ visit: any SyncVisit
+    ) async throws -> WaveSpeedUsageStats {
         struct Query: Encodable {
             let start_time: String
             let end_time: String
             let model_uuid: String?
         }
         let body = try JSONEncoder().encode(
-            Query(start_time: "\(first)T00:00:00Z", end_time: "\(last)T23:59:59Z", model_uuid: model))
-        let answer = try await api.send(UpstreamCall(.post, "/api/v3/user/usage_stats", jsonBody: Array(body)))
-        return try WaveSpeedEnvelope<WaveSpeedUsageStats>.payload(of: answer, from: "usage_stats")
+            Query(start_time: "\(first)T00:00:00Z", end_time: "\(last)T23:59:59.999Z", model_uuid: model))
+        let response = try await api.send(UpstreamCall(.post, "/api/v3/user/usage_stats", jsonBody: Array(body)))
+        return try WaveSpeedEnvelope<WaveSpeedUsageStats>.payload(of: response, from: "usage_stats") {
+            visit.remark($0)
+        }
     }
 }

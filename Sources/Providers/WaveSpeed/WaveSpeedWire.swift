@@ -14,11 +14,11 @@ struct WaveSpeedEnvelope<Payload: Decodable>: Decodable {
 struct WaveSpeedUsageStats: Decodable {
     struct ModelUsage: Decodable {
         let model_uuid: LenientString?
-        let model_type: LenientString?
-        let unit_price: LenientDecimal?
+        let model_type: Decoration<LenientString>
+        let unit_price: Decoration<LenientDecimal>
         let total_cost: LenientDecimal?
         let total_count: LenientInt?
-        let last_used_date: LenientString?
+        let last_used_date: Decoration<LenientString>
     }
 
     struct DailyUsage: Decodable {
@@ -34,6 +34,7 @@ struct WaveSpeedUsageStats: Decodable {
         let models: LenientArray<DailyModel>
     }
 
+    /// The figures of the whole range.
     struct Summary: Decodable {
         let total_cost: LenientDecimal?
         let total_requests: LenientInt?
@@ -67,13 +68,31 @@ extension WaveSpeedUsageStats {
 
 /// `data` of `GET /api/v3/balance`.
 struct WaveSpeedBalance: Decodable {
+    /// USD; nil where the account has no such balance. A postpaid account may be below zero.
     let balance: LenientDecimal?
+
+    private enum CodingKeys: String, CodingKey {
+        case balance
+    }
+
+    /// - Throws: where the field is missing: an error in another form must not read as "no balance".
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        guard fields.contains(.balance) else {
+            throw SourceFailure(.decode, "balance responded without data.balance; is base_url the WaveSpeedAI API?")
+        }
+        balance = try fields.decodeIfPresent(LenientDecimal.self, forKey: .balance)
+    }
 }
 
 extension WaveSpeedEnvelope {
-    /// The payload of an answer whose `code` is 200, as the documentation asks to check.
-    static func payload(of answer: UpstreamAnswer, from endpoint: String) throws -> Payload {
-        let envelope = try JSONBody.decode(Self.self, from: answer)
+    /// The payload of a response whose `code` is 200, as the documentation asks to check.
+    ///
+    /// - Parameter remark: gets each field that could not be read and that no figure depends on.
+    static func payload(
+        of answer: UpstreamAnswer, from endpoint: String, remark: (String) -> Void = { _ in }
+    ) throws -> Payload {
+        let envelope = try JSONBody.decode(Self.self, from: answer, remark: remark)
         if let code = envelope.code?.value, code != 200 {
             throw SourceFailure(reason(code), "\(endpoint) answered with code \(code) in its body; 200 was expected")
         }
@@ -94,4 +113,9 @@ extension WaveSpeedEnvelope {
         default: .decode
         }
     }
+}
+
+extension WaveSpeedUsageStats.DailyUsage {
+    /// The UTC day, written as a date or as a timestamp; nil where it is neither.
+    var day: UTCDay? { date.flatMap { Timestamp($0.value) }?.day }
 }

@@ -20,10 +20,10 @@ import UsageModel
     /// Runs a body with an exporter whose clock may be wrong.
     private func run(
         at now: Timestamp, adjust: (inout AccountConfiguration) -> Void = { _ in },
-        _ body: (WaveSpeedRig, WrongClock, Exporter) async throws -> Void
+        _ body: (WaveSpeedRig, SkewedClock, Exporter) async throws -> Void
     ) async throws {
         try await WaveSpeedRig.run(at: now, adjust: { adjust(&$0.accounts[0]) }) { rig in
-            let clock = WrongClock(rig.clock)
+            let clock = SkewedClock(rig.clock)
             try await rig.rig.withExporter(adjust: { $0.clock = clock }) { try await body(rig, clock, $0) }
         }
     }
@@ -40,14 +40,14 @@ import UsageModel
             _ = try await exporter.syncOnce()
             #expect(try cost(exporter) == 1260)
 
-            clock.ahead = .days(days)
+            clock.set(.days(days))
             _ = try await exporter.syncOnce()
             try await exporter.tick()
             let scrape = try exporter.scrape()
             #expect(scrape.value("genai_cost_usd_total", ["model": "m"]) == 1260)
             #expect(
                 scrape.value("genai_upstream_clock_skew_seconds", ["source": "usage_stats"]) == nil || sendsDate)
-            clock.ahead = .zero
+            clock.set(.zero)
 
             for step in 1...20 {
                 rig.clock.move(to: Self.start + .days(5) + .hours(6 + 5 * step))
@@ -63,14 +63,14 @@ import UsageModel
     /// ones on schedule, if the provider's `Date` did not say otherwise.
     @Test func aStopAfterTheWrongSyncCostsNothing() async throws {
         try await WaveSpeedRig.run(at: Self.start + .days(5) + .hours(6)) { rig in
-            let clock = WrongClock(rig.clock)
+            let clock = SkewedClock(rig.clock)
             rig.events.add(hourly(0..<24 * 12))
             try await rig.rig.withExporter(adjust: { $0.clock = clock }) { exporter in
                 _ = try await exporter.syncOnce()
-                clock.ahead = .days(5)
+                clock.set(.days(5))
                 _ = try await exporter.syncOnce()
             }
-            clock.ahead = .zero
+            clock.set(.zero)
             rig.clock.move(to: Self.start + .days(11))
             try await rig.rig.withExporter(adjust: { $0.clock = clock }) { exporter in
                 _ = try await exporter.syncOnce()
@@ -79,16 +79,16 @@ import UsageModel
         }
     }
 
-    @Test(arguments: [-400, -40, 40, 400]) func aFirstStartWithAWrongClockRepairsItself(days: Int) async throws {
+    @Test(arguments: [-400, -40, 40, 400]) func aFirstStartWithASkewedClockRepairsItself(days: Int) async throws {
         try await run(at: Self.start + .days(5), adjust: { $0.history = .days(4) }) { rig, clock, exporter in
             rig.events.add(hourly(0..<24 * 12))
-            clock.ahead = .days(days)
+            clock.set(.days(days))
             _ = try await exporter.syncOnce()
             try await exporter.tick()
             // Where the ledger starts would be dated by this clock alone: nothing is served yet.
             #expect(try exporter.scrape().samples("genai_cost_usd_total").isEmpty)
 
-            clock.ahead = .zero
+            clock.set(.zero)
             _ = try await exporter.syncOnce()
             let scrape = try exporter.scrape()
             #expect(scrape.value("genai_cost_usd_total", ["model": "m"]) == Double(4 * 24 * 10))
@@ -102,7 +102,7 @@ import UsageModel
         try await run(at: Self.start + .days(5), adjust: { $0.ledgerStart = (Self.start + .days(2)).day }) {
             rig, clock, exporter in
             rig.events.add(hourly(0..<24 * 5))
-            clock.ahead = .hours(30)
+            clock.set(.hours(30))
             _ = try await exporter.syncOnce()
             #expect(try cost(exporter) == Double(3 * 24 * 10))
         }
@@ -112,10 +112,10 @@ import UsageModel
         try await run(at: Self.start + .days(5) + .hours(6)) { rig, clock, exporter in
             rig.events.add(hourly(0..<24 * 6))
             _ = try await exporter.syncOnce()
-            clock.ahead = .days(800)
+            clock.set(.days(800))
             _ = try await exporter.syncOnce()
             try await exporter.tick()
-            clock.ahead = .zero
+            clock.set(.zero)
             rig.clock.advance(by: .hours(1))
             _ = try await exporter.syncOnce()
             let window = try exporter.scrape().value("genai_window_cost_usd", ["model": "m", "window": "yesterday"])

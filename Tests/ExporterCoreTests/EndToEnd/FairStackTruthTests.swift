@@ -83,7 +83,8 @@ import UsageModel
                 #expect(rig.store.revise("new") { $0.status = "failed" })
                 let soon = try await rig.syncPastZeroFirst(exporter)
                 #expect(soon.value("genai_request_outcomes_total", ["model": "m", "outcome": "failure"]) == 1)
-                #expect(soon.value("genai_corrections_usd_total") == 0.5)
+                // Thursday's is found by the totals of its day, before any scheduled reading of it.
+                #expect(soon.value("genai_corrections_usd_total") == 5.5)
                 // Thursday is read for the last time on Monday.
                 rig.clock.advance(by: .days(3))
                 _ = try await exporter.syncOnce()

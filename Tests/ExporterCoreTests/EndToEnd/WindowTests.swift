@@ -37,7 +37,8 @@ import UsageModel
                     try windows(exporter)
                         == ["today": 0.056, "yesterday": 0.4, "month_to_date": 3.456, "previous_month": 120])
                 #expect(try windows(exporter, "genai_window_requests")["today"] == 2)
-                #expect(try windows(exporter, "genai_window_success_ratio")["today"] == 0.5)
+                // The request of 23:49 may still run.
+                #expect(try windows(exporter, "genai_window_success_ratio")["today"] == 1)
 
                 // Just past midnight the new day's figure is not known before it was read once: it is absent, not 0.
                 rig.clock.move(to: try #require(Timestamp("2026-12-01T00:00:01Z")))

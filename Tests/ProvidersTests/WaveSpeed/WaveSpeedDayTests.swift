@@ -40,7 +40,11 @@ import Upstream
 
     private func cells(_ json: String) throws -> Set<Cell> {
         let day = try WaveSpeedDay(try #require(UTCDay("2025-10-01")), try stats(json))
-        return Set(day.cells(outcomes: day.outcomes.map { ["": $0] } ?? [:]))
+        return Set(
+            day.cells(
+                outcomes: day.outcomes.map {
+                    ["": WaveSpeedOutcomes.Known(successes: $0.successes, failures: $0.total - $0.successes)]
+                } ?? [:]))
     }
 
     @Test func exampleOfTheDocumentationBecomesCellsThatSumToTheProvidersTotals() throws {

@@ -51,6 +51,7 @@ import UsageModel
                 // At another hour of each day, so that everything falls before and after everything else.
                 rig.clock.advance(by: .hours(24) + .minutes(past.random.int(-300...300)))
                 #expect(try await exporter.syncOnce())
+                exporter.noteScrape()
                 rig.clock.advance(by: .seconds(91))
                 try await exporter.tick()
                 rig.log.clear()

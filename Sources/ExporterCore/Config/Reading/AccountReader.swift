@@ -110,10 +110,9 @@ struct AccountReader {
         budget.rejectUnknownKeys(known: ["monthly_usd"])
         let expected = "an amount of USD above 0, such as 500"
         if global.retention < LedgerBeginning.monthlyRetention {
-            let (kept, needed) = (
-                DurationNotation.text(global.retention), DurationNotation.text(LedgerBeginning.monthlyRetention)
-            )
-            value.problem("a monthly budget needs global.retention of at least \(needed); it is \(kept)")
+            value.problem(
+                "a monthly budget needs global.retention of at least \(LedgerBeginning.monthlyRetentionText); it is "
+                    + DurationNotation.text(global.retention))
         }
         return required("monthly_usd", in: budget)?.amount(expected) { !$0.isZero && !$0.isNegative }
     }

@@ -63,7 +63,7 @@ enum GlobalSection {
                 case .monthToDate, .previousMonth: LedgerBeginning.monthlyRetention
                 }
             guard retention < needed else { continue }
-            let least = DurationNotation.text(needed)
+            let least = needed == LedgerBeginning.monthlyRetention ? LedgerBeginning.monthlyRetentionText : DurationNotation.text(needed)
             value?.problem("the window \(window.rawValue) needs at least \(least): keep more, or leave the window out")
         }
     }
@@ -79,6 +79,8 @@ enum ConfigurationLimits {
 extension LedgerBeginning {
     /// What a window or budget of months needs: two months of 31 days, and the day on which the older one is deleted.
     static let monthlyRetention = Duration.days(63)
+    /// The same as messages write it: in days, as the key's default is.
+    static let monthlyRetentionText = "63d"
 }
 
 /// Where a ledger begins: the keys `history` and `ledger_start`, one or the other.

@@ -56,7 +56,7 @@ final class StoredVisit: SyncVisit {
 
     var dueSlices: [DueSlice] { slices.filter { isDue($0) }.map(due) }
 
-    var reopenable: [DueSlice] { slices.filter { isSettled($0) }.map(due) }
+    var reopenable: [DueSlice] { slices.filter { lastRead($0) != nil && !isDue($0) }.map(due) }
 
     /// Newest first.
     private var slices: [SliceID] {
@@ -67,10 +67,6 @@ final class StoredVisit: SyncVisit {
 
     private func due(_ slice: SliceID) -> DueSlice {
         DueSlice(slice: slice, lastRead: lastRead(slice), settles: slice.period.end + .hours(72) <= now)
-    }
-
-    private func isSettled(_ slice: SliceID) -> Bool {
-        lastRead(slice).map { slice.period.end + .hours(72) <= $0 } ?? false
     }
 
     private func isDue(_ slice: SliceID) -> Bool {

@@ -1,0 +1,111 @@
+import UsageModel
+import Upstream
+
+/// What became of the requests of days that are not settled yet: a pure value, stored as JSON.
+///
+/// A request is charged when its job is created, so `total − success` holds jobs that still run. It counts as failed only
+/// as far as it persists: the lowest `total − success` over the trailing hour, and all of it once the day has been over for
+/// an hour. The rest is pending, neither success nor failure. Where some jobs run at every moment of an hour, as many as
+/// ran at the quietest one count as failed until the day is over: the figures do not tell them apart.
+struct WaveSpeedOutcomes: Equatable, Codable {
+    /// What is counted of a model, or of the requests of no listed model.
+    struct Known: Equatable {
+        let successes: Int
+        let failures: Int
+    }
+
+    private struct Change: Equatable, Codable {
+        /// From when on so many requests had not succeeded.
+        let since: Timestamp
+        let unfinished: Int
+    }
+
+    private struct Model: Equatable, Codable {
+        var total: Int
+        var successes: Int
+        var changes: [Change]
+
+        func known(at now: Timestamp, isOver: Bool) -> Known {
+            let unfinished = max(0, total - successes)
+            guard !isOver else { return Known(successes: successes, failures: unfinished) }
+            let start = now - WaveSpeedOutcomes.patience
+            // What was not finished when the hour began, and how few it were since.
+            guard let first = changes.lastIndex(where: { $0.since <= start }) else {
+                return Known(successes: successes, failures: 0)
+            }
+            return Known(successes: successes, failures: changes[first...].map(\.unfinished).min() ?? 0)
+        }
+    }
+
+    /// How long a request may run before it counts as failed.
+    static let patience = Duration.hours(1)
+
+    /// By day (`2026-11-20`), then by model; the model "" is that of no listed one.
+    private var days: [String: [String: Model]] = [:]
+
+    /// Nothing known yet.
+    init() {}
+
+    init(from decoder: any Decoder) throws {
+        days = try decoder.singleValueContainer().decode([String: [String: Model]].self)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(days)
+    }
+
+    /// What was read last of a day, by model; nil where the day is not followed.
+    func last(of day: UTCDay) -> [String: WaveSpeedDay.Outcomes]? {
+        days[day.description]?.mapValues { WaveSpeedDay.Outcomes(total: $0.total, successes: $0.successes) }
+    }
+
+    /// Takes in what a day shows, and returns what is counted of it.
+    ///
+    /// - Parameters:
+    ///   - outcomes: by model; models that are not named are no longer there.
+    ///   - isLast: whether the schedule has no later reading: the day is then no longer followed.
+    mutating func observe(
+        _ outcomes: [String: WaveSpeedDay.Outcomes], of day: UTCDay, at now: Timestamp, isLast: Bool
+    ) -> [String: Known] {
+        let earlier = days[day.description] ?? [:]
+        var models: [String: Model] = [:]
+        for (id, outcome) in outcomes {
+            let unfinished = max(0, outcome.total - outcome.successes)
+            var model = Model(
+                total: outcome.total, successes: outcome.successes,
+                // Times of a clock that was set back since say nothing.
+                changes: (earlier[id]?.changes ?? []).filter { $0.since <= now })
+            if model.changes.last?.unfinished != unfinished {
+                model.changes.append(Change(since: now, unfinished: unfinished))
+            }
+            let start = now - Self.patience
+            if let first = model.changes.lastIndex(where: { $0.since <= start }) {
+                model.changes.removeFirst(first)
+            }
+            models[id] = model
+        }
+        days[day.description] = isLast ? nil : models
+        return models.mapValues { $0.known(at: now, isOver: Self.isOver(day, at: now)) }
+    }
+
+    private static func isOver(_ day: UTCDay, at now: Timestamp) -> Bool { day.period.end + patience <= now }
+
+    /// Drops days that no scheduled reading will come back to.
+    mutating func forget(before day: UTCDay) {
+        days = days.filter { $0.key >= day.description }
+    }
+
+    /// `genai_pending_requests` by model, over all days that are followed.
+    func pending(at now: Timestamp) -> [GaugeSample] {
+        var pending: [String: Int] = [:]
+        for (day, models) in days {
+            let isOver = UTCDay(day).map { Self.isOver($0, at: now) } ?? true
+            for (id, model) in models {
+                let known = model.known(at: now, isOver: isOver)
+                pending[id, default: 0] += max(0, model.total - known.successes - known.failures)
+            }
+        }
+        return pending.sorted { $0.key < $1.key }.prefix(longestArray).map { GaugeSample([$0.key], Double($0.value)) }
+    }
+}
