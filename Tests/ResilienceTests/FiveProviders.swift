@@ -44,6 +44,8 @@ struct FiveProviders {
         let controlWorld = DemoWorld(clock: clock, history: history, load: load)
         try await withTemporaryFolder { folder in
             try await withSimulator(world.providers, clock: serverClock ?? clock) { server, baseURL in
+                // A clock that only paces slow responses is not the providers' time.
+                if serverClock != nil { server.date.value = nil }
                 try await withSimulator(controlWorld.providers, clock: clock) { _, controlURL in
                     func configured(_ baseURL: String) -> ExporterConfiguration {
                         var configuration = ExporterConfiguration(of: world, at: baseURL)

@@ -14,8 +14,10 @@ public final class SkewedClock: WallClock {
     /// How far it is ahead of the right time.
     public var ahead: Duration { skew.withLockedValue { $0 } }
 
+    /// The time that it shows.
     public var now: Timestamp { right.now + ahead }
 
+    /// Sleeps as the right clock does.
     public func sleep(for duration: Duration) async throws { try await right.sleep(for: duration) }
 
     /// Sets it this far ahead of the right time.

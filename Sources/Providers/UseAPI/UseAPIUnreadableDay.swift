@@ -12,11 +12,9 @@ struct UseAPIUnreadableDay: Equatable, Codable {
     /// How long such a day is left before it is queried again.
     static let pause = Duration.hours(1)
 
-    /// Nil where the day is worth another query at the next sync: one that is still open, unless it is too long to read.
+    /// Nil where the day is worth another query at the next sync: one that is still open.
     init?(_ failure: any ReasonedFailure, isOpen: Bool, now: Timestamp) {
-        // A response that is too long has no status: it is never received whole.
-        let isTooLong = (failure as? UpstreamFailure).map { $0.status == nil } ?? false
-        guard failure.reason == .decode, isTooLong || !isOpen else { return nil }
+        guard failure.reason == .decode, !isOpen else { return nil }
         tried = now
         reason = failure.reason
         message = failure.message

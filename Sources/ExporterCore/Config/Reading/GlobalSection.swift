@@ -63,7 +63,8 @@ enum GlobalSection {
                 case .monthToDate, .previousMonth: LedgerBeginning.monthlyRetention
                 }
             guard retention < needed else { continue }
-            let least = needed == LedgerBeginning.monthlyRetention ? LedgerBeginning.monthlyRetentionText : DurationNotation.text(needed)
+            let isMonthly = needed == LedgerBeginning.monthlyRetention
+            let least = isMonthly ? LedgerBeginning.monthlyRetentionText : DurationNotation.text(needed)
             value?.problem("the window \(window.rawValue) needs at least \(least): keep more, or leave the window out")
         }
     }
