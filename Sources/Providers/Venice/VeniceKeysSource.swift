@@ -14,55 +14,66 @@ struct VeniceKeysSource: UsageSource {
     let api: any UpstreamAPI
 
     func sync(_ visit: any SyncVisit) async throws {
-        let answer = try await api.sendOptional(UpstreamCall(.get, "/api/v1/api_keys"), telling: visit)
+        let response = try await api.sendOptional(UpstreamCall(.get, "/api/v1/api_keys"), telling: visit)
         var reading = Reading()
-        reading.gauges = try VeniceKeys.gauges(answer, today: visit.now.day)
+        reading.gauges = try VeniceKeys.gauges(response, today: visit.now.day) { visit.remark($0) }
         try await visit.commit(reading)
     }
 }
 
-/// The answer of `api_keys`, as far as it is used.
+/// The response of `api_keys`, as far as it is used.
 struct VeniceKeys: Decodable {
-    struct Amounts: Decodable {
+    struct Limits: Decodable {
+        let usd: Decoration<VeniceLimit>
+    }
+
+    struct Usage: Decodable {
         let usd: LenientDecimal?
     }
 
     struct Key: Decodable {
-        let id: LenientString?
-        let apiKeyType: LenientString?
-        let description: LenientString?
-        let createdAt: VeniceMoment?
-        let lastUsedAt: VeniceMoment?
-        let expiresAt: VeniceMoment?
-        let consumptionLimits: Amounts?
-        let limitPeriod: LenientString?
-        let currentPeriodUsage: Amounts?
+        let id: Decoration<LenientString>
+        let apiKeyType: Decoration<LenientString>
+        let description: Decoration<LenientString>
+        let createdAt: Decoration<VeniceMoment>
+        let lastUsedAt: Decoration<VeniceMoment>
+        let expiresAt: Decoration<VeniceMoment>
+        let consumptionLimits: Decoration<Limits>
+        let limitPeriod: Decoration<LenientString>
+        let currentPeriodUsage: Usage?
     }
 
-    let data: LenientArray<Key>
+    let data: BoundedArray<Key>
 
-    /// The gauges of an answer; no samples where the endpoint is missing.
+    /// The gauges of a response; no samples where the endpoint is missing.
     ///
-    /// - Parameter today: the UTC day, which says where the present period of a budget ends.
-    static func gauges(_ answer: UpstreamAnswer?, today: UTCDay) throws -> [GaugeFamily: [GaugeSample]] {
+    /// - Parameters:
+    ///   - today: the UTC day, which says where the present period of a budget ends.
+    ///   - remark: gets each field beside the money that could not be read.
+    static func gauges(
+        _ response: UpstreamAnswer?, today: UTCDay, remark: (String) -> Void = { _ in }
+    ) throws -> [GaugeFamily: [GaugeSample]] {
         let families: [GaugeFamily] = [
             .keyInfo, .keyCreated, .keyLastUsed, .keyExpiry, .budgetLimit, .budgetSpent, .budgetPeriod, .budgetReset,
         ]
         var gauges = Dictionary(uniqueKeysWithValues: families.map { ($0, [GaugeSample]()) })
-        guard let answer else { return gauges }
-        let keys = try JSONBody.decode(VeniceKeys.self, from: answer).data.values
+        guard let response else { return gauges }
+        let keys = try JSONBody.decode(VeniceKeys.self, from: response, remark: remark).data.values
         for (key, name) in zip(keys, names(of: keys)) {
-            gauges[.keyInfo]?.append(GaugeSample([name, key.id?.value ?? "", key.apiKeyType?.value ?? ""], 1))
-            if let moment = key.createdAt?.value { gauges[.keyCreated]?.append(GaugeSample([name], moment.seconds)) }
-            if let moment = key.lastUsedAt?.value { gauges[.keyLastUsed]?.append(GaugeSample([name], moment.seconds)) }
-            if let moment = key.expiresAt?.value { gauges[.keyExpiry]?.append(GaugeSample([name], moment.seconds)) }
-            guard let limit = key.consumptionLimits?.usd?.value else { continue }
+            let type = key.apiKeyType.value?.value ?? ""
+            gauges[.keyInfo]?.append(GaugeSample([name, key.id.value?.value ?? "", type], 1))
+            for (family, moment) in [
+                (GaugeFamily.keyCreated, key.createdAt), (.keyLastUsed, key.lastUsedAt), (.keyExpiry, key.expiresAt),
+            ] {
+                if let moment = moment.value?.value { gauges[family]?.append(GaugeSample([name], moment.seconds)) }
+            }
+            guard let limit = key.consumptionLimits.value?.usd.value?.value else { continue }
             let labels = [name, "key"]
-            gauges[.budgetLimit]?.append(GaugeSample(labels, limit.doubleValue))
+            gauges[.budgetLimit]?.append(GaugeSample(labels, limit))
             if let spent = key.currentPeriodUsage?.usd?.value {
                 gauges[.budgetSpent]?.append(GaugeSample(labels, spent.doubleValue))
             }
-            if let period = period(key.limitPeriod?.value, today: today) {
+            if let period = period(key.limitPeriod.value?.value, today: today) {
                 gauges[.budgetPeriod]?.append(GaugeSample(labels, (period.end - period.start).inSeconds))
                 gauges[.budgetReset]?.append(GaugeSample(labels, period.end.seconds))
             }
@@ -86,10 +97,10 @@ struct VeniceKeys: Decodable {
     /// How the keys are called. Where two have one description, the end of the key tells them apart, as it does in the
     /// provider's own lists.
     private static func names(of keys: [Key]) -> [String] {
-        let plain = keys.map { VeniceKeyName.of(description: $0.description?.value, id: $0.id?.value) }
+        let plain = keys.map { VeniceKeyName.of(description: $0.description.value?.value, id: $0.id.value?.value) }
         let counts = Dictionary(plain.map { ($0, 1) }, uniquingKeysWith: +)
         return zip(keys, plain).map { key, name in
-            guard counts[name, default: 0] > 1, let id = key.id?.value else { return name }
+            guard counts[name, default: 0] > 1, let id = key.id.value?.value else { return name }
             return "\(name) (...\(id.suffix(6)))"
         }
     }

@@ -15,56 +15,57 @@ struct VeniceRateLimitsSource: UsageSource {
     let api: any UpstreamAPI
 
     func sync(_ visit: any SyncVisit) async throws {
-        let answer = try await api.sendOptional(UpstreamCall(.get, "/api/v1/api_keys/rate_limits"), telling: visit)
+        let response = try await api.sendOptional(
+            UpstreamCall(.get, "/api/v1/api_keys/rate_limits"), telling: visit)
         var reading = Reading()
-        reading.gauges = try VeniceRateLimits.gauges(answer)
+        reading.gauges = try VeniceRateLimits.gauges(response) { visit.remark($0) }
         try await visit.commit(reading)
     }
 }
 
-/// The answer of `rate_limits`, as far as it is used.
+/// The response of `rate_limits`, as far as it is used.
 struct VeniceRateLimits: Decodable {
     struct Limit: Decodable {
-        let type: LenientString?
-        let amount: LenientDecimal?
+        let type: Decoration<LenientString>
+        let amount: Decoration<VeniceLimit>
     }
 
     struct Model: Decodable {
-        let apiModelId: LenientString?
-        let rateLimits: LenientArray<Limit>
+        let apiModelId: Decoration<LenientString>
+        let rateLimits: Decoration<LenientArray<Limit>>
     }
 
     struct Payload: Decodable {
-        let rateLimits: LenientArray<Model>
-        let keyExpiration: VeniceMoment?
+        let rateLimits: BoundedArray<Model>
+        let keyExpiration: Decoration<VeniceMoment>
     }
 
-    let data: Payload?
+    let data: Payload
 
-    /// Which family shows which type of limit; types without a family are passed over.
+    /// Which family shows which type of limit; types without a family are ignored.
     static let families: [String: GaugeFamily] = [
         "RPM": .rateLimitRequestsPerMinute, "RPD": .rateLimitRequestsPerDay, "TPM": .rateLimitTokensPerMinute,
     ]
 
-    /// The gauges of an answer; no samples where the endpoint is missing. The label `key` is empty: the answer does not
-    /// say which key it is about.
-    static func gauges(_ answer: UpstreamAnswer?) throws -> [GaugeFamily: [GaugeSample]] {
+    /// The gauges of a response; no samples where the endpoint is missing. The label `key` is empty: the response does
+    /// not say which key it is about.
+    static func gauges(
+        _ response: UpstreamAnswer?, remark: (String) -> Void = { _ in }
+    ) throws -> [GaugeFamily: [GaugeSample]] {
         var gauges: [GaugeFamily: [GaugeSample]] = [.keyExpiry: []]
         for family in families.values { gauges[family] = [] }
-        guard let answer else { return gauges }
-        guard let data = try JSONBody.decode(VeniceRateLimits.self, from: answer).data else {
-            throw SourceFailure(.decode, "rate_limits answered without `data`; is base_url the Venice API?")
-        }
+        guard let response else { return gauges }
+        let data = try JSONBody.decode(VeniceRateLimits.self, from: response, remark: remark).data
         for model in data.rateLimits.values {
-            guard let id = model.apiModelId?.value, !id.isEmpty else { continue }
-            for limit in model.rateLimits.values {
-                guard let family = limit.type.flatMap({ families[$0.value.uppercased()] }),
-                    let amount = limit.amount?.value
+            guard let id = model.apiModelId.value?.value, !id.isEmpty else { continue }
+            for limit in model.rateLimits.value?.values ?? [] {
+                guard let family = limit.type.value.flatMap({ families[$0.value.uppercased()] }),
+                    let amount = limit.amount.value?.value
                 else { continue }
-                gauges[family]?.append(GaugeSample(["", id], amount.doubleValue))
+                gauges[family]?.append(GaugeSample(["", id], amount))
             }
         }
-        if let end = data.keyExpiration?.value { gauges[.keyExpiry] = [GaugeSample([""], end.seconds)] }
+        if let end = data.keyExpiration.value?.value { gauges[.keyExpiry] = [GaugeSample([""], end.seconds)] }
         return gauges
     }
 }

@@ -81,7 +81,7 @@ import Upstream
         #expect(visit.gauges.count == 13)
     }
 
-    @Test func balancesAreShownByCurrencyAndNullOnesNotAtAll() throws {
+    @Test func balancesAreShownByCurrencyAndNullIsZeroButForDiem() throws {
         let gauges = try VeniceBalance.gauges(
             veniceAnswer(
                 """
