@@ -1,124 +1,98 @@
-import Foundation
 import UsageModel
 import Upstream
 
 /// `GET /api/v1/billing/usage-analytics`: what each key was charged, one UTC day a slice.
 ///
-/// The provider's own view, not an addition to `usage`: its USD holds what bundled credits paid as well, and its answers
-/// are up to ten minutes old. Left out: `byModel` and its like, which `usage` has by the hour and to the row;
+/// The provider's own view, not an addition to `usage`: its USD holds what bundled credits paid as well, and its
+/// responses are up to ten minutes old. Left out: `byModel` and its like, which `usage` has by the hour and to the row;
 /// `byKeyDaily`, which adds USD and DIEM up; `totalUnits`, which adds up tokens and images.
 struct VeniceAnalyticsSource: UsageSource {
     static let endpoint = "usage_analytics"
 
     let name = endpoint
-    /// Answers are cached for ten minutes.
+    /// Responses are cached for ten minutes.
     let minimumInterval = Duration.minutes(10)
     /// At most 90 days are kept.
     let slicing: Slicing? = Slicing(unit: .day, kept: .days(90))
     let api: any UpstreamAPI
 
+    /// The query for a range of days, which the API limits to 90.
+    static func call(_ days: ClosedRange<UTCDay>) -> UpstreamCall {
+        UpstreamCall(
+            .get, "/api/v1/billing/usage-analytics",
+            query: [("startDate", "\(days.lowerBound)"), ("endDate", "\(days.upperBound)")])
+    }
+
     func sync(_ visit: any SyncVisit) async throws {
-        var timeout: UpstreamFailure?
-        for due in visit.dueSlices {
-            let day = due.slice.period.start.day
-            let asked = visit.now
-            let answer: UpstreamAnswer
-            do {
-                let found = try await api.sendOptional(
-                    UpstreamCall(
-                        .get, "/api/v1/billing/usage-analytics",
-                        query: [("startDate", "\(day)"), ("endDate", "\(day)")]), telling: visit)
-                guard let found else { return }
-                answer = found
-            } catch let failure as UpstreamFailure where failure.status == 504 && timeout == nil {
-                // One day may be too much for the provider where the others are not.
-                timeout = failure
-                continue
-            }
-            let analytics = try JSONBody.decode(VeniceAnalytics.self, from: answer)
-            let memoryName = "names \(day)"
-            var names = VeniceDayNames(try await visit.memory(memoryName))
-            var reading = Reading()
-            reading.slices = [SliceReading(due.slice, cells: analytics.cells(of: day, &names), readAt: asked)]
-            reading.memory[memoryName] = .some(due.settles ? nil : names.text)
-            try await visit.commit(reading)
+        var due = visit.dueSlices[...]
+        var parts = VeniceParts()
+        var read: Set<SliceID> = []
+        // The open day first: where it fails for good, nothing else is queried.
+        guard let open = due.popFirst(), try await tryReading(open, visit, &parts, &read) else {
+            return try parts.finish()
         }
-        if let timeout { throw timeout }
-    }
-}
-
-/// The answer of `usage-analytics`, as far as it is used.
-struct VeniceAnalytics: Decodable {
-    struct Key: Decodable {
-        let apiKeyId: LenientString?
-        let description: LenientString?
-        let totalUsd: LenientDecimal?
-        let totalDiem: LenientDecimal?
-    }
-
-    struct Day: Decodable {
-        let date: LenientString?
-        let USD: LenientDecimal?
-    }
-
-    let byKey: RequiredArray<Key>
-    let byDate: LenientArray<Day>
-
-    /// A day's cells; what the day's total holds beyond its keys goes to the empty key.
-    func cells(of day: UTCDay, _ names: inout VeniceDayNames) -> [Cell] {
-        var cells: [Cell] = []
-        var parts: [ExactDecimal] = []
-        for key in byKey.values {
-            let name = names.name(of: key)
-            if let usd = key.totalUsd?.value {
-                cells.append(Cell(.keyCost, [name], usd))
-                parts.append(usd)
-            }
-            if let diem = key.totalDiem?.value { cells.append(Cell(.keyCredits, [name, "diem"], diem)) }
+        var late = try await VeniceLateCharges(visit, api)
+        for day in due + late.slices where !read.contains(day.slice) {
+            guard try await tryReading(day, visit, &parts, &read) else { break }
         }
-        let total = byDate.values.first { $0.date?.value == day.description }?.USD?.value
-        let remainder = Remainder(total: total, parts: parts)
-        if !remainder.unlisted.isZero { cells.append(Cell(.keyCost, [""], remainder.unlisted)) }
-        if total != nil { cells.append(Cell(.reconciliation, [], remainder.difference)) }
-        return cells
-    }
-}
-
-/// How the keys of one day are called, by id.
-///
-/// A key can be given another description. A day that is read again keeps the name it was first read with: under a new
-/// one its cost would count twice, since the counter it leaves never falls.
-struct VeniceDayNames {
-    private var byID: [String: String] = [:]
-
-    /// The names as they were remembered.
-    init(_ text: String?) {
-        guard let text else { return }
-        byID = (try? JSONDecoder().decode([String: String].self, from: Data(text.utf8))) ?? [:]
+        try await late.confirm(read: read, visit)
+        try parts.finish()
     }
 
-    /// The names to remember.
-    var text: String? {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        return (try? encoder.encode(byID)).map { String(decoding: $0, as: UTF8.self) }
+    /// Reads one day, whose failure need not stop the others; returns false where the endpoint is missing.
+    private func tryReading(
+        _ due: DueSlice, _ visit: any SyncVisit, _ parts: inout VeniceParts, _ read: inout Set<SliceID>
+    ) async throws -> Bool {
+        do {
+            guard try await self.read(due, visit) else { return false }
+            parts.succeed()
+            read.insert(due.slice)
+        } catch let failure as any ReasonedFailure {
+            try parts.fail(failure)
+        }
+        return true
     }
 
-    /// The label `key`: the description, or the id where there is none. Usage without a key (`Web App`) and the rest
-    /// beyond the listed ones (`Other`) have no id and come under their description.
-    mutating func name(of key: VeniceAnalytics.Key) -> String {
-        let name = VeniceKeyName.of(description: key.description?.value, id: key.apiKeyId?.value)
-        guard let id = key.apiKeyId?.value, !id.isEmpty else { return name }
-        if let known = byID[id] { return known }
-        byID[id] = name
-        return name
+    /// Reads one day and commits it; returns false where the endpoint is missing.
+    private func read(_ due: DueSlice, _ visit: any SyncVisit) async throws -> Bool {
+        let day = due.slice.period.start.day
+        let requested = visit.now
+        guard let response = try await api.sendOptional(Self.call(day...day), telling: visit) else { return false }
+        let analytics = try JSONBody.decode(VeniceAnalytics.self, from: response) { visit.remark($0) }
+        let names: [String: String]? = try await visit.remembered(Self.namesName(day))
+        let moved: [String: VeniceMovedUsage]? = try await visit.remembered(Self.movedName(day))
+        var memory = VeniceDayMemory(names: VeniceDayNames(names ?? [:]), moved: moved ?? [:])
+        let earlier = due.lastRead == nil ? [] : try await visit.cells(of: due.slice)
+        var reading = Reading()
+        reading.slices = [
+            SliceReading(
+                due.slice, cells: try analytics.cells(of: day, earlier: earlier, &memory), readAt: requested)
+        ]
+        if names == nil { Self.forgetDays(before: day, in: &reading) }
+        if memory.names.byID != names {
+            reading.memory[Self.namesName(day)] = try RememberedJSON.text(of: memory.names.byID)
+        }
+        if memory.moved != moved ?? [:] {
+            reading.memory[Self.movedName(day)] = .some(
+                memory.moved.isEmpty ? nil : try RememberedJSON.text(of: memory.moved))
+        }
+        try await visit.commit(reading)
+        return true
     }
-}
 
-/// How a key is called in labels.
-enum VeniceKeyName {
-    static func of(description: String?, id: String?) -> String {
-        if let description, !description.isEmpty { return description }
-        return id ?? ""
+    private static func namesName(_ day: UTCDay) -> String { "names \(day)" }
+    private static func movedName(_ day: UTCDay) -> String { "moved \(day)" }
+
+    /// The ledger keeps cells for at most 100 days, and what is remembered of a day is needed as long as its cells.
+    private static let daysRemembered = 100
+
+    /// Forgets the days whose cells are not kept any more: once a day, those of a month, so that no outage shorter than
+    /// that leaves one behind.
+    private static func forgetDays(before day: UTCDay, in reading: inout Reading) {
+        for age in (daysRemembered + 1)...(daysRemembered + 31) {
+            let old = day.advanced(by: -age)
+            reading.memory[namesName(old)] = .some(nil)
+            reading.memory[movedName(old)] = .some(nil)
+        }
     }
 }

@@ -40,12 +40,12 @@ struct VeniceHour {
 
     /// Adds a row of this hour.
     mutating func add(_ row: VeniceRow, _ sku: VeniceSKU) {
-        let amount = row.amount?.value
-        if let amount, amount > .zero {
+        let amount = row.amount.value
+        guard amount <= .zero else {
             addIncome(amount, row)
             return
         }
-        if let amount { addCharge(-amount, of: sku.model, currency: row.currency?.value ?? "") }
+        addCharge(-amount, of: sku.model, currency: row.currency?.value ?? "")
         guard let details = row.inferenceDetails else {
             anonymous[sku.model, default: 0] += 1
             return

@@ -16,15 +16,16 @@ struct VeniceRow: Decodable, Hashable {
         let inferenceExecutionTime: VeniceCount?
     }
 
-    /// Without it a row belongs to no hour: the one field that every row must have.
+    /// Without it a row belongs to no hour: this and `amount` are the fields that every row must have.
     let timestamp: LenientTimestamp
     let sku: LenientString?
     /// Millions of tokens in the SKUs that end in `mtoken`.
     let units: LenientDecimal?
     /// As the documentation's list of fields calls `units`.
     let unit: LenientDecimal?
-    /// Negative for a charge, positive for money that came in, in `currency`.
-    let amount: LenientDecimal?
+    /// Negative for a charge, positive for money that came in, in `currency`. A row without it is a charge of
+    /// unknown height: its hour is not whole.
+    let amount: LenientDecimal
     let currency: LenientString?
     let notes: LenientString?
     let inferenceDetails: Details?
@@ -44,21 +45,7 @@ struct VeniceCount: Decodable, Hashable {
     }
 }
 
-/// A page of `GET /api/v1/billing/usage`. `warningMessage` is for people and is not read.
-struct VenicePage: Decodable {
-    struct Pagination: Decodable {
-        let page: LenientInt?
-        let total: LenientInt?
-        let totalPages: LenientInt?
-        // `limit` repeats the question.
-    }
-
-    let data: RequiredArray<VeniceRow>
-    let pagination: Pagination?
-}
-
-/// A page of `GET /api/v1/billing/usage-history`.
-struct VeniceCursorPage: Decodable {
-    let data: RequiredArray<VeniceRow>
-    let nextCursor: LenientString?
+extension VeniceRow {
+    /// Whether the row says which inference it belongs to, so that its repetition can be told from a second charge.
+    var isIdentified: Bool { inferenceDetails?.requestId?.whole.isEmpty == false }
 }

@@ -28,6 +28,12 @@ struct VeniceTally {
     private var skus: [String: VeniceSKU] = [:]
     /// Rows added since hours were last taken.
     private(set) var pendingRows = 0
+    /// The time up to which all rows were added: that of the earliest row of the last page, as long as no page holds a
+    /// row from before the page before it. Nil where pages do not come in order of time: no hour is whole then before
+    /// the last page.
+    private(set) var passed: Timestamp?
+    private var latest: Timestamp?
+    private var isInOrder = true
 
     /// A tally of adjoining hours, the oldest first.
     ///
@@ -63,6 +69,12 @@ struct VeniceTally {
             }
         }
         pendingRows += rows.count
+        let times = rows.map(\.timestamp.value)
+        if let earliest = times.min(), let last = times.max() {
+            isInOrder = isInOrder && earliest >= latest ?? earliest
+            latest = max(last, latest ?? last)
+            passed = isInOrder ? earliest : nil
+        }
         guard pendingRows <= Self.mostRows else {
             throw SourceFailure(.decode, "one hour has more than \(Self.mostRows) billing rows")
         }

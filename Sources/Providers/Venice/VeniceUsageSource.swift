@@ -11,70 +11,94 @@ struct VeniceUsageSource: UsageSource {
     let name = endpoint
     let minimumInterval = Duration.seconds(60)
     let slicing: Slicing? = Slicing(unit: .hour)
+    let reportsCost = true
     let api: any UpstreamAPI
     let setting: VeniceEndpointSetting
 
     /// The name under which the path of the endpoint that worked is remembered.
     static let memoryName = "endpoint"
-    /// Hours are committed as soon as so many rows have been added up: memory stays bounded, and a first start that is
-    /// interrupted goes on from there.
+    /// Hours are committed as soon as this number of rows has been added up: memory stays bounded, and a first start
+    /// that is interrupted resumes from there.
     static let rowsBetweenCommits = 20_000
-    /// How often a walk is begun anew before the sync gives up: more would only bring the client closer to a lock-out.
+    /// How often a walk is repeated before the run fails: more would only bring the client closer to a lock-out.
     static let longestRestarts = 2
 
-    func sync(_ visit: any SyncVisit) async throws {
-        var remembered = try await visit.memory(Self.memoryName)
-        var choice = VeniceEndpointChoice(setting, remembered: remembered)
-        // Newest first: live hours before history.
-        for run in Self.runs(visit.dueSlices.map(\.slice)) {
-            try await read(run, visit, &choice)
-            if setting == .auto, choice.current.path != remembered {
-                remembered = choice.current.path
-                var reading = Reading()
-                reading.memory[Self.memoryName] = remembered
-                try await visit.commit(reading)
-            }
+    /// The hours that one sync reads.
+    private struct Progress {
+        var choice: VeniceEndpointChoice
+        var remembered: String?
+        var runs: VeniceRuns
+        var parts = VeniceParts()
+        var lastRead: [SliceID: Timestamp] = [:]
+        var read: Set<SliceID> = []
+
+        mutating func add(_ slices: [DueSlice]) {
+            runs.add(slices.map(\.slice))
+            for due in slices { lastRead[due.slice] = due.lastRead }
         }
     }
 
-    /// Adjoining hours of one UTC day, each run the oldest hour first, the newest run first.
-    static func runs(_ slices: [SliceID]) -> [[SliceID]] {
-        var runs: [[SliceID]] = []
-        for slice in slices.sorted(by: { $0.period.start < $1.period.start }) {
-            if let last = runs.last?.last, last.period.end == slice.period.start,
-                last.period.start.day == slice.period.start.day
-            {
-                runs[runs.count - 1].append(slice)
-            } else {
-                runs.append([slice])
-            }
+    func sync(_ visit: any SyncVisit) async throws {
+        let remembered = try await visit.memory(Self.memoryName)
+        var progress = Progress(
+            choice: VeniceEndpointChoice(setting, remembered: remembered), remembered: remembered,
+            runs: VeniceRuns([]))
+        progress.add(visit.dueSlices)
+        // Newest first: live hours before history. Where they fail for good, nothing else is queried.
+        if let live = progress.runs.next() { try await tryReading(live, visit, &progress) }
+        var late = try await VeniceLateCharges(visit, api)
+        progress.add(late.slices)
+        while let run = progress.runs.next() { try await tryReading(run, visit, &progress) }
+        try await late.confirm(read: progress.read, visit)
+        try progress.parts.finish()
+    }
+
+    /// Reads a run of hours, whose failure need not stop the others.
+    private func tryReading(_ run: [SliceID], _ visit: any SyncVisit, _ progress: inout Progress) async throws {
+        var remaining = run
+        do {
+            try await read(&remaining, visit, &progress)
+            progress.parts.succeed()
+        } catch let failure as any ReasonedFailure {
+            if remaining.count < run.count { progress.parts.succeed() }
+            let isUnreadable = failure is SourceFailure && failure.reason == .decode
+            if !isUnreadable || !progress.runs.split(remaining) { try progress.parts.fail(failure) }
         }
-        return runs.reversed()
+        progress.read.formUnion(Set(run).subtracting(remaining))
+        let path = progress.choice.current.path
+        if setting == .auto, remaining.isEmpty, path != progress.remembered {
+            progress.remembered = path
+            var reading = Reading()
+            reading.memory[Self.memoryName] = path
+            try await visit.commit(reading)
+        }
     }
 
     /// Reads a run of hours by one query; where that breaks, what is left of it by another.
-    private func read(_ run: [SliceID], _ visit: any SyncVisit, _ choice: inout VeniceEndpointChoice) async throws {
-        var remaining = run
+    private func read(
+        _ remaining: inout [SliceID], _ visit: any SyncVisit, _ progress: inout Progress
+    ) async throws {
         var restarts = 0
-        while !remaining.isEmpty {
+        while let last = remaining.last {
+            // A clock that was set back must not have less of an hour read than was read before, now or at the next sync.
+            let readAt = max(visit.now, progress.lastRead[last] ?? visit.now)
             do {
-                try await walk(&remaining, visit, at: choice.current)
+                try await walk(&remaining, visit, at: progress.choice.current, readAt: readAt)
             } catch let broken as VeniceWalk.Broken {
                 restarts += 1
                 guard restarts <= Self.longestRestarts else {
                     throw SourceFailure(.decode, "\(broken.message); gave up after \(restarts) tries")
                 }
             } catch let failure as UpstreamFailure {
-                guard choice.move(after: failure) else { throw failure }
+                guard progress.choice.move(after: failure) else { throw failure }
             }
         }
     }
 
-    private func walk(_ remaining: inout [SliceID], _ visit: any SyncVisit, at endpoint: VeniceEndpoint) async throws {
+    private func walk(
+        _ remaining: inout [SliceID], _ visit: any SyncVisit, at endpoint: VeniceEndpoint, readAt: Timestamp
+    ) async throws {
         guard let first = remaining.first, let last = remaining.last else { return }
-        let asked = visit.now
-        // A clock that was set back must not have less of an hour read than was read before, now or at the next sync.
-        let readAt = max(asked, visit.dueSlices.first { $0.slice == last }?.lastRead ?? asked)
         let end = min(last.period.end, readAt)
         var tally = VeniceTally(of: remaining, end: end)
         var walk = VeniceWalk(
@@ -82,10 +106,8 @@ struct VeniceUsageSource: UsageSource {
             visit: visit)
         while let rows = try await walk.next() {
             try tally.add(rows)
-            guard tally.pendingRows >= Self.rowsBetweenCommits, let newest = rows.map(\.timestamp.value).min() else {
-                continue
-            }
-            try await commit(tally.take(endingBy: newest), readAt: readAt, visit)
+            guard tally.pendingRows >= Self.rowsBetweenCommits, let passed = tally.passed else { continue }
+            try await commit(tally.take(endingBy: passed), readAt: readAt, visit)
             remaining = tally.remaining
         }
         try await commit(tally.take(endingBy: last.period.end), readAt: readAt, visit)

@@ -31,6 +31,8 @@ struct VeniceWalk {
     private let visit: any SyncVisit
     private var position: Position
     private var seenCursors: Set<String> = []
+    /// The last page's rows at the endpoint with a cursor.
+    private var lastRows: [VeniceRow] = []
     private var pages = 0
     private var rows = 0
 
@@ -90,75 +92,36 @@ struct VeniceWalk {
                     ("startDate", "\(span.start)"), ("endDate", "\(span.end)"),
                 ]), telling: visit)
         let page = try JSONBody.decode(VenicePage.self, from: answer)
-        let place = VenicePagePlace(page.pagination, answer.headers)
+        let place = VenicePagePlace(page.pagination, answer.headers, requested: Self.pageLimit)
         if let answered = place.page, answered != number {
             throw SourceFailure(.decode, "usage answered with page \(answered) where page \(number) was asked for")
         }
         let rows = page.data.values
         var joint = earlier
         let fresh = try joint.join(rows, total: place.total)
-        let isLast = place.totalPages.map { number >= $0 } ?? (rows.count < Self.pageLimit)
-        position = rows.isEmpty || isLast ? .end : .page(number + 1, joint)
+        position = try joint.isComplete(at: number, place) ? .end : .page(number + 1, joint)
         return fresh
     }
 
     private mutating func cursorPage(_ query: [(name: String, value: String)]) async throws -> [VeniceRow] {
         let answer = try await api.send(UpstreamCall(.get, path, query: query), telling: visit)
         let page = try JSONBody.decode(VeniceCursorPage.self, from: answer)
+        let rows = page.data.values
+        guard !VenicePageJoint.repeats(lastRows, in: rows) else {
+            throw Broken(message: "usage-history repeated rows of the page before")
+        }
+        lastRows = rows
+        guard page.hasNextCursor || rows.count < Self.cursorPageSize else {
+            throw SourceFailure(.decode, "usage-history gave a full page without `nextCursor`")
+        }
         guard let cursor = page.nextCursor?.whole, !cursor.isEmpty else {
             position = .end
-            return page.data.values
+            return rows
         }
         guard seenCursors.insert(cursor).inserted else {
             throw Broken(message: "usage-history gave a cursor for the second time")
         }
         position = .cursor(cursor)
-        return page.data.values
-    }
-}
-
-/// Where a page lies: from the body's `pagination`, else from the `x-pagination-*` header fields.
-struct VenicePagePlace {
-    let page: Int?
-    let total: Int?
-    let totalPages: Int?
-
-    init(_ pagination: VenicePage.Pagination?, _ headers: UpstreamHeaders) {
-        func field(_ name: String) -> Int? {
-            // Differences are taken of it: a number at the end of the range would end the program.
-            headers.first(name: "x-pagination-\(name)").flatMap { Int($0) }.flatMap {
-                LenientDecimal.isPlausible($0) ? $0 : nil
-            }
-        }
-        page = pagination?.page?.value ?? field("page")
-        // Below zero it is no number of rows, and the growth between two such totals need not fit a number.
-        total = (pagination?.total?.value ?? field("total")).flatMap { $0 < 0 ? nil : $0 }
-        totalPages = pagination?.totalPages?.value ?? field("total-pages") ?? field("totalpages")
-    }
-}
-
-/// Joins numbered pages to one sequence although rows may be posted late, into pages that were read already.
-///
-/// Such a row pushes the last rows of a page to the top of the next. The total says how many there are at most, and
-/// the rows themselves say how many it was. What was pushed in is found at the slice's next reading.
-struct VenicePageJoint {
-    private var last: [VeniceRow] = []
-    private var total: Int?
-
-    /// The rows of the next page that no earlier page had.
-    ///
-    /// - Throws: `VeniceWalk.Broken` where rows were taken away, since others then slipped past unread, or where more
-    ///   came than a page holds.
-    mutating func join(_ rows: [VeniceRow], total newTotal: Int?) throws -> [VeniceRow] {
-        let growth = total.flatMap { before in newTotal.map { $0 - before } } ?? 0
-        if growth < 0 { throw VeniceWalk.Broken(message: "rows disappeared from usage while its pages were read") }
-        if growth > last.count, !last.isEmpty {
-            throw VeniceWalk.Broken(message: "usage grew by more than a page while its pages were read")
-        }
-        let most = min(growth, rows.count)
-        let repeated = stride(from: most, to: 0, by: -1).first { last.suffix($0).elementsEqual(rows.prefix($0)) } ?? 0
-        last = rows
-        total = newTotal ?? total
-        return Array(rows.dropFirst(repeated))
+        return rows
     }
 }

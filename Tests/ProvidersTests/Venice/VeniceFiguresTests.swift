@@ -37,21 +37,40 @@ import Upstream
             ])
     }
 
-    @Test func aDayKeepsTheNamesItWasFirstReadWithUntilItSettles() async throws {
+    @Test func aDayKeepsTheNamesItWasFirstReadWithAsLongAsItsCells() async throws {
         let due = [try day("2026-04-20")]
         let first = KeptVisit(now: try moment("2026-04-20T12:00:00Z"), due: due)
         try await VeniceAnalyticsSource(api: ScriptedVenice { _, _ in veniceAnswer(Self.analytics) }).sync(first)
         let renamed = Self.analytics.replacingOccurrences(of: "Production Key", with: "Prod")
-        let second = KeptVisit(now: try moment("2026-04-21T12:00:00Z"), due: due, memory: first.memory)
-        try await VeniceAnalyticsSource(api: ScriptedVenice { _, _ in veniceAnswer(renamed) }).sync(second)
-        #expect(second.committed.map(\.cells) == first.committed.map(\.cells))
-        let last = KeptVisit(now: try moment("2026-04-29T12:00:00Z"), due: due, settles: true, memory: second.memory)
-        try await VeniceAnalyticsSource(api: ScriptedVenice { _, _ in veniceAnswer(renamed) }).sync(last)
-        #expect(last.memory.isEmpty)
-        let next = KeptVisit(
-            now: try moment("2026-04-21T12:00:00Z"), due: [try day("2026-04-21")], memory: second.memory)
-        try await VeniceAnalyticsSource(api: ScriptedVenice { _, _ in veniceAnswer(renamed) }).sync(next)
+        let source = VeniceAnalyticsSource(api: ScriptedVenice { _, _ in veniceAnswer(renamed) })
+        let second = KeptVisit(now: try moment("2026-04-21T12:00:00Z"), due: due, after: first)
+        try await source.sync(second)
+        #expect(second.committed.map { Set($0.cells) } == first.committed.map { Set($0.cells) })
+        // The schedule has no later reading; an operator has the day read again all the same.
+        for time in ["2026-04-29T12:00:00Z", "2026-07-28T12:00:00Z"] {
+            let last = KeptVisit(now: try moment(time), due: due, settles: true, after: second)
+            try await source.sync(last)
+            #expect(last.committed.map { Set($0.cells) } == first.committed.map { Set($0.cells) })
+            #expect(last.memory["names 2026-04-20"] != nil)
+        }
+        let next = KeptVisit(now: try moment("2026-04-21T12:00:00Z"), due: [try day("2026-04-21")], after: second)
+        try await source.sync(next)
         #expect(next.committed[0].cells.contains(Cell(.keyCost, ["Prod"], try decimal("0.8"))))
+        // 100 days later its cells are gone, and so are its names.
+        let later = KeptVisit(now: try moment("2026-07-30T12:00:00Z"), due: [try day("2026-07-30")], after: next)
+        try await source.sync(later)
+        #expect(later.memory["names 2026-04-20"] == nil)
+        #expect(later.memory["names 2026-04-21"] != nil)
+    }
+
+    @Test func rememberedNamesThatCannotBeReadAreAFailureOfTheStorage() async throws {
+        let visit = KeptVisit(
+            now: try moment("2026-04-20T12:00:00Z"), due: [try day("2026-04-20")], memory: ["names 2026-04-20": "{"])
+        let failure = await #expect(throws: SourceFailure.self) {
+            try await VeniceAnalyticsSource(api: ScriptedVenice { _, _ in veniceAnswer(Self.analytics) }).sync(visit)
+        }
+        #expect(failure?.reason == .storage)
+        #expect(visit.committed.isEmpty)
     }
 
     @Test func aDayThatTimesOutAtTheProviderDoesNotKeepTheOthersFromBeingRead() async throws {
@@ -61,10 +80,10 @@ import Upstream
         }
         let earlier = try day("2026-04-19")
         let visit = KeptVisit(now: try moment("2026-04-20T12:00:00Z"), due: [try day("2026-04-20"), earlier])
-        let failure = await #expect(throws: UpstreamFailure.self) {
+        let failure = await #expect(throws: PartialFailure.self) {
             try await VeniceAnalyticsSource(api: api).sync(visit)
         }
-        #expect(failure?.status == 504)
+        #expect(failure?.reason == .http5xx)
         #expect(visit.committed.map(\.slice) == [earlier])
     }
 
@@ -89,9 +108,14 @@ import Upstream
                 "bundledCredits":10,"earnedCredits":null},"diemEpochAllocation":100}
                 """))
         #expect(gauges[.balanceUSD] == [GaugeSample([], 25)])
-        #expect(gauges[.balanceCredits] == [GaugeSample(["diem"], 90.5), GaugeSample(["bundled_credits"], 10)])
+        #expect(
+            gauges[.balanceCredits] == [
+                GaugeSample(["diem"], 90.5), GaugeSample(["bundled_credits"], 10), GaugeSample(["earned_credits"], 0),
+            ])
         let none = try VeniceBalance.gauges(veniceAnswer("{\"balances\":{\"diem\":null,\"usd\":null}}"))
-        #expect(none == [.balanceUSD: [], .balanceCredits: []])
+        #expect(none == [.balanceUSD: [GaugeSample([], 0)], .balanceCredits: []])
+        let withoutUSD = try VeniceBalance.gauges(veniceAnswer("{\"balances\":{\"diem\":1}}"))
+        #expect(withoutUSD == [.balanceUSD: [], .balanceCredits: [GaugeSample(["diem"], 1)]])
     }
 
     @Test func rateLimitsAreShownByModelAndTheKeysEndUnderTheEmptyKey() throws {

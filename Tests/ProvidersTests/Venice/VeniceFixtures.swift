@@ -52,23 +52,38 @@ func veniceCells(_ json: String, of hours: [SliceID], end: Timestamp? = nil) thr
     return tally.take(endingBy: last).map { Set($0.cells) }
 }
 
-/// An API that answers calls as a test has it, and keeps them.
+/// An API that responds to calls as a test has it, and keeps them.
 final class ScriptedVenice: UpstreamAPI {
-    private let calls = NIOLockedValueBox<[UpstreamCall]>([])
+    private let calls = NIOLockedValueBox<(scripted: [UpstreamCall], totals: [UpstreamCall])>(([], []))
+    private let totals: @Sendable (UpstreamCall) throws -> UpstreamAnswer
     private let answer: @Sendable (UpstreamCall, Int) throws -> UpstreamAnswer
 
-    /// - Parameter answer: gives the answer to a call, of which so many came before.
-    init(_ answer: @escaping @Sendable (UpstreamCall, Int) throws -> UpstreamAnswer) {
+    /// - Parameters:
+    ///   - totals: gives the response to the query for late charges, which spans several days; 404 unless given.
+    ///   - answer: gives the response to any other call, of which that many came before.
+    init(
+        totals: @escaping @Sendable (UpstreamCall) throws -> UpstreamAnswer = { _ in throw refusal(404) },
+        _ answer: @escaping @Sendable (UpstreamCall, Int) throws -> UpstreamAnswer
+    ) {
+        self.totals = totals
         self.answer = answer
     }
 
-    /// `path?query` of every call so far.
-    var asked: [String] { calls.withLockedValue { $0.map { "\($0.path)?\($0.query)" } } }
+    /// `path?query` of every call so far, but those in `totalsAsked`.
+    var asked: [String] { calls.withLockedValue { $0.scripted.map { "\($0.path)?\($0.query)" } } }
+
+    /// The same of the queries for late charges.
+    var totalsAsked: [String] { calls.withLockedValue { $0.totals.map { "\($0.path)?\($0.query)" } } }
 
     func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+        let days = call.query.split(separator: "&").compactMap { $0.split(separator: "=").last }
+        if call.path.hasSuffix("usage-analytics"), days.first != days.last {
+            calls.withLockedValue { $0.totals.append(call) }
+            return try totals(call)
+        }
         let count = calls.withLockedValue { calls in
-            calls.append(call)
-            return calls.count - 1
+            calls.scripted.append(call)
+            return calls.scripted.count - 1
         }
         return try answer(call, count)
     }
@@ -84,20 +99,35 @@ func refusal(_ status: Int, headers: UpstreamHeaders = [:]) -> UpstreamFailure {
 final class KeptVisit: SyncVisit {
     private struct State {
         var slices: [SliceReading] = []
+        var cells: [SliceID: [Cell]] = [:]
         var gauges: [GaugeFamily: [GaugeSample]] = [:]
         var memory: [String: String] = [:]
         var notices: [UpstreamNotice] = []
+        var remarks: [String] = []
         var commits = 0
     }
 
     let startedAt: Timestamp
     let dueSlices: [DueSlice]
+    let reopenable: [DueSlice]
     private let state: NIOLockedValueBox<State>
 
-    init(now: Timestamp, due: [SliceID] = [], settles: Bool = false, memory: [String: String] = [:]) {
+    /// - Parameters:
+    ///   - reopenable: slices that left the re-read schedule.
+    ///   - earlier: the visit before, of which the ledger keeps the cells and what was remembered.
+    init(
+        now: Timestamp, due: [SliceID] = [], settles: Bool = false, reopenable: [SliceID] = [],
+        memory: [String: String] = [:], after earlier: KeptVisit? = nil
+    ) {
         startedAt = now
-        dueSlices = due.map { DueSlice(slice: $0, lastRead: nil, settles: settles) }
-        state = NIOLockedValueBox(State(memory: memory))
+        let before = earlier?.state.withLockedValue { $0 } ?? State()
+        dueSlices = due.map { slice in
+            let lastRead = before.cells[slice] == nil ? nil : earlier?.startedAt
+            return DueSlice(slice: slice, lastRead: lastRead, settles: settles)
+        }
+        self.reopenable = reopenable.map { DueSlice(slice: $0, lastRead: $0.period.end, settles: true) }
+        state = NIOLockedValueBox(
+            State(cells: before.cells, gauges: before.gauges, memory: before.memory.merging(memory) { $1 }))
     }
 
     var now: Timestamp { startedAt }
@@ -106,6 +136,7 @@ final class KeptVisit: SyncVisit {
     var committed: [SliceReading] { state.withLockedValue { $0.slices } }
     var commits: Int { state.withLockedValue { $0.commits } }
     var notices: [UpstreamNotice] { state.withLockedValue { $0.notices } }
+    var remarks: [String] { state.withLockedValue { $0.remarks } }
     var gauges: [GaugeFamily: [GaugeSample]] { state.withLockedValue { $0.gauges } }
     var memory: [String: String] { state.withLockedValue { $0.memory } }
 
@@ -114,15 +145,17 @@ final class KeptVisit: SyncVisit {
         committed.flatMap(\.cells).filter { $0.family == family }.reduce(.zero) { $0 + $1.value }
     }
 
-    func cells(of slice: SliceID) async throws -> [Cell] { [] }
+    func cells(of slice: SliceID) async throws -> [Cell] { state.withLockedValue { $0.cells[slice] ?? [] } }
     func gauges(_ family: GaugeFamily) async throws -> [GaugeSample] { gauges[family] ?? [] }
     func memory(_ name: String) async throws -> String? { memory[name] }
     func notice(_ notice: UpstreamNotice) { state.withLockedValue { $0.notices.append(notice) } }
+    func remark(_ text: String) { state.withLockedValue { $0.remarks.append(text) } }
 
     func commit(_ reading: Reading) async throws {
         state.withLockedValue { state in
             state.commits += 1
             state.slices += reading.slices
+            for slice in reading.slices { state.cells[slice.slice] = slice.cells }
             state.gauges.merge(reading.gauges) { $1 }
             for (name, value) in reading.memory { state.memory[name] = value }
         }

@@ -109,11 +109,12 @@ import UsageModel
             {"timestamp":"2026-06-15T19:00:00.000Z","sku":"m-llm-output-mtoken","unit":"0.5","amount":"-0.30",
             "currency":"USD","inferenceDetails":{"requestId":7,"promptTokens":"12.0","completionTokens":null}}
             """,
-            "{\"timestamp\":1781550000,\"amount\":null}")
+            "{\"timestamp\":1781550000,\"amount\":0}")
         #expect(
             cells == [
                 Cell(.cost, ["", "m"], try decimal("0.3")), Cell(.requests, ["", "m"], ExactDecimal(1)),
                 Cell(.tokens, ["", "m", "input"], ExactDecimal(12)), Cell(.requests, ["", ""], ExactDecimal(1)),
+                Cell(.credits, ["", "", ""], .zero),
             ])
     }
 

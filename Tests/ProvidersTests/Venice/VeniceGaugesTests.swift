@@ -1,0 +1,117 @@
+import TestSupport
+import Testing
+import UsageModel
+import Upstream
+
+@testable import Providers
+
+/// Gauges survive responses that hold nothing, and leave out what cannot be read beside the money.
+@Suite struct VeniceGaugesTests {
+    private static let good = [
+        "balance": "{\"balances\":{\"usd\":0.42,\"diem\":3}}",
+        "rate_limits":
+            "{\"data\":{\"rateLimits\":[{\"apiModelId\":\"m\",\"rateLimits\":[{\"type\":\"RPM\",\"amount\":5}]}]}}",
+        "api_keys": "{\"data\":[{\"id\":\"k\",\"description\":\"one\",\"consumptionLimits\":{\"usd\":5}}]}",
+    ]
+
+    private func sources(_ api: ScriptedVenice) -> [any UsageSource] {
+        [VeniceBalanceSource(api: api), VeniceRateLimitsSource(api: api), VeniceKeysSource(api: api)]
+    }
+
+    @Test(arguments: [
+        "{\"error\":\"unavailable\"}", "{\"error\":{\"message\":\"x\"}}", "{}", "{\"data\":{}}", "{\"data\":null}",
+        "{\"balances\":{}}", "{\"balances\":null}", "[]", "null",
+        "{\"data\":{\"error\":\"x\"},\"balances\":{\"error\":\"x\"}}",
+    ])
+    func aResponseWithoutDocumentedFieldsIsAFailureAndTheLastGaugesStay(body: String) async throws {
+        let now = try moment("2026-06-15T10:00:00Z")
+        let first = KeptVisit(now: now)
+        for source in sources(
+            ScriptedVenice { call, _ in
+                veniceAnswer(Self.good[String(call.path.split(separator: "/").last ?? "")] ?? "")
+            })
+        {
+            try await source.sync(first)
+        }
+        #expect(first.gauges[.balanceUSD] == [GaugeSample([], 0.42)])
+        let second = KeptVisit(now: now + .minutes(5), after: first)
+        for source in sources(ScriptedVenice { _, _ in veniceAnswer(body) }) {
+            let failure = await #expect(throws: SourceFailure.self) { try await source.sync(second) }
+            #expect(failure?.reason == .decode)
+        }
+        #expect(second.commits == 0)
+        #expect(second.gauges == first.gauges)
+    }
+
+    @Test func aBalanceThatIsUsedUpIsZero() throws {
+        let empty = "{\"canConsume\":false,\"balances\":{\"usd\":null,\"diem\":null,\"bundledCredits\":null}}"
+        let gauges = try VeniceBalance.gauges(veniceAnswer(empty))
+        #expect(gauges[.balanceUSD] == [GaugeSample([], 0)])
+        #expect(gauges[.balanceCredits] == [GaugeSample(["bundled_credits"], 0)])
+    }
+
+    @Test func anEmptyListOfKeysIsAList() throws {
+        let gauges = try VeniceKeys.gauges(veniceAnswer("{\"data\":[]}"), today: try #require(UTCDay("2026-06-15")))
+        #expect(gauges.count == 8)
+        #expect(gauges.values.allSatisfy { $0.isEmpty })
+    }
+
+    @Test func whatCannotBeReadOfAKeyBesideItsMoneyIsLeftOutWithARemark() async throws {
+        let body = """
+            {"data":[{"id":{"x":1},"apiKeyType":["INFERENCE"],"description":7,"createdAt":"long ago","lastUsedAt":"",
+            "expiresAt":"never","consumptionLimits":{"usd":"unlimited"},"limitPeriod":{},
+            "currentPeriodUsage":{"usd":"1.5"}},
+            {"id":"a","description":"minus","consumptionLimits":{"usd":-1},"limitPeriod":"EPOCH",
+            "currentPeriodUsage":{"usd":"1"}},
+            {"id":"b","description":"none","consumptionLimits":"none","currentPeriodUsage":{"usd":2}},
+            {"id":"c","description":"null","consumptionLimits":{"usd":null},"currentPeriodUsage":{"usd":2}},
+            {"id":"d","description":"kept","consumptionLimits":{"usd":"4"},"currentPeriodUsage":{"usd":"2.5"}}]}
+            """
+        let visit = KeptVisit(now: try moment("2026-06-15T10:00:00Z"))
+        try await VeniceKeysSource(api: ScriptedVenice { _, _ in veniceAnswer(body) }).sync(visit)
+        #expect(visit.gauges[.keyInfo]?.count == 5)
+        #expect(visit.gauges[.keyInfo]?.first == GaugeSample(["7", "", ""], 1))
+        #expect(visit.gauges[.budgetLimit] == [GaugeSample(["kept", "key"], 4)])
+        #expect(visit.gauges[.budgetSpent] == [GaugeSample(["kept", "key"], 2.5)])
+        for family in [GaugeFamily.budgetPeriod, .budgetReset, .keyCreated, .keyLastUsed, .keyExpiry] {
+            #expect(visit.gauges[family] == [])
+        }
+        #expect(visit.remarks.contains { $0.contains("data[0].consumptionLimits.usd") })
+        #expect(visit.remarks.contains { $0.contains("data[0].createdAt") })
+        #expect(visit.remarks.contains { $0.contains("data[1].consumptionLimits") && $0.contains("usd") } == false)
+    }
+
+    /// Money is never left out: the last figures stay instead.
+    @Test func spendingThatCannotBeReadIsAFailure() throws {
+        let body = """
+            {"data":[{"id":"a","consumptionLimits":{"usd":1},"currentPeriodUsage":{"usd":"∞"}}]}
+            """
+        let today = try #require(UTCDay("2026-06-15"))
+        #expect(throws: SourceFailure.self) { try VeniceKeys.gauges(veniceAnswer(body), today: today) }
+        #expect(throws: SourceFailure.self) {
+            try VeniceBalance.gauges(veniceAnswer("{\"balances\":{\"usd\":\"∞\"}}"))
+        }
+    }
+
+    @Test func limitsThatMeanNoneAreAbsent() async throws {
+        let body = """
+            {"data":{"keyExpiration":"never","rateLimits":[{"apiModelId":"m","rateLimits":[
+            {"type":"RPM","amount":"unlimited"},{"type":"TPM","amount":-1},{"type":{},"amount":1},
+            {"type":"RPD","amount":null},{"type":"RPD","amount":7}]},{"apiModelId":"n","rateLimits":"none"}]}}
+            """
+        let visit = KeptVisit(now: try moment("2026-06-15T10:00:00Z"))
+        try await VeniceRateLimitsSource(api: ScriptedVenice { _, _ in veniceAnswer(body) }).sync(visit)
+        #expect(
+            visit.gauges == [
+                .rateLimitRequestsPerMinute: [], .rateLimitTokensPerMinute: [], .keyExpiry: [],
+                .rateLimitRequestsPerDay: [GaugeSample(["", "m"], 7)],
+            ])
+        #expect(visit.remarks.count == 4)
+    }
+
+    @Test func onlyTheUsageSourceReportsCost() {
+        let api = ScriptedVenice { _, _ in throw refusal(404) }
+        #expect(VeniceUsageSource(api: api, setting: .auto).reportsCost)
+        #expect(!(VeniceAnalyticsSource(api: api) as any UsageSource).reportsCost)
+    }
+}
