@@ -70,15 +70,21 @@ public struct VeniceAPI: SimulatedProvider {
     public let name = "venice"
     /// Which billing endpoints answer.
     public let availability: VeniceAvailability
+    /// What it does beside its documentation.
+    public let misbehavior: VeniceMisbehavior
 
     private let accounts: [VeniceAccount]
     /// Follows an account's name where the request came with its inference key.
     private static let inferenceMark = "/inference"
 
     /// An API with these accounts.
-    public init(accounts: [VeniceAccount], availability: VeniceAvailability = VeniceAvailability()) {
+    public init(
+        accounts: [VeniceAccount], availability: VeniceAvailability = VeniceAvailability(),
+        misbehavior: VeniceMisbehavior = VeniceMisbehavior()
+    ) {
         self.accounts = accounts
         self.availability = availability
+        self.misbehavior = misbehavior
     }
 
     /// The name of the account whose key the token is, with `/inference` behind it for an inference key.
@@ -97,11 +103,13 @@ public struct VeniceAPI: SimulatedProvider {
         guard let asking = request.account,
             let account = accounts.first(where: { asking == $0.name || asking == $0.name + Self.inferenceMark })
         else { return error(401, "Authentication failed") }
-        let figures = VeniceFigures(account: account, now: request.time)
+        if let error = misbehavior.errorObject(at: request.endpoint) { return error }
+        let figures = VeniceFigures(account: account, now: request.time, modes: misbehavior.modes)
         guard request.method == "GET" else { return error(404, "Not found") }
         if request.endpoint == "/api/v1/api_keys/rate_limits" { return figures.rateLimits }
         guard asking == account.name else { return error(401, "Admin API key required") }
-        let billing = VeniceBilling(store: account.store, account: account.name, style: style)
+        let billing = VeniceBilling(
+            store: account.store, account: account.name, style: style, misbehavior: misbehavior)
         switch request.endpoint {
         case VeniceBilling.usagePath where availability.usage != .missing:
             return billing.usage(request.query, isDeprecated: availability.usage == .deprecated)

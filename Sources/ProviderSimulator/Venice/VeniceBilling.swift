@@ -10,6 +10,7 @@ struct VeniceBilling {
     let store: VeniceBillingStore
     let account: String
     let style: AnswerStyle
+    let misbehavior: VeniceMisbehavior
 
     private static let deprecation = [
         ("Deprecation", "@1783555200"), ("Sunset", "Wed, 16 Sep 2026 00:00:00 GMT"),
@@ -37,7 +38,9 @@ struct VeniceBilling {
 
     /// `GET /api/v1/billing/usage`.
     func usage(_ query: [String: String], isDeprecated: Bool) -> APIAnswer {
-        guard let limit = Int(query["limit"] ?? "200"), (1...500).contains(limit) else { return refuse("limit") }
+        guard let requested = Int(query["limit"] ?? "200"), (1...500).contains(requested) else {
+            return refuse("limit")
+        }
         guard let page = Int(query["page"] ?? "1"), page > 0 else { return refuse("page") }
         let order = query["sortOrder"] ?? "desc"
         guard ["asc", "desc"].contains(order) else { return refuse("sortOrder") }
@@ -50,21 +53,22 @@ struct VeniceBilling {
         let period = Period(start: start, end: end + .milliseconds(1))
         var rows = store.rows(in: period) { query["currency"] == nil || $0.currency == query["currency"] }
         if order == "desc" { rows.reverse() }
+        let modes = misbehavior.modes
+        let limit = min(requested, modes.mostRowsPerPage ?? requested)
         let pages = (rows.count + limit - 1) / limit
-        let shown = rows.dropFirst((page - 1) * limit).prefix(limit)
-        let place = [("limit", limit), ("page", page), ("total", rows.count), ("total-pages", pages)]
-        var headers = place.map { ("x-pagination-\($0.0)", "\($0.1)") }
+        var first = (page - 1) * limit
+        if page > 1, misbehavior.happens(percent: modes.repeatedPages) { first -= limit }
+        if page > 1, misbehavior.happens(percent: modes.shiftedPages) { first -= 1 }
+        let shown = rows.dropFirst(max(0, first)).prefix(limit)
+        var place = [("limit", "limit", limit), ("page", "page", page)]
+        if !modes.omitsTotal { place.append(("total", "total", rows.count)) }
+        if !modes.omitsTotalPages { place.append(("total-pages", "totalPages", pages)) }
+        var headers = place.map { ("x-pagination-\($0.0)", "\($0.2)") }
         if isDeprecated { headers += Self.deprecation }
         var body: [JSONValue.Member] = [.init("data", .array(shown.map { $0.row.json(style) }))]
         if !style.contains(.withoutOptionalFields) {
             body.insert(.init("warningMessage", "This endpoint is in beta."), at: 0)
-            body.append(
-                .init(
-                    "pagination",
-                    [
-                        "limit": .count(limit), "page": .count(page), "total": .count(rows.count),
-                        "totalPages": .count(pages),
-                    ]))
+            body.append(.init("pagination", .object(place.map { .init($0.1, .count($0.2)) })))
         }
         return APIAnswer(headers: Self.fields(headers), body: .object(body))
     }
@@ -108,23 +112,30 @@ struct VeniceBilling {
         let after = walk.afterMilliseconds.flatMap { milliseconds in
             walk.afterNumber.map { VeniceWalkPosition(milliseconds: milliseconds, number: $0) }
         }
+        let modes = misbehavior.modes
+        let pageSize = min(walk.pageSize, modes.mostRowsPerPage ?? walk.pageSize)
         // One row more than a page says whether there is another.
         let rows = store.rows(
-            in: Period(start: walk.start, end: walk.end), after: after, limit: walk.pageSize + 1
+            in: Period(start: walk.start, end: walk.end), after: after, limit: pageSize + 1
         ) { walk.currency == nil || $0.currency == walk.currency }
         var next = JSONValue.null
-        if rows.count > walk.pageSize {
+        if rows.count > pageSize {
             var rest = walk
-            rest.afterMilliseconds = rows[walk.pageSize - 1].position.milliseconds
-            rest.afterNumber = rows[walk.pageSize - 1].position.number
+            if after == nil || !misbehavior.happens(percent: modes.repeatedPages) {
+                rest.afterMilliseconds = rows[pageSize - 1].position.milliseconds
+                rest.afterNumber = rows[pageSize - 1].position.number
+            }
             next = Self.cursor(of: rest).map(JSONValue.string) ?? .null
         }
         return APIAnswer(
-            body: ["data": .array(rows.prefix(walk.pageSize).map { $0.row.json(style) }), "nextCursor": next])
+            body: ["data": .array(rows.prefix(pageSize).map { $0.row.json(style) }), "nextCursor": next])
     }
 
     private static func cursor(of walk: Walk) -> String? {
-        (try? JSONEncoder().encode(walk))?.base64EncodedString()
+        let encoder = JSONEncoder()
+        // The same place is the same text, so that a cursor can be repeated.
+        encoder.outputFormatting = .sortedKeys
+        return (try? encoder.encode(walk))?.base64EncodedString()
             .replacingOccurrences(of: "+", with: "-").replacingOccurrences(of: "/", with: "_")
             .replacingOccurrences(of: "=", with: "")
     }

@@ -114,6 +114,16 @@ public final class VeniceBillingStore: Sendable {
         }
     }
 
+    /// The charges shown from a moment on, in the order in which they were added.
+    func charges(from start: Timestamp) -> [(id: ChargeID, charge: VeniceCharge)] {
+        withState { state, now in
+            state.charges.enumerated().compactMap { index, charge in
+                guard let charge, charge.time >= start, charge.visibleFrom <= now else { return nil }
+                return (ChargeID(index: index), charge)
+            }
+        }
+    }
+
     /// The rows shown of a period, from a position on (exclusive), at most so many.
     func rows(
         in period: Period, after position: VeniceWalkPosition? = nil, limit: Int = .max,

@@ -45,11 +45,12 @@ public struct VeniceModelLimit: Sendable, Hashable {
 struct VeniceFigures {
     let account: VeniceAccount
     let now: Timestamp
+    let modes: VeniceMisbehavior.Modes
 
     private static let counted: Set<String> = ["USD", "BUNDLED_CREDITS"]
 
     private func charges(_ period: Period) -> [VeniceBillingRow] {
-        account.store.rows(in: period) { $0.amount.isNegative }.map(\.row)
+        account.store.rows(in: period) { $0.amount.isNegative && $0.visibleFrom <= now - modes.analyticsLag }.map(\.row)
     }
 
     private func sum(_ rows: [VeniceBillingRow], _ isCounted: (VeniceBillingRow) -> Bool) -> ExactDecimal {
@@ -74,17 +75,27 @@ struct VeniceFigures {
                 "DIEM": .number(sum(inDay) { $0.currency == "DIEM" }),
             ]
         }
-        let keys = Dictionary(grouping: rows, by: \.keyID).sorted { ($0.key ?? "") < ($1.key ?? "") }.map {
-            id, rows -> JSONValue in
+        let keys = usage(byKey: rows).map { key -> JSONValue in
             [
-                "apiKeyId": id.map(JSONValue.string) ?? .null, "description": .string(description(of: id)),
-                "totalUsd": .number(sum(rows) { Self.counted.contains($0.currency) }),
-                "totalDiem": .number(sum(rows) { $0.currency == "DIEM" }), "totalUnits": .count(rows.count),
+                "apiKeyId": key.id.map(JSONValue.string) ?? .null, "description": .string(key.description),
+                "totalUsd": .number(sum(key.rows) { Self.counted.contains($0.currency) }),
+                "totalDiem": .number(sum(key.rows) { $0.currency == "DIEM" }), "totalUnits": .count(key.rows.count),
             ]
         }
         return APIAnswer(body: [
             "lookback": "custom", "byDate": .array(days), "byModel": .array([]), "byKey": .array(keys),
         ])
+    }
+
+    /// The rows of each key that is listed, and of the others together.
+    private func usage(
+        byKey rows: [VeniceBillingRow]
+    ) -> [(id: String?, description: String, rows: [VeniceBillingRow])] {
+        let keys = Dictionary(grouping: rows, by: \.keyID).sorted { ($0.key ?? "") < ($1.key ?? "") }
+            .map { (id: $0.key, description: description(of: $0.key), rows: $0.value) }
+        guard let listed = modes.listedKeys, keys.count > listed else { return keys }
+        let ranked = keys.sorted { sum($0.rows) { _ in true } > sum($1.rows) { _ in true } }
+        return ranked.prefix(listed) + [(nil, "Other", ranked.dropFirst(listed).flatMap(\.rows))]
     }
 
     private func description(of id: String?) -> String {

@@ -79,13 +79,17 @@ struct VeniceUsageSource: UsageSource {
         _ remaining: inout [SliceID], _ visit: any SyncVisit, _ progress: inout Progress
     ) async throws {
         var restarts = 0
+        var cameAgain: [VeniceRow: Int] = [:]
         while let last = remaining.last {
             // A clock that was set back must not have less of an hour read than was read before, now or at the next sync.
             let readAt = max(visit.now, progress.lastRead[last] ?? visit.now)
+            // A page that shifts by chance does not shift at the same row in every walk.
+            let twins = Set(cameAgain.filter { $0.value >= Self.longestRestarts }.keys)
             do {
-                try await walk(&remaining, visit, at: progress.choice.current, readAt: readAt)
+                try await walk(&remaining, visit, at: progress.choice.current, readAt: readAt, twins: twins)
             } catch let broken as VeniceWalk.Broken {
                 restarts += 1
+                if let row = broken.twin { cameAgain[row, default: 0] += 1 }
                 guard restarts <= Self.longestRestarts else {
                     throw SourceFailure(.decode, "\(broken.message); gave up after \(restarts) tries")
                 }
@@ -96,14 +100,15 @@ struct VeniceUsageSource: UsageSource {
     }
 
     private func walk(
-        _ remaining: inout [SliceID], _ visit: any SyncVisit, at endpoint: VeniceEndpoint, readAt: Timestamp
+        _ remaining: inout [SliceID], _ visit: any SyncVisit, at endpoint: VeniceEndpoint, readAt: Timestamp,
+        twins: Set<VeniceRow>
     ) async throws {
         guard let first = remaining.first, let last = remaining.last else { return }
         let end = min(last.period.end, readAt)
         var tally = VeniceTally(of: remaining, end: end)
         var walk = VeniceWalk(
-            at: endpoint, over: Period(start: first.period.start - VeniceTally.overlap, end: end), api: api,
-            visit: visit)
+            at: endpoint, over: Period(start: first.period.start - VeniceTally.overlap, end: end), twins: twins,
+            api: api, visit: visit)
         while let rows = try await walk.next() {
             try tally.add(rows)
             guard tally.pendingRows >= Self.rowsBetweenCommits, let passed = tally.passed else { continue }

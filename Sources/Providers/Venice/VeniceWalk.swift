@@ -7,10 +7,12 @@ struct VeniceWalk {
     struct Broken: Error {
         /// What happened, in plain words.
         let message: String
+        /// The row that came again, where no other did.
+        var twin: VeniceRow?
     }
 
     private enum Position {
-        case page(Int, VenicePageJoint)
+        case page(Int)
         case first
         case cursor(String)
         case end
@@ -30,6 +32,7 @@ struct VeniceWalk {
     private let api: any UpstreamAPI
     private let visit: any SyncVisit
     private var position: Position
+    private var joint: VenicePageJoint
     private var seenCursors: Set<String> = []
     /// The last page's rows at the endpoint with a cursor.
     private var lastRows: [VeniceRow] = []
@@ -37,9 +40,15 @@ struct VeniceWalk {
     private var rows = 0
 
     /// A walk through a span whose end stays fixed, so that rows that arrive meanwhile lie behind it.
-    init(at endpoint: VeniceEndpoint, over span: Period, api: any UpstreamAPI, visit: any SyncVisit) {
+    ///
+    /// - Parameter twins: the rows that broke earlier walks by coming again, often enough to be equal charges.
+    init(
+        at endpoint: VeniceEndpoint, over span: Period, twins: Set<VeniceRow>, api: any UpstreamAPI,
+        visit: any SyncVisit
+    ) {
         path = endpoint.path
-        position = endpoint == .pages ? .page(1, VenicePageJoint()) : .first
+        position = endpoint == .pages ? .page(1) : .first
+        joint = VenicePageJoint(twins: twins)
         self.span = span
         self.api = api
         self.visit = visit
@@ -65,8 +74,8 @@ struct VeniceWalk {
         switch position {
         case .end:
             return nil
-        case .page(let number, let joint):
-            return try await page(number, joint)
+        case .page(let number):
+            return try await page(number)
         case .first:
             return try await cursorPage([
                 ("startTimestamp", "\(span.start)"), ("endTimestamp", "\(span.end)"),
@@ -82,7 +91,7 @@ struct VeniceWalk {
         }
     }
 
-    private mutating func page(_ number: Int, _ earlier: VenicePageJoint) async throws -> [VeniceRow] {
+    private mutating func page(_ number: Int) async throws -> [VeniceRow] {
         // `currency` is left out: all are wanted.
         let answer = try await api.send(
             UpstreamCall(
@@ -96,10 +105,8 @@ struct VeniceWalk {
         if let answered = place.page, answered != number {
             throw SourceFailure(.decode, "usage answered with page \(answered) where page \(number) was asked for")
         }
-        let rows = page.data.values
-        var joint = earlier
-        let fresh = try joint.join(rows, total: place.total)
-        position = try joint.isComplete(at: number, place) ? .end : .page(number + 1, joint)
+        let fresh = try joint.join(page.data.values, total: place.total)
+        position = try joint.isComplete(at: number, place) ? .end : .page(number + 1)
         return fresh
     }
 

@@ -136,13 +136,38 @@ import Upstream
         #expect(visit.sum(.cost) == ExactDecimal(1100))
     }
 
-    @Test func equalRowsOfOneInferenceOnBothSidesOfAPageAreAllCounted() async throws {
-        let twin = row("2026-06-15T19:30:00Z", "search-augmentation", request: "twin")
-        let (visit, _, failure) = try await sync { _, count in
-            Pagination(total: 600).response(
-                count == 0 ? Self.rows(0..<499) + "," + twin : twin + "," + Self.rows(500..<599))
+    /// One row at the top of the next page while one at its end is missing: the total agrees.
+    @Test func aPageThatShiftsByOneRowIsReadAgain() async throws {
+        let (visit, asked, failure) = try await sync { _, count in
+            let pages = [0..<500, 499..<999, 0..<500, 500..<1000, 1000..<1100]
+            return Pagination(total: 1100).response(Self.rows(pages[count]))
         }
         #expect(failure == nil)
+        #expect(asked == 5)
+        #expect(visit.sum(.cost) == ExactDecimal(1100))
+    }
+
+    /// Neither the top of the page nor its end meets the page before, and the total agrees.
+    @Test func aPageFromFurtherBackIsReadAgain() async throws {
+        let (visit, asked, failure) = try await sync { _, count in
+            let pages = [0..<500, 500..<1000, 250..<750, 0..<500, 500..<1000, 1000..<1500]
+            return Pagination(total: 1500).response(Self.rows(pages[count]))
+        }
+        #expect(failure == nil)
+        #expect(asked == 6)
+        #expect(visit.sum(.cost) == ExactDecimal(1500))
+    }
+
+    @Test func equalRowsOfOneInferenceOnBothSidesOfAPageAreAllCounted() async throws {
+        let twin = row("2026-06-15T19:30:00Z", "search-augmentation", request: "twin")
+        let (visit, asked, failure) = try await sync { call, _ in
+            Pagination(total: 600).response(
+                call.query.contains("page=1&")
+                    ? Self.rows(0..<499) + "," + twin : twin + "," + Self.rows(500..<599))
+        }
+        #expect(failure == nil)
+        // Twice more, to be sure that the page did not shift.
+        #expect(asked == 6)
         #expect(visit.sum(.cost) == ExactDecimal(600))
     }
 
