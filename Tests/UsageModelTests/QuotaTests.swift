@@ -12,7 +12,10 @@ import UsageModel
     @Test func halfTheAllowanceIsGivenAtOnceAndTheRestEvenly() {
         #expect(quota.decision(book: [], now: noon) == .granted)
         #expect(quota.decision(book: book([0, 0, 0, 0, 0]), now: noon) == .granted)
-        #expect(quota.decision(book: book([0, 0, 0, 0, 0, 0]), now: noon) == .refused(until: noon + .hours(1)))
+        // A little less than the pace: a tick's request leaves some seconds after it.
+        #expect(
+            quota.decision(book: book([0, 0, 0, 0, 0, 0]), now: noon)
+                == .refused(until: noon + .hours(1) - .seconds(10)))
         #expect(quota.decision(book: book([6, 5, 4, 3, 2, 1]), now: noon) == .granted)
     }
 
@@ -33,6 +36,24 @@ import UsageModel
     @Test func aRegularReaderComesALittleAfterThePace() {
         #expect(quota.nextRegular(book: [], now: noon) == nil)
         #expect(quota.nextRegular(book: book([0]), now: noon) == noon + .hours(1) + Quota.margin)
+    }
+
+    @Test func aRegularReaderComesAtEveryFullHourButTwoADay() throws {
+        var book = [noon - .minutes(130)]
+        var ticks: [Timestamp] = []
+        for _ in 0..<24 {
+            let last = try #require(book.last)
+            let next = try #require(quota.nextRegular(book: book, now: last + .seconds(3)))
+            // Each request leaves some seconds after its tick.
+            let sent = next + .seconds(Int(ticks.count % 4))
+            #expect(quota.decision(book: book, now: sent) == .granted)
+            ticks.append(next - Quota.margin)
+            book.append(sent)
+        }
+        #expect(ticks.allSatisfy { $0 == $0.startOfHour })
+        let hours = ticks.map { ($0 - $0.day.start).wholeMilliseconds / 3_600_000 }
+        #expect(Set(hours) == Set((0..<24).filter { $0 != 6 && $0 != 18 }.map(Int64.init)))
+        for tick in ticks { #expect(book.count { $0 > tick - quota.span && $0 <= tick + .seconds(10) } <= 12) }
     }
 
     @Test func noSpanEverHoldsMoreThanTheAllowanceHoweverItIsAsked() {

@@ -165,6 +165,7 @@ actor SourceRunner {
         isHistoryComplete = isHistoryComplete || visit?.hasCompletedHistory == true
         status.clockSkew = skew.median?.inSeconds
         if let coverage = visit?.coverage { status.coverage.merge(coverage) { $1 } }
+        status.coverage = status.coverage.filter { !$0.value.spans.isEmpty }
         logOddities(visit?.remarks ?? [])
         let delay = await finish(started, elapsed: ContinuousClock.now - steady, failure: failure)
         await show(visit?.change ?? LedgerChange())
@@ -263,8 +264,11 @@ actor SourceRunner {
         let delay = schedule.delay(
             after: failure is PartialFailure ? nil : failure?.reason, failuresInRow: status.failuresInRow,
             retryAfter: (failure as? UpstreamFailure)?.retryAfter, unit: random.unit())
-        status.next = clock.now + delay
-        return delay
+        let toMidnight = clock.now.day.advanced(by: 1).start + .seconds(1) - clock.now
+        // A running figure is read at midnight, so that what was used before it is counted on its day.
+        let wait = source.countsOnReading && failure == nil ? min(delay, toMidnight) : delay
+        status.next = clock.now + wait
+        return wait
     }
 
     /// Puts a sync off that the provider's allowance has no place for: how the last one went stays as it was.

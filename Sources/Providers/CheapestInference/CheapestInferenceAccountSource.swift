@@ -28,6 +28,10 @@ struct CheapestInferenceAccountSource: UsageSource {
         .windowRequests, .windowTokens, .planInfo, .planExpiry, .keyInfo, .keyActive, .keyCreated,
     ]
 
+    /// Readings come at full hours, of which two a day are left out: further apart than this they do not say on which side
+    /// of a midnight usage was.
+    static let longestGap = Duration.hours(2) + .minutes(10)
+
     /// Where the running totals' slices end: the last second that RFC 3339 can write.
     private static let neverEnding = Timestamp(seconds: 253_402_300_799)
 
@@ -35,7 +39,9 @@ struct CheapestInferenceAccountSource: UsageSource {
         if keyIDs.isEmpty {
             let asked = visit.now
             let answer = try await ask("/api/usage", visit)
-            let keys = try CheapestInferenceEnvelope<BoundedArray<CheapestInferenceAccountKey>>.payload(of: answer)
+            let keys = try CheapestInferenceEnvelope<BoundedArray<CheapestInferenceAccountKey>>.payload(of: answer) {
+                visit.remark($0)
+            }
             try await commit(keys.values, asked: asked, visit, keeping: [])
         } else {
             try await syncSingleKeys(visit)
@@ -49,7 +55,13 @@ struct CheapestInferenceAccountSource: UsageSource {
             let asked = visit.now
             do {
                 let answer = try await ask("/api/usage/" + UpstreamCall.segment(id), visit)
-                let key = try CheapestInferenceEnvelope<CheapestInferenceAccountKey>.payload(of: answer)
+                let key = try CheapestInferenceEnvelope<CheapestInferenceAccountKey>.payload(of: answer) {
+                    visit.remark($0)
+                }
+                guard key.isKnown else {
+                    throw SourceFailure(
+                        .decode, "api/usage responded without id, name and usage of the key; is base_url right?")
+                }
                 answered += 1
                 try await commit([key], askedFor: id, asked: asked, visit, keeping: keyIDs.filter { $0 != id })
             } catch let postponed as SyncPostponed {
@@ -92,6 +104,7 @@ struct CheapestInferenceAccountSource: UsageSource {
         var gauges = KeyGauges(Self.families)
         var labels = try await visit.remembered("labels") ?? KeyLabels()
         try await gauges.keep(Set(kept.compactMap { labels.byID[$0] }), from: visit)
+        var coverage: [String: KeyCoverage] = try await visit.remembered("coverage") ?? [:]
         var seen: Set<String> = []
         for key in Self.oldestFirst(keys) {
             // A key without id and name has nothing that its counters could be told by.
@@ -103,28 +116,39 @@ struct CheapestInferenceAccountSource: UsageSource {
             let memory = "counters/" + id
             var counters = try await visit.remembered(memory) ?? KeyCounters()
             // Everything that a key made since the ledger began ever used is in the ledger's time.
-            let isYounger = key.createdAt.map { $0.value >= visit.ledgerStart } ?? false
-            counters.observe(
-                usage, at: asked, from: isYounger ? Timestamp(milliseconds: .min) : visit.ledgerStart)
+            let isYounger = key.createdAt.value.map { $0.value >= visit.ledgerStart } ?? false
+            let before = counters.cells(key: label)
+            // What the first sync finds is history; a key that is read for the first time later begins with what it uses
+            // from then on.
+            let start = visit.isFirst ? visit.ledgerStart : asked
+            counters.observe(usage, at: asked, from: isYounger ? Timestamp(milliseconds: .min) : start)
             reading.memory[memory] = try RememberedJSON.text(of: counters)
+            let cells = counters.cells(key: label)
+            var days = coverage[label] ?? KeyCoverage(from: asked)
+            let attribution = days.attribution(at: asked)
+            days.observe(at: asked, hasGrown: cells != before, longestGap: Self.longestGap)
+            coverage[label] = days
+            reading.coverage[label] = days.coverage
             reading.slices.append(
                 SliceReading(
                     SliceID(scope: id, period: Period(start: visit.ledgerStart, end: Self.neverEnding)),
-                    cells: counters.cells(key: label), readAt: asked, attribution: .reading))
+                    cells: cells, readAt: asked, attribution: attribution))
         }
+        reading.memory["coverage"] = try RememberedJSON.text(of: coverage)
         reading.gauges = gauges.all
         reading.memory["labels"] = try RememberedJSON.text(of: labels)
         if let askedFor { reading.memory["asked/" + askedFor] = "\(asked.milliseconds)" }
-        // The windows reach as far back as they do: there is no history to wait for.
-        reading.completesHistory = true
+        // The windows reach as far back as they do: there is no history to wait for but that of the keys whose turn is
+        // still to come.
+        reading.completesHistory = askedFor == nil
         try await visit.commit(reading)
     }
 
     /// Of keys that share a name the oldest has it as its label, whatever the order of the list.
     private static func oldestFirst(_ keys: [CheapestInferenceAccountKey]) -> [CheapestInferenceAccountKey] {
         keys.sorted {
-            ($0.createdAt?.value.milliseconds ?? .max, $0.identity ?? "")
-                < ($1.createdAt?.value.milliseconds ?? .max, $1.identity ?? "")
+            ($0.createdAt.value?.value.milliseconds ?? .max, $0.identity ?? "")
+                < ($1.createdAt.value?.value.milliseconds ?? .max, $1.identity ?? "")
         }
     }
 }
@@ -137,12 +161,12 @@ extension CheapestInferenceAccountKey {
 
     /// What is known of the key itself.
     func addGauges(label: String, to gauges: inout KeyGauges) {
-        if let plan = plan?.value {
-            gauges.add(.planInfo, [label, plan, subscription?.status?.value ?? ""], 1)
+        if let plan = plan.value?.value {
+            gauges.add(.planInfo, [label, plan, subscription?.status.value?.value ?? ""], 1)
         }
-        gauges.add(.planExpiry, [label], subscription?.expiresAt?.value.seconds)
-        gauges.add(.keyInfo, [label, id?.value ?? "", type?.value ?? ""], 1)
-        gauges.add(.keyActive, [label], isActive.map { $0.value ? 1 : 0 })
-        gauges.add(.keyCreated, [label], createdAt?.value.seconds)
+        gauges.add(.planExpiry, [label], subscription?.expiresAt.value?.value.seconds)
+        gauges.add(.keyInfo, [label, id?.value ?? "", type.value?.value ?? ""], 1)
+        gauges.add(.keyActive, [label], isActive.value.map { $0.value ? 1 : 0 })
+        gauges.add(.keyCreated, [label], createdAt.value?.value.seconds)
     }
 }

@@ -21,7 +21,7 @@ struct CheapestInferenceCreditsSource: UsageSource {
         do {
             let answer = try await api.send(UpstreamCall(.get, "/api/billing/credits"))
             let credits = try CheapestInferenceEnvelope<CheapestInferenceCredits>.payload(of: answer)
-            return credits.remaining?.value.doubleValue
+            return credits.remaining.value.doubleValue
         } catch let failure as UpstreamFailure where failure.status == 404 {
             return nil
         }

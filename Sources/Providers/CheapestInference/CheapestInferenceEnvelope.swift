@@ -16,33 +16,16 @@ struct CheapestInferenceEnvelope<Payload: Decodable>: Decodable {
             return
         }
         // HTTP 200 with `success: false` holds no figures. What it says beside is for people and may quote a key.
-        if (try? frame.decodeIfPresent(CheapestInferenceFlag.self, forKey: .success))?.value == false {
+        if (try? frame.decodeIfPresent(LenientFlag.self, forKey: .success))?.value == false {
             throw SourceFailure(.decode, "the answer says `success: false`; figures were expected")
         }
         payload = frame.contains(.data) ? try frame.decode(Payload.self, forKey: .data) : try Payload(from: decoder)
     }
 
-    /// The payload of an answer.
-    static func payload(of answer: UpstreamAnswer) throws -> Payload {
-        try JSONBody.decode(Self.self, from: answer).payload
-    }
-}
-
-/// `true` or `false`, also as text or as 1 and 0.
-struct CheapestInferenceFlag: Decodable {
-    let value: Bool
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if let flag = try? container.decode(Bool.self) {
-            value = flag
-            return
-        }
-        let text = try LenientString(from: decoder).value.lowercased()
-        switch text {
-        case "true", "1": value = true
-        case "false", "0": value = false
-        default: throw SourceFailure(.decode, "a flag is neither true nor false")
-        }
+    /// The payload of a response.
+    ///
+    /// - Parameter remark: gets each field that could not be read and that no figure depends on.
+    static func payload(of answer: UpstreamAnswer, remark: (String) -> Void = { _ in }) throws -> Payload {
+        try JSONBody.decode(Self.self, from: answer, remark: remark).payload
     }
 }

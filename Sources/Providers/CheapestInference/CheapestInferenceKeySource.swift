@@ -24,7 +24,11 @@ struct CheapestInferenceKeySource: UsageSource {
     // Slices are budget periods, which the source names itself.
     let slicing: Slicing? = nil
     let countsOnReading = true
+    let reportsCost = true
     let keys: [Key]
+
+    /// Readings further apart than this do not say on which side of a midnight usage was.
+    static let longestGap = Duration.hours(1)
 
     private static let families: [GaugeFamily] = [
         .budgetLimit, .budgetSpent, .budgetReset, .budgetPeriod, .rateLimitRequestsPerMinute,
@@ -33,6 +37,7 @@ struct CheapestInferenceKeySource: UsageSource {
 
     func sync(_ visit: any SyncVisit) async throws {
         var reading = Reading()
+        var history = try await KeyHistory(of: keys.map(\.name), visit)
         var gauges = KeyGauges(Self.families)
         var balance: Double?
         var failure: (any ReasonedFailure)?
@@ -40,12 +45,13 @@ struct CheapestInferenceKeySource: UsageSource {
         for key in keys {
             let asked = visit.now
             do {
-                let usage = try await usage(of: key)
+                let usage = try await usage(of: key, visit)
                 answered += 1
                 Self.addGauges(of: usage, key: key.name, to: &gauges)
                 // One balance of the account, however many keys show it.
                 balance = balance ?? usage.credits?.balance?.value.doubleValue
-                try await addCost(usage.budget, key: key.name, asked: asked, visit, to: &reading)
+                let fingerprint = try key.api.credentialFingerprint()
+                history.observe(usage, of: key.name, fingerprint: fingerprint, at: asked, to: &reading)
             } catch let error as UpstreamFailure where error.isDeactivatedKey {
                 answered += 1
                 try await gauges.keep([key.name], of: Self.families.filter { $0 != .keyActive }, from: visit)
@@ -56,6 +62,7 @@ struct CheapestInferenceKeySource: UsageSource {
             }
         }
         if let failure, answered == 0 { throw failure }
+        try history.remember(in: &reading)
         reading.gauges = gauges.all
         // Without an answer that shows one, the balance stays what it was while a key still fails.
         if balance != nil || failure == nil {
@@ -69,9 +76,9 @@ struct CheapestInferenceKeySource: UsageSource {
         throw failure.reason == .rateLimited ? failure : PartialFailure(failure)
     }
 
-    private func usage(of key: Key) async throws -> CheapestInferenceKeyUsage {
+    private func usage(of key: Key, _ visit: any SyncVisit) async throws -> CheapestInferenceKeyUsage {
         let answer = try await key.api.send(UpstreamCall(.get, "/v1/usage"))
-        let usage = try CheapestInferenceEnvelope<CheapestInferenceKeyUsage>.payload(of: answer)
+        let usage = try CheapestInferenceEnvelope<CheapestInferenceKeyUsage>.payload(of: answer) { visit.remark($0) }
         guard usage.isKnown else {
             throw SourceFailure(
                 .decode, "usage answered without budget, rate_limits, plan, credits or key; is base_url right?")
@@ -79,40 +86,28 @@ struct CheapestInferenceKeySource: UsageSource {
         return usage
     }
 
-    private func addCost(
-        _ budget: CheapestInferenceKeyUsage.Budget?, key: String, asked: Timestamp, _ visit: any SyncVisit,
-        to reading: inout Reading
-    ) async throws {
-        guard let budget, let spent = budget.spent?.value, !spent.isNegative else { return }
-        let memory = "budget/" + key
-        let track = BudgetTrack(
-            after: try await visit.remembered(memory), spent: spent, resetsAt: budget.resets_at?.value,
-            length: budget.duration.flatMap { budgetDuration($0.value) }, now: asked)
-        reading.memory[memory] = try RememberedJSON.text(of: track)
-        reading.slices.append(
-            SliceReading(
-                track.slice(scope: key),
-                cells: [Cell(.cost, [key, ""], track.cost), Cell(.keyCost, [key], track.cost)], readAt: asked,
-                attribution: .reading))
-    }
-
     static func addGauges(of usage: CheapestInferenceKeyUsage, key: String, to gauges: inout KeyGauges) {
         let budget = usage.budget
-        gauges.add(.budgetLimit, [key, "key"], budget?.limit?.value.doubleValue)
+        gauges.add(.budgetLimit, [key, "key"], limit(budget?.limit))
         gauges.add(.budgetSpent, [key, "key"], budget?.spent?.value.doubleValue)
-        gauges.add(.budgetReset, [key, "key"], budget?.resets_at?.value.seconds)
+        gauges.add(.budgetReset, [key, "key"], budget?.resets_at.value?.value.seconds)
         gauges.add(
-            .budgetPeriod, [key, "key"], budget?.duration.flatMap { budgetDuration($0.value)?.inSeconds })
-        gauges.add(.rateLimitRequestsPerMinute, [key, ""], usage.rate_limits?.rpm?.value.doubleValue)
-        gauges.add(.rateLimitTokensPerMinute, [key, ""], usage.rate_limits?.tpm?.value.doubleValue)
-        if let plan = usage.plan?.slug?.value {
-            gauges.add(.planInfo, [key, plan, usage.plan?.status?.value ?? ""], 1)
+            .budgetPeriod, [key, "key"], budget?.duration.value.flatMap { budgetDuration($0.value)?.inSeconds })
+        gauges.add(.rateLimitRequestsPerMinute, [key, ""], limit(usage.rate_limits?.rpm))
+        gauges.add(.rateLimitTokensPerMinute, [key, ""], limit(usage.rate_limits?.tpm))
+        if let plan = usage.plan?.slug.value?.value {
+            gauges.add(.planInfo, [key, plan, usage.plan?.status.value?.value ?? ""], 1)
         }
-        gauges.add(.planExpiry, [key], usage.plan?.expires_at?.value.seconds)
+        gauges.add(.planExpiry, [key], usage.plan?.expires_at.value?.value.seconds)
         // The answer has no id; the listing by the management key does.
-        gauges.add(.keyInfo, [key, "", usage.key?.type?.value ?? ""], 1)
-        gauges.add(.keyCreated, [key], usage.key?.created_at?.value.seconds)
+        gauges.add(.keyInfo, [key, "", usage.key?.type.value?.value ?? ""], 1)
+        gauges.add(.keyCreated, [key], usage.key?.created_at.value?.value.seconds)
         gauges.add(.keyActive, [key], 1)
+    }
+
+    /// A limit; nil where there is none. Nothing can be spent within a limit of 0 or less, so such a number means none.
+    private static func limit(_ limit: Decoration<LenientDecimal>?) -> Double? {
+        limit?.value.flatMap { $0.value > .zero ? $0.value.doubleValue : nil }
     }
 
     /// The failure in the same words, with the key's name in front; how long to wait stays with it.
@@ -122,6 +117,74 @@ struct CheapestInferenceKeySource: UsageSource {
         return UpstreamFailure(
             reason: upstream.reason, status: upstream.status, headers: upstream.headers,
             retryAfter: upstream.retryAfter, apiMessage: upstream.apiMessage, message: message)
+    }
+}
+
+/// What is remembered of the keys between readings: their budget periods, and of which days their cost is known.
+private struct KeyHistory {
+    private let names: [String]
+    private let earlier: [String: BudgetTrack]
+    private var tracks: [String: BudgetTrack] = [:]
+    private var namesByFingerprint: [String: String]
+    private var coverage: [String: KeyCoverage]
+
+    init(of names: [String], _ visit: any SyncVisit) async throws {
+        self.names = names
+        namesByFingerprint = try await visit.remembered("names") ?? [:]
+        coverage = try await visit.remembered("coverage") ?? [:]
+        var earlier: [String: BudgetTrack] = [:]
+        for name in Set(names).union(namesByFingerprint.values) {
+            earlier[name] = try await visit.remembered(Self.memory(of: name))
+        }
+        self.earlier = earlier
+    }
+
+    private static func memory(of name: String) -> String { "budget/" + name }
+
+    /// Takes in what a key shows.
+    mutating func observe(
+        _ usage: CheapestInferenceKeyUsage, of name: String, fingerprint: String?, at now: Timestamp,
+        to reading: inout Reading
+    ) {
+        guard let budget = usage.budget, let spent = budget.spent?.value, !spent.isNegative else { return }
+        // A credential that had another name is the same key, renamed in the config.
+        let lastName = fingerprint.flatMap { namesByFingerprint[$0] }.flatMap { last in
+            earlier[last]?.fingerprint == fingerprint ? last : nil
+        }
+        let isRenamed = lastName.map { $0 != name } ?? false
+        let before = earlier[lastName ?? name]
+        let track = BudgetTrack(
+            after: before,
+            BudgetTrack.Reading(
+                spent: spent, resetsAt: budget.resets_at.value?.value,
+                length: budget.duration.value.flatMap { budgetDuration($0.value) },
+                identity: BudgetTrack.Identity(
+                    createdAt: usage.key?.created_at.value?.value, fingerprint: fingerprint),
+                now: now),
+            isRenamed: isRenamed)
+        var days = coverage[lastName ?? name] ?? KeyCoverage(from: now)
+        let attribution = days.attribution(at: now)
+        let hasGrown = before.map { $0.spent != track.spent || $0.start != track.start } ?? true
+        days.observe(at: now, hasGrown: hasGrown, longestGap: CheapestInferenceKeySource.longestGap)
+        coverage[name] = days
+        tracks[name] = track
+        if let fingerprint { namesByFingerprint[fingerprint] = name }
+        reading.slices.append(
+            SliceReading(
+                track.slice(scope: name),
+                cells: [Cell(.cost, [name, ""], track.cost), Cell(.keyCost, [name], track.cost)], readAt: now,
+                attribution: attribution))
+    }
+
+    /// Writes everything down. Keys that are no longer configured cover no day.
+    func remember(in reading: inout Reading) throws {
+        for (name, track) in tracks {
+            reading.memory[Self.memory(of: name)] = try RememberedJSON.text(of: track)
+        }
+        let known = coverage.filter { names.contains($0.key) }
+        reading.memory["names"] = try RememberedJSON.text(of: namesByFingerprint)
+        reading.memory["coverage"] = try RememberedJSON.text(of: known)
+        for name in Set(names).union(coverage.keys) { reading.coverage[name] = known[name]?.coverage ?? Coverage() }
     }
 }
 

@@ -13,14 +13,16 @@ struct CheapestInferencePlansSource: UsageSource {
 
     func sync(_ visit: any SyncVisit) async throws {
         var reading = Reading()
-        reading.gauges = Self.gauges(of: try await plans())
+        reading.gauges = Self.gauges(of: try await plans(visit))
         try await visit.commit(reading)
     }
 
-    private func plans() async throws -> [CheapestInferencePlan] {
+    private func plans(_ visit: any SyncVisit) async throws -> [CheapestInferencePlan] {
         do {
             let answer = try await api.send(UpstreamCall(.get, "/api/plans", authenticated: false))
-            return try CheapestInferenceEnvelope<LenientArray<CheapestInferencePlan>>.payload(of: answer).values
+            return try CheapestInferenceEnvelope<LenientArray<CheapestInferencePlan>>.payload(of: answer) {
+                visit.remark($0)
+            }.values
         } catch let failure as UpstreamFailure where failure.status == 404 {
             return []
         }
@@ -33,8 +35,9 @@ struct CheapestInferencePlansSource: UsageSource {
         for plan in plans {
             guard let slug = plan.slug?.value, !slug.isEmpty else { continue }
             let figures: [(GaugeFamily, ExactDecimal?)] = [
-                (.planPrice, plan.priceUsdc?.value), (.planRequestsPerMinute, plan.rateLimits?.rpm_limit?.value),
-                (.planTokensPerMinute, plan.rateLimits?.tpm_limit?.value),
+                (.planPrice, plan.priceUsdc.value?.value),
+                (.planRequestsPerMinute, plan.rateLimits?.rpm_limit.value?.value),
+                (.planTokensPerMinute, plan.rateLimits?.tpm_limit.value?.value),
             ]
             for (family, figure) in figures {
                 guard let figure, !figure.isNegative else { continue }

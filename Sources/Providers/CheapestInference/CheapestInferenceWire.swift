@@ -7,22 +7,22 @@ struct CheapestInferenceKeyUsage: Decodable {
         /// USD in the present budget period.
         let spent: LenientDecimal?
         /// USD; null where there is no cap.
-        let limit: LenientDecimal?
+        let limit: Decoration<LenientDecimal>
         /// `30d`, `5h`: an opaque text.
-        let duration: LenientString?
-        let resets_at: LenientTimestamp?
+        let duration: Decoration<LenientString>
+        let resets_at: Decoration<LenientTimestamp>
     }
 
     struct RateLimits: Decodable {
-        let rpm: LenientDecimal?
-        let tpm: LenientDecimal?
+        let rpm: Decoration<LenientDecimal>
+        let tpm: Decoration<LenientDecimal>
     }
 
     struct Plan: Decodable {
         /// Null for credit keys.
-        let slug: LenientString?
-        let status: LenientString?
-        let expires_at: LenientTimestamp?
+        let slug: Decoration<LenientString>
+        let status: Decoration<LenientString>
+        let expires_at: Decoration<LenientTimestamp>
     }
 
     struct Credits: Decodable {
@@ -32,8 +32,8 @@ struct CheapestInferenceKeyUsage: Decodable {
 
     struct Key: Decodable {
         // `name` is not read: the config names the key, so that its series stay the same when it is renamed there.
-        let type: LenientString?
-        let created_at: LenientTimestamp?
+        let type: Decoration<LenientString>
+        let created_at: Decoration<LenientTimestamp>
     }
 
     let budget: Budget?
@@ -63,37 +63,40 @@ struct CheapestInferenceAccountKey: Decodable {
     }
 
     struct Subscription: Decodable {
-        let status: LenientString?
-        let expiresAt: LenientTimestamp?
+        let status: Decoration<LenientString>
+        let expiresAt: Decoration<LenientTimestamp>
     }
 
     let id: LenientString?
     let name: LenientString?
-    let type: LenientString?
-    let plan: LenientString?
-    let isActive: CheapestInferenceFlag?
+    let type: Decoration<LenientString>
+    let plan: Decoration<LenientString>
+    let isActive: Decoration<LenientFlag>
     let usage: Usage?
     /// Absent or null for credit keys.
     let subscription: Subscription?
-    let createdAt: LenientTimestamp?
+    let createdAt: Decoration<LenientTimestamp>
+
+    /// Whether the response holds anything of the documented form at all.
+    var isKnown: Bool { id != nil || name != nil || usage != nil }
 }
 
 /// An item of `GET /api/plans`. Source: "Usage", section `GET /api/plans`.
 struct CheapestInferencePlan: Decodable {
     struct RateLimits: Decodable {
-        let tpm_limit: LenientDecimal?
-        let rpm_limit: LenientDecimal?
+        let tpm_limit: Decoration<LenientDecimal>
+        let rpm_limit: Decoration<LenientDecimal>
     }
 
     // `name` is for people: series carry the slug, as `genai_plan_info` does.
     let slug: LenientString?
     /// USDC, a coin held at one USD; a text in the documentation.
-    let priceUsdc: LenientDecimal?
+    let priceUsdc: Decoration<LenientDecimal>
     let rateLimits: RateLimits?
 }
 
 /// `GET /api/billing/credits`, which the documentation does not name and one public source does.
 struct CheapestInferenceCredits: Decodable {
     /// USD.
-    let remaining: LenientDecimal?
+    let remaining: LenientDecimal
 }

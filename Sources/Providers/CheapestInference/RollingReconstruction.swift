@@ -13,14 +13,17 @@ import UsageModel
 /// | before the first point | – | the first one's | – |
 ///
 /// Every window gives bounds, and the tightest of them hold: `low` is the highest lower bound, `high` the lowest upper
-/// one. The estimate is that of the window whose beginning lies nearest to a point (of equally near ones the shortest),
-/// kept within the bounds. Syncs an hour apart meet points exactly: no error, also after a gap that they resume in step.
-/// Syncs closer than that carry on what is not known of the first hour, which began before all of them. Otherwise the
-/// error is at most the usage between two neighbouring points per month of age, since the 30-day window begins anew
-/// from a point that old; the other windows leave far less.
+/// one. The estimate is that of the longest window that begins within 2 s of a point, taken as it is: after a month
+/// each estimate goes back to one of a month before, so that an error of a response (cached, late) is carried on twelve
+/// times a year and not at each reading. Where no window begins at a point the estimate is that of the window whose
+/// beginning lies nearest to one (of equally near ones the shortest), kept within the bounds.
 ///
-/// Usage that the provider posts late raises the longer windows' lower bounds, and is counted once one of them meets a
-/// point. No window reaches over a gap of more than 30 days: what was used in its older part is lost, not guessed.
+/// Readings at full hours meet points, also after a gap: the error is then what the responses themselves are off by.
+/// Readings closer than an hour carry on what is not known of the first hour, which began before all of them. Otherwise
+/// the error is at most the usage between two neighbouring points per month of age.
+///
+/// Usage that the provider posts late is counted once a longer window that meets a point shows it. No window reaches over
+/// a gap of more than 30 days: what was used in its older part is lost, not guessed.
 struct RollingReconstruction: Sendable, Equatable {
     /// What is known of C at a moment.
     struct Point: Sendable, Equatable {
@@ -42,6 +45,8 @@ struct RollingReconstruction: Sendable, Equatable {
     static let largest = 1_000_000_000_000_000_000
     /// Points older than a day are kept no closer than this: the longer windows move by more than that between syncs.
     private static let spacing = Duration.minutes(50)
+    /// A window that begins this close to a point begins at it.
+    private static let alignment = Duration.seconds(2)
     /// A window's beginning inside a gap becomes a point, unless it lies this close to the gap's edge.
     private static let nearness = Duration.minutes(10)
 
@@ -86,10 +91,17 @@ struct RollingReconstruction: Sendable, Equatable {
             return
         }
         let high = max(low, bound)
-        let best = evidence.filter { $0.estimate != nil }
-            .min { ($0.distance, $0.window.span) < ($1.distance, $1.window.span) }
-        let value = min(max(best?.estimate ?? low, low), high)
-        let found = Point(time: now, low: low, value: value, high: high)
+        let found: Point
+        let aligned = evidence.filter { $0.estimate != nil && $0.distance <= Self.alignment }
+        if let value = aligned.max(by: { $0.window.span < $1.window.span })?.estimate {
+            // Bounds that contradict it come from responses that were cached or late: they must not add up.
+            found = Point(time: now, low: min(low, value), value: value, high: max(high, value))
+        } else {
+            let best = evidence.filter { $0.estimate != nil }
+                .min { ($0.distance, $0.window.span) < ($1.distance, $1.window.span) }
+            let value = min(max(best?.estimate ?? low, low), high)
+            found = Point(time: now, low: low, value: value, high: high)
+        }
         for (window, shown) in counts.sorted(by: { $0.key.span > $1.key.span }) {
             let begin = now - window.span
             guard let before = points.last, begin - before.time >= Self.nearness else { continue }

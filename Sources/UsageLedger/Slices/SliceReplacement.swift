@@ -24,7 +24,7 @@ struct SliceReplacement {
     /// Replaces one slice. A folded one stays as it is: its cells are gone, and counting it again would double it.
     mutating func replace(_ reading: SliceReading) throws {
         let wanted = try sums(of: reading.cells)
-        let day = reading.attribution == .periodStart ? reading.slice.period.start.day : reading.readAt.day
+        let day = reading.growthDay
         guard let slice = try enter(reading, growthDay: day) else { return }
         try replaceCells(of: slice, by: wanted, growthDay: day)
     }

@@ -20,6 +20,8 @@ public struct SliceReading: Sendable {
         case periodStart
         /// The day on which it was read: the provider gives a running figure over a longer period.
         case reading
+        /// A given day: a running figure that was read shortly after midnight belongs to the day before.
+        case day(UTCDay)
     }
 
     /// Which slice.
@@ -37,6 +39,17 @@ public struct SliceReading: Sendable {
         self.cells = cells
         self.readAt = readAt
         self.attribution = attribution
+    }
+}
+
+extension SliceReading {
+    /// The UTC day to which the slice's growth belongs.
+    public var growthDay: UTCDay {
+        switch attribution {
+        case .periodStart: slice.period.start.day
+        case .reading: readAt.day
+        case .day(let day): day
+        }
     }
 }
 

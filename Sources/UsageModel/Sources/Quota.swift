@@ -27,7 +27,7 @@ public struct Quota: Sendable, Hashable {
     /// The time between two requests that use the allowance up evenly.
     public var pace: Duration { span / limit }
 
-    /// A regular reader stays this much behind the pace: the provider counts by its own clock.
+    /// A regular reader comes this much after its tick: the provider counts by its own clock.
     public static let margin = Duration.seconds(5)
 
     /// Whether a request may leave.
@@ -44,16 +44,28 @@ public struct Quota: Sendable, Hashable {
     public func decision(book: [Timestamp], now: Timestamp) -> Decision {
         let recent = recent(book, now: now)
         guard recent.count < limit else { return .refused(until: recent[recent.count - limit] + span) }
-        if let last = recent.last, recent.count * 2 >= limit, last + pace > now { return .refused(until: last + pace) }
+        // A tick's request leaves some seconds after it, and the next one's perhaps sooner.
+        let paced = pace - Self.margin - Self.margin
+        if let last = recent.last, recent.count * 2 >= limit, last + paced > now {
+            return .refused(until: last + paced)
+        }
         return .granted
     }
 
     /// When a regular reader should come back after its last request; nil where there was none.
+    ///
+    /// At ticks of the clock, so that readings lie exactly `pace` apart: multiples of `pace` since 1970, of which one in
+    /// each span is left out, so that a restart finds room. For 12 in 12 hours: every full hour but 06:00 and 18:00 UTC.
     public func nextRegular(book: [Timestamp], now: Timestamp) -> Timestamp? {
         let recent = recent(book, now: now)
         guard let last = recent.last else { return nil }
-        let free = recent.count < limit ? last + pace : max(last + pace, recent[recent.count - limit] + span)
-        return free + Self.margin
+        let free = recent.count < limit ? last : max(last, recent[recent.count - limit] + span)
+        let length = max(1, pace.wholeMilliseconds)
+        var tick = max(free.milliseconds, now.milliseconds) / length + 1
+        // Not right after a reading that came between two ticks: half of the way to the next but one is as good.
+        if Timestamp(milliseconds: tick * length) - last < pace / 2 { tick += 1 }
+        if tick % Int64(limit) == Int64(limit / 2), limit > 1 { tick += 1 }
+        return Timestamp(milliseconds: tick * length) + Self.margin
     }
 
     /// What is left of the allowance.

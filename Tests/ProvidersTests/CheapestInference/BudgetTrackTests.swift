@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 import UsageModel
@@ -12,8 +13,14 @@ import UsageModel
 
         var total: ExactDecimal { slices.values.reduce(.zero, +) }
 
-        mutating func read(_ spent: ExactDecimal, resetsAt: Timestamp? = nil, length: Duration? = nil) throws {
-            let track = BudgetTrack(after: track, spent: spent, resetsAt: resetsAt, length: length, now: now)
+        mutating func read(
+            _ spent: ExactDecimal, resetsAt: Timestamp? = nil, length: Duration? = nil,
+            identity: BudgetTrack.Identity = BudgetTrack.Identity()
+        ) throws {
+            let track = BudgetTrack(
+                after: track,
+                BudgetTrack.Reading(
+                    spent: spent, resetsAt: resetsAt, length: length, identity: identity, now: now))
             let slice = track.slice(scope: "k")
             // The ledger settles slices 72 h after their end: none may be written to as late as that.
             try #require(slice.period.end > now)
@@ -114,6 +121,73 @@ import UsageModel
             #expect(ledger.total == total)
         }
     }
+
+    private func usd(_ text: String) throws -> ExactDecimal { try #require(ExactDecimal(text)) }
+
+    @Test(arguments: [false, true]) func dipsOfACentAreCorrectionsAndNoNewPeriods(hasPassedReset: Bool) throws {
+        var ledger = Ledger()
+        let reset = hasPassedReset ? ledger.now - .hours(1) : nil
+        for text in ["100.00", "99.99", "100.00", "99.99", "100.01", "100.00", "100.02"] {
+            try ledger.read(usd(text), resetsAt: reset)
+            ledger.now = ledger.now + .minutes(5)
+        }
+        #expect(ledger.total == (try usd("100.02")))
+        #expect(ledger.slices.count == 1)
+    }
+
+    @Test func aLargeFallWithoutAResetBeginsANewPeriodAtOnce() throws {
+        var ledger = Ledger()
+        try ledger.read(usd("9"))
+        ledger.now = ledger.now + .minutes(5)
+        try ledger.read(usd("0.3"))
+        #expect(ledger.total == (try usd("9.3")))
+    }
+
+    @Test(arguments: [(["10", "8", "8.5", "9"], "19"), (["10", "8", "10.2", "10.5"], "10.5")])
+    func aFallInBetweenIsDecidedByTheNextReading(readings: [String], total: String) throws {
+        var ledger = Ledger()
+        for (index, text) in readings.enumerated() {
+            try ledger.read(usd(text))
+            // Until then nothing is taken back.
+            if index == 1 { #expect(ledger.total == ExactDecimal(10)) }
+            ledger.now = ledger.now + .minutes(5)
+        }
+        #expect(ledger.total == (try usd(total)))
+    }
+
+    @Test func anotherKeyUnderTheSameNameBeginsANewPeriodWhateverTheReset() throws {
+        let reset = CheapestInferenceBench.presence + .days(10)
+        let first = BudgetTrack.Identity(createdAt: CheapestInferenceBench.presence - .days(50), fingerprint: "a")
+        let second = BudgetTrack.Identity(createdAt: CheapestInferenceBench.presence - .days(1), fingerprint: "b")
+        let rotated = BudgetTrack.Identity(createdAt: first.createdAt, fingerprint: "b")
+        func total(_ next: BudgetTrack.Identity, _ spent: String) throws -> ExactDecimal {
+            var ledger = Ledger()
+            try ledger.read(usd("9"), resetsAt: reset, identity: first)
+            ledger.now = ledger.now + .minutes(5)
+            try ledger.read(usd(spent), resetsAt: reset, identity: next)
+            return ledger.total
+        }
+        #expect(try total(second, "4") == ExactDecimal(13))
+        #expect(try total(second, "12") == ExactDecimal(21))
+        // The same key with another secret goes on; where it fell, it is another one all the same.
+        #expect(try total(rotated, "12") == ExactDecimal(12))
+        #expect(try total(rotated, "4") == ExactDecimal(13))
+        #expect(try total(BudgetTrack.Identity(fingerprint: "b"), "12") == ExactDecimal(21))
+    }
+
+    @Test func aTrackOfAnEarlierVersionIsReadOn() throws {
+        let stored = #"{"start":1,"end":99999999999999,"resetsAt":null,"spentText":"5","countedText":"0"}"#
+        let track = try JSONDecoder().decode(BudgetTrack.self, from: Data(stored.utf8))
+        let next = BudgetTrack(
+            after: track,
+            BudgetTrack.Reading(
+                spent: ExactDecimal(6), resetsAt: nil, length: nil,
+                identity: BudgetTrack.Identity(createdAt: Timestamp(seconds: 5), fingerprint: "a"),
+                now: CheapestInferenceBench.presence))
+        #expect(next.cost == ExactDecimal(6))
+    }
 }
 
-private func * (count: Int, amount: ExactDecimal) -> ExactDecimal { amount * count }
+private func * (count: Int, amount: ExactDecimal) -> ExactDecimal {
+    amount * count
+}

@@ -73,9 +73,9 @@ import Upstream
         #expect(try await credits(body) == [GaugeSample([], balance)])
     }
 
-    @Test(arguments: ["{}", #"{"remaining":null}"#])
-    func noCreditsAreNoBalance(body: String) async throws {
-        #expect(try await credits(body).isEmpty)
+    @Test(arguments: ["{}", #"{"remaining":null}"#, #"{"error":"x"}"#])
+    func aResponseWithoutCreditsIsAFailureSoThatTheBalanceStays(body: String) async {
+        await #expect(throws: SourceFailure.self) { _ = try await credits(body) }
     }
 
     @Test func endpointsThatAreNotThereAreNoFailure() async throws {

@@ -187,4 +187,34 @@ import UsageModel
         #expect(text.utf8.count < 30_000)
         #expect(try JSONDecoder().decode(RollingReconstruction.self, from: Data(text.utf8)) == reconstruction)
     }
+
+    /// Read at full hours but two a day, some seconds late, by a provider whose responses may be cached for some minutes.
+    @Test(arguments: [0, 600], ["cron", "even"]) func aYearOfHoursDoesNotDrift(cached: Int, traffic: String) throws {
+        let random = SeededRandom(UInt64(cached + 3))
+        /// Requests up to a time, in seconds since the start.
+        func count(_ seconds: Int) -> Int {
+            let (hours, rest) = seconds.quotientAndRemainder(dividingBy: 3600)
+            return traffic == "cron" ? hours * 30 + (rest >= 2 ? 30 : rest * 15) : seconds / 60
+        }
+        var reconstruction = RollingReconstruction()
+        let month = 30 * 24
+        var highest = 0
+        for hour in month..<(month + 365 * 24) where hour % 12 != 6 || hour == month {
+            let now = hour * 3600 + 5 + random.int(0...2)
+            let seen = now - random.int(0...cached)
+            let windows = Dictionary(
+                uniqueKeysWithValues: RollingWindow.allCases.map { window in
+                    (window, count(seen) - count(max(0, seen - Int(window.span.inSeconds))))
+                })
+            let time = Timestamp(seconds: Int64(now))
+            reconstruction.observe(windows, at: time, from: .init(milliseconds: .min))
+            #expect(reconstruction.count >= highest)
+            highest = reconstruction.count
+            let error = reconstruction.count - (count(now) - count(month * 3600 + 5 - month * 3600))
+            // Ten minutes of a cache hold one burst of 30, or ten requests; a year repeats that twelve times.
+            let bound = cached == 0 ? 60 : 30 * 15
+            #expect(abs(error) <= bound, "hour \(hour): \(error)")
+            if abs(error) > bound { return }
+        }
+    }
 }

@@ -10,7 +10,8 @@ import UsageModel
 /// Kills at any moment, with all five providers' data coming in: no series is lower than it was scraped, none
 /// is counted twice, and no allowance of a provider is passed.
 ///
-/// An exporter reads every source as soon as it starts, so that kills fall into commits, calls and waits alike.
+/// An exporter reads every source as soon as it starts, so that kills fall into commits, calls and waits alike. Days are
+/// re-opened meanwhile, so that kills fall into their commits too.
 @Suite struct KillTests {
     /// Worlds that are gone through beside each other, and the kills in each: 100 in all, or as many as the variable
     /// `GENAI_TEST_KILLS` says.
@@ -31,6 +32,7 @@ import UsageModel
                 let exporter = try await ExporterProcess.start(world.serve)
                 // What was durable is there with the first answer.
                 takeNote(of: try await exporter.scrape())
+                if round % 2 == 0 { try await reopen(random.int(0...1), world, exporter) }
                 try await Task.sleep(for: .milliseconds(random.int(0...250)))
                 if round % 3 == 0 { takeNote(of: try await exporter.scrape()) }
                 exporter.signal(SIGKILL)
@@ -57,6 +59,17 @@ import UsageModel
             #expect(try await killed.waitForExit() == 0)
             #expect(try await spared.waitForExit() == 0)
         }
+    }
+}
+
+/// Has one account's days read again, those of one or two days.
+private func reopen(_ daysAgo: Int, _ world: ServedWorld, _ exporter: ExporterProcess) async throws {
+    let today = SystemClock().now.day
+    for account in world.world.accounts {
+        let days = "from=\(today.advanced(by: -daysAgo))&to=\(today)"
+        let response = try await exporter.get("/-/sync?account=\(account.name)&\(days)", method: "POST")
+        // 409: CheapestInference cannot be asked by date.
+        #expect([202, 409].contains(response.status))
     }
 }
 
