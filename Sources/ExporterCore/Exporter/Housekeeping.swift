@@ -130,7 +130,10 @@ actor Housekeeping {
     private func prune() async throws {
         let today = clock.now.day
         // A clock that no provider has confirmed must not delete anything.
-        guard prunedOn != today, !accounts.isEmpty, accounts.allSatisfy(\.skew.isTrusted) else { return }
+        let skews = accounts.map(\.skew)
+        guard prunedOn != today, skews.contains(where: \.isTrusted), skews.allSatisfy({ $0.excess == nil }) else {
+            return
+        }
         let changes = try await ledger.pruneDays(before: (clock.now - retention).day)
         prunedOn = today
         for account in accounts {

@@ -141,11 +141,10 @@ actor SourceRunner {
                 try await source.sync(run)
             } catch let partial as PartialFailure {
                 // What is left unread is not waited for: it is late data once it can be read.
-                try await completeHistory(run)
+                try await finishReading(run, of: days)
                 throw partial
             }
-            try await completeHistory(run)
-            if requested == days { requested = nil }
+            try await finishReading(run, of: days)
         } catch is CancellationError {
             throw CancellationError()
         } catch let postponed as SyncPostponed {
@@ -172,7 +171,8 @@ actor SourceRunner {
         return delay
     }
 
-    private func completeHistory(_ visit: LedgerVisit) async throws {
+    private func finishReading(_ visit: LedgerVisit, of days: ClosedRange<UTCDay>?) async throws {
+        if requested == days { requested = nil }
         guard !isHistoryComplete, visit.mayComplete, !visit.hasCompletedHistory else { return }
         visit.collect(try await ledger.completeHistory(of: stored.id, now: clock.now))
         isHistoryComplete = true
@@ -264,7 +264,8 @@ actor SourceRunner {
         let delay = schedule.delay(
             after: failure is PartialFailure ? nil : failure?.reason, failuresInRow: status.failuresInRow,
             retryAfter: (failure as? UpstreamFailure)?.retryAfter, unit: random.unit())
-        let toMidnight = clock.now.day.advanced(by: 1).start + .seconds(1) - clock.now
+        // Some seconds after it, not all accounts at once.
+        let toMidnight = clock.now.day.advanced(by: 1).start + .seconds(1) + .seconds(5) * random.unit() - clock.now
         // A running figure is read at midnight, so that what was used before it is counted on its day.
         let wait = source.countsOnReading && failure == nil ? min(delay, toMidnight) : delay
         status.next = clock.now + wait

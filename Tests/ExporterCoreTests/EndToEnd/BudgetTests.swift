@@ -90,4 +90,18 @@ import UsageModel
             }
         }
     }
+
+    @Test func spentIsUnknownWhereNothingWasEverRead() async throws {
+        try await WaveSpeedRig.run(adjust: {
+            $0.accounts[0].monthlyBudget = ExactDecimal(500)
+            $0.accounts[0].credential = .literal("wrong")
+        }) { rig in
+            try await rig.rig.withExporter { exporter in
+                #expect(try await exporter.syncOnce() == false)
+                let scrape = try exporter.scrape()
+                #expect(scrape.value("genai_budget_limit_usd") == 500)
+                #expect(scrape.value("genai_budget_spent_usd") == nil)
+            }
+        }
+    }
 }

@@ -25,6 +25,9 @@ import UsageModel
             ])
             try await rig.rig.withExporter { exporter in
                 _ = try await exporter.syncOnce()
+                // What has not succeeded for an hour has failed.
+                rig.clock.advance(by: .minutes(61))
+                _ = try await exporter.syncOnce()
                 let scrape = try exporter.scrape()
                 #expect(
                     scrape.values("genai_cost_usd_total", by: "model", account: "media") == ["team": 3, "c": 4])

@@ -63,19 +63,19 @@ import UsageModel
                 rig.expectTruth(second)
                 expectNoFall(from: first, to: second)
 
-                // Past the ladder's +24 h rung of those hours, so that the late charges are found.
+                // Past the +24 h offset of those hours, so that the late charges are found.
                 rig.clock.advance(by: .hours(10))
                 rig.store.add(traffic.chargesAcross(friday + .hours(2), 20))
                 let third = try await rig.scrape(after: exporter)
                 rig.expectTruth(third)
                 expectNoFall(from: second, to: third)
 
-                // Dearer is more cost; the hour is read for the last time past its +72 h rung.
+                // Dearer is more cost, found by the totals of its day before its hour is read on schedule.
                 revised.unitPrice = ExactDecimal(2)
                 #expect(rig.store.replace(id, by: revised))
                 rig.clock.advance(by: .hours(30))
                 let fourth = try await rig.scrape(after: exporter)
-                #expect(fourth.value("genai_cost_usd_total", ["model": "revised"]) == 8)
+                #expect(fourth.value("genai_cost_usd_total", ["model": "revised"]) == 16)
                 rig.clock.advance(by: .hours(48))
                 let fifth = try await rig.scrape(after: exporter)
                 rig.expectTruth(fifth)

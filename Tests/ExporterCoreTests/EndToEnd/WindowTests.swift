@@ -106,4 +106,72 @@ import UsageModel
             }
         }
     }
+
+    @Test func closedWindowsAreAbsentUntilTheDataReachTheirEnd() async throws {
+        let start = try #require(Timestamp("2026-11-20T05:00:00Z"))
+        try await WaveSpeedRig.run(at: start, adjust: { $0.accounts[0].history = .days(40) }) { rig in
+            for hour in 0..<24 * 3 { rig.events.add([try event("2026-11-\(19 + hour / 24)T00:10:00Z", "1")]) }
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                #expect(try windows(exporter)["yesterday"] == 24)
+                rig.server.faults.stand(.status(503), at: "/wavespeed")
+                rig.clock.move(to: try #require(Timestamp("2026-11-21T06:00:00Z")))
+                _ = try await exporter.syncOnce()
+                let stale = try windows(exporter)
+                #expect(stale["yesterday"] == nil)
+                #expect(stale["today"] == nil)
+                #expect(stale["month_to_date"] != nil)
+                rig.clock.move(to: try #require(Timestamp("2026-12-01T06:00:00Z")))
+                _ = try await exporter.syncOnce()
+                #expect(try windows(exporter) == [:])
+                rig.server.faults.clear()
+                _ = try await exporter.syncOnce()
+                #expect(try windows(exporter)["previous_month"] == 72)
+            }
+            // The same right after a restart that follows a long stop.
+            rig.clock.move(to: try #require(Timestamp("2027-01-03T06:00:00Z")))
+            let restored = try await rig.rig.withExporter { try windows($0) }
+            #expect(restored == [:])
+        }
+    }
+
+    /// What retention has deleted is missing in every later sum, also once the config keeps more.
+    @Test func sumsThatRetentionHasCutAreNotServed() async throws {
+        let start = try #require(Timestamp("2026-12-02T12:00:00Z"))
+        let adjust: (inout ExporterConfiguration) -> Void = {
+            $0.global.retention = .days(5)
+            $0.accounts[0].history = .days(5)
+            $0.accounts[0].ledgerStart = UTCDay("2026-12-01")
+            $0.accounts[0].monthlyBudget = ExactDecimal(500)
+        }
+        try await WaveSpeedRig.run(at: start, adjust: adjust) { rig in
+            for day in 1...20 { rig.events.add([try event("2026-12-\(day < 10 ? "0" : "")\(day)T01:00:00Z", "10")]) }
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                #expect(try windows(exporter)["month_to_date"] == 20)
+                for _ in 0..<18 {
+                    rig.clock.advance(by: .days(1))
+                    _ = try await exporter.syncOnce()
+                    try await exporter.tick()
+                    let shown = try windows(exporter)["month_to_date"]
+                    #expect(shown == nil || shown == Double(rig.clock.now.day.dayOfMonth * 10))
+                }
+                #expect(try windows(exporter)["month_to_date"] == nil)
+                #expect(try exporter.scrape().value("genai_budget_spent_usd") == nil)
+                #expect(try exporter.scrape().value("genai_cost_usd_total", ["model": model]) == 200)
+            }
+            let keepsMore = ExporterRig(
+                clock: rig.clock, folder: rig.rig.folder,
+                configuration: {
+                    var configuration = rig.rig.configuration
+                    configuration.global.retention = .days(400)
+                    return configuration
+                }())
+            try await keepsMore.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                #expect(try windows(exporter)["month_to_date"] == nil)
+                #expect(try windows(exporter)["today"] == 10)
+            }
+        }
+    }
 }

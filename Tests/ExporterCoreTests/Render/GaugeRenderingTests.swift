@@ -1,0 +1,38 @@
+import Testing
+import UsageModel
+
+@testable import ExporterCore
+
+/// Gauges under labels that the config makes one.
+@Suite struct GaugeRenderingTests {
+    private func rendering(_ rename: [String: [String: String]]) -> GaugeRendering {
+        var options = LabelOptions()
+        options.rename = rename
+        return GaugeRendering(
+            account: 0, accountLabels: ["p", "a"], view: LabelView(options, salt: "salt", limit: 100))
+    }
+
+    @Test func twoKeysOfOneNameAddUp() {
+        var rendering = rendering(["key": ["a": "team", "b": "team"]])
+        _ = rendering.changes(
+            for: [
+                .budgetSpent: [GaugeSample(["a", "key"], 9), GaugeSample(["b", "key"], 3.5)],
+                .budgetLimit: [GaugeSample(["a", "key"], 10), GaugeSample(["b", "key"], 10)],
+                .budgetReset: [GaugeSample(["a", "key"], 200), GaugeSample(["b", "key"], 100)],
+                .windowRequests: [GaugeSample(["a", "", "last_1h"], 100), GaugeSample(["b", "", "last_1h"], 700)],
+                .keyActive: [GaugeSample(["a"], 0), GaugeSample(["b"], 1)],
+            ], from: "usage")
+        #expect(rendering.samples(of: .budgetSpent) == [GaugeSample(["team", "key"], 12.5)])
+        #expect(rendering.samples(of: .budgetLimit) == [GaugeSample(["team", "key"], 20)])
+        #expect(rendering.samples(of: .budgetReset) == [GaugeSample(["team", "key"], 100)])
+        #expect(rendering.samples(of: .windowRequests) == [GaugeSample(["team", "", "last_1h"], 800)])
+        #expect(rendering.samples(of: .keyActive) == [GaugeSample(["team"], 1)])
+    }
+
+    @Test func twoSourcesThatMeasureOneThingDoNotAddUp() {
+        var rendering = rendering([:])
+        _ = rendering.changes(for: [.balanceUSD: [GaugeSample([], 5)]], from: "credits")
+        _ = rendering.changes(for: [.balanceUSD: [GaugeSample([], 5)]], from: "usage")
+        #expect(rendering.samples(of: .balanceUSD) == [GaugeSample([], 5)])
+    }
+}
