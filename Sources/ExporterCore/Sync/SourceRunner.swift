@@ -222,9 +222,11 @@ actor SourceRunner {
             if let quota = source.quota {
                 let book = try await ledger.quotaBook(of: stored.id)
                 status.quota = quota.state(book: book, now: clock.now)
-                if failure == nil, let place = quota.nextRegular(book: book, now: clock.now) {
-                    delay = schedule.delay(pacedBy: max(.zero, place - clock.now), unit: random.unit())
-                    status.next = clock.now + delay
+                // An interval that is longer than the pace leaves ticks out.
+                let earliest = clock.now + max(.zero, schedule.interval - quota.pace - Quota.margin)
+                if failure == nil, let tick = quota.nextRegular(book: book, now: earliest) {
+                    delay = max(.zero, tick - clock.now)
+                    status.next = tick
                 }
             }
             if isHistoryComplete, let plan = try await plan() {

@@ -63,15 +63,4 @@ public struct SyncSchedule: Sendable, Equatable {
         }
         return max(jittered(base), min(retryAfter ?? .zero, Self.longestWish))
     }
-
-    /// How long to wait after a success at an endpoint that allows so many requests in a time: until the allowance has
-    /// its next regular place, to the second, since rolling windows join best at even steps. An interval that is
-    /// longer than that goes on as always.
-    ///
-    /// - Parameters:
-    ///   - wait: the time until the next regular place.
-    ///   - unit: a random number from 0 to 1.
-    public func delay(pacedBy wait: Duration, unit: Double) -> Duration {
-        interval * 0.9 > wait ? delay(after: nil, failuresInRow: 0, retryAfter: nil, unit: unit) : wait
-    }
 }

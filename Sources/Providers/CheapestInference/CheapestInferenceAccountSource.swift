@@ -49,7 +49,7 @@ struct CheapestInferenceAccountSource: UsageSource {
     }
 
     private func syncSingleKeys(_ visit: any SyncVisit) async throws {
-        var missing: UpstreamFailure?
+        var unreadable: (any ReasonedFailure)?
         var answered = 0
         for id in try await longestAgoFirst(visit) {
             let asked = visit.now
@@ -66,17 +66,22 @@ struct CheapestInferenceAccountSource: UsageSource {
                 try await commit([key], askedFor: id, asked: asked, visit, keeping: keyIDs.filter { $0 != id })
             } catch let postponed as SyncPostponed {
                 // The others have their turn when there are places again.
-                guard answered > 0 || missing != nil else { throw postponed }
+                guard answered > 0 || unreadable != nil else { throw postponed }
                 break
-            } catch let error as UpstreamFailure where error.status == 404 {
-                missing = missing ?? error
+            } catch let error as any ReasonedFailure where Self.concernsOneKey(error) {
+                unreadable = unreadable ?? error
                 var reading = Reading()
                 reading.memory["asked/" + id] = "\(asked.milliseconds)"
                 try await visit.commit(reading)
             }
         }
-        guard let missing else { return }
-        throw answered > 0 ? PartialFailure(missing) : missing
+        guard let unreadable else { return }
+        throw answered > 0 ? PartialFailure(unreadable) : unreadable
+    }
+
+    /// Whether a failure says nothing of the other keys: one that is not there, or whose figures cannot be read.
+    private static func concernsOneKey(_ failure: any ReasonedFailure) -> Bool {
+        failure.reason == .decode || (failure as? UpstreamFailure)?.status == 404
     }
 
     private func longestAgoFirst(_ visit: any SyncVisit) async throws -> [String] {

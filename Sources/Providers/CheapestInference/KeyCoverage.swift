@@ -26,9 +26,17 @@ struct KeyCoverage: Codable, Equatable {
     ///   - hasGrown: whether anything was used since the last one.
     ///   - longestGap: up to which a gap that holds a midnight leaves the days known.
     mutating func observe(at now: Timestamp, hasGrown: Bool, longestGap: Duration) {
-        if hasGrown, readAt.day != now.day, now - readAt > longestGap { from = now.day.advanced(by: 1).start }
+        if hasGrown, readAt.day != now.day, now - readAt > longestGap, !isNearMidnight(now) {
+            from = now.day.advanced(by: 1).start
+        }
         readAt = now
         coverage.append(Period(start: from, end: now))
+    }
+
+    /// Whether one of two readings around a midnight lies so close to it that all but a trace is known by day.
+    private func isNearMidnight(_ now: Timestamp) -> Bool {
+        let midnight = now.day.start
+        return readAt.day.advanced(by: 1) == now.day && min(midnight - readAt, now - midnight) <= .minutes(10)
     }
 
     /// To which day growth since the last reading belongs: the one that holds the larger part of the time between.
