@@ -24,13 +24,16 @@ struct WaveSpeedModels {
         }
     }
 
-    /// Takes what an answer says; call it in the order of the days asked for, so that the newest price stays.
-    mutating func learn(_ usage: [WaveSpeedUsageStats.ModelUsage]) {
+    /// Takes in what a day's response says.
+    ///
+    /// - Parameter isNewest: whether the day is the open one, whose prices replace earlier ones.
+    mutating func learn(_ usage: [WaveSpeedUsageStats.ModelUsage], isNewest: Bool) {
         for row in usage {
             guard let id = row.model_uuid?.value, !id.isEmpty else { continue }
             var model = models[id] ?? Model()
             model.modality = row.model_type.value?.value ?? model.modality
-            model.unitPrice = row.unit_price.value?.value.doubleValue ?? model.unitPrice
+            let price = row.unit_price.value?.value.doubleValue
+            model.unitPrice = isNewest ? price ?? model.unitPrice : model.unitPrice ?? price
             if let date = row.last_used_date.value?.value, let day = Timestamp(date) {
                 model.lastUsed = max(model.lastUsed ?? 0, day.day.start.seconds)
             }

@@ -9,6 +9,8 @@ struct WaveSpeedOutcomeReader {
     let usage: WaveSpeedDay
     /// What was read last, by model; nil where the day is not followed.
     let known: [String: WaveSpeedDay.Outcomes]?
+    /// The day's own figures when models were queried last; nil where they were not.
+    let queriedAt: WaveSpeedDay.Outcomes?
     /// The day's cells so far.
     let earlier: [Cell]
 
@@ -55,11 +57,13 @@ struct WaveSpeedOutcomeReader {
         try await read(
             counted.filter { model, figures in found[model].map { ExactDecimal($0.total) } != figures.count }
                 .map(\.key))
+        // Figures that disagree for good are queried once, not at every sync.
+        let isNews = queriedAt != whole
         func unexplained() -> Int { whole.successes - successes(found) - (earlierRest?.successes ?? 0) }
-        if usage.unlistedCount == 0 ? successes(found) != whole.successes : unexplained() != 0 {
+        if isNews, usage.unlistedCount == 0 ? successes(found) != whole.successes : unexplained() != 0 {
             try await read(counted.map(\.key).filter { found[$0].map { $0.successes < $0.total } ?? true })
         }
-        if successes(found) > whole.successes { try await read(counted.map(\.key)) }
+        if isNews, successes(found) > whole.successes { try await read(counted.map(\.key)) }
         // What no listed model explains stays with the empty label. While the queries disagree it must not take up
         // what belongs to a model, since a counter could never give it back.
         guard isConsistent else {

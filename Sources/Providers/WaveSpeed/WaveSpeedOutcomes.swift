@@ -40,35 +40,47 @@ struct WaveSpeedOutcomes: Equatable, Codable {
     /// How long a request may run before it counts as failed.
     static let patience = Duration.hours(1)
 
-    /// By day (`2026-11-20`), then by model; the model "" is that of no listed one.
-    private var days: [String: [String: Model]] = [:]
+    private struct Day: Equatable, Codable {
+        /// The model "" is that of no listed one.
+        var models: [String: Model]
+        /// The day's own requests and successes when its models were read last.
+        var total: Int?
+        var successes: Int?
+    }
+
+    /// Changes closer than this are one, so that short intervals don't add up.
+    private static let resolution = Duration.minutes(1)
+
+    /// By day (`2026-11-20`).
+    private var days: [String: Day] = [:]
 
     /// Nothing known yet.
     init() {}
 
-    init(from decoder: any Decoder) throws {
-        days = try decoder.singleValueContainer().decode([String: [String: Model]].self)
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(days)
-    }
-
     /// What was read last of a day, by model; nil where the day is not followed.
     func last(of day: UTCDay) -> [String: WaveSpeedDay.Outcomes]? {
-        days[day.description]?.mapValues { WaveSpeedDay.Outcomes(total: $0.total, successes: $0.successes) }
+        days[day.description]?.models.mapValues { WaveSpeedDay.Outcomes(total: $0.total, successes: $0.successes) }
+    }
+
+    /// The day's own figures when its models were read last; nil where that is not known.
+    func queried(on day: UTCDay) -> WaveSpeedDay.Outcomes? {
+        guard let known = days[day.description], let total = known.total, let successes = known.successes else {
+            return nil
+        }
+        return WaveSpeedDay.Outcomes(total: total, successes: successes)
     }
 
     /// Takes in what a day shows, and returns what is counted of it.
     ///
     /// - Parameters:
     ///   - outcomes: by model; models that are not named are no longer there.
+    ///   - whole: the day's own figures, where all its models could be read.
     ///   - isLast: whether the schedule has no later reading: the day is then no longer followed.
     mutating func observe(
-        _ outcomes: [String: WaveSpeedDay.Outcomes], of day: UTCDay, at now: Timestamp, isLast: Bool
+        _ outcomes: [String: WaveSpeedDay.Outcomes], whole: WaveSpeedDay.Outcomes?, of day: UTCDay,
+        at now: Timestamp, isLast: Bool
     ) -> [String: Known] {
-        let earlier = days[day.description] ?? [:]
+        let earlier = days[day.description]?.models ?? [:]
         var models: [String: Model] = [:]
         for (id, outcome) in outcomes {
             let unfinished = max(0, outcome.total - outcome.successes)
@@ -76,7 +88,10 @@ struct WaveSpeedOutcomes: Equatable, Codable {
                 total: outcome.total, successes: outcome.successes,
                 // Times of a clock that was set back since say nothing.
                 changes: (earlier[id]?.changes ?? []).filter { $0.since <= now })
-            if model.changes.last?.unfinished != unfinished {
+            if let last = model.changes.last, model.changes.count > 1, now - last.since < Self.resolution {
+                let lowest = min(last.unfinished, unfinished)
+                model.changes[model.changes.count - 1] = Change(since: last.since, unfinished: lowest)
+            } else if model.changes.last?.unfinished != unfinished {
                 model.changes.append(Change(since: now, unfinished: unfinished))
             }
             let start = now - Self.patience
@@ -85,7 +100,8 @@ struct WaveSpeedOutcomes: Equatable, Codable {
             }
             models[id] = model
         }
-        days[day.description] = isLast ? nil : models
+        days[day.description] =
+            isLast ? nil : Day(models: models, total: whole?.total, successes: whole?.successes)
         return models.mapValues { $0.known(at: now, isOver: Self.isOver(day, at: now)) }
     }
 
@@ -99,9 +115,9 @@ struct WaveSpeedOutcomes: Equatable, Codable {
     /// `genai_pending_requests` by model, over all days that are followed.
     func pending(at now: Timestamp) -> [GaugeSample] {
         var pending: [String: Int] = [:]
-        for (day, models) in days {
+        for (day, known) in days {
             let isOver = UTCDay(day).map { Self.isOver($0, at: now) } ?? true
-            for (id, model) in models {
+            for (id, model) in known.models {
                 let known = model.known(at: now, isOver: isOver)
                 pending[id, default: 0] += max(0, model.total - known.successes - known.failures)
             }

@@ -10,6 +10,12 @@ struct WaveSpeedRange {
         let count: Int
 
         static let none = Figures(amount: ExactDecimal.zero.description, count: 0)
+
+        /// Whether both say the same, but for the noise of binary floating point in the response.
+        func agrees(with other: Figures) -> Bool {
+            let difference = (ExactDecimal(amount) ?? .zero) - (ExactDecimal(other.amount) ?? .zero)
+            return count == other.count && difference.magnitude < Remainder.noise
+        }
     }
 
     /// The days with figures, by day.

@@ -39,14 +39,19 @@ struct WaveSpeedUsageSource: UsageSource {
         let first = max(today.advanced(by: 1 - Self.longestRange), visit.ledgerStart.day)
         var newest: WaveSpeedRange?
         if first <= today {
-            try await parts.isolate { newest = WaveSpeedRange(try await query(first, today, visit)) }
+            do {
+                try await parts.isolate { newest = WaveSpeedRange(try await query(first, today, visit)) }
+            } catch let failure as UpstreamFailure where failure.reason == .http4xx {
+                // The range may be what is refused: days are read all the same.
+                parts.record(failure)
+            }
         }
-        // Live data come first; days are read oldest first, so that the newest price of a model stays.
+        // Live data come first, today's before all.
         let due = visit.dueSlices
         let history = due.filter { $0.settles && $0.lastRead == nil }
         var live = due.filter { !($0.settles && $0.lastRead == nil) }
         if let newest { live += try await changed(visit.reopenable, newest, visit, &state) }
-        for slice in live.sorted(by: { $0.slice.period.start < $1.slice.period.start }) {
+        for slice in live.sorted(by: { $0.slice.period.start > $1.slice.period.start }) {
             try await parts.isolate { try await read(slice, in: newest, byModel: true, visit, &state) }
         }
         try await readHistory(history, newest, visit, &parts, &state)
@@ -70,7 +75,7 @@ struct WaveSpeedUsageSource: UsageSource {
             let day = slice.slice.period.start.day
             guard let figures = range.figures(of: day) else { continue }
             if let known = state.totals[day] {
-                if known != figures { changed.append(slice) }
+                if !known.agrees(with: figures) { changed.append(slice) }
             } else if Self.agrees(figures, try await visit.cells(of: slice.slice)) {
                 // Read by a version that remembered nothing.
                 state.totals.remember(figures, of: day)
@@ -163,21 +168,31 @@ struct WaveSpeedUsageSource: UsageSource {
         var models = WaveSpeedModels(
             info: try await visit.gauges(.modelInfo), unitPrices: try await visit.gauges(.modelUnitPrice),
             lastUsed: try await visit.gauges(.modelLastUsed))
-        models.learn(stats.per_model_usage.values)
+        models.learn(stats.per_model_usage.values, isNewest: asked < due.slice.period.end)
         let reader = WaveSpeedOutcomeReader(
             day: day, usage: usage, known: state.outcomes.last(of: day),
+            queriedAt: state.outcomes.queried(on: day),
             earlier: due.lastRead == nil ? [] : try await visit.cells(of: due.slice))
+        // A model's outcomes that cannot be read must not cost the day's figures: they stay as they were.
+        var failure: (any ReasonedFailure)?
         let outcomes = try await reader.outcomes(byModel: outcomesByModel && byModel) { model in
-            let stats = try await query(day, day, model: model, visit)
-            guard stats.per_model_usage.values.allSatisfy({ $0.model_uuid?.value == model }) else {
-                visit.remark("usage_stats of one model lists others: its outcomes are not read")
+            guard failure == nil else { return nil }
+            do {
+                let stats = try await query(day, day, model: model, visit)
+                guard stats.per_model_usage.values.allSatisfy({ $0.model_uuid?.value == model }) else {
+                    visit.remark("usage_stats of one model lists others: its outcomes are not read")
+                    return nil
+                }
+                return try WaveSpeedDay(day, stats).outcomes
+            } catch let error as any ReasonedFailure {
+                failure = error
                 return nil
             }
-            return try WaveSpeedDay(day, stats).outcomes
         }
         let before = state
         state.totals.remember(range?.figures(of: day), of: day)
-        let known = state.outcomes.observe(outcomes, of: day, at: asked, isLast: due.settles)
+        let known = state.outcomes.observe(
+            outcomes, whole: failure == nil ? usage.outcomes : nil, of: day, at: asked, isLast: due.settles)
         var reading = Reading()
         reading.slices = [SliceReading(due.slice, cells: usage.cells(outcomes: known), readAt: asked)]
         reading.gauges = models.gauges
@@ -189,6 +204,7 @@ struct WaveSpeedUsageSource: UsageSource {
             reading.memory[Self.outcomesMemory] = try RememberedJSON.text(of: state.outcomes)
         }
         try await visit.commit(reading)
+        if let failure { throw failure }
     }
 
     private func query(

@@ -54,7 +54,7 @@ extension WaveSpeedUsageStats {
     /// - Throws: where none of the documented fields is there: read as "no usage", it would take back what was counted.
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        guard !fields.allKeys.isEmpty else {
+        guard try fields.allKeys.contains(where: { try !fields.decodeNil(forKey: $0) }) else {
             throw SourceFailure(
                 .decode,
                 "usage_stats answered without per_model_usage, daily_usage and summary; is base_url the WaveSpeedAI API?"

@@ -65,7 +65,7 @@ import Upstream
 
     @Test func exampleOfTheDocumentationTellsTypePriceAndLastUseOfTheModel() throws {
         var models = WaveSpeedModels(info: [], unitPrices: [], lastUsed: [])
-        models.learn(try stats(Self.example).per_model_usage.values)
+        models.learn(try stats(Self.example).per_model_usage.values, isNewest: true)
         let model = "kwaivgi/kling-v2.0-i2v-master"
         #expect(models.gauges[.modelInfo] == [GaugeSample([model, "text-to-video"], 1)])
         #expect(models.gauges[.modelUnitPrice] == [GaugeSample([model], 0.488)])

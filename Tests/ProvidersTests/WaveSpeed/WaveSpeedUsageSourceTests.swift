@@ -204,4 +204,32 @@ import Upstream
         #expect(try WaveSpeedDay(day(0), stats).models["m"]?.cost == ExactDecimal(1))
         #expect(remarks.count == 3)
     }
+
+    @Test func todayIsReadFirstWhateverElseIsBroken() async throws {
+        for ago in 0...3 { world.charge("10", at: day(ago).start + .hours(3)) }
+        world.behave { $0.down = [day(1), day(2), day(3)] }
+        await #expect(throws: (any Error).self) { try await sync() }
+        #expect(visit.sum(.cost, on: day(0)) == ExactDecimal(10))
+    }
+
+    @Test func figuresThatDisagreeForGoodAreNotQueriedAtEverySync() async throws {
+        world.charge("1", at: Self.now - .hours(3), model: "a", count: 5, doneAfter: nil)
+        world.charge("1", at: Self.now - .hours(3), model: "b", count: 5)
+        world.behave { $0.ignoresModel = true }
+        try await sync()
+        advance(by: .minutes(5))
+        try await sync()
+        _ = world.takeQueries()
+        advance(by: .minutes(5))
+        try await sync()
+        #expect(world.takeQueries().count <= 4)
+    }
+
+    @Test func aResponseOfNullsIsNoDayWithoutUsage() async throws {
+        world.charge("1", at: Self.now - .hours(2))
+        try await sync()
+        world.behave { $0.data = #"{"per_model_usage":null,"daily_usage":null,"summary":null}"# }
+        await #expect(throws: SourceFailure.self) { try await sync() }
+        #expect(visit.sum(.cost) == ExactDecimal(1))
+    }
 }
