@@ -30,6 +30,9 @@ struct LifecycleEndpoints: Sendable {
             }
         }
         let query = QueryParameters(request.uri.query)
+        guard query.names(except: ["account", "from", "to"]).isEmpty else {
+            return .text("Unknown parameter: /-/sync takes account, from and to.\n", status: .badRequest)
+        }
         let accounts = query.values(of: "account")
         guard accounts.count <= 1 else {
             return .text("Give one account, or none for all.\n", status: .badRequest)

@@ -12,6 +12,11 @@ struct QueryParameters {
         }
     }
 
+    /// The names that are none of these, in order.
+    func names(except known: Set<String>) -> [String] {
+        pairs.map(\.name).filter { !known.contains($0) }
+    }
+
     /// Every value of a name, in order.
     func values(of name: String) -> [String] {
         pairs.filter { $0.name == name }.map(\.value)

@@ -29,6 +29,7 @@ import UsageModel
             #expect(try await sync("account=media&from=\(day)") == 400)
             #expect(try await sync("account=media&from=\(today)&to=\(day)") == 400)
             #expect(try await sync("account=media&from=yesterday&to=today") == 400)
+            #expect(try await sync("acount=media") == 400)
             #expect(try await sync("account=nobody&from=\(day)&to=\(day)") == 404)
             let before = today.advanced(by: -40)
             #expect(try await sync("account=media&from=\(before)&to=\(before)") == 409)

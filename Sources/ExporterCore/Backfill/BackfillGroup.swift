@@ -39,7 +39,7 @@ struct BackfillGroup {
         for total in totals where total.family != .reconciliation {
             let own = total.counter - total.elsewhere
             add(Part(total: total, amount: own, later: .zero), to: view.served(total))
-            if !total.elsewhere.isZero, !view.isOverflow(rank: total.rank) {
+            if !total.elsewhere.isZero, !view.isOverflow(total) {
                 add(Part(total: total, amount: total.elsewhere, later: own), to: view.servedFolded(total))
             }
         }

@@ -41,7 +41,6 @@ public final class Exporter: Service {
     private let builder: @Sendable (ExporterConfiguration) -> AccountBuilder
     private let housekeeping: Housekeeping
     private let readiness: Readiness
-    private let environment: Environment
     /// Where the exporter's time comes from.
     public let clock: any WallClock
     private let logger: Logger
@@ -66,7 +65,6 @@ public final class Exporter: Service {
     public init(
         _ configuration: ExporterConfiguration, storage folder: String, environment: Environment
     ) async throws {
-        self.environment = environment
         clock = environment.clock
         logger = environment.logger
         let now = clock.now
@@ -229,9 +227,6 @@ public final class Exporter: Service {
             return try await group.reduce(true) { $0 && $1 }
         }
         await roster.showRebuilt()
-        if !environment.holdsNewSeries {
-            for account in accounts { try await ledger.releaseAll(of: account.id) }
-        }
         try await housekeeping.tick()
         return succeeded
     }

@@ -131,7 +131,9 @@ actor Housekeeping {
         let today = clock.now.day
         // A clock that no provider has confirmed must not delete anything.
         let skews = accounts.map(\.skew)
-        guard prunedOn != today, skews.contains(where: \.isTrusted), skews.allSatisfy({ $0.excess == nil }) else {
+        guard prunedOn != today, skews.contains(where: { $0.isTrusted(at: clock.now) }),
+            skews.allSatisfy({ $0.excess == nil })
+        else {
             return
         }
         let changes = try await ledger.pruneDays(before: (clock.now - retention).day)

@@ -141,6 +141,7 @@ actor AccountExposition {
     /// a part of them.
     private func restoreSeries() async throws {
         let now = clock.now
+        if !series.held.isHolding { try await ledger.releaseAll(of: id) }
         begin(at: now)
         let sums = try await windowSums(of: nil, now: now)
         let (portions, sink) = AsyncStream<[SeriesTotal]>.makeStream()
@@ -306,6 +307,8 @@ actor AccountExposition {
     }
 
     private func show(_ totals: [SeriesTotal], _ sums: [Int64: [ExactDecimal]], now: Timestamp) async throws {
+        // What is served with its value at once must not be held later, when the config holds new series again.
+        if !series.held.isHolding { try await ledger.release(totals.filter(\.isNew).map(\.id)) }
         let snapshot = try await renderer.apply(try take(totals, sums, now: now) + changesInCommon(now: now))
         series.appeared(in: snapshot, isFirst: false)
     }

@@ -23,6 +23,9 @@ struct HeldSeries {
         self.zeroFirst = zeroFirst == .zero ? nil : zeroFirst
     }
 
+    /// Whether new series are held at all.
+    var isHolding: Bool { zeroFirst != nil }
+
     /// Whether any series is held.
     var isEmpty: Bool { entries.isEmpty }
 
@@ -69,5 +72,5 @@ struct HeldSeries {
 
 extension SeriesTotal {
     /// Whether it was born after its source's history and never served with its value.
-    fileprivate var isNew: Bool { bornAt != nil && !isReleased && family != .reconciliation }
+    var isNew: Bool { bornAt != nil && !isReleased && family != .reconciliation }
 }

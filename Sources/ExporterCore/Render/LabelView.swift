@@ -28,19 +28,24 @@ struct LabelView: Sendable {
         self.limit = limit
     }
 
-    /// Whether the series may be one of several that are shown as one.
-    func isShared(rank: Int) -> Bool {
-        rank > limit || hashKey != nil || !rename.isEmpty
+    /// Whether the series may be one of several that are served as one.
+    func isShared(_ total: SeriesTotal) -> Bool {
+        isOverflow(total) || isMapped
     }
 
-    /// Whether the series is past the limit.
-    func isOverflow(rank: Int) -> Bool { rank > limit }
+    /// Whether the series is past the limit. One of a family without labels has nothing to fold: it would get the labels
+    /// that it has.
+    func isOverflow(_ total: SeriesTotal) -> Bool {
+        total.rank > limit && !total.family.labelNames.isEmpty
+    }
+
+    private var isMapped: Bool { hashKey != nil || !rename.isEmpty }
 
     /// The label values of a series as they are shown.
     func shown(_ labels: [String], of names: [String], rank: Int = 0) -> [String] {
-        guard isShared(rank: rank) else { return labels }
+        guard rank > limit || isMapped else { return labels }
         return zip(names, labels).map { name, value in
-            isOverflow(rank: rank) ? folded(value, of: name, among: names) : mapped(value, of: name)
+            rank > limit ? folded(value, of: name, among: names) : mapped(value, of: name)
         }
     }
 

@@ -55,14 +55,14 @@ struct LedgerSeriesRendering {
         for total in totals {
             let labels = view.served(total)
             let own = total.counter - total.elsewhere
-            if total.family == .duration || view.isShared(rank: total.rank) {
+            if total.family == .duration || view.isShared(total) {
                 add(own, of: total, to: labels)
             } else {
                 let isHeld = held.hold(total)
                 let value = SampleValue.number(isHeld ? 0 : own.doubleValue)
                 changes.append(try change(total.family, total.id, labels, value, total.startedAt))
             }
-            if !total.elsewhere.isZero, !view.isOverflow(rank: total.rank) {
+            if !total.elsewhere.isZero, !view.isOverflow(total) {
                 add(total.elsewhere, of: total, to: view.servedFolded(total), isLeftBehind: true)
             }
         }

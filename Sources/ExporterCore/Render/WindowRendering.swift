@@ -21,17 +21,21 @@ struct WindowRendering {
         let key: Int64
         var parts: [Int64: Part] = [:]
 
-        /// The sum of a window; nil where it is whole for none of the series.
+        /// Whether a window is whole for all of the series: a part of a sum is none.
+        private func isWhole(_ window: Int) -> Bool {
+            !parts.isEmpty && parts.values.allSatisfy { $0.visible[window] }
+        }
+
+        /// The sum of a window; nil where it is not whole.
         func sum(_ window: Int) -> Double? {
-            var sum: ExactDecimal?
-            for part in parts.values where part.visible[window] { sum = (sum ?? .zero) + part.sums[window] }
-            return sum?.doubleValue
+            isWhole(window) ? parts.values.reduce(ExactDecimal.zero) { $0 + $1.sums[window] }.doubleValue : nil
         }
 
         /// Successes among all whose outcome is known; nil where there are none.
         func successRatio(_ window: Int) -> Double? {
+            guard isWhole(window) else { return nil }
             var (successes, all) = (ExactDecimal.zero, ExactDecimal.zero)
-            for part in parts.values where part.visible[window] {
+            for part in parts.values {
                 all += part.sums[window]
                 if part.isSuccess { successes += part.sums[window] }
             }
@@ -79,7 +83,7 @@ struct WindowRendering {
                     sums: $0, visible: visible(total),
                     isSuccess: total.family == .outcomes && total.labels.last == Self.success)
             }
-            if total.family != .outcomes, !view.isShared(rank: total.rank) {
+            if total.family != .outcomes, !view.isShared(total) {
                 changes += try self.changes(total.family, total.id, labels) { window in
                     part.flatMap { $0.visible[window] ? $0.sums[window].doubleValue : nil }
                 }

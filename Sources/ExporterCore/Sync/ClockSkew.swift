@@ -13,7 +13,10 @@ final class ClockSkew: Sendable {
 
     private struct State {
         var recent: [Duration] = []
-        var hasResponse = false
+        /// Responses without a `Date` since the last one with it.
+        var dateless = 0
+        /// When the newest response came, by our clock and in steady time.
+        var newest: (wall: Timestamp, steady: ContinuousClock.Instant)?
     }
 
     private let state = NIOLockedValueBox(State())
@@ -25,8 +28,14 @@ final class ClockSkew: Sendable {
     ///   - now: our clock when the response came.
     func observe(date: Timestamp?, at now: Timestamp) {
         state.withLockedValue { state in
-            state.hasResponse = true
-            guard let date else { return }
+            state.newest = (now, .now)
+            guard let date else {
+                state.dateless += 1
+                // A provider that no longer sends it says nothing of our clock.
+                if state.dateless >= Self.kept { state.recent = [] }
+                return
+            }
+            state.dateless = 0
             state.recent.append(now - date)
             if state.recent.count > Self.kept { state.recent.removeFirst() }
         }
@@ -46,8 +55,11 @@ final class ClockSkew: Sendable {
             .max { abs($0) < abs($1) }
     }
 
-    /// Whether something may be deleted by our clock: a response came, and none speaks against it.
-    var isTrusted: Bool { state.withLockedValue { $0.hasResponse } && excess == nil }
+    /// Whether something may be deleted by our clock: a response came, none speaks against it, and it has not stepped since.
+    func isTrusted(at now: Timestamp) -> Bool {
+        guard let newest = state.withLockedValue({ $0.newest }), excess == nil else { return false }
+        return abs((now - newest.wall) - (ContinuousClock.now - newest.steady)) <= Self.tolerance
+    }
 
     private func abs(_ duration: Duration) -> Duration { duration < .zero ? .zero - duration : duration }
 }

@@ -31,6 +31,10 @@ actor SourceRunner {
     private var isHistoryComplete: Bool
     /// Days that an operator wants read again, until a sync has read them.
     private var requested: ClosedRange<UTCDay>?
+    /// Syncs that could read them in part only.
+    private var partialReadings = 0
+    /// A day that stays unreadable is left to the schedule after as many.
+    private static let mostPartialReadings = 5
     /// The day on which old slices were folded last.
     private var foldedOn: UTCDay?
     /// What was logged last of the provider's oddities: each is logged when it begins, not at every sync.
@@ -96,7 +100,8 @@ actor SourceRunner {
     ///   asked by date.
     func read(_ days: ClosedRange<UTCDay>) async throws -> Bool {
         guard let plan = try await plan(), !plan.due(only: days).isEmpty else { return false }
-        requested = days
+        requested = requested.map { min($0.lowerBound, days.lowerBound)...max($0.upperBound, days.upperBound) } ?? days
+        partialReadings = 0
         syncSoon()
         return true
     }
@@ -141,7 +146,8 @@ actor SourceRunner {
                 try await source.sync(run)
             } catch let partial as PartialFailure {
                 // What is left unread is not waited for: it is late data once it can be read.
-                try await finishReading(run, of: days)
+                partialReadings += 1
+                try await finishReading(run, of: partialReadings < Self.mostPartialReadings ? nil : days)
                 throw partial
             }
             try await finishReading(run, of: days)
@@ -164,6 +170,8 @@ actor SourceRunner {
         isHistoryComplete = isHistoryComplete || visit?.hasCompletedHistory == true
         status.clockSkew = skew.median?.inSeconds
         if let coverage = visit?.coverage { status.coverage.merge(coverage) { $1 } }
+        // What an earlier version knew of all keys as one is known by key now.
+        if visit?.coverage.isEmpty == false { status.coverage[""] = nil }
         status.coverage = status.coverage.filter { !$0.value.spans.isEmpty }
         logOddities(visit?.remarks ?? [])
         let delay = await finish(started, elapsed: ContinuousClock.now - steady, failure: failure)
@@ -171,8 +179,9 @@ actor SourceRunner {
         return delay
     }
 
+    /// - Parameter days: requested days that need not be read again.
     private func finishReading(_ visit: LedgerVisit, of days: ClosedRange<UTCDay>?) async throws {
-        if requested == days { requested = nil }
+        if let days, requested == days { requested = nil }
         guard !isHistoryComplete, visit.mayComplete, !visit.hasCompletedHistory else { return }
         visit.collect(try await ledger.completeHistory(of: stored.id, now: clock.now))
         isHistoryComplete = true
@@ -199,14 +208,14 @@ actor SourceRunner {
         guard !hasWarnedOfClock else { return }
         hasWarnedOfClock = true
         logger.warning(
-            "the clock differs from the provider's: nothing is final until they agree",
+            "this machine's clock differs from the provider's: nothing is final, and a first sync is not served, until they agree",
             metadata: ["skew": "\(Int(excess.inSeconds))s"])
     }
 
     /// Folds what the provider can no longer be asked about, once a day.
     private func foldOldSlices() async throws {
         let now = clock.now
-        guard isHistoryComplete, skew.isTrusted, foldedOn != now.day else { return }
+        guard isHistoryComplete, skew.isTrusted(at: now), foldedOn != now.day else { return }
         let kept = min(source.slicing?.kept ?? UsageLedger.keptWithoutWord, retention)
         try await ledger.fold(stored.id, before: (now - max(kept, RereadSchedule.shortestKept)).day.start)
         foldedOn = now.day

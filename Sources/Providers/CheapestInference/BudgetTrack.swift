@@ -10,7 +10,7 @@ import UsageModel
 /// | moved on, and the old one has passed | new period | new period |
 /// | moved on before the old one has passed | new period | the same, moved (a plan was extended) |
 /// | the same, and not yet passed | the same: the provider corrected it | the same |
-/// | the same, and passed; or missing, then or now | see below | the same |
+/// | the same, and passed; moved back; or missing, then or now | see below | the same |
 ///
 /// Without a reset to go by, a fall to less than half begins a new period; one of more than a cent and more than 1 % does
 /// if the next reading is still below; a smaller one is a correction. Another key under the same name (another
@@ -130,7 +130,8 @@ struct BudgetTrack: Codable, Sendable, Equatable {
         let hasPassed = reading.now + Self.tolerance >= old
         let hasMoved = new - old > Self.tolerance
         if hasMoved { return hasFallen || hasPassed ? .newPeriod : .same }
-        return hasPassed ? verdict(onFallTo: reading.spent) : .same
+        let hasMovedBack = old - new > Self.tolerance
+        return hasPassed || hasMovedBack ? verdict(onFallTo: reading.spent) : .same
     }
 
     private func verdict(onFallTo lower: ExactDecimal) -> Verdict {

@@ -139,6 +139,13 @@ struct CheapestInferenceAccountSource: UsageSource {
                     SliceID(scope: id, period: Period(start: visit.ledgerStart, end: Self.neverEnding)),
                     cells: cells, readAt: asked, attribution: attribution))
         }
+        // Keys that are gone from the account, or from `key_ids`, no longer hold the others' days up.
+        let ids = askedFor == nil ? seen : Set(keyIDs)
+        let current = Set(ids.compactMap { labels.byID[$0] })
+        for label in coverage.keys where !current.contains(label) {
+            coverage[label] = nil
+            reading.coverage[label] = Coverage()
+        }
         reading.memory["coverage"] = try RememberedJSON.text(of: coverage)
         reading.gauges = gauges.all
         reading.memory["labels"] = try RememberedJSON.text(of: labels)

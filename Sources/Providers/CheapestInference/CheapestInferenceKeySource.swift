@@ -54,6 +54,7 @@ struct CheapestInferenceKeySource: UsageSource {
                 history.observe(usage, of: key.name, fingerprint: fingerprint, at: asked, to: &reading)
             } catch let error as UpstreamFailure where error.isDeactivatedKey {
                 answered += 1
+                history.observeDeactivated(key.name, at: asked)
                 try await gauges.keep([key.name], of: Self.families.filter { $0 != .keyActive }, from: visit)
                 gauges.add(.keyActive, [key.name], 0)
             } catch let error as any ReasonedFailure where error.reason != .storage {
@@ -127,11 +128,14 @@ private struct KeyHistory {
     private var tracks: [String: BudgetTrack] = [:]
     private var namesByFingerprint: [String: String]
     private var coverage: [String: KeyCoverage]
+    /// The present name of each name that the config no longer has.
+    private var renamed: [String: String]
 
     init(of names: [String], _ visit: any SyncVisit) async throws {
         self.names = names
         namesByFingerprint = try await visit.remembered("names") ?? [:]
         coverage = try await visit.remembered("coverage") ?? [:]
+        renamed = try await visit.remembered("renamed") ?? [:]
         var earlier: [String: BudgetTrack] = [:]
         for name in Set(names).union(namesByFingerprint.values) {
             earlier[name] = try await visit.remembered(Self.memory(of: name))
@@ -169,6 +173,7 @@ private struct KeyHistory {
         coverage[name] = days
         tracks[name] = track
         if let fingerprint { namesByFingerprint[fingerprint] = name }
+        if let lastName, isRenamed { renamed[lastName] = name }
         reading.slices.append(
             SliceReading(
                 track.slice(scope: name),
@@ -176,15 +181,26 @@ private struct KeyHistory {
                 attribution: attribution))
     }
 
-    /// Writes everything down. Keys that are no longer configured cover no day.
-    func remember(in reading: inout Reading) throws {
+    /// A key that was deactivated uses nothing.
+    mutating func observeDeactivated(_ name: String, at now: Timestamp) {
+        coverage[name]?.observe(at: now, hasGrown: false, longestGap: CheapestInferenceKeySource.longestGap)
+    }
+
+    /// Writes everything down. Keys that are no longer configured cover no day; one that has another name now uses nothing
+    /// under the old one.
+    mutating func remember(in reading: inout Reading) throws {
+        renamed = renamed.filter { !names.contains($0.key) && names.contains($0.value) }
         for (name, track) in tracks {
             reading.memory[Self.memory(of: name)] = try RememberedJSON.text(of: track)
         }
-        let known = coverage.filter { names.contains($0.key) }
+        var known = coverage.filter { names.contains($0.key) }
+        for (old, new) in renamed { known[old] = coverage[new] }
+        reading.memory["renamed"] = try RememberedJSON.text(of: renamed)
         reading.memory["names"] = try RememberedJSON.text(of: namesByFingerprint)
         reading.memory["coverage"] = try RememberedJSON.text(of: known)
-        for name in Set(names).union(coverage.keys) { reading.coverage[name] = known[name]?.coverage ?? Coverage() }
+        for name in Set(names).union(coverage.keys).union(known.keys) {
+            reading.coverage[name] = known[name]?.coverage ?? Coverage()
+        }
     }
 }
 

@@ -29,6 +29,9 @@ struct WaveSpeedDay {
     /// The whole day's outcomes; nil where the answer has no count of successes.
     private(set) var outcomes: Outcomes?
 
+    /// Whether the response shows no usage at all.
+    var isEmpty: Bool { models.isEmpty && (totalCost ?? .zero).isZero && (totalCount ?? 0) == 0 }
+
     /// Requests that the day's total holds beyond its listed models.
     var unlistedCount: Int {
         max(0, (ExactDecimal(totalCount ?? 0) - listedCount).wholeNumber ?? 0)

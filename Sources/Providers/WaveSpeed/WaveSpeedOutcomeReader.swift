@@ -28,9 +28,9 @@ struct WaveSpeedOutcomeReader {
         guard let whole = usage.outcomes else { return [:] }
         // A day keeps the way it was first read in: outcomes that moved from the empty label to a model, or back,
         // would count twice, since the counter they leave never falls.
-        let wasListed = earlier.contains { $0.family == .requests && !$0.labels[1].isEmpty }
+        let hadOutcomes = earlier.contains { $0.family == .outcomes }
         let wasByModel = earlier.contains { $0.family == .outcomes && !$0.labels[1].isEmpty }
-        guard wasListed ? wasByModel : byModel else { return whole.total > 0 ? ["": whole] : [:] }
+        guard hadOutcomes ? wasByModel : byModel else { return whole.total > 0 ? ["": whole] : [:] }
         var found = known ?? Self.outcomes(in: earlier)
         let earlierRest = found.removeValue(forKey: "")
         var isConsistent = true

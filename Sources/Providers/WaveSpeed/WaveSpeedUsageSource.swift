@@ -39,6 +39,13 @@ struct WaveSpeedUsageSource: UsageSource {
         let first = max(today.advanced(by: 1 - Self.longestRange), visit.ledgerStart.day)
         var newest: WaveSpeedRange?
         if first <= today {
+            // A range that does not add up finds no late charges: the schedule does.
+            defer {
+                if newest?.isComplete == false {
+                    visit.remark(
+                        "the days of usage_stats do not add up to its summary: late charges wait for the schedule")
+                }
+            }
             do {
                 try await parts.isolate { newest = WaveSpeedRange(try await query(first, today, visit)) }
             } catch let failure as UpstreamFailure where failure.reason == .http4xx {
@@ -169,10 +176,15 @@ struct WaveSpeedUsageSource: UsageSource {
             info: try await visit.gauges(.modelInfo), unitPrices: try await visit.gauges(.modelUnitPrice),
             lastUsed: try await visit.gauges(.modelLastUsed))
         models.learn(stats.per_model_usage.values, isNewest: asked < due.slice.period.end)
+        if let figures = range?.figures(of: day), !figures.agrees(with: .none), usage.isEmpty {
+            throw SourceFailure(.decode, "usage_stats shows nothing of \(day), of which its own range shows usage")
+        }
+        let earlier = due.lastRead == nil ? [] : try await visit.cells(of: due.slice)
+        try VanishedModels.check(usage.cells(outcomes: [:]), against: earlier, in: name)
         let reader = WaveSpeedOutcomeReader(
             day: day, usage: usage, known: state.outcomes.last(of: day),
             queriedAt: state.outcomes.queried(on: day),
-            earlier: due.lastRead == nil ? [] : try await visit.cells(of: due.slice))
+            earlier: earlier)
         // A model's outcomes that cannot be read must not cost the day's figures: they stay as they were.
         var failure: (any ReasonedFailure)?
         let outcomes = try await reader.outcomes(byModel: outcomesByModel && byModel) { model in
@@ -189,6 +201,8 @@ struct WaveSpeedUsageSource: UsageSource {
                 return nil
             }
         }
+        // A day that is not read again by schedule waits for them.
+        if let failure, due.settles { throw failure }
         let before = state
         state.totals.remember(range?.figures(of: day), of: day)
         let known = state.outcomes.observe(

@@ -53,6 +53,13 @@ extension UsageLedger {
     ///
     /// - Throws: `LedgerError.storage`; the values must then not be served.
     public func releaseAll(of account: AccountID) async throws {
+        let isDone = try await read { db in
+            try Bool.fetchOne(
+                db,
+                sql: "SELECT NOT EXISTS (SELECT 1 FROM series WHERE account = ? AND is_served = 1 AND is_released = 0)",
+                arguments: [account.row]) ?? false
+        }
+        guard !isDone else { return }
         try await write { db in
             try db.execute(
                 sql: "UPDATE series SET is_released = 1 WHERE account = ? AND is_served = 1 AND is_released = 0",
@@ -81,7 +88,8 @@ extension UsageLedger {
                     db, sql: SeriesRow.selectServed + " AND rank > ? AND rank <= ?",
                     arguments: [account.row, min(before, limit), max(before, limit)])
                 let update = try db.cachedStatement(sql: "UPDATE series SET elsewhere = ? WHERE id = ?")
-                for series in try moved.map(SeriesRow.init) {
+                // A series of a family without labels has the same labels on either side of the limit.
+                for series in try moved.map(SeriesRow.init) where series.family?.labelNames.isEmpty == false {
                     try update.execute(arguments: [(series.peak - series.elsewhere).stored, series.id])
                 }
             }

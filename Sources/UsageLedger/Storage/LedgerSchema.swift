@@ -156,6 +156,8 @@ enum LedgerSchema {
           EXISTS (SELECT 1 FROM source WHERE source.account = account.id AND is_history_complete = 1);
         -- Sums of the days before this one were deleted by retention.
         ALTER TABLE account ADD COLUMN pruned_before INTEGER;
+        UPDATE account SET pruned_before =
+          (SELECT (max(forgotten_before) + 86399999) / 86400000 FROM source WHERE source.account = account.id);
         """
 
     /// Requests to endpoints that limit their readers. Two may have left in the same millisecond.

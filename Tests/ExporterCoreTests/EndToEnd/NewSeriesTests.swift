@@ -152,4 +152,24 @@ import UsageModel
             }
         }
     }
+
+    /// The corrections have no label to fold: the limit must neither hide them nor serve them twice.
+    @Test func aSeriesWithoutLabelsIsServedOnceWhateverTheLimit() async throws {
+        try await WaveSpeedRig.run(adjust: { $0.accounts[0].seriesLimit = 3 }) { rig in
+            let ids = (0..<8).map { rig.events.add(use("m\($0)", 10, at: friday - .hours(2))) }
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                for (index, limit) in [3, 100, 2, 50].enumerated() {
+                    var changed = rig.rig.configuration
+                    changed.accounts[0].seriesLimit = limit
+                    try await exporter.reload(changed)
+                    rig.events.revise(ids[index], cost: ExactDecimal(9))
+                    rig.clock.advance(by: .minutes(5))
+                    _ = try await exporter.syncOnce()
+                    let corrections = try exporter.scrape().samples("genai_corrections_usd_total")
+                    #expect(corrections.map(\.value) == [Double(index + 1)])
+                }
+            }
+        }
+    }
 }

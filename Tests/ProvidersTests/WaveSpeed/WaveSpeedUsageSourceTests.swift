@@ -232,4 +232,13 @@ import Upstream
         await #expect(throws: SourceFailure.self) { try await sync() }
         #expect(visit.sum(.cost) == ExactDecimal(1))
     }
+
+    @Test func aTotalWithoutItsModelsIsNotCountedBesideThem() async throws {
+        world.charge("32", at: Self.now - .hours(2))
+        try await sync()
+        world.behave { $0.data = #"{"summary":{"total_cost":32,"total_requests":1,"success_requests":1}}"# }
+        await #expect(throws: PartialFailure.self) { try await sync() }
+        #expect(visit.sum(.cost) == ExactDecimal(32))
+        #expect(visit.sum(.cost) { $0[1].isEmpty } == .zero)
+    }
 }
