@@ -64,7 +64,7 @@ struct RereadScheduleTests {
         #expect(due.allSatisfy { $0.lastRead == nil })
     }
 
-    @Test("read, folded and missing slices are told apart")
+    @Test("read, folded and missing slices are distinguished")
     func mixed() {
         let now = Timestamp.start + .hours(80)
         var states = (0..<80).map { read($0, at: .start + .hours($0 + 1) + .hours(72), folded: true) }

@@ -87,8 +87,8 @@ struct AccountBuilder {
             runners: runners, skew: skew)
     }
 
-    /// Has an account that was set up by this builder served by its own limit again, after another was set up in its place
-    /// in vain.
+    /// Has an account that was set up by this builder served by its own limit again, after setting up its replacement
+    /// failed.
     func restore(_ account: ExporterAccount) async throws {
         _ = try await ledger.applySeriesLimit(account.configuration.seriesLimit, to: account.id)
     }

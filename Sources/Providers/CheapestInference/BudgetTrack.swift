@@ -19,7 +19,7 @@ import UsageModel
 /// A slice needs an end, after which the ledger folds it. Where `resets_at` is missing or stale the slice ends after
 /// a month, and the period goes on in another slice that holds only what was spent since.
 struct BudgetTrack: Codable, Sendable, Equatable {
-    /// By what a key is told from another one of the same name.
+    /// Distinguishes a key from another one of the same name.
     struct Identity: Codable, Sendable, Equatable {
         /// When the provider says that the key was made.
         var createdAt: Timestamp?

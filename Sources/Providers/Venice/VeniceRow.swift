@@ -46,6 +46,6 @@ struct VeniceCount: Decodable, Hashable {
 }
 
 extension VeniceRow {
-    /// Whether the row says which inference it belongs to, so that its repetition can be told from a second charge.
+    /// Whether the row says which inference it belongs to, so that a repetition is distinguished from a second charge.
     var isIdentified: Bool { inferenceDetails?.requestId?.whole.isEmpty == false }
 }

@@ -43,7 +43,7 @@ public struct Credential: Sendable {
 }
 
 extension Credential {
-    /// A keyed hash of the credential: tells a rotated one from the one before, and nothing else.
+    /// A keyed hash of the credential, which changes when the credential is rotated and reveals nothing else.
     ///
     /// - Parameter salt: the storage's own, without which the hash says nothing.
     func fingerprint(salt: String) throws(UpstreamFailure) -> String {

@@ -110,7 +110,7 @@ import Upstream
             try await sync([("A", key)])
         }
         let today = visit.now.day
-        // 30 November, 1 and 2 December hold what cannot be told apart; the 3rd and the 4th are known.
+        // 30 November, 1 and 2 December hold usage of unknown days; the 3rd and the 4th are known.
         for number in 0...2 { #expect(!coverage("A").covers(day(number)...day(number), on: today)) }
         for number in 3...4 { #expect(coverage("A").covers(day(number)...day(number), on: today)) }
         #expect(!coverage("A").covers(day(1)...today, on: today))
