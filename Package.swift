@@ -66,6 +66,7 @@ let package = Package(
             dependencies: [
                 "CZlib", "UsageModel",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 nio("NIOConcurrencyHelpers"),

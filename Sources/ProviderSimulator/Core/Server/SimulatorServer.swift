@@ -1,4 +1,5 @@
 import Hummingbird
+import HummingbirdCore
 import Logging
 import ServiceLifecycle
 import UsageModel
@@ -54,7 +55,9 @@ public final class SimulatorServer: Service {
         let (clock, date) = (clock, date)
         let application = Application(
             responder: SimulatorResponder(providers: providers, faults: faults, log: log, clock: clock),
-            server: .http1(additionalChannelHandlers: [SimulatedDate(clock: clock, offset: date)]),
+            server: .http1(
+                configuration: HTTP1Channel.Configuration(
+                    additionalChannelHandlers: [SimulatedDate(clock: clock, offset: date)])),
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
             onServerRunning: { [bound] channel in
                 guard let port = channel.localAddress?.port else { return }
