@@ -27,8 +27,11 @@ final class ClockSkew: Sendable {
     ///   - date: its `Date` field; nil where it has none that can be read.
     ///   - now: our clock when the response came.
     func observe(date: Timestamp?, at now: Timestamp) {
+        let steady = ContinuousClock.now
         state.withLockedValue { state in
-            state.newest = (now, .now)
+            // What was measured before our clock stepped is of no use after it.
+            if let newest = state.newest, hasStepped(since: newest, now, steady) { state.recent = [] }
+            state.newest = (now, steady)
             guard let date else {
                 state.dateless += 1
                 // A provider that no longer sends it says nothing of our clock.
@@ -58,7 +61,14 @@ final class ClockSkew: Sendable {
     /// Whether something may be deleted by our clock: a response came, none speaks against it, and it has not stepped since.
     func isTrusted(at now: Timestamp) -> Bool {
         guard let newest = state.withLockedValue({ $0.newest }), excess == nil else { return false }
-        return abs((now - newest.wall) - (ContinuousClock.now - newest.steady)) <= Self.tolerance
+        return !hasStepped(since: newest, now, .now)
+    }
+
+    private func hasStepped(
+        since newest: (wall: Timestamp, steady: ContinuousClock.Instant), _ now: Timestamp,
+        _ steady: ContinuousClock.Instant
+    ) -> Bool {
+        abs((now - newest.wall) - (steady - newest.steady)) > Self.tolerance
     }
 
     private func abs(_ duration: Duration) -> Duration { duration < .zero ? .zero - duration : duration }
