@@ -186,16 +186,23 @@ struct ExporterConfigurationTests {
         #expect(configuration.warnings.isEmpty)
     }
 
-    @Test("Two accounts with one key are warned of, since their sum counts twice")
+    @Test("One key under two names is warned of, wherever it comes from, since sums count its usage twice")
     func sharedKey() throws {
         let text = """
             accounts:
-              - { name: a, provider: venice, api_key_env: VENICE_API_KEY }
-              - { name: b, provider: venice, api_key_env: VENICE_API_KEY }
-              - { name: c, provider: wavespeed, api_key_env: VENICE_API_KEY }
+              - { name: a, provider: venice, api_key_file: /etc/exporter/secrets/venice }
+              - { name: b, provider: venice, api_key: vf-0a1b2c3d4e5f }
+              - { name: c, provider: wavespeed, api_key: vf-0a1b2c3d4e5f }
+              - name: d
+                provider: cheapestinference
+                keys:
+                  - { name: one, api_key_env: CI_PROD_KEY }
+                  - { name: two, api_key: sk_0a1b2c3d4e5f }
             """
         let warnings = try ConfigurationFixtures.load(Array(text.utf8)).warnings
-        #expect(warnings.map { $0.line } == [3])
-        #expect(warnings.first?.message.contains("\"a\"") == true)
+        #expect(warnings.map { $0.line } == [3, 5])
+        #expect(warnings.first?.message.contains("the same key as account \"a\"") == true)
+        #expect(warnings.last?.message.contains("key \"two\"") == true)
+        #expect(warnings.last?.message.contains("the same key as key \"one\"") == true)
     }
 }

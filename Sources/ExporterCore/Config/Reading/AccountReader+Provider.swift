@@ -56,7 +56,7 @@ extension AccountReader {
     private func readCheapestInference(_ mapping: ConfigurationMapping, into account: inout AccountConfiguration) {
         account.managementKey = secrets.secret("management_key", in: mapping)
         account.keys = keys(mapping, key: consumptionKey)
-        account.keyIDs = distinctTexts(mapping["key_ids"], of: "key ids", read: identifier)
+        account.keyIDs = distinctTexts(mapping["key_ids"], of: "key ids", read: identifier) { $0 }
         guard !SecretReader.isNamed("management_key", in: mapping) else { return }
         if mapping["keys"]?.list(of: "keys")?.isEmpty ?? true {
             let ways = SecretReader.keys("management_key").joined(separator: ", ")
@@ -111,7 +111,8 @@ extension AccountReader {
 
     private func bots(_ mapping: ConfigurationMapping) -> [String] {
         guard let value = required("bots", in: mapping) else { return [] }
-        let bots = distinctTexts(value, of: "bots such as google-flow", read: name)
+        // In whatever letters it is written, it is one bot.
+        let bots = distinctTexts(value, of: "bots such as google-flow", read: name) { $0.lowercased() }
         if value.list(of: "bots such as google-flow")?.isEmpty == true {
             value.problem("expected at least one bot such as google-flow")
         }
@@ -128,12 +129,13 @@ extension AccountReader {
     }
 
     private func distinctTexts(
-        _ value: ConfigurationValue?, of what: String, read: (ConfigurationValue) -> String?
+        _ value: ConfigurationValue?, of what: String, read: (ConfigurationValue) -> String?,
+        identity: (String) -> String
     ) -> [String] {
         var texts: [String] = []
         for item in value?.list(of: what) ?? [] {
             guard let text = read(item) else { continue }
-            if texts.contains(text) {
+            if texts.contains(where: { identity($0) == identity(text) }) {
                 item.problem("\(QuotedValue.text(text)) is listed twice: keep one")
             } else {
                 texts.append(text)

@@ -60,7 +60,7 @@ extension ExporterConfiguration {
         let reader = AccountReader(global: global, labels: labels, secrets: secrets, today: today)
         let accounts = (items ?? []).compactMap { item in reader.account(item).map { (item: item, account: $0) } }
         rejectRepeatedNames(items ?? [])
-        warnOfSharedKeys(accounts)
+        warnOfSharedKeys(accounts, files: secrets.files)
         return ExporterConfiguration(
             global: global, labels: labels, accounts: accounts.map(\.account), warnings: log.warnings.sorted())
     }
@@ -80,22 +80,32 @@ extension ExporterConfiguration {
         }
     }
 
-    /// Two accounts with one key show the same usage twice.
-    private static func warnOfSharedKeys(_ accounts: [(item: ConfigurationValue, account: AccountConfiguration)]) {
+    /// Two accounts with one key show the same usage twice, and so do two names of one key.
+    private static func warnOfSharedKeys(
+        _ accounts: [(item: ConfigurationValue, account: AccountConfiguration)], files: any FileReading
+    ) {
         struct Login: Hashable {
             let provider: ProviderName
             let baseURL: String?
-            let credential: SecretSource
+            let secret: String
         }
         var owners: [Login: String] = [:]
         for (item, account) in accounts {
-            guard let credential = account.credential ?? account.managementKey else { continue }
-            let login = Login(provider: account.provider, baseURL: account.baseURL, credential: credential)
-            if let other = owners[login] {
-                let message = "the same key as account \(QuotedValue.text(other)): sums over both count its usage twice"
-                item.log.warning(message, at: item.node.mark?.place, path: item.path)
-            } else {
-                owners[login] = account.name
+            let name = "account \(QuotedValue.text(account.name))"
+            let own = [account.credential, account.managementKey].compactMap { $0 }.map { (name, $0) }
+            let byName = account.keys.compactMap { key in
+                key.credential.map { ("key \(QuotedValue.text(key.name)) of \(name)", $0) }
+            }
+            for (owner, source) in own + byName {
+                // Where the key comes from does not matter; one that is not there yet is like no other.
+                guard let secret = try? source.value(files: files), !secret.isEmpty else { continue }
+                let login = Login(provider: account.provider, baseURL: account.baseURL, secret: secret)
+                if let other = owners[login] {
+                    let message = "\(owner) has the same key as \(other): sums over both count its usage twice"
+                    item.log.warning(message, at: item.node.mark?.place, path: item.path)
+                } else {
+                    owners[login] = owner
+                }
             }
         }
     }
