@@ -98,7 +98,9 @@ actor AccountRoster {
         }
         runs = continuing
         for account in built {
-            await show(account, insteadOf: stopped.first { $0.account.name == account.name }?.account.index)
+            let old = stopped.first { $0.account.name == account.name }?.account
+            if let old { await account.takeRequests(of: old) }
+            await show(account, insteadOf: old?.index)
             runs.append(run(of: account))
         }
         for run in stopped where !built.contains(where: { $0.name == run.account.name }) {
@@ -150,6 +152,7 @@ actor AccountRoster {
                 throw error
             }
             nextIndex += 1
+            await built.takeRequests(of: old)
             replaced[built.index] = shownIndex(of: old)
             if replaced.removeValue(forKey: old.index) != nil { await renderer.remove(account: old.index) }
             runs[place] = run(of: built)

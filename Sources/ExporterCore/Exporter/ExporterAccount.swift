@@ -23,6 +23,14 @@ struct ExporterAccount: Sendable {
 
     var name: String { configuration.name }
 
+    /// Days that an operator wants read again are not forgotten where the config changed before they were read.
+    func takeRequests(of earlier: ExporterAccount) async {
+        for runner in runners {
+            guard let other = earlier.runners.first(where: { $0.name == runner.name }) else { continue }
+            await runner.takeRequest(of: other)
+        }
+    }
+
     func overview() async throws -> AccountOverview {
         var sources: [AccountOverview.Source] = []
         for runner in runners {

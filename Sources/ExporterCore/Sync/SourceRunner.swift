@@ -30,7 +30,7 @@ actor SourceRunner {
     private let wakeUp = Signal()
     private var isHistoryComplete: Bool
     /// Days that an operator wants read again, until a sync has read them.
-    private var requested: ClosedRange<UTCDay>?
+    private(set) var requested: ClosedRange<UTCDay>?
     /// Syncs that could read them in part only.
     private var partialReadings = 0
     /// A day that stays unreadable is left to the schedule after as many.
@@ -104,6 +104,11 @@ actor SourceRunner {
         partialReadings = 0
         syncSoon()
         return true
+    }
+
+    /// Reads the days that another runner of the same source was still to read.
+    func takeRequest(of other: SourceRunner) async {
+        requested = await other.requested
     }
 
     private func plan() async throws -> SlicePlan? {

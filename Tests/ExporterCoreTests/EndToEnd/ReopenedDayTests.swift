@@ -41,6 +41,101 @@ import UsageModel
         }
     }
 
+    /// An ordinary sync does not find what was added to an old day; one on request does, and counts it once.
+    ///
+    /// - Parameters:
+    ///   - family: a counter whose series add up to what was used.
+    ///   - add: adds 1 to it on the day.
+    private func expectRepair(
+        _ rig: ExporterRig, _ family: String, on day: UTCDay, add: () -> Void
+    ) async throws {
+        var configuration = rig.configuration
+        configuration.accounts[0].history = .days(60)
+        let account = configuration.accounts[0].name
+        let long = ExporterRig(clock: rig.clock, folder: rig.folder, configuration: configuration)
+        try await long.withExporter { exporter in
+            func total() throws -> Double { try exporter.scrape().samples(family).map(\.value).reduce(0, +) }
+            _ = try await exporter.syncOnce()
+            #expect(try total() == 1)
+            add()
+            rig.clock.advance(by: .hours(2))
+            _ = try await exporter.syncOnce()
+            #expect(try total() == 1)
+            for _ in 0..<2 {
+                #expect(try await exporter.sync(account: account, days: day...day) == .accepted)
+                rig.clock.advance(by: .hours(2))
+                _ = try await exporter.syncOnce()
+                #expect(try total() == 2)
+            }
+        }
+    }
+
+    @Test func aReloadForgetsNoRequest() async throws {
+        try await WaveSpeedRig.run(adjust: { $0.accounts[0].history = .days(60) }) { rig in
+            let day = (friday - .days(50)).day
+            rig.events.add(use(10, at: day.start + .hours(3)))
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                rig.events.add(use(2, at: day.start + .hours(4)))
+                rig.server.faults.stand(.status(503), at: "/wavespeed")
+                #expect(try await exporter.sync(account: "media", days: day...day) == .accepted)
+                var changed = rig.rig.configuration
+                changed.accounts[0].syncInterval = .minutes(3)
+                try await exporter.reload(changed)
+                rig.server.faults.clear()
+                rig.clock.advance(by: .minutes(5))
+                _ = try await exporter.syncOnce()
+                #expect(try exporter.scrape().value("genai_cost_usd_total", ["model": "m"]) == 12)
+            }
+        }
+    }
+
+    @Test func aDayOfFairStackIsRepaired() async throws {
+        let day = (friday - .days(50)).day
+        try await FairStackRig.run { rig in
+            func add(_ id: String) {
+                rig.store.add([
+                    FairStackTransaction(
+                        id: id, time: day.start + .hours(3), model: "m", modality: "image", micro: 1_000_000)
+                ])
+            }
+            add("first")
+            try await expectRepair(rig.rig, "genai_cost_usd_total", on: day) { add("late") }
+        }
+    }
+
+    @Test(arguments: [VeniceEndpoint.usage, .usageHistory])
+    func aDayOfVeniceIsRepaired(setting: VeniceEndpoint) async throws {
+        let day = (friday - .days(50)).day
+        try await VeniceRig.run(availability: VeniceAvailability(usage: .open)) { rig in
+            func add(_ id: String) {
+                rig.store.add(
+                    VeniceCharge(
+                        id: id, time: day.start + .hours(3), model: "grok-imagine-image", work: .images(1),
+                        unitPrice: ExactDecimal(1)))
+            }
+            add("first")
+            var configuration = rig.rig.configuration
+            configuration.accounts[0].endpoint = setting
+            let chosen = ExporterRig(clock: rig.clock, folder: rig.rig.folder, configuration: configuration)
+            try await expectRepair(chosen, "genai_cost_usd_total", on: day) { add("late") }
+        }
+    }
+
+    @Test func aDayOfUseAPIIsRepaired() async throws {
+        let day = (friday - .days(50)).day
+        try await UseAPIRig.run { rig in
+            func add() {
+                rig.requests.add(
+                    UseAPIRequest(
+                        time: day.start + .hours(3), bot: "kling", config: "a@example.com", endpoint: "post-videos",
+                        code: 200, milliseconds: 900))
+            }
+            add()
+            try await expectRepair(rig.rig, "genai_requests_total", on: day, add: add)
+        }
+    }
+
     @Test func daysThatCannotBeReadAreRefused() async throws {
         try await WaveSpeedRig.run { rig in
             try await rig.rig.withExporter { exporter in
