@@ -10,6 +10,8 @@ public struct CheapestInferenceAPI: SimulatedProvider {
     private let accounts: [CheapestInferenceAccount]
     private let wrapsUsage: Bool
     private let offersCredits: Bool
+    /// How the API deviates from its documentation.
+    public var quirks = CheapestInferenceQuirks()
 
     /// An API with these accounts.
     ///
@@ -37,6 +39,7 @@ public struct CheapestInferenceAPI: SimulatedProvider {
     /// key id or path, 429 past 12 usage requests in 12 hours.
     public func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer {
         guard request.method == "GET" else { return error(404, "Not found") }
+        if quirks.fails(request) { return APIAnswer(body: error(500, "Internal error").body) }
         let forms = CheapestInferenceForms(style)
         switch request.endpoint {
         case "/v1/usage": return usage(request, forms)
@@ -78,7 +81,7 @@ public struct CheapestInferenceAPI: SimulatedProvider {
         for account in accounts {
             for key in account.keys where account.name + "/" + key.properties.id == request.account {
                 guard key.isActive else { return error(403, "API key is deactivated") }
-                let usage = forms.usage(of: key, in: account)
+                let usage = forms.usage(of: key, in: account, quirks.dip(at: request), quirks.omitsResets)
                 return wrapsUsage ? success(usage) : APIAnswer(body: usage)
             }
         }

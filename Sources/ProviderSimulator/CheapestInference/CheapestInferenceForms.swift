@@ -9,15 +9,19 @@ struct CheapestInferenceForms {
     }
 
     /// `GET /v1/usage`.
-    func usage(of key: CheapestInferenceKey, in account: CheapestInferenceAccount) -> JSONValue {
+    ///
+    /// - Parameter dip: how much less is said to be spent.
+    func usage(
+        of key: CheapestInferenceKey, in account: CheapestInferenceAccount, _ dip: ExactDecimal, _ omitsReset: Bool
+    ) -> JSONValue {
         let properties = key.properties
         var budget: [JSONValue.Member] = [
-            .init("spent", .number(key.spent)),
+            .init("spent", .number(max(.zero, key.spent - dip))),
             .init("limit", properties.budgetLimit.map(JSONValue.number) ?? .null),
         ]
         if isFull {
             budget.append(.init("duration", .string("\(properties.budgetDays)d")))
-            budget.append(.init("resets_at", Self.moment(key.budgetPeriod.end)))
+            budget.append(.init("resets_at", omitsReset ? .null : Self.moment(key.budgetPeriod.end)))
         }
         guard isFull else { return ["budget": .object(budget)] }
         return [

@@ -30,18 +30,6 @@ public struct FairStackQuirks: Sendable, Hashable {
 
     /// Whether a request gets an error object; the same request at the same time always gets the same.
     func fails(_ request: APIRequest) -> Bool {
-        guard errorPercentage > 0 else { return false }
-        return SplitMix64.percentile(of: request, seed: seed) < errorPercentage
-    }
-}
-
-extension SplitMix64 {
-    /// A number from 0 to 99 that follows from the request, its time and the seed.
-    static func percentile(of request: APIRequest, seed: UInt64) -> Int {
-        let query = request.query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
-        var bits = mixed(seed) ^ UInt64(bitPattern: request.time.milliseconds)
-        for byte in (request.endpoint + "?" + query).utf8 { bits = mixed(bits ^ UInt64(byte)) }
-        var random = SplitMix64(seed: bits)
-        return random.below(100)
+        request.isDrawn(percentage: errorPercentage, seed: seed)
     }
 }

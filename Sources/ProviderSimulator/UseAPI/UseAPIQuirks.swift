@@ -29,8 +29,7 @@ public struct UseAPIQuirks: Sendable, Hashable {
 
     /// Whether a request gets an error object; the same request at the same time always gets the same.
     func fails(_ request: APIRequest) -> Bool {
-        guard errorPercentage > 0 else { return false }
-        return SplitMix64.percentile(of: request, seed: seed) < errorPercentage
+        request.isDrawn(percentage: errorPercentage, seed: seed)
     }
 
     /// What is listed of the requests of a query, oldest first.

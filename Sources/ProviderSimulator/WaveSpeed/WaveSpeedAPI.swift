@@ -10,6 +10,8 @@ public struct WaveSpeedAccount: Sendable {
     public let store: UsageEventStore
     /// Its prepaid money.
     public let balance: PrepaidBalance
+    /// How the API deviates from its documentation.
+    public var quirks = WaveSpeedQuirks()
 
     /// An account; `balance` falls with what `store` shows.
     public init(name: String, token: String, store: UsageEventStore, balance: PrepaidBalance) {
@@ -43,9 +45,10 @@ public struct WaveSpeedAPI: SimulatedProvider {
         guard let account = accounts.first(where: { $0.name == request.account }) else {
             return error(401, "access_key is required")
         }
+        if account.quirks.fails(request) { return APIAnswer(body: error(500, "internal error").body) }
         switch (request.method, request.endpoint) {
         case ("POST", "/api/v3/user/usage_stats"):
-            return usageStats(of: account, request.body, style)
+            return usageStats(of: account, request.body, style, now: request.time)
         case ("GET", "/api/v3/balance"):
             let left = account.balance.remaining(afterSpending: account.store.shownCost)
             return success(["balance": .number(left)])
@@ -63,7 +66,9 @@ public struct WaveSpeedAPI: SimulatedProvider {
         APIAnswer(body: ["code": .count(200), "message": "success", "data": data])
     }
 
-    private func usageStats(of account: WaveSpeedAccount, _ body: JSONValue?, _ style: AnswerStyle) -> APIAnswer {
+    private func usageStats(
+        of account: WaveSpeedAccount, _ body: JSONValue?, _ style: AnswerStyle, now: Timestamp
+    ) -> APIAnswer {
         guard let start = body?["start_time"]?.text.flatMap({ Timestamp($0) }),
             let end = body?["end_time"]?.text.flatMap({ Timestamp($0) }), end > start
         else { return error(400, "invalid time range") }
@@ -72,6 +77,12 @@ public struct WaveSpeedAPI: SimulatedProvider {
         let endSecond = end.milliseconds - end.milliseconds % 1000
         let period = Period(start: start, end: Timestamp(milliseconds: endSecond + 1000))
         let model = body?["model_uuid"]?.text.flatMap { $0.isEmpty ? nil : $0 }
-        return success(WaveSpeedUsageStats(account.store.report(in: period, model: model), style).data)
+        let report = account.store.report(in: period, model: model)
+        var stats = WaveSpeedUsageStats(report, style, account.quirks)
+        let running = Period(start: max(start, now - account.quirks.runTime), end: period.end)
+        if running.start < running.end {
+            stats.runningJobs = account.store.report(in: running, model: model).figures.successes
+        }
+        return success(stats.data)
     }
 }

@@ -4,10 +4,14 @@ import UsageModel
 /// them. Models come with the costliest first, days in order.
 struct WaveSpeedUsageStats {
     private let report: UsageReport
+    private let quirks: WaveSpeedQuirks
     private let isFull: Bool
+    /// Jobs of the report that will have succeeded later.
+    var runningJobs = 0
 
-    init(_ report: UsageReport, _ style: AnswerStyle) {
+    init(_ report: UsageReport, _ style: AnswerStyle, _ quirks: WaveSpeedQuirks) {
         self.report = report
+        self.quirks = quirks
         isFull = !style.contains(.withoutOptionalFields)
     }
 
@@ -19,7 +23,7 @@ struct WaveSpeedUsageStats {
             "summary": [
                 "total_cost": .number(figures.cost),
                 "total_requests": .count(figures.requests),
-                "success_requests": .count(figures.successes),
+                "success_requests": .count(figures.successes - runningJobs),
             ],
         ]
     }
@@ -32,7 +36,7 @@ struct WaveSpeedUsageStats {
         }
         members.append(.init("total_cost", .number(usage.figures.cost)))
         if isFull {
-            members.append(.init("total_count", .count(usage.figures.requests)))
+            if !quirks.omitsModelCounts { members.append(.init("total_count", .count(usage.figures.requests))) }
             members.append(.init("last_used_date", .string(usage.lastUsed.day.description)))
         }
         return .object(members)
@@ -40,7 +44,7 @@ struct WaveSpeedUsageStats {
 
     private func daily(_ day: UsageReport.Day) -> JSONValue {
         var members: [JSONValue.Member] = [
-            .init("date", .string(day.day.description)),
+            .init("date", .string(day.day.description + (quirks.writesTimestamps ? "T00:00:00Z" : ""))),
             .init("amount", .number(day.figures.cost)),
             .init("count", .count(day.figures.requests)),
         ]

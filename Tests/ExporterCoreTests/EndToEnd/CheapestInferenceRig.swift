@@ -17,6 +17,7 @@ struct CheapestInferenceRig {
     /// Runs a body with an account `ci`: two keys made long ago, and one made ten days ago.
     static func run(
         seed: UInt64, history: Duration = .days(30), isolation: isolated (any Actor)? = #isolation,
+        quirks: CheapestInferenceQuirks = CheapestInferenceQuirks(),
         adjust: (inout AccountConfiguration) -> Void = { _ in },
         _ body: (CheapestInferenceRig) async throws -> Void
     ) async throws {
@@ -31,8 +32,10 @@ struct CheapestInferenceRig {
         }
         let account = CheapestInferenceAccount(
             name: "ci", managementToken: "mk-ci", keys: keys, balance: PrepaidBalance(opening: ExactDecimal(5000)))
+        var provider = CheapestInferenceAPI(accounts: [account])
+        provider.quirks = quirks
         try await withTemporaryFolder { folder in
-            try await withSimulator([CheapestInferenceAPI(accounts: [account])], clock: clock) { server, baseURL in
+            try await withSimulator([provider], clock: clock) { server, baseURL in
                 var configured = AccountConfiguration(name: "ci", provider: .cheapestinference)
                 configured.managementKey = .literal("mk-ci")
                 configured.keys = keys.map {

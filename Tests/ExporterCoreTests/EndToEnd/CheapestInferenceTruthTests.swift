@@ -65,6 +65,34 @@ import UsageModel
         }
     }
 
+    @Test(arguments: [1, 2, 3] as [UInt64])
+    func dipsAndErrorObjectsNeitherLoseNorDoubleSpending(seed: UInt64) async throws {
+        try await CheapestInferenceRig.run(seed: seed, quirks: CheapestInferenceQuirks(seed: seed)) { rig in
+            rig.use(300, in: month)
+            func truth(_ key: CheapestInferenceKey) -> Double { key.truth(after: friday - .days(10)).cost.doubleValue }
+            func cost(_ key: CheapestInferenceKey, _ scrape: Scrape) -> Double? {
+                scrape.value("genai_cost_usd_total", ["key": key.properties.name])
+            }
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                var last = try exporter.scrape()
+                for _ in 0..<40 {
+                    _ = try await rig.hour(exporter, use: 3)
+                    let scrape = try exporter.scrape()
+                    expectNoFall(from: last, to: scrape)
+                    for key in rig.keys { #expect(cost(key, scrape) ?? 0 <= truth(key)) }
+                    last = scrape
+                }
+                // Once a response is right again.
+                for _ in 0..<20 where !rig.keys.allSatisfy({ cost($0, last) == truth($0) }) {
+                    _ = try await rig.hour(exporter, use: 0)
+                    last = try exporter.scrape()
+                }
+                for key in rig.keys { #expect(cost(key, last) == truth(key)) }
+            }
+        }
+    }
+
     @Test func afterAnOutageOfFiveHoursNothingIsMissing() async throws {
         try await CheapestInferenceRig.run(seed: 3) { rig in
             rig.use(500, in: month)

@@ -44,16 +44,20 @@ struct WaveSpeedRig {
     /// Runs a body with a simulated account `media`.
     static func run(
         at now: Timestamp = friday, sleeping: ManualClock.Sleeping = .isSkipped,
-        isolation: isolated (any Actor)? = #isolation, adjust: (inout ExporterConfiguration) -> Void = { _ in },
-        _ body: (WaveSpeedRig) async throws -> Void
+        isolation: isolated (any Actor)? = #isolation, simulated: (inout WaveSpeedAccount) -> Void = { _ in },
+        adjust: (inout ExporterConfiguration) -> Void = { _ in }, _ body: (WaveSpeedRig) async throws -> Void
     ) async throws {
         let clock = ManualClock(now, sleeping: sleeping)
         let store = UsageEventStore(clock: clock)
-        let account = WaveSpeedAccount(
-            name: "media", token: "test-token-media", store: store,
-            balance: PrepaidBalance(opening: ExactDecimal(5000)))
+        // The account has a second key, to rotate to.
+        let accounts = ["test-token-media", "test-token-rotated"].map { token in
+            var account = WaveSpeedAccount(
+                name: "media", token: token, store: store, balance: PrepaidBalance(opening: ExactDecimal(5000)))
+            simulated(&account)
+            return account
+        }
         try await withTemporaryFolder { folder in
-            try await withSimulator([WaveSpeedAPI(accounts: [account])], clock: clock) { server, baseURL in
+            try await withSimulator([WaveSpeedAPI(accounts: accounts)], clock: clock) { server, baseURL in
                 var configured = AccountConfiguration(
                     name: "media", provider: .wavespeed, credential: .literal("test-token-media"))
                 configured.baseURL = baseURL + "/wavespeed"

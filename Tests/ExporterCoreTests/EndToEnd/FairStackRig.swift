@@ -20,17 +20,23 @@ struct FairStackRig {
 
     /// Runs a body with a simulated account `stack` whose ledger begins six days back.
     static func run(
-        keys: [KeyConfiguration] = keys, isolation: isolated (any Actor)? = #isolation,
-        simulated adjust: (inout FairStackAccount) -> Void = { _ in }, _ body: (FairStackRig) async throws -> Void
+        at now: Timestamp = friday, keys: [KeyConfiguration] = keys, isolation: isolated (any Actor)? = #isolation,
+        simulated: (inout FairStackAccount) -> Void = { _ in },
+        adjust: (inout ExporterConfiguration) -> Void = { _ in }, _ body: (FairStackRig) async throws -> Void
     ) async throws {
-        let clock = ManualClock(friday)
+        let clock = ManualClock(now)
         let store = FairStackStore(clock: clock)
-        var simulated = FairStackAccount(name: account, token: "test-token-stack", store: store)
-        simulated.keyIDs = Set(Self.keys.compactMap(\.id))
-        adjust(&simulated)
+        // The account has a second key, to rotate to.
+        let accounts = ["test-token-stack", "test-token-rotated"].map { token in
+            var account = FairStackAccount(name: Self.account, token: token, store: store)
+            account.keyIDs = Set(Self.keys.compactMap(\.id))
+            simulated(&account)
+            return account
+        }
         try await withTemporaryFolder { folder in
-            try await withSimulator([FairStackAPI(accounts: [simulated])], clock: clock) { server, baseURL in
-                let configuration = configuration(at: baseURL, keys: keys)
+            try await withSimulator([FairStackAPI(accounts: accounts)], clock: clock) { server, baseURL in
+                var configuration = configuration(at: baseURL, keys: keys)
+                adjust(&configuration)
                 try await body(
                     FairStackRig(
                         clock: clock, store: store, server: server,

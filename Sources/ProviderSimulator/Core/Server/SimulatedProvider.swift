@@ -46,6 +46,17 @@ public struct APIRequest: Sendable, Hashable {
         self.body = body
         self.account = account
     }
+
+    /// Whether the request is one of a share in percent; the same request at the same time always is or never.
+    func isDrawn(percentage: Int, seed: UInt64) -> Bool {
+        guard percentage > 0 else { return false }
+        let query = query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
+        let text = endpoint + "?" + query + (body.map { "\($0)" } ?? "")
+        var bits = SplitMix64.mixed(seed) ^ UInt64(bitPattern: time.milliseconds)
+        for byte in text.utf8 { bits = SplitMix64.mixed(bits ^ UInt64(byte)) }
+        var random = SplitMix64(seed: bits)
+        return random.below(100) < percentage
+    }
 }
 
 /// What a provider's API answers.
