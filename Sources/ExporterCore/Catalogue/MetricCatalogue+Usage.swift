@@ -32,7 +32,7 @@ extension MetricCatalogue {
         case .refunds: "USD given back; never part of the cost."
         case .corrections: "USD that the provider took back after it was counted in genai_cost_usd_total."
         case .estimatedCost: "USD estimated from the prices in the config, where the provider reports no cost."
-        case .useapiResponses: "useapi.net responses by bot, endpoint and HTTP status code."
+        case .useapiResponses: "useapi.net responses by bot, operation and HTTP status code."
         case .captchaAttempts: "useapi.net captcha attempts by captcha provider."
         case .captchaRetries: "useapi.net captcha retries."
         case .tierRequests: "useapi.net requests by Google plan: tier and SKU with their names."

@@ -45,7 +45,7 @@ public enum GaugeFamily: String, Sendable, Hashable, CaseIterable, Codable {
         case .keyActive, .keyCreated, .keyLastUsed, .keyExpiry: ["key"]
         case .modelInfo: ["model", "modality"]
         case .modelUnitPrice, .modelLastUsed, .pendingRequests: ["model"]
-        case .upstreamAccounts: ["service", "state"]
+        case .upstreamAccounts: ["upstream_service", "state"]
         case .windowRequests: ["key", "model", "window"]
         case .windowTokens: ["key", "model", "token_type", "window"]
         }

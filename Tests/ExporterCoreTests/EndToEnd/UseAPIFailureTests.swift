@@ -55,8 +55,8 @@ import UsageModel
                 #expect(try await exporter.syncOnce())
                 let family = "genai_upstream_accounts"
                 let first = try exporter.scrape()
-                #expect(first.value(family, ["service": "Midjourney API", "state": "active"]) == 2)
-                #expect(first.value(family, ["service": "Midjourney API", "state": "error"]) == 1)
+                #expect(first.value(family, ["upstream_service": "Midjourney API", "state": "active"]) == 2)
+                #expect(first.value(family, ["upstream_service": "Midjourney API", "state": "error"]) == 1)
                 #expect(first.samples(family).count == 3)
                 #expect(first.value("genai_plan_info", ["status": "active"]) == 1)
 

@@ -51,14 +51,14 @@ struct UseAPITruth {
             add(
                 "genai_useapi_responses_total",
                 [
-                    "bot": request.bot, "key": request.config, "endpoint": request.endpoint,
+                    "bot": request.bot, "key": request.config, "operation": request.endpoint,
                     "code": "\(request.code)",
                 ])
             if let price = prices[model] ?? prices[request.bot] {
                 add("genai_estimated_cost_usd_total", keyed, isSuccess ? price : .zero)
             }
             let bounds = [250, 500, 1000, 2500, 5000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000, 600_000]
-            let operation = ["model": model, "endpoint": request.endpoint]
+            let operation = ["model": model, "operation": request.endpoint]
             var histogram = durations[operation] ?? Array(repeating: .zero, count: bounds.count + 2)
             histogram[bounds.firstIndex { request.milliseconds <= $0 } ?? bounds.count] += ExactDecimal(1)
             histogram[bounds.count + 1] += ExactDecimal(micros: request.milliseconds * 1000)
