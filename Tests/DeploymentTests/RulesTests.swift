@@ -84,6 +84,32 @@ import Yams
         #expect(try Set(Self.alerts().compactMap(\.alert)).subtracting(routed).isEmpty)
     }
 
+    @Test("An alert of one source inhibits alerts of the same source only")
+    func inhibitionsCarryTheSource() throws {
+        struct Configuration: Decodable {
+            struct Inhibition: Decodable {
+                let source_matchers: [String]
+                let target_matchers: [String]
+                let equal: [String]?
+            }
+
+            let inhibit_rules: [Inhibition]
+        }
+        let bySource = try Self.alerts().filter { $0.expr.contains("by (provider, account, source)") }
+            .compactMap(\.alert)
+        #expect(bySource.contains("GenAISyncStale") && bySource.contains("GenAIDataStopped"))
+        func names(_ matchers: [String]) -> [Substring] {
+            matchers.flatMap { $0.split { !$0.isLetter } }
+        }
+        let configuration = try YAMLDecoder().decode(Configuration.self, from: Repository.text(Self.alertmanager))
+        for rule in configuration.inhibit_rules
+        where names(rule.source_matchers).contains(where: { bySource.contains(String($0)) })
+            && names(rule.target_matchers).contains(where: { bySource.contains(String($0)) })
+        {
+            #expect(rule.equal?.contains("source") == true, "\(rule)")
+        }
+    }
+
     @Test func everyAlertIsExplainedAndTested() throws {
         let readme = try Repository.text("README.md").lowercased()
         let tests = try Repository.files(in: Self.tests, endingIn: ".yml").map(Repository.text).joined()
