@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Yams
 
 /// Image, compose files and Kubernetes manifests, as far as they can be judged without an engine and a cluster.
 @Suite(.timeLimit(.minutes(15))) struct ContainerTests {
@@ -51,6 +52,12 @@ import Testing
         let files = ["compose.yml", "compose.keys.yml"].map { path("deploy/compose/\($0)") }
         let judged = try python("check-jsonschema").run(["--builtin-schema", "vendor.compose-spec"] + files)
         #expect(judged.status == 0, "\(judged.output)")
+        let alertmanager = try Tool(named: "amtool", installation: "apt-get install prometheus-alertmanager").run([
+            "check-config", path("deploy/compose/alertmanager.yml"),
+        ])
+        #expect(alertmanager.status == 0, "\(alertmanager.output)")
+        // A file of credentials that no volume holds fails each notification.
+        #expect(!(try Repository.text("deploy/compose/alertmanager.yml")).contains("credentials_file"))
         // As the containers see them: the rules lie beside the config.
         try await withTemporaryFolder { folder in
             for (from, to) in [
@@ -78,11 +85,47 @@ import Testing
         }
     }
 
+    private func manifests(_ components: [String]) throws -> (status: Int32, output: String) {
+        try Tool(named: "python3", installation: "apt-get install python3").run(
+            [Repository.programs + "/assemble_manifests.py", path("deploy/kubernetes")]
+                + components.map { path("deploy/kubernetes/\($0)") })
+    }
+
+    @Test("A default kube-prometheus-stack selects scrape, rules and dashboards")
+    func operatorSelectsTheManifests() throws {
+        let output = try manifests(["monitoring"]).output
+        let documents = try Yams.load_all(yaml: output).compactMap { $0 as? [String: Any] }
+        func labels(_ kind: String) -> [[String: String]] {
+            documents.filter { $0["kind"] as? String == kind }
+                .map { ($0["metadata"] as? [String: Any])?["labels"] as? [String: String] ?? [:] }
+        }
+        for kind in ["ServiceMonitor", "PrometheusRule"] {
+            #expect(labels(kind).map { $0["release"] } == ["kube-prometheus-stack"])
+        }
+        #expect(labels("ConfigMap").filter { $0["grafana_dashboard"] == "1" }.count == 5)
+        #expect(labels("StatefulSet").first?["app.kubernetes.io/version"] != nil)
+        #expect(output.contains("honorLabels: true"))
+        #expect(output.contains(/replacement: genai\n\s+targetLabel: job|targetLabel: job\n\s+replacement: genai/))
+        // The API server refuses larger annotations, and `kubectl apply` keeps the whole object in one.
+        #expect(
+            try Repository.files(in: "grafana/dashboards", endingIn: ".json").allSatisfy {
+                try Repository.text($0).utf8.count < 200_000
+            })
+    }
+
+    @Test("Under TLS the probes ask the plain health listener")
+    func probesUnderTLS() throws {
+        let output = try manifests(["monitoring", "tls"]).output
+        #expect(output.contains("--web.health-address=:10062"))
+        #expect(output.matches(of: /port: health\n/).count == 3)
+        #expect(output.contains("scheme: https"))
+        let valid = try python("kubernetes-validate").run(
+            ["--strict", "--kubernetes-version", "1.33", "-"], input: Array(output.utf8))
+        #expect(valid.status == 0, "\(valid.output)")
+    }
+
     @Test func manifestsAreValidForTheOldestAndTheNewestCluster() throws {
-        let manifests = try Tool(named: "python3", installation: "apt-get install python3").run([
-            Repository.programs + "/assemble_manifests.py", path("deploy/kubernetes"),
-            path("deploy/kubernetes/monitoring"),
-        ])
+        let manifests = try manifests(["monitoring"])
         #expect(manifests.status == 0, "\(manifests.output)")
         for kind in ["StatefulSet", "NetworkPolicy", "PodDisruptionBudget", "ServiceMonitor", "PrometheusRule"] {
             #expect(manifests.output.contains("kind: \(kind)\n"))

@@ -18,7 +18,10 @@ import yaml
 Manifest = dict[str, Any]
 
 POD_TEMPLATES = {"StatefulSet": ("spec", "template")}
-KNOWN = {"apiVersion", "kind", "resources", "labels", "configMapGenerator", "images", "replacements"}
+KNOWN = {
+    "apiVersion", "kind", "resources", "labels", "generatorOptions", "configMapGenerator", "patches", "images",
+    "replacements",
+}
 
 
 class Refusal(Exception):
@@ -42,10 +45,13 @@ def containers(manifest: Manifest) -> list[Manifest]:
     return part["spec"]["containers"] if manifest["kind"] in POD_TEMPLATES else []
 
 
-def config_map(generator: Manifest, folder: Path) -> Manifest:
+def config_map(generator: Manifest, options: Manifest, folder: Path) -> Manifest:
     only(generator, {"name", "files"}, "configMapGenerator")
+    only(options, {"disableNameSuffixHash", "labels", "annotations"}, "generatorOptions")
     data = {name: (folder / name).read_text() for name in generator["files"]}
-    metadata = {"name": hashed_name(generator["name"], data)}
+    plain = options.get("disableNameSuffixHash", False)
+    metadata: Manifest = {"name": generator["name"] if plain else hashed_name(generator["name"], data)}
+    metadata |= {key: dict(options[key]) for key in ("labels", "annotations") if key in options}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
@@ -63,6 +69,37 @@ def name_image(manifests: list[Manifest], image: Manifest) -> None:
         for container in containers(manifest):
             if container["image"] == image["name"]:
                 container["image"] = f"{image.get('newName', image['name'])}:{image['newTag']}"
+
+
+def patch(manifests: list[Manifest], change: Manifest, folder: Path) -> None:
+    """JSON patches that add and replace; a target that matches nothing is left out, as with kustomize."""
+    only(change, {"target", "patch", "path"}, "patches")
+    target = change["target"]
+    only(target, {"group", "kind", "name"}, "patches.target")
+    operations = yaml.safe_load(change["patch"] if "patch" in change else (folder / change["path"]).read_text())
+    for manifest in manifests:
+        found = {
+            "group": manifest["apiVersion"].rpartition("/")[0], "kind": manifest["kind"],
+            "name": manifest["metadata"]["name"],
+        }
+        if any(found[key] != value for key, value in target.items()):
+            continue
+        for operation in operations:
+            only(operation, {"op", "path", "value"}, "patches.patch")
+            *parents, last = operation["path"].strip("/").replace("~1", "/").split("/")
+            if "~" in operation["path"].replace("~1", ""):
+                raise Refusal(f"patches: not known here: {operation['path']}")
+            holder: Any = manifest
+            for step in parents:
+                holder = holder[int(step) if isinstance(holder, list) else step]
+            if operation["op"] == "add" and isinstance(holder, list):
+                if last != "-":
+                    raise Refusal("patches: only an addition at the end of a list is known here")
+                holder.append(operation["value"])
+            elif operation["op"] == "add" or operation["op"] == "replace" and last in holder:
+                holder[last] = operation["value"]
+            else:
+                raise Refusal(f"patches: nothing to {operation['op']} at {operation['path']}")
 
 
 def selected(manifests: list[Manifest], kind: str, name: str) -> Manifest:
@@ -96,31 +133,48 @@ def replace(manifests: list[Manifest], replacement: Manifest) -> None:
             holder[last] = type(holder[last])(value)
 
 
-def assemble(folder: Path) -> list[Manifest]:
+def assemble(folder: Path, manifests: list[Manifest]) -> list[Manifest]:
+    """Adds a folder's manifests. A component changes those that are there already as well."""
     kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
     only(kustomization, KNOWN, str(folder / "kustomization.yaml"))
     generators = kustomization.get("configMapGenerator", [])
-    named = {*kustomization["resources"], *(name for each in generators for name in each["files"])}
+    resources = kustomization.get("resources", [])
+    patches = kustomization.get("patches", [])
+    named = {
+        *(name for name in resources if not (folder / name).is_dir()),
+        *(name for each in generators for name in each["files"] if not name.endswith(".json")),
+        *(each["path"] for each in patches if "path" in each),
+    }
     present = {path.name for suffix in ("yaml", "yml") for path in folder.glob(f"*.{suffix}")} - {"kustomization.yaml"}
     if named != present:
         missing, stray = sorted(named - present), sorted(present - named)
         raise Refusal(f"{folder}: named but missing: {missing}, there but not named: {stray}")
 
-    manifests = [
-        manifest for name in kustomization["resources"] for manifest in yaml.safe_load_all((folder / name).read_text())]
+    added: list[Manifest] = []
+    for name in resources:
+        if (folder / name).is_dir():
+            added = assemble(folder / name, added)
+        else:
+            added += yaml.safe_load_all((folder / name).read_text())
+    every = manifests + added if kustomization["kind"] == "Component" else added
     for generator in generators:
-        made = config_map(generator, folder)
-        name_config_map(manifests, generator["name"], made["metadata"]["name"])
-        manifests.append(made)
+        made = config_map(generator, kustomization.get("generatorOptions", {}), folder)
+        added.append(made)
+        if every is not added:
+            every.append(made)
+    for change in patches:
+        patch(every, change, folder)
+    for generator, made in zip(generators, added[len(added) - len(generators):]):
+        name_config_map(every, generator["name"], made["metadata"]["name"])
     for label in kustomization.get("labels", []):
         only(label, {"pairs"}, "labels")
-        for manifest in manifests:
+        for manifest in every:
             manifest["metadata"].setdefault("labels", {}).update(label["pairs"])
     for image in kustomization.get("images", []):
-        name_image(manifests, image)
+        name_image(every, image)
     for replacement in kustomization.get("replacements", []):
-        replace(manifests, replacement)
-    return manifests
+        replace(every, replacement)
+    return manifests + added
 
 
 def main() -> int:
@@ -128,7 +182,9 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     try:
-        manifests = [manifest for folder in sys.argv[1:] for manifest in assemble(Path(folder))]
+        manifests: list[Manifest] = []
+        for folder in sys.argv[1:]:
+            manifests = assemble(Path(folder), manifests)
     except (Refusal, OSError) as problem:
         print(f"assemble_manifests: {problem}", file=sys.stderr)
         return 1

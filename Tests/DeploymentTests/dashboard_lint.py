@@ -58,6 +58,9 @@ def main():
     parser.add_argument("--dashboards", required=True, type=pathlib.Path)
     parser.add_argument("--readme", type=pathlib.Path, help="where the families are listed that no dashboard shows")
     parser.add_argument("--families", default=HERE / "families.txt", type=pathlib.Path)
+    parser.add_argument(
+        "--rules", default=HERE.parents[1] / "deploy/prometheus/rules", type=pathlib.Path, help="what is recorded"
+    )
     parser.add_argument("--schema", default=HERE / "dashboard.schema.json", type=pathlib.Path)
     parser.add_argument("--promtool", default="promtool")
     arguments = parser.parse_args()
@@ -78,7 +81,8 @@ def main():
         for dashboard in dashboards.values():
             lint.dashboard(dashboard)
         lint.grammar(arguments.promtool)
-        lint.catalogue(arguments.families, arguments.readme)
+        lint.replicas()
+        lint.catalogue(arguments.families, arguments.rules, arguments.readme)
     for finding in lint.findings:
         print(finding)
     print(
@@ -337,12 +341,25 @@ class Lint:
                 if "error" in line or "group" in line:
                     self.find("promql", line.strip())
 
-    def catalogue(self, families, readme):
+    def replicas(self):
+        """A series that is scraped twice (two replicas, /metrics beside /probe) counts once: `max by` comes first."""
+        sums = re.compile(
+            r"\b(?:sum|count|avg)(?: (?:by|without) \([^)]*\))? ?"
+            r"\(\s*(?:increase|rate|last_over_time)?\(?\s*(genai_(?!exporter_)\w+)"
+        )
+        for where, expression in self.expressions:
+            for match in sums.finditer(expression):
+                self.find(where, f"{match.group(1)} counts twice where it is scraped twice: no `max by` of its labels")
+
+    def catalogue(self, families, rules, readme):
         """Every family is shown, or the README says why not."""
         lines = [line.split("#")[0].strip() for line in families.read_text().splitlines()]
         known = {line for line in lines if line}
         used = {re.sub(r"_(bucket|sum|count)$", "", name) if name not in known else name for name in self.used}
-        for name in sorted(used - known - {"ALERTS"}):
+        recorded = {
+            name for path in rules.glob("*.yml") for name in re.findall(r"- record: (\S+)", path.read_text())
+        }
+        for name in sorted(used - known - recorded - {"ALERTS"}):
             self.find("catalogue", f"unknown metric {name}")
         left_out = set()
         if readme:

@@ -42,6 +42,7 @@ SYSTEMD_ALONE = {
     "ExecReload": "a command for systemd to run",
     "Restart": "systemd starts the service again",
     "RestartSec": "systemd starts the service again",
+    "RestartForceExitStatus": "systemd starts the service again",
     "RestartPreventExitStatus": "systemd starts the service again",
     "TimeoutStopSec": "systemd stops the service",
     "MemoryHigh": "a control group, which systemd owns",

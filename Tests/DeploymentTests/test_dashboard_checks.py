@@ -69,6 +69,16 @@ class LintTests(unittest.TestCase):
         )
         self.assertFound("gridPos/w", lambda d: panel(d, "Cost today")["gridPos"].update(w=25))
 
+    def test_replicas(self):
+        self.assertFound(
+            "counts twice",
+            lambda d: target(d, "Cost today").update(expr='sum(genai_window_cost_usd{window="today"})'),
+        )
+        self.assertFound(
+            "counts twice",
+            lambda d: target(d, "Cost today").update(expr="sum by (provider) (increase(genai_cost_usd_total[1d]))"),
+        )
+
     def test_head(self):
         self.assertFound("editable", lambda d: d.update(editable=True))
         self.assertFound("holds the uid", lambda d: d.update(uid="other"))
