@@ -59,6 +59,7 @@ import Testing
                 """, in: folder, arguments: ["--storage.tsdb.retention.time", "60d"])
             defer { prometheus.stop() }
             // Long windows are means of what is recorded each quarter of an hour: as many quarters as the history has.
+            while try prometheus.query("vector(1)").isEmpty { try await Task.sleep(for: .milliseconds(200)) }
             let recorded = try Tool.promtool().run([
                 "tsdb", "create-blocks-from", "rules", "--url", "http://\(prometheus.address)", "--start",
                 "\(Int(Date().timeIntervalSince1970) - 75 * 3600)", "--end",

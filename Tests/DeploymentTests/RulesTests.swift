@@ -123,7 +123,9 @@ import Yams
             let anchor = try #require(annotations["runbook_url"]?.split(separator: "#").last, "\(name)")
             #expect(anchor == name.lowercased())
             #expect(readme.contains("<a id=\"\(anchor)\"></a>"), "the README has no place \(name)")
-            let dashboard = try #require(annotations["dashboard"]?.firstMatch(of: /^{{ \$externalLabels.dashboard_url }}\/d\/([a-z-]+)/), "\(name)")
+            let dashboard = try #require(
+                annotations["dashboard"]?
+                    .firstMatch(of: /^{{ \$externalLabels.dashboard_url }}\/d\/([a-z-]+)/), "\(name)")
             let file = "\(Repository.path)/grafana/dashboards/\(dashboard.1).json"
             #expect(FileManager.default.fileExists(atPath: file), "\(name): no dashboard \(dashboard.1)")
             let fires = "alertname: \(name)\n"
