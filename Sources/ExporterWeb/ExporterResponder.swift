@@ -34,8 +34,7 @@ struct ExporterResponder: HTTPResponder {
         if path == LifecycleEndpoints.reloadPath || path == LifecycleEndpoints.syncPath {
             return await lifecycle.respond(to: request)
         }
-        let isHead = request.method == .head
-        guard isHead || request.method == .get else {
+        guard request.method == .head || request.method == .get else {
             return isKnown(path) ? .methodNotAllowed(allow: "GET, HEAD") : notFound
         }
         switch path {
@@ -53,16 +52,16 @@ struct ExporterResponder: HTTPResponder {
                         accounts: try await exporter.overview(), telemetryPath: telemetryPath, now: exporter.now,
                         notices: await notices
                     ).html
-                }, type: "text/html; charset=utf-8", isHead: isHead)
+                }, type: "text/html; charset=utf-8")
             response.headers[.contentSecurityPolicy] = StatusPage.contentSecurityPolicy
             return response
         case "/-/healthy":
-            return .text("genai_usage_exporter is healthy.\n", isHead: isHead)
+            return .text("genai_usage_exporter is healthy.\n")
         case "/-/ready":
             return exporter.isReady
-                ? .text("genai_usage_exporter is ready.\n", isHead: isHead)
+                ? .text("genai_usage_exporter is ready.\n")
                 : .text(
-                    "Not ready: not every account was tried yet.\n", status: .serviceUnavailable, isHead: isHead)
+                    "Not ready: not every account was tried yet.\n", status: .serviceUnavailable)
         default:
             return notFound
         }
@@ -113,20 +112,17 @@ extension Response {
     }
 
     static func text(
-        _ text: String, type: String = "text/plain; charset=utf-8", status: HTTPResponse.Status = .ok,
-        isHead: Bool = false
+        _ text: String, type: String = "text/plain; charset=utf-8", status: HTTPResponse.Status = .ok
     ) -> Response {
-        bytes(ByteBuffer(string: text), type: type, status: status, isHead: isHead)
+        bytes(ByteBuffer(string: text), type: type, status: status)
     }
 
-    static func bytes(
-        _ buffer: ByteBuffer, type: String, status: HTTPResponse.Status = .ok, isHead: Bool = false
-    ) -> Response {
+    static func bytes(_ buffer: ByteBuffer, type: String, status: HTTPResponse.Status = .ok) -> Response {
         Response(
             status: status,
             headers: [
                 .contentType: type, .contentLength: "\(buffer.readableBytes)", .xContentTypeOptions: "nosniff",
             ],
-            body: isHead ? ResponseBody() : ResponseBody(byteBuffer: buffer))
+            body: ResponseBody(byteBuffer: buffer))
     }
 }

@@ -14,6 +14,8 @@ public struct ExporterWebServer: Service {
         public var telemetryPath: String
         /// Scrapes in flight beyond which more are answered with 503.
         public var maximumScrapes: Int
+        /// Connections of all listeners together; beyond it idle ones are closed, or new ones wait.
+        public var maximumConnections: Int
         /// TLS, passwords, headers and rate limit; nil for plain HTTP, open to everyone.
         public var configFile: String?
         /// Whether `/-/reload` and `/-/sync` are open.
@@ -22,10 +24,13 @@ public struct ExporterWebServer: Service {
         public var reload: (@Sendable () async throws -> Void)?
 
         /// The flags' values.
-        public init(addresses: [ListenAddress], telemetryPath: String, maximumScrapes: Int) {
+        public init(
+            addresses: [ListenAddress], telemetryPath: String, maximumScrapes: Int, maximumConnections: Int
+        ) {
             self.addresses = addresses
             self.telemetryPath = telemetryPath
             self.maximumScrapes = maximumScrapes
+            self.maximumConnections = maximumConnections
         }
     }
 
@@ -35,6 +40,8 @@ public struct ExporterWebServer: Service {
     private let onListening: @Sendable (ListenAddress, _ isTLS: Bool) -> Void
     private let settings: WebConfigurationStore
     private let pages = StatusPageCache()
+    private let connections: ConnectionLimit
+    private let forcedSyncs = ForcedSyncs()
 
     /// A web face for an exporter.
     ///
@@ -50,6 +57,7 @@ public struct ExporterWebServer: Service {
         self.options = options
         self.logger = logger
         self.onListening = onListening
+        connections = ConnectionLimit(options.maximumConnections, logger: logger)
     }
 
     /// Whether the metrics can be served at a path: it means itself in a URL, and nothing else is there.
@@ -98,10 +106,12 @@ public struct ExporterWebServer: Service {
                         store: exporter.store, scrapes: exporter.scrapes, maximumInFlight: options.maximumScrapes,
                         clock: exporter.clock),
                     lifecycle: LifecycleEndpoints(
-                        exporter: exporter, isEnabled: options.isLifecycleEnabled, reload: options.reload),
+                        exporter: exporter, isEnabled: options.isLifecycleEnabled, forced: forcedSyncs,
+                        reload: options.reload),
                     telemetryPath: options.telemetryPath, settings: settings, pages: pages),
                 settings: settings),
             settings: settings,
+            connections: connections,
             now: { exporter.now },
             logger: listenerLogger,
             onListening: { place in

@@ -11,6 +11,8 @@ struct LifecycleEndpoints: Sendable {
     let exporter: Exporter
     /// Whether they are open.
     let isEnabled: Bool
+    /// Shared by all listeners.
+    let forced: ForcedSyncs
     /// Reads the config file again and takes it over; nil where there is none.
     let reload: (@Sendable () async throws -> Void)?
 
@@ -19,6 +21,10 @@ struct LifecycleEndpoints: Sendable {
         guard request.method == .post else { return .methodNotAllowed(allow: "POST") }
         guard isEnabled else {
             return .text("Closed: start the exporter with --web.enable-lifecycle to open it.\n", status: .forbidden)
+        }
+        guard !CrossSiteRequest.isCrossSite(request.head) else {
+            return .text(
+                "Cross-site requests are refused: send it from no page or from this server's.\n", status: .forbidden)
         }
         guard request.uri.path == Self.syncPath else {
             guard let reload else { return .text("There is no config file to read again.\n", status: .notFound) }
@@ -37,14 +43,27 @@ struct LifecycleEndpoints: Sendable {
         guard accounts.count <= 1 else {
             return .text("Give one account, or none for all.\n", status: .badRequest)
         }
+        let names = await exporter.accountPlaces.map(\.name).filter { accounts.isEmpty || $0 == accounts[0] }
+        if let wait = forced.wait(for: names, at: exporter.now) {
+            var response = Response.text(
+                "An account is synced by request at most every \(ForcedSyncs.interval.components.seconds) s.\n",
+                status: .tooManyRequests)
+            response.headers[.retryAfter] = "\(max(1, Int(wait.inSeconds.rounded(.up))))"
+            return response
+        }
         let (from, to) = (query.values(of: "from"), query.values(of: "to"))
         guard from.isEmpty, to.isEmpty else {
             return await sync(accounts.first, from: from, to: to)
         }
-        guard await exporter.syncSoon(account: accounts.first) else {
+        guard let waiting = await exporter.syncSoon(account: accounts.first) else {
             return .text("There is no such account in the config; /sd lists them.\n", status: .notFound)
         }
-        return .text("Syncing.\n", status: .accepted)
+        forced.note(names, at: exporter.now)
+        return .text(
+            waiting == 0
+                ? "Syncing.\n"
+                : "Syncing, but for sources whose last sync failed: \(waiting) wait out their back-off.\n",
+            status: .accepted)
     }
 
     /// Reads days of one account again.
@@ -61,6 +80,7 @@ struct LifecycleEndpoints: Sendable {
         do {
             switch try await exporter.sync(account: account, days: first...last) {
             case .accepted:
+                forced.note([account], at: exporter.now)
                 return .text("Syncing \(first) to \(last).\n", status: .accepted)
             case .unknownAccount:
                 return .text("There is no such account in the config; /sd lists them.\n", status: .notFound)

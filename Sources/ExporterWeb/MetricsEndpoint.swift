@@ -36,7 +36,6 @@ struct MetricsEndpoint: Sendable {
         ]
         if encoding == .gzip { headers[.contentEncoding] = "gzip" }
         scrapes.answered(200)
-        if request.method == .head { return Response(status: .ok, headers: headers) }
         let isShared = context.transport == .plain
         let eventLoop = context.channel.eventLoop
         return Response(

@@ -39,8 +39,7 @@ struct ServiceDiscovery {
         guard let body = try? encoder.encode(groups) else {
             return .text("The accounts could not be written as JSON.\n", status: .internalServerError)
         }
-        return .text(
-            String(decoding: body, as: UTF8.self) + "\n", type: "application/json", isHead: request.method == .head)
+        return .text(String(decoding: body, as: UTF8.self) + "\n", type: "application/json")
     }
 
     /// Prometheus takes `host` and `host:port`; nothing else of what a client may send belongs into the answer.

@@ -12,4 +12,22 @@ enum OpenFileLimit {
         // Where it is refused, the old limit stays, and serves.
         _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
+
+    /// Descriptors kept from clients: for the ledger, the providers' connections, the event loops, and the files in /proc
+    /// without which libdispatch ends the process.
+    static let reserve = 64
+
+    /// The most connections that clients may hold: `reserve` is left.
+    static var mostConnections: Int { max(1, current - reserve) }
+
+    /// The connections that clients may hold unless the flag gives a number: half of the limit, but no more than take up
+    /// some 300 MB when idle.
+    static var defaultConnections: Int { min(current / 2, 16_384, mostConnections) }
+
+    /// The soft limit; where it cannot be read, what is usual.
+    private static var current: Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+        return Int(clamping: limit.rlim_cur)
+    }
 }

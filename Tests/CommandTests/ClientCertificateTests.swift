@@ -121,6 +121,44 @@ import Testing
         }
     }
 
+    @Test("connections older than a config that demands client certificates end with their next request")
+    func olderConnections() async throws {
+        try await SimulatedAccount.run { account in
+            _ = try Certificates(in: account.folder)
+            let file = account.folder + "/web.yml"
+            func write(_ policy: String) throws {
+                try "tls_server_config: { cert_file: server.crt, key_file: server.key, \(policy) }"
+                    .write(toFile: file, atomically: true, encoding: .utf8)
+            }
+            try write("client_auth_type: NoClientCert")
+            let exporter = try await ExporterProcess.start(
+                account.serveArguments + ["--web.config.file", file], environment: account.environment)
+            let connection = try await RawConnection(to: exporter.address, isSecure: true)
+            let request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+            try await connection.send(request)
+            while !connection.text.contains("genai_up") { try await Task.sleep(for: .milliseconds(5)) }
+            // The same over HTTP/2: two requests, three seconds apart.
+            let curl = try Tool(named: "curl", installation: "apt-get install curl")
+            let url = "https://\(exporter.address)/-/healthy"
+            let address = exporter.address
+            let streams = Task.detached {
+                try curl.run(
+                    ["-sk", "--http2", "--rate", "20/m", "-w", "%{http_code} %{num_connects} %{http_version}\\n"]
+                        + ["-o", "/dev/null", url, "-o", "/dev/null", "https://\(address)/metrics"]
+                ).output
+            }
+            try await Task.sleep(for: .seconds(1.5))
+            try write("client_auth_type: RequireAndVerifyClientCert, client_ca_file: authority.pem")
+            try await connection.send(request)
+            try await connection.waitForClose()
+            #expect(connection.text.contains("HTTP/1.1 400 "))
+            #expect(connection.text.hasSuffix("connect again.\n"))
+            #expect(try await streams.value == "200 1 2\n400 0 2\n")
+            exporter.signal(SIGTERM)
+            #expect(try await exporter.waitForExit() == 0)
+        }
+    }
+
     private static func verified(_ names: String) -> String {
         "client_auth_type: RequireAndVerifyClientCert, client_ca_file: authority.pem, client_allowed_sans: [\(names)]"
     }

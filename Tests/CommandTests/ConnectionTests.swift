@@ -82,6 +82,105 @@ import Testing
         }
     }
 
+    @Test("a connection whose TLS handshake does not end is closed after ten seconds") func handshakeDeadline()
+        async throws
+    {
+        try await serving(webConfig: SelfSignedCertificate.section) { exporter, _ in
+            let start = ContinuousClock.now
+            let complete = try await RawConnection(to: exporter.address, isSecure: true)
+            var partial: [RawConnection] = []
+            for beginning in ["", "\u{16}", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}"] {
+                let connection = try await RawConnection(to: exporter.address)
+                try await connection.send(beginning)
+                partial.append(connection)
+            }
+            for connection in partial { try await connection.waitForClose() }
+            #expect((.seconds(9)..<(.seconds(15))).contains(ContinuousClock.now - start))
+            #expect(complete.isOpen)
+            try await complete.reset()
+        }
+    }
+
+    @Test(
+        "a response to HEAD has the length of GET's body, and no body",
+        arguments: [
+            ("/", 200), ("/metrics", 200), ("/sd", 200), ("/-/healthy", 200), ("/nope", 404), ("/probe", 400),
+            ("/probe?target=nobody", 404), ("/-/sync", 405), ("/-/reload", 405),
+        ])
+    func headHasNoBody(path: String, status: Int) async throws {
+        try await serving { exporter, _ in
+            try await headThenHealthy(path, fields: "", status: status, exporter)
+        }
+    }
+
+    @Test("refusals of HEAD have no body", arguments: [("", 401), ("Content-Length: 70000\r\n", 413)])
+    func refusedHeadHasNoBody(fields: String, status: Int) async throws {
+        let user = "basic_auth_users: { dave: $2y$10$2UXri9cIDdgeKjBo4Rlpx.U3ZLDV8X1IxKmsfOvhcM5oXQt/mLmXq }"
+        try await serving(webConfig: user) { exporter, _ in
+            try await headThenHealthy("/metrics", fields: fields, status: status, exporter)
+        }
+    }
+
+    @Test("HEAD beyond the rate limit has no body") func limitedHeadHasNoBody() async throws {
+        try await serving(webConfig: "rate_limit: { interval: 2h, burst: 1 }") { exporter, _ in
+            #expect(try await exporter.get("/metrics").status == 200)
+            try await headThenHealthy("/metrics", fields: "", status: 429, exporter)
+        }
+    }
+
+    /// Sends HEAD and a GET behind it: whatever follows the first head is the second response.
+    private func headThenHealthy(
+        _ path: String, fields: String, status: Int, _ exporter: ExporterProcess
+    ) async throws {
+        let connection = try await RawConnection(to: exporter.address)
+        let isLast = fields.contains("Content-Length")
+        try await connection.send(
+            "HEAD \(path) HTTP/1.1\r\nHost: x\r\n\(fields)\r\n"
+                + (isLast ? "" : "GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+        try await connection.waitForClose()
+        let parts = connection.text.components(separatedBy: "\r\n\r\n")
+        #expect(parts[0].hasPrefix("HTTP/1.1 \(status) "))
+        #expect(parts[0].lowercased().contains("content-length: "))
+        #expect(!parts[0].lowercased().contains("content-length: 0\r\n"))
+        if isLast {
+            #expect(parts[1].isEmpty)
+        } else {
+            #expect(parts[1].hasPrefix("HTTP/1.1 200 "), "\(parts[1].prefix(80))")
+        }
+    }
+
+    @Test("HEAD with an error leaves an HTTP/2 connection and its other streams open") func headOverHTTP2() async throws
+    {
+        try await serving(webConfig: SelfSignedCertificate.section) { exporter, _ in
+            let curl = try Tool(named: "curl", installation: "apt-get install curl")
+            let base = "https://\(exporter.address)"
+            let outcome = try curl.run(
+                ["-sk", "--http2", "-w", "%{http_code} %{num_connects} %{http_version}\\n", "-I", "-o", "/dev/null"]
+                    + ["/nope", "/probe", "/-/sync", "/-/healthy"].flatMap { ["-o", "/dev/null", base + $0] })
+            #expect(outcome.output == "404 1 2\n400 0 2\n405 0 2\n200 0 2\n")
+        }
+    }
+
+    @Test(
+        "requests that HTTP/1.1 calls malformed get 400 and end the connection",
+        arguments: [
+            "GET /-/healthy HTTP/1.1\r\n\r\n", "GET /-/healthy HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            "GET /-/healthy HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n",
+            "POST /-/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n",
+            "POST /-/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
+            "POST /-/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n0\r\n\r\n",
+        ])
+    func malformedRequests(request: String) async throws {
+        try await serving { exporter, _ in
+            let connection = try await RawConnection(to: exporter.address)
+            try await connection.send("GET /-/ready HTTP/1.1\r\nHost: x\r\n\r\n" + request)
+            try await connection.waitForClose()
+            let statuses = connection.text.matches(of: #/HTTP/1.1 (\d+) /#).map { String($0.1) }
+            #expect(["200", "503"].contains(statuses.first))
+            #expect(statuses.dropFirst() == ["400"], "\(connection.text)")
+        }
+    }
+
     @Test func connectionsOlderThanTLSEndWithIt() async throws {
         try await serving { exporter, file in
             let connection = try await RawConnection(to: exporter.address)

@@ -27,4 +27,27 @@ import Testing
         let error = #expect(throws: InvalidListenAddress.self) { try ListenAddress(text) }
         #expect(error?.description.contains("host:port") == true)
     }
+
+    @Test("a zone of an IPv6 address is an interface's name or number", arguments: ["[::1%lo]:0", "[fe80::1%1]:0"])
+    func zones(text: String) throws {
+        let address = try ListenAddress(text)
+        guard case .v6(let bound) = try address.zonedSocketAddress() else {
+            Issue.record("no IPv6 address of \(text)")
+            return
+        }
+        #expect(bound.address.sin6_scope_id == 1)
+    }
+
+    @Test(
+        "a zone that is no interface is refused with the way out", arguments: ["[fe80::1%nowhere]:0", "[fe80::1%0]:0"])
+    func unknownZones(text: String) throws {
+        let address = try ListenAddress(text)
+        let failure = #expect(throws: ListenFailure.self) { try address.zonedSocketAddress() }
+        #expect(try #require(failure).description.contains("interfaces"))
+    }
+
+    @Test("addresses without a zone are left to the resolver") func noZone() throws {
+        #expect(try ListenAddress("[::1]:0").zonedSocketAddress() == nil)
+        #expect(try ListenAddress(":0").zonedSocketAddress() == nil)
+    }
 }

@@ -154,9 +154,7 @@ public final class Exporter: Service {
         await showReload(succeeded: (try? result.get()) != nil)
         try result.get()
         // Somebody has mended something, perhaps a key that would be tried again only in an hour.
-        for runner in await roster.accounts.flatMap(\.runners) where await runner.status.isUp == false {
-            runner.syncSoon()
-        }
+        for runner in await roster.accounts.flatMap(\.runners) { await runner.retry() }
     }
 
     /// Shows that a new config could not be read: the running one stays.
@@ -167,11 +165,14 @@ public final class Exporter: Service {
     /// Has the sources of one account, or of all, synced now.
     ///
     /// - Parameter account: the account's name; nil for all.
-    /// - Returns: false where there is no such account.
-    public func syncSoon(account: String?) async -> Bool {
+    /// - Returns: how many sources wait out the back-off after a failure, and are synced at its end; nil where there is no
+    ///   such account.
+    public func syncSoon(account: String?) async -> Int? {
         let chosen = await roster.accounts.filter { account == nil || $0.name == account }
-        for runner in chosen.flatMap(\.runners) { runner.syncSoon() }
-        return account == nil || !chosen.isEmpty
+        guard account == nil || !chosen.isEmpty else { return nil }
+        var waiting = 0
+        for runner in chosen.flatMap(\.runners) where await !runner.syncSoon() { waiting += 1 }
+        return waiting
     }
 
     /// Has days of one account read again, settled or not: the difference to what was counted is counted once.

@@ -20,6 +20,11 @@ final class Signal: Sendable {
         waiting?.resume()
     }
 
+    /// Drops a signal that came early.
+    func clear() {
+        state.withLockedValue { $0.isGiven = false }
+    }
+
     /// Waits until the signal is given, or the task is cancelled.
     func wait() async {
         await withTaskCancellationHandler {

@@ -35,6 +35,8 @@ actor SourceRunner {
     private var partialReadings = 0
     /// A day that stays unreadable is left to the schedule after as many.
     private static let mostPartialReadings = 5
+    /// The shortest time between two tries that reloads lead to: providers lock out clients that repeat a wrong key.
+    private static let shortestRetry = Duration.seconds(30)
     /// The day on which old slices were folded last.
     private var foldedOn: UTCDay?
     /// What was logged last of the provider's oddities: each is logged when it begins, not at every sync.
@@ -74,7 +76,7 @@ actor SourceRunner {
         observer.restore(status.upstream)
     }
 
-    /// Syncs at once, then on the schedule or when told by `syncSoon`, until the task is cancelled.
+    /// Syncs at once, then on the schedule or when told by `syncSoon` or `retry`, until the task is cancelled.
     ///
     /// - Parameter tried: called after the first try.
     func run(tried: @Sendable () -> Void) async throws {
@@ -85,14 +87,31 @@ actor SourceRunner {
                 isFirst = false
                 tried()
             }
+            // What was requested while the sync ran keeps to the back-off too.
+            if isBackingOff { wakeUp.clear() }
             try await rest(delay)
         }
     }
 
     /// Syncs the source now, or as soon as the current sync is over. An allowance that is used up still holds.
-    nonisolated func syncSoon() {
+    ///
+    /// - Returns: false while the source waits out the back-off after a failure: it is then synced at its end.
+    @discardableResult func syncSoon() -> Bool {
+        guard !isBackingOff else { return false }
+        wakeUp.give()
+        return true
+    }
+
+    /// Ends the back-off after a failure that the operator may have fixed: one that is not passing by itself, and that
+    /// the last try is old enough not to have seen fixed.
+    func retry() {
+        guard isBackingOff, status.isFailureLasting == true,
+            status.lastAttempt.map({ clock.now - $0 >= Self.shortestRetry || clock.now < $0 }) ?? true
+        else { return }
         wakeUp.give()
     }
+
+    private var isBackingOff: Bool { status.isUp == false && status.next.map { clock.now < $0 } ?? false }
 
     /// Has the slices of these days read again at the next sync, which comes now.
     ///

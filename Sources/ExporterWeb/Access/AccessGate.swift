@@ -26,11 +26,12 @@ struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == Ex
     private func response(
         to request: Request, context: Context, _ current: ActiveWebConfiguration
     ) async throws -> Response {
-        if context.transport == .plain, current.tls != nil {
+        if let tls = current.tls {
             // The connection is older than TLS here: what goes over it is no secret any more.
-            var response = Response.text("This server speaks TLS now: connect again.\n", status: .badRequest)
-            response.headers[.connection] = "close"
-            return response
+            guard let earlier = context.tls else { return .reconnect("This server speaks TLS now: connect again.\n") }
+            if tls.mayRefuse(clientsOf: earlier) {
+                return .reconnect("This server checks client certificates differently now: connect again.\n")
+            }
         }
         if Self.openPaths.contains(request.uri.path) { return try await inner.respond(to: request, context: context) }
         guard current.letsIn() else {
@@ -66,9 +67,16 @@ enum BasicCredentials {
 }
 
 extension Response {
+    /// Refuses a request and ends its connection.
+    fileprivate static func reconnect(_ reason: String) -> Response {
+        var response = text(reason, status: .badRequest)
+        response.headers[.connection] = "close"
+        return response
+    }
+
     fileprivate static var unauthorized: Response {
         var response = text("Unauthorized\n", status: .unauthorized)
-        response.headers[.wwwAuthenticate] = "Basic"
+        response.headers[.wwwAuthenticate] = "Basic realm=\"genai_usage_exporter\""
         return response
     }
 }

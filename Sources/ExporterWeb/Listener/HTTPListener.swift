@@ -17,6 +17,8 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
     let place: ListeningPlace
     let responder: Responder
     let settings: WebConfigurationStore
+    /// Shared by all listeners.
+    let connections: ConnectionLimit
     let now: @Sendable () -> Timestamp
     let logger: Logger
     let onListening: @Sendable (BoundPlace) -> Void
@@ -35,12 +37,13 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
     /// - Throws: `ListenFailure` where the address cannot be bound.
     func run() async throws {
         let quiescing = ServerQuiescingHelper(group: MultiThreadedEventLoopGroup.singleton)
-        let connections = SecurableChannel(settings: settings, idleTimeout: Self.idleTimeout) { transport in
+        let securable = SecurableChannel(settings: settings, idleTimeout: Self.idleTimeout) { transport, tls in
             { request, writer, channel in
-                try await answer(request, by: writer, ExporterRequestContext(channel, transport, logger: logger))
+                try await answer(
+                    request, by: writer, ExporterRequestContext(channel, transport, tls: tls, logger: logger))
             }
         }
-        let server = try await bind(quiescing) { connections.setup(channel: $0, logger: logger) }
+        let server = try await bind(quiescing) { securable.setup(channel: $0, logger: logger) }
         await withGracefulShutdownHandler {
             onListening(BoundPlace(server.channel.localAddress, asked: place))
             await withDiscardingTaskGroup { group in
@@ -49,7 +52,7 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
                         for try await connection in accepted {
                             let executor = settings.isFixed ? ConnectionExecutor(connection.channel.eventLoop) : nil
                             group.addTask(executorPreference: executor) {
-                                await connections.handle(value: connection, logger: logger)
+                                await securable.handle(value: connection, logger: logger)
                             }
                         }
                     }
@@ -73,8 +76,11 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
                         quiescing.makeServerChannelHandler(channel: channel))
+                    try channel.pipeline.syncOperations.addHandler(ConnectionAdmission(connections))
                 }
             }
+            // Whether there is room is decided for each connection.
+            .serverChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
         if place.isTCP {
             _ =
@@ -90,11 +96,13 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
             return try await bootstrap.bind(socket, childChannelInitializer: setup)
         case .address(let address):
             do {
-                return
-                    try await bootstrap
-                    .serverChannelOption(.backlog, value: Self.backlog)
+                let bootstrap = bootstrap.serverChannelOption(.backlog, value: Self.backlog)
                     .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                    .bind(host: address.bindHost, port: address.port, childChannelInitializer: setup)
+                if let zoned = try address.zonedSocketAddress() {
+                    return try await bootstrap.bind(to: zoned, childChannelInitializer: setup)
+                }
+                return try await bootstrap.bind(
+                    host: address.bindHost, port: address.port, childChannelInitializer: setup)
             } catch let error as IOError {
                 throw ListenFailure(address: address, code: error.errnoCode)
             } catch is SocketAddressError {
@@ -112,13 +120,28 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
         }
         defer { giveUp.cancel() }
         var body = request.body.makeAsyncIterator()
-        let isBodyTooLong = await RequestBody.isTooLong(request.headers, &body)
+        let isBodyTooLong = try await RequestBody.isTooLong(request.headers, &body)
+        let connection = context.connection
+        connections.begin(connection)
+        defer { connections.end(connection) }
         var response = await response(to: request, context, isBodyTooLong)
+        // A client takes what follows the head as its next response (RFC 9110, section 9.3.2).
+        if request.method == .head {
+            let length = response.headers[.contentLength]
+            response.body = ResponseBody()
+            // It was set to the new body's, and is GET's.
+            response.headers[.contentLength] = length
+        }
         response.headers[.date] = HTTPDate.text(now())
-        if context.transport != .http2, isBodyTooLong || request.headers[.connection] == "close" {
+        let endsHTTP2 = context.transport == .http2 && response.headers[.connection] == "close"
+        if context.transport == .http2 {
+            // HTTP/2 has no such field.
+            response.headers[.connection] = nil
+        } else if isBodyTooLong || request.headers[.connection] == "close" {
             response.headers[.connection] = "close"
         }
         try await writer.write(response: response.head, body: response.body)
+        if endsHTTP2 { connection.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
         guard isBodyTooLong || response.headers[.connection] == "close" else { return }
         // No other request is read from the connection. It does not end at once: a client that reads slowly would lose the
         // rest of its answer, and one that still writes, and reads nothing meanwhile, all of it. (HTTP/2 has no such event

@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 
 /// Where the exporter listens: `:10061`, `host:port` or `[v6]:port`, as Prometheus exporters write it.
 public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
@@ -46,6 +47,25 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
+extension ListenAddress {
+    /// The socket address of an IPv6 host with a zone (`fe80::1%eth0`, RFC 4007); nil for other hosts, which are resolved
+    /// by name.
+    ///
+    /// - Throws: `ListenFailure` where no interface has the zone's name or number, or the address is malformed.
+    func zonedSocketAddress() throws -> SocketAddress? {
+        guard let host, let percent = host.firstIndex(of: "%") else { return nil }
+        let zone = String(host[host.index(after: percent)...])
+        let scope = UInt32(zone) ?? if_nametoindex(zone)
+        guard scope > 0 else { throw ListenFailure(address: self, code: ENODEV) }
+        guard case .v6(let plain) = try? SocketAddress(ipAddress: String(host[..<percent]), port: port) else {
+            throw ListenFailure(address: self, code: EADDRNOTAVAIL)
+        }
+        var address = plain.address
+        address.sin6_scope_id = scope
+        return SocketAddress(address, host: host)
+    }
+}
+
 /// An address that the machine does not let us listen on.
 public struct ListenFailure: Error, Sendable, CustomStringConvertible {
     let address: ListenAddress
@@ -59,6 +79,7 @@ public struct ListenFailure: Error, Sendable, CustomStringConvertible {
             switch code {
             case EADDRINUSE: "; stop what listens there, or choose another --web.listen-address"
             case EACCES: "; ports below 1024 need a privilege: choose another --web.listen-address"
+            case ENODEV: "; what follows % must be one of this machine's interfaces"
             case EADDRNOTAVAIL: "; the address must be one of this machine's"
             default: ""
             }

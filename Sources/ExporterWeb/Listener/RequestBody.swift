@@ -17,20 +17,19 @@ enum RequestBody {
     static let lingering = Duration.seconds(1)
 
     /// Whether it is longer than what is read over; where its length is not told it is read to know that.
+    ///
+    /// - Throws: `HTTPParserError` where its chunks or its transfer coding are malformed, or another error where the client
+    ///   has gone.
     static func isTooLong(
         _ headers: HTTPFields, _ body: inout HummingbirdCore.RequestBody.AsyncIterator
-    ) async -> Bool {
+    ) async throws -> Bool {
         if let length = headers[.contentLength] { return (Int(length) ?? .max) > longest }
         guard headers[.transferEncoding] != nil else { return false }
         var count = 0
-        do {
-            while let part = try await body.next() {
-                count += part.readableBytes
-                if count > longest { return true }
-            }
-            return false
-        } catch {
-            return true
+        while let part = try await body.next() {
+            count += part.readableBytes
+            if count > longest { return true }
         }
+        return false
     }
 }

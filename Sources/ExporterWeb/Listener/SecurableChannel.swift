@@ -9,11 +9,10 @@ import NIOTLS
 /// One client's connection: over TLS where the web config in force says so, with the certificates of that moment, and
 /// with HTTP/2 where both sides speak it.
 struct SecurableChannel: ServerChildChannel {
-    /// What a connection speaks.
+    /// What a connection speaks, and what serves it.
     enum Dialogue: Sendable {
-        case plain(HTTP1Channel.Value)
-        case http1(HTTP1Channel.Value)
-        case http2(HTTP2Channel.Value)
+        case http1(HTTP1Channel, HTTP1Channel.Value)
+        case http2(HTTP2Channel, HTTP2Channel.Value)
     }
 
     struct Value: ServerChildChannelValue {
@@ -22,31 +21,39 @@ struct SecurableChannel: ServerChildChannel {
         let dialogue: EventLoopFuture<Dialogue>
     }
 
-    let plain: HTTP1Channel
-    let http1: HTTP1Channel
-    let http2: HTTP2Channel
-    let settings: WebConfigurationStore
+    private let settings: WebConfigurationStore
+    private let configuration: HTTP1Channel.Configuration
+    private let http2Configuration: HTTP2ChannelConfiguration
+    private let responder: @Sendable (Transport, ServerTLS?) -> HTTPChannelHandler.Responder
 
-    /// - Parameter idleTimeout: connections that say nothing for so long are closed.
+    /// From a connection's accept to the end of its TLS handshake: until then no idle timeout applies.
+    private static let handshakeTimeout = TimeAmount.seconds(10)
+
+    /// - Parameters:
+    ///   - idleTimeout: connections that say nothing for so long are closed.
+    ///   - responder: makes what answers a connection's requests, given the TLS of its handshake.
     init(
         settings: WebConfigurationStore, idleTimeout: TimeAmount,
-        responder: (Transport) -> HTTPChannelHandler.Responder
+        responder: @escaping @Sendable (Transport, ServerTLS?) -> HTTPChannelHandler.Responder
     ) {
         self.settings = settings
-        let configuration = HTTP1Channel.Configuration(
+        self.responder = responder
+        configuration = HTTP1Channel.Configuration(
             idleTimeout: idleTimeout, httpDecoderConfiguration: RequestHead.limits)
-        plain = HTTP1Channel(responder: responder(.plain), configuration: configuration)
-        http1 = HTTP1Channel(responder: responder(.tls), configuration: configuration)
-        http2 = HTTP2Channel(
-            responder: responder(.http2),
-            configuration: HTTP2ChannelConfiguration(
-                idleTimeout: .nanoseconds(idleTimeout.nanoseconds), streamConfiguration: configuration))
+        http2Configuration = HTTP2ChannelConfiguration(
+            idleTimeout: .nanoseconds(idleTimeout.nanoseconds), streamConfiguration: configuration)
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        do {
+            // First of all: it is how a connection is closed in any phase.
+            try channel.pipeline.syncOperations.addHandler(SentBytes(), position: .first)
+        } catch {
+            return channel.eventLoop.makeFailedFuture(error)
+        }
         guard let tls = settings.current.tls else {
-            return Self.setup(plain, channel, logger).map { connection in
-                Value(channel: channel, dialogue: channel.eventLoop.makeSucceededFuture(.plain(connection)))
+            return setupHTTP1(responder(.plain, nil), channel, logger).map { dialogue in
+                Value(channel: channel, dialogue: channel.eventLoop.makeSucceededFuture(dialogue))
             }
         }
         return channel.eventLoop.makeCompletedFuture {
@@ -54,33 +61,35 @@ struct SecurableChannel: ServerChildChannel {
             try tls.addHandlers(to: channel.pipeline.syncOperations)
             let negotiation = NIOTypedApplicationProtocolNegotiationHandler<Dialogue> { result in
                 if case .negotiated("h2") = result {
-                    return http2.setup(channel: channel, logger: logger).map { .http2($0) }
+                    let http2 = HTTP2Channel(responder: responder(.http2, tls), configuration: http2Configuration)
+                    return http2.setup(channel: channel, logger: logger).map { .http2(http2, $0) }
                 }
-                return Self.setup(http1, channel, logger).map { .http1($0) }
+                return setupHTTP1(responder(.tls, tls), channel, logger)
             }
             try channel.pipeline.syncOperations.addHandler(negotiation)
+            let deadline = channel.eventLoop.scheduleTask(in: Self.handshakeTimeout) { channel.closeAtOnce() }
+            negotiation.protocolNegotiationResult.whenComplete { _ in deadline.cancel() }
             return Value(channel: channel, dialogue: negotiation.protocolNegotiationResult)
         }
     }
 
-    private static func setup(
-        _ http1: HTTP1Channel, _ channel: any Channel, _ logger: Logger
-    ) -> EventLoopFuture<HTTP1Channel.Value> {
-        http1.setup(channel: channel, logger: logger).flatMapThrowing { connection in
+    private func setupHTTP1(
+        _ responder: @escaping HTTPChannelHandler.Responder, _ channel: any Channel, _ logger: Logger
+    ) -> EventLoopFuture<Dialogue> {
+        let http1 = HTTP1Channel(responder: responder, configuration: configuration)
+        return http1.setup(channel: channel, logger: logger).flatMapThrowing { connection in
             let pipeline = channel.pipeline.syncOperations
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
             try pipeline.addHandler(LastRequest(), position: .before(codec))
-            try pipeline.addHandler(SentBytes(), position: .first)
-            return connection
+            return .http1(http1, connection)
         }
     }
 
     func handle(value: Value, logger: Logger) async {
         do {
             switch try await value.dialogue.get() {
-            case .plain(let connection): await plain.handle(value: connection, logger: logger)
-            case .http1(let connection): await http1.handle(value: connection, logger: logger)
-            case .http2(let connection): await http2.handle(value: connection, logger: logger)
+            case .http1(let http1, let connection): await http1.handle(value: connection, logger: logger)
+            case .http2(let http2, let connection): await http2.handle(value: connection, logger: logger)
             }
         } catch {
             // The handshake failed: the client was told by an alert, and the connection is closed.

@@ -19,3 +19,16 @@ final class SentBytes: ChannelOutboundHandler {
         context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: promise)
     }
 }
+
+extension Channel {
+    /// Closes a connection without waiting for what TLS or HTTP still has to say to the client, which may never read it.
+    func closeAtOnce() {
+        eventLoop.execute {
+            guard let socket = try? self.pipeline.syncOperations.context(handlerType: SentBytes.self) else {
+                self.close(promise: nil)
+                return
+            }
+            socket.close(promise: nil)
+        }
+    }
+}

@@ -23,6 +23,8 @@ struct ServerTLS: Sendable {
     private let context: NIOSSLContext
     private let policy: TLSSettings.ClientPolicy
     private let allowedNames: Set<String>
+    /// Who signs clients' certificates; nil for the machine's own authorities.
+    private let authorities: [NIOSSLCertificate]?
 
     /// Reads certificates and keys.
     ///
@@ -41,9 +43,9 @@ struct ServerTLS: Sendable {
         case .request, .verifyIfGiven: configuration.certificateVerification = .optionalVerification
         case .requireAny, .require, .requireAndVerify: configuration.certificateVerification = .noHostnameVerification
         }
-        if let authorities = settings.clientAuthorities {
-            configuration.trustRoots = .certificates(try authorities.certificates(as: .clientAuthorities, from: files))
-        }
+        let authorities = try settings.clientAuthorities?.certificates(as: .clientAuthorities, from: files)
+        if let authorities { configuration.trustRoots = .certificates(authorities) }
+        self.authorities = authorities
         configuration.applicationProtocols = (settings.isHTTP2 ? ["h2"] : []) + ["http/1.1"]
         do {
             context = try NIOSSLContext(configuration: configuration)
@@ -52,6 +54,15 @@ struct ServerTLS: Sendable {
         }
         policy = settings.clientPolicy
         allowedNames = Set(settings.allowedNames)
+    }
+
+    /// Whether a handshake made with an earlier one may have admitted a client that this one refuses.
+    func mayRefuse(clientsOf earlier: ServerTLS) -> Bool {
+        switch policy {
+        case .none, .request: false
+        case .requireAny, .require, .verifyIfGiven, .requireAndVerify:
+            policy != earlier.policy || authorities != earlier.authorities || allowedNames != earlier.allowedNames
+        }
     }
 
     /// Adds what speaks TLS to a new connection's pipeline.

@@ -39,6 +39,11 @@ struct WebOptions: ParsableArguments {
     @Option(name: .customLong("web.max-requests"), help: "Scrapes in flight; beyond, the answer is 503.")
     var maximumScrapes = 40
 
+    @Option(
+        name: .customLong("web.max-connections"),
+        help: "Open connections; beyond, idle ones are closed or new ones wait. (default: half of the open-file limit)")
+    var maximumConnections: Int?
+
     @OptionGroup var file: WebConfigOption
 
     @Flag(name: .customLong("web.enable-lifecycle"), help: "Allow POST /-/reload and POST /-/sync.")
@@ -51,6 +56,11 @@ struct WebOptions: ParsableArguments {
                     + "that are taken: /, /probe, /sd, /-/…")
         }
         guard maximumScrapes > 0 else { throw ValidationError("--web.max-requests must be at least 1") }
+        if let maximumConnections, !(1...OpenFileLimit.mostConnections).contains(maximumConnections) {
+            throw ValidationError(
+                "--web.max-connections must be from 1 to \(OpenFileLimit.mostConnections): the open-file limit less "
+                    + "\(OpenFileLimit.reserve) for storage and upstream connections")
+        }
         do {
             _ = try addresses()
         } catch {
@@ -61,7 +71,8 @@ struct WebOptions: ParsableArguments {
     /// What the web face is made with.
     func options() throws -> ExporterWebServer.Options {
         var options = ExporterWebServer.Options(
-            addresses: try addresses(), telemetryPath: telemetryPath, maximumScrapes: maximumScrapes)
+            addresses: try addresses(), telemetryPath: telemetryPath, maximumScrapes: maximumScrapes,
+            maximumConnections: maximumConnections ?? OpenFileLimit.defaultConnections)
         options.configFile = file.path
         options.isLifecycleEnabled = enableLifecycle
         if systemdSocket {

@@ -12,7 +12,7 @@ import UsageModel
 @Suite(.serialized) struct LoadTests {
     /// Connections that are open, but say nothing or half a request.
     @Test(.timeLimit(.minutes(5))) func tenThousandIdleConnections() async throws {
-        try await Self.serving(models: 10) { exporter in
+        try await Self.serving(models: 10, flags: ["--web.max-connections", "11000"]) { exporter in
             try await warmUp(exporter)
             let before = try exporter.residentBytes
             var connections: [RawConnection] = []
@@ -172,10 +172,11 @@ import UsageModel
 
     /// An exporter with one account that has this many models.
     static func serving(
-        models: Int, overTLS isSecure: Bool = false, _ body: (ExporterProcess) async throws -> Void
+        models: Int, overTLS isSecure: Bool = false, flags: [String] = [],
+        _ body: (ExporterProcess) async throws -> Void
     ) async throws {
         try await SimulatedAccount.run(interval: "1h", seriesLimit: 1_000_000) { account in
-            var arguments = account.serveArguments + ["--web.enable-lifecycle"]
+            var arguments = account.serveArguments + ["--web.enable-lifecycle"] + flags
             if isSecure {
                 try SelfSignedCertificate(folder: account.folder).renew("localhost")
                 let file = account.folder + "/web.yml"

@@ -108,8 +108,8 @@ import UsageModel
             await #expect(throws: (any Error).self) { try await exporter.reload(broken) }
             #expect(try cost(exporter, "changed") == before)
             #expect(try exporter.scrape().value("genai_exporter_config_last_reload_successful") == 0)
-            #expect(await exporter.syncSoon(account: "changed"))
-            #expect(await exporter.syncSoon(account: "nobody") == false)
+            #expect(await exporter.syncSoon(account: "changed") == 0)
+            #expect(await exporter.syncSoon(account: "nobody") == nil)
 
             try await exporter.reload(configuration)
             #expect(try exporter.scrape().value("genai_exporter_config_last_reload_successful") == 1)

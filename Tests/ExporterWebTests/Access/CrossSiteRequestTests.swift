@@ -1,0 +1,56 @@
+import HTTPTypes
+import Testing
+import UsageModel
+
+@testable import ExporterWeb
+
+@Suite struct CrossSiteRequestTests {
+    @Test(
+        "requests that a browser sends for another site's page are recognised",
+        arguments: [
+            ([:], false), (["Sec-Fetch-Site": "none"], false), (["Sec-Fetch-Site": "cross-site"], true),
+            (["Sec-Fetch-Site": "same-site"], true), (["Sec-Fetch-Site": "SAME-ORIGIN "], true),
+            (["Sec-Fetch-Site": "same-origin", "Origin": "http://exporter.example:10061"], false),
+            (["Sec-Fetch-Site": "same-origin", "Origin": "http://evil.example"], true),
+            (["Origin": "HTTP://Exporter.Example:10061"], false), (["Origin": "https://exporter.example:10061"], false),
+            (["Origin": "http://exporter.example"], true), (["Origin": "http://exporter.example:1"], true),
+            (["Origin": "http://evil.example"], true), (["Origin": "null"], true), (["Origin": ""], true),
+            (["Origin": "http://exporter.example:10061.evil.example"], true),
+        ] as [([String: String], Bool)])
+    func crossSite(fields: [String: String], isCrossSite: Bool) throws {
+        #expect(CrossSiteRequest.isCrossSite(try request(fields, authority: "exporter.example:10061")) == isCrossSite)
+    }
+
+    @Test("the default port may be given or not") func defaultPorts() throws {
+        for (origin, authority) in [
+            ("https://a.example", "a.example:443"), ("https://a.example:443", "a.example"),
+            ("http://[::1]:80", "[::1]"),
+        ] {
+            #expect(!CrossSiteRequest.isCrossSite(try request(["Origin": origin], authority: authority)))
+        }
+        #expect(CrossSiteRequest.isCrossSite(try request(["Origin": "https://a.example"], authority: "a.example:80")))
+    }
+
+    private func request(_ fields: [String: String], authority: String) throws -> HTTPRequest {
+        var request = HTTPRequest(method: .post, scheme: nil, authority: authority, path: "/-/sync")
+        for (name, value) in fields { request.headerFields[try #require(HTTPField.Name(name))] = value }
+        return request
+    }
+}
+
+@Suite struct ForcedSyncsTests {
+    @Test("an account is synced by request at most every thirty seconds, and all accounts when each may be") func pace()
+    {
+        let start = Timestamp(milliseconds: 1_795_186_800_000)
+        let forced = ForcedSyncs()
+        #expect(forced.wait(for: ["a", "b"], at: start) == nil)
+        forced.note(["a"], at: start)
+        #expect(forced.wait(for: ["a"], at: start + .seconds(10)) == .seconds(20))
+        #expect(forced.wait(for: ["b"], at: start + .seconds(10)) == nil)
+        forced.note(["b"], at: start + .seconds(10))
+        #expect(forced.wait(for: ["a", "b"], at: start + .seconds(30)) == .seconds(10))
+        #expect(forced.wait(for: ["a"], at: start + .seconds(30)) == nil)
+        // A clock that was set back.
+        #expect(forced.wait(for: ["a", "b"], at: start - .hours(1)) == nil)
+    }
+}
