@@ -3,15 +3,23 @@ import Foundation
 
 /// bcrypt hashes, as `htpasswd -B` makes them: checked by libxcrypt's `crypt_r` (crypt(5), "bcrypt").
 enum PasswordHash {
-    /// A hash that no known password has: what is compared where there is no such user takes as long as any other.
-    static let ofNobody = "$2y$10$P5oICzKW1DoBxsSliZN47uWeozSSN67uhu74s84qN0U9OezNKEdnS"
+    /// A dummy hash, compared for unknown users so that the response time does not reveal whether a user exists.
+    ///
+    /// - Parameter hashes: of the users that exist; it costs as much as the costliest.
+    static func dummy(likeCostliestOf hashes: some Sequence<String>) -> String {
+        let cost = hashes.compactMap(cost).max() ?? 10
+        return "$2y$\(cost < 10 ? "0" : "")\(cost)$P5oICzKW1DoBxsSliZN47uWeozSSN67uhu74s84qN0U9OezNKEdnS"
+    }
 
     /// Whether a text has the form of a bcrypt hash: `$2y$`, a cost from 04 to 31, 22 characters of salt, 31 of hash.
-    static func isBcrypt(_ text: String) -> Bool {
-        guard let match = text.wholeMatch(of: #/\$2[abxy]\$(\d\d)\$[.\/A-Za-z0-9]{53}/#), let cost = Int(match.1) else {
-            return false
-        }
-        return (4...31).contains(cost)
+    static func isBcrypt(_ text: String) -> Bool { cost(text) != nil }
+
+    /// Logarithm of the rounds; nil where a text is not a bcrypt hash.
+    private static func cost(_ text: String) -> Int? {
+        guard let match = text.wholeMatch(of: #/\$2[abxy]\$(\d\d)\$[.\/A-Za-z0-9]{53}/#), let cost = Int(match.1),
+            (4...31).contains(cost)
+        else { return nil }
+        return cost
     }
 
     /// Whether a password has a hash. It takes long on purpose: half a second at cost 13, four at cost 16.

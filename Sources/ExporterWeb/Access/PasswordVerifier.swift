@@ -10,12 +10,34 @@ import NIOConcurrencyHelpers
 final class PasswordVerifier: Sendable {
     /// Passwords that may wait for their turn; beyond, the answer is no at once.
     static let longestQueue = 32
-    /// Verdicts that are remembered.
-    private static let remembered = 256
+    /// Wrong passwords that are remembered.
+    private static let rememberedWrong = 256
+    /// Right passwords that are remembered of each user: of bytes beyond the 72nd bcrypt takes no notice, so that one hash
+    /// has several.
+    private static let rememberedRight = 4
 
+    /// Digests of passwords, apart from each other so that no number of wrong ones drives out a right one.
     private struct State {
-        var verdicts: [SHA256.Digest: Bool] = [:]
+        /// By user, oldest first.
+        var right: [String: [SHA256.Digest]] = [:]
+        var wrong: Set<SHA256.Digest> = []
         var waiting = 0
+
+        func verdict(_ user: String, _ key: SHA256.Digest) -> Bool? {
+            if right[user]?.contains(key) == true { return true }
+            return wrong.contains(key) ? false : nil
+        }
+
+        mutating func remember(_ isRight: Bool, _ user: String, _ key: SHA256.Digest, users: [String: String]) {
+            guard isRight else {
+                if wrong.count >= PasswordVerifier.rememberedWrong { wrong.removeAll() }
+                wrong.insert(key)
+                return
+            }
+            right = right.filter { users[$0.key] != nil }
+            right[user, default: []].append(key)
+            if right[user, default: []].count > PasswordVerifier.rememberedRight { right[user]?.removeFirst() }
+        }
     }
 
     private let state = NIOLockedValueBox(State())
@@ -23,10 +45,11 @@ final class PasswordVerifier: Sendable {
 
     /// Whether the user exists and has this password; nil where too many wait already.
     func isRight(user: String, password: String, users: [String: String]) async -> Bool? {
-        let hash = users[user] ?? PasswordHash.ofNobody
+        let hash = users[user] ?? PasswordHash.dummy(likeCostliestOf: users.values)
+        // The hash is part of it: a change of the password in the web config makes every digest of the old one useless.
         let key = Self.key([user, hash, password])
         let known = state.withLockedValue { state -> Bool? in
-            if let known = state.verdicts[key] { return known }
+            if let known = state.verdict(user, key) { return known }
             state.waiting += 1
             return nil
         }
@@ -41,8 +64,7 @@ final class PasswordVerifier: Sendable {
         let verdict = matches && users[user] != nil
         state.withLockedValue { state in
             state.waiting -= 1
-            if state.verdicts.count >= Self.remembered { state.verdicts.removeAll() }
-            state.verdicts[key] = verdict
+            state.remember(verdict, user, key, users: users)
         }
         return verdict
     }

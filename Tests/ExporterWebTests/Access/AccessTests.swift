@@ -45,8 +45,41 @@ import Testing
         #expect(await verifier.isRight(user: "dave", password: "dave123", users: [:]) == false)
     }
 
+    @Test("a password that was right is accepted at no cost, however many wrong ones came since, until it is changed")
+    func rightPasswordsStay() async {
+        // Of cost 4: "dave123" and "changed1".
+        let old = "$2y$04$2UXri9cIDdgeKjBo4Rlpx.Bet7Fs7kjI3L0UAlj95Aa323YRAJw8e"
+        let new = "$2y$04$2UXri9cIDdgeKjBo4Rlpx.PTFXdEEZ8z/PKnCcWUza120iKFSiOre"
+        let verifier = PasswordVerifier()
+        #expect(await verifier.isRight(user: "dave", password: "dave123", users: ["dave": old]) == true)
+        for number in 0..<600 {
+            #expect(await verifier.isRight(user: "dave", password: "wrong-\(number)", users: ["dave": old]) == false)
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<100 {
+                group.addTask { _ = await verifier.isRight(user: "x", password: "\(number)", users: ["dave": old]) }
+            }
+            // With a full queue as well.
+            for _ in 0..<100 {
+                #expect(await verifier.isRight(user: "dave", password: "dave123", users: ["dave": old]) == true)
+            }
+            await group.waitForAll()
+        }
+        #expect(await verifier.isRight(user: "dave", password: "dave123", users: ["dave": new]) == false)
+        #expect(await verifier.isRight(user: "dave", password: "changed1", users: ["dave": new]) == true)
+        #expect(await verifier.isRight(user: "dave", password: "dave123", users: [:]) == false)
+    }
+
+    @Test("the hash of unknown users costs as much as the costliest of the known ones") func dummyHash() {
+        let costs = ["$2y$04$", "$2a$13$", "$2b$09$"]
+        let hashes = costs.map { $0 + String(repeating: "a", count: 53) }
+        #expect(PasswordHash.dummy(likeCostliestOf: hashes).hasPrefix("$2y$13$"))
+        #expect(PasswordHash.dummy(likeCostliestOf: hashes.filter { !$0.contains("13") }).hasPrefix("$2y$09$"))
+    }
+
     @Test(arguments: [
-        ("$2y$10$2UXri9cIDdgeKjBo4Rlpx.U3ZLDV8X1IxKmsfOvhcM5oXQt/mLmXq", true), (PasswordHash.ofNobody, true),
+        ("$2y$10$2UXri9cIDdgeKjBo4Rlpx.U3ZLDV8X1IxKmsfOvhcM5oXQt/mLmXq", true),
+        (PasswordHash.dummy(likeCostliestOf: []), true),
         ("$2y$03$2UXri9cIDdgeKjBo4Rlpx.U3ZLDV8X1IxKmsfOvhcM5oXQt/mLmXq", false), ("doe", false), ("", false),
         ("$1$abc$2UXri9cIDdgeKjBo4Rlpx", false),
     ])
