@@ -53,6 +53,8 @@ struct MetricsEndpoint: Sendable {
                     try await writer.write(contentsOf: portion)
                     // A write only waits its turn on the event loop; whether there is room for more is known after it.
                     try await eventLoop.submit {}.get()
+                    // Only the client's reading is left, which must not keep other scrapes out.
+                    if isShared { scrape.end() }
                 }
                 try await writer.finish(nil)
                 if selection.names.isEmpty { store.markServed(snapshot, account: account, at: clock.now) }

@@ -32,15 +32,21 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
     /// readers fill up the memory that the kernel has for all connections of the machine, and stall them.
     private static var unsentInKernel: Int { 128 * 1024 }
 
+    /// Bytes of a connection that are read at a time, so that a thousand requests in one packet are not parsed while other
+    /// connections wait.
+    private static var readAtOnce: Int { 4096 }
+
     /// Serves until graceful shutdown.
     ///
     /// - Throws: `ListenFailure` where the address cannot be bound.
     func run() async throws {
         let quiescing = ServerQuiescingHelper(group: MultiThreadedEventLoopGroup.singleton)
-        let securable = SecurableChannel(settings: settings, idleTimeout: Self.idleTimeout) { transport, tls in
+        let securable = SecurableChannel(settings: settings, idleTimeout: Self.idleTimeout) {
+            transport, tls, unanswered in
             { request, writer, channel in
                 try await answer(
                     request, by: writer, ExporterRequestContext(channel, transport, tls: tls, logger: logger))
+                try await unanswered.finishOne(on: channel.eventLoop)
             }
         }
         let server = try await bind(quiescing) { securable.setup(channel: $0, logger: logger) }
@@ -81,6 +87,8 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
             }
             // Whether there is room is decided for each connection.
             .serverChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.readAtOnce))
             .childChannelOption(.allowRemoteHalfClosure, value: true)
         if place.isTCP {
             _ =

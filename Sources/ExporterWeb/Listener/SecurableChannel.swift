@@ -21,21 +21,19 @@ struct SecurableChannel: ServerChildChannel {
         let dialogue: EventLoopFuture<Dialogue>
     }
 
+    /// Makes what answers a connection's requests, given the TLS of its handshake.
+    typealias Responding = @Sendable (Transport, ServerTLS?, UnansweredRequests) -> HTTPChannelHandler.Responder
+
     private let settings: WebConfigurationStore
     private let configuration: HTTP1Channel.Configuration
     private let http2Configuration: HTTP2ChannelConfiguration
-    private let responder: @Sendable (Transport, ServerTLS?) -> HTTPChannelHandler.Responder
+    private let responder: Responding
 
     /// From a connection's accept to the end of its TLS handshake: until then no idle timeout applies.
     private static let handshakeTimeout = TimeAmount.seconds(10)
 
-    /// - Parameters:
-    ///   - idleTimeout: connections that say nothing for so long are closed.
-    ///   - responder: makes what answers a connection's requests, given the TLS of its handshake.
-    init(
-        settings: WebConfigurationStore, idleTimeout: TimeAmount,
-        responder: @escaping @Sendable (Transport, ServerTLS?) -> HTTPChannelHandler.Responder
-    ) {
+    /// - Parameter idleTimeout: connections that say nothing for so long are closed.
+    init(settings: WebConfigurationStore, idleTimeout: TimeAmount, responder: @escaping Responding) {
         self.settings = settings
         self.responder = responder
         configuration = HTTP1Channel.Configuration(
@@ -52,7 +50,7 @@ struct SecurableChannel: ServerChildChannel {
             return channel.eventLoop.makeFailedFuture(error)
         }
         guard let tls = settings.current.tls else {
-            return setupHTTP1(responder(.plain, nil), channel, logger).map { dialogue in
+            return setupHTTP1(.plain, nil, channel, logger).map { dialogue in
                 Value(channel: channel, dialogue: channel.eventLoop.makeSucceededFuture(dialogue))
             }
         }
@@ -61,10 +59,11 @@ struct SecurableChannel: ServerChildChannel {
             try tls.addHandlers(to: channel.pipeline.syncOperations)
             let negotiation = NIOTypedApplicationProtocolNegotiationHandler<Dialogue> { result in
                 if case .negotiated("h2") = result {
-                    let http2 = HTTP2Channel(responder: responder(.http2, tls), configuration: http2Configuration)
+                    let http2 = HTTP2Channel(
+                        responder: responder(.http2, tls, UnansweredRequests()), configuration: http2Configuration)
                     return http2.setup(channel: channel, logger: logger).map { .http2(http2, $0) }
                 }
-                return setupHTTP1(responder(.tls, tls), channel, logger)
+                return setupHTTP1(.tls, tls, channel, logger)
             }
             try channel.pipeline.syncOperations.addHandler(negotiation)
             let deadline = channel.eventLoop.scheduleTask(in: Self.handshakeTimeout) { channel.closeAtOnce() }
@@ -74,13 +73,14 @@ struct SecurableChannel: ServerChildChannel {
     }
 
     private func setupHTTP1(
-        _ responder: @escaping HTTPChannelHandler.Responder, _ channel: any Channel, _ logger: Logger
+        _ transport: Transport, _ tls: ServerTLS?, _ channel: any Channel, _ logger: Logger
     ) -> EventLoopFuture<Dialogue> {
-        let http1 = HTTP1Channel(responder: responder, configuration: configuration)
+        let unanswered = UnansweredRequests()
+        let http1 = HTTP1Channel(responder: responder(transport, tls, unanswered), configuration: configuration)
         return http1.setup(channel: channel, logger: logger).flatMapThrowing { connection in
             let pipeline = channel.pipeline.syncOperations
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
-            try pipeline.addHandler(LastRequest(), position: .before(codec))
+            try pipeline.addHandler(LastRequest(unanswered), position: .before(codec))
             return .http1(http1, connection)
         }
     }
