@@ -26,8 +26,10 @@ import Testing
         let order = (0..<5).map { _ in table.takeOldest(at: now) }
         #expect(order == [id(1), id(3), id(0), id(2), nil])
         #expect(table.count == 4)
+        #expect(table.remaining == 0)
         for number in connections.indices { table.remove(id(number)) }
         #expect(table.count == 0)
+        #expect(table.remaining == 0)
         #expect(table.nextRoom() == nil)
     }
 

@@ -42,13 +42,19 @@ final class ConnectionLimit: Sendable {
     ///
     /// - Parameter onRoom: called once, on any thread, when a connection has closed; only where it has to wait.
     func admission(of listener: ObjectIdentifier, onRoom: @escaping @Sendable () -> Void) -> Admission {
-        state.withLockedValue { state in
-            if state.table.count < maximum { return .now }
+        let now = ContinuousClock.now
+        let (admission, oldest) = state.withLockedValue { state -> (Admission, (any Channel)?) in
+            // One that was too young when it was needed.
+            let oldest = takeOldest(&state, at: now)
+            if state.table.count < maximum { return (.now, oldest) }
             let room = state.table.nextRoom()
-            if let room, room <= .now, state.table.count < maximum + Self.excess { return .now }
+            if let room, room <= now, state.table.count < maximum + Self.excess { return (.now, oldest) }
             state.waiting[listener] = onRoom
-            return .wait(until: room)
+            // What can be closed already waits for the end of those that are being closed.
+            return (.wait(until: room.flatMap { $0 > now ? $0 : nil }), oldest)
         }
+        oldest?.closeAtOnce()
+        return admission
     }
 
     /// Counts an accepted connection until it closes, and closes the oldest where there are too many.
@@ -58,14 +64,11 @@ final class ConnectionLimit: Sendable {
         let (oldest, closed) = state.withLockedValue { state -> ((any Channel)?, Int?) in
             state.table.add(id, at: now)
             state.channels[id] = channel
-            guard state.table.count > maximum, let oldest = state.table.takeOldest(at: now) else { return (nil, nil) }
-            state.closed += 1
-            if let warnedAt = state.warnedAt, now - warnedAt < Self.warningInterval {
-                return (state.channels[oldest], nil)
-            }
+            guard let oldest = takeOldest(&state, at: now) else { return (nil, nil) }
+            if let warnedAt = state.warnedAt, now - warnedAt < Self.warningInterval { return (oldest, nil) }
             state.warnedAt = now
             defer { state.closed = 0 }
-            return (state.channels[oldest], state.closed)
+            return (oldest, state.closed)
         }
         channel.closeFuture.whenComplete { [self] _ in
             let waiting = state.withLockedValue { state in
@@ -82,6 +85,12 @@ final class ConnectionLimit: Sendable {
                 "as many connections are open as --web.max-connections allows; idle ones are closed to make room",
                 metadata: ["limit": "\(maximum)", "closed": "\(closed)"])
         }
+    }
+
+    private func takeOldest(_ state: inout State, at now: ContinuousClock.Instant) -> (any Channel)? {
+        guard state.table.remaining > maximum, let oldest = state.table.takeOldest(at: now) else { return nil }
+        state.closed += 1
+        return state.channels[oldest]
     }
 
     /// A connection's whole request has come: until `end` it is not idle.

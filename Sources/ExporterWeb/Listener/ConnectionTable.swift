@@ -45,9 +45,13 @@ struct ConnectionTable {
     private var queues = Phase.allCases.map { _ in [Mark]() }
     private var heads = Phase.allCases.map { _ in 0 }
     private var marks: UInt64 = 0
+    private var closing = 0
 
     /// Connections that hold a descriptor.
     var count: Int { connections.count }
+
+    /// Connections of which none was chosen to be closed.
+    var remaining: Int { connections.count - closing }
 
     /// Adds a connection that was accepted.
     mutating func add(_ id: ObjectIdentifier, at now: ContinuousClock.Instant) {
@@ -71,7 +75,7 @@ struct ConnectionTable {
 
     /// Removes a connection that is closed.
     mutating func remove(_ id: ObjectIdentifier) {
-        connections[id] = nil
+        if connections.removeValue(forKey: id)?.isClosing == true { closing -= 1 }
     }
 
     /// Chooses the connection to close; nil where every one is younger than its phase's grace.
@@ -79,6 +83,7 @@ struct ConnectionTable {
         for phase in Phase.allCases {
             guard let mark = first(of: phase), mark.since + phase.grace <= now else { continue }
             connections[mark.id]?.isClosing = true
+            closing += 1
             heads[phase.rawValue] += 1
             return mark.id
         }
