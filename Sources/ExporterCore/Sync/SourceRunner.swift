@@ -42,6 +42,8 @@ actor SourceRunner {
     /// What was logged last of the provider's oddities: each is logged when it begins, not at every sync.
     private var loggedRemarks: [String] = []
     private var hasWarnedOfClock = false
+    /// Whether the last sync failed because of the storage.
+    private var isStorageFailure = false
     private(set) var status: SyncStatus
     /// The status as it was last stored: its counters are what may be shown.
     private var storedStatus: SyncStatus
@@ -102,16 +104,18 @@ actor SourceRunner {
         return true
     }
 
-    /// Ends the back-off after a failure that the operator may have fixed: one that is not passing by itself, and that
-    /// the last try is old enough not to have seen fixed.
+    /// Ends the back-off after a failure that the operator may have fixed, unless it was tried only just now.
     func retry() {
-        guard isBackingOff, status.isFailureLasting == true,
+        guard status.isUp == false, status.isFailureLasting == true || isStorageFailure,
             status.lastAttempt.map({ clock.now - $0 >= Self.shortestRetry || clock.now < $0 }) ?? true
         else { return }
         wakeUp.give()
     }
 
-    private var isBackingOff: Bool { status.isUp == false && status.next.map { clock.now < $0 } ?? false }
+    /// Whether requests to the provider wait after a failure. One of the storage is not the provider's.
+    private var isBackingOff: Bool {
+        status.isUp == false && !isStorageFailure && status.next.map { clock.now < $0 } ?? false
+    }
 
     /// Has the slices of these days read again at the next sync, which comes now.
     ///
@@ -289,6 +293,7 @@ actor SourceRunner {
     /// Takes down how the sync went, and answers how long to wait until the next.
     private func conclude(_ started: Timestamp, elapsed: Duration, failure: (any ReasonedFailure)?) -> Duration {
         status.isUp = failure == nil
+        isStorageFailure = failure?.reason == .storage
         status.duration = elapsed.inSeconds
         status.results[failure?.reason.rawValue ?? "success", default: 0] += 1
         status.count(failure?.reason)

@@ -3,9 +3,9 @@ import UsageModel
 
 /// When each account was last synced by request, all listeners together.
 final class ForcedSyncs: Sendable {
-    /// The shortest time between two of an account: some providers allow a request only every few seconds, and one of them
-    /// twelve in an hour.
-    static let interval = Duration.seconds(30)
+    /// The shortest time between two of an account: a sync of all sources takes some requests of each provider, whose
+    /// limits are by the minute.
+    static let interval = Duration.seconds(10)
 
     private let last = NIOLockedValueBox<[String: Timestamp]>([:])
 

@@ -19,6 +19,11 @@ struct ScrapeTimes {
         }
     }
 
+    /// Counts a scrape without a response as one that took for ever.
+    mutating func addFailure() { seconds.append(.infinity) }
+
+    var failures: Int { seconds.count { $0.isInfinite } }
+
     var p99: Double {
         let sorted = seconds.sorted()
         return sorted.isEmpty ? .infinity : sorted[min(sorted.count - 1, sorted.count * 99 / 100)]

@@ -39,17 +39,16 @@ import UsageModel
 }
 
 @Suite struct ForcedSyncsTests {
-    @Test("an account is synced by request at most every thirty seconds, and all accounts when each may be") func pace()
-    {
+    @Test("an account is synced by request at most every ten seconds, and all accounts when each may be") func pace() {
         let start = Timestamp(milliseconds: 1_795_186_800_000)
         let forced = ForcedSyncs()
         #expect(forced.wait(for: ["a", "b"], at: start) == nil)
         forced.note(["a"], at: start)
-        #expect(forced.wait(for: ["a"], at: start + .seconds(10)) == .seconds(20))
-        #expect(forced.wait(for: ["b"], at: start + .seconds(10)) == nil)
-        forced.note(["b"], at: start + .seconds(10))
-        #expect(forced.wait(for: ["a", "b"], at: start + .seconds(30)) == .seconds(10))
-        #expect(forced.wait(for: ["a"], at: start + .seconds(30)) == nil)
+        #expect(forced.wait(for: ["a"], at: start + .seconds(4)) == .seconds(6))
+        #expect(forced.wait(for: ["b"], at: start + .seconds(4)) == nil)
+        forced.note(["b"], at: start + .seconds(4))
+        #expect(forced.wait(for: ["a", "b"], at: start + .seconds(10)) == .seconds(4))
+        #expect(forced.wait(for: ["a"], at: start + .seconds(10)) == nil)
         // A clock that was set back.
         #expect(forced.wait(for: ["a", "b"], at: start - .hours(1)) == nil)
     }
