@@ -1,9 +1,10 @@
 import Crypto
 import Foundation
+import PrometheusExposition
 import UsageLedger
 import UsageModel
 
-/// How an account's labels are shown: renamed, hashed, folded past the series limit.
+/// How an account's labels are shown: renamed, hashed, folded past the series limit, without control characters.
 ///
 /// The ledger keeps what the provider said; this is a view of it. A change of these options therefore moves whole
 /// histories, and several of the ledger's series may be shown as one, their values added up.
@@ -30,7 +31,7 @@ struct LabelView: Sendable {
 
     /// Whether the series may be one of several that are served as one.
     func isShared(_ total: SeriesTotal) -> Bool {
-        isOverflow(total) || isMapped
+        isOverflow(total) || isMapped || total.labels.contains(where: \.mayCollideAsLabelValue)
     }
 
     /// Whether the series is past the limit. One of a family without labels has nothing to fold: it would get the labels
@@ -43,9 +44,9 @@ struct LabelView: Sendable {
 
     /// The label values of a series as they are shown.
     func shown(_ labels: [String], of names: [String], rank: Int = 0) -> [String] {
-        guard rank > limit || isMapped else { return labels }
+        guard rank > limit || isMapped else { return labels.map(\.asLabelValue) }
         return zip(names, labels).map { name, value in
-            rank > limit ? folded(value, of: name, among: names) : mapped(value, of: name)
+            (rank > limit ? folded(value, of: name, among: names) : mapped(value, of: name)).asLabelValue
         }
     }
 
@@ -59,7 +60,7 @@ struct LabelView: Sendable {
     /// The label values under which a series is served past the limit.
     func servedFolded(_ total: SeriesTotal) -> [String] {
         let names = total.family.labelNames
-        let labels = zip(names, total.labels).map { folded($1, of: $0, among: names) }
+        let labels = zip(names, total.labels).map { folded($1, of: $0, among: names).asLabelValue }
         return total.family == .duration ? labels.dropLast() : labels
     }
 
