@@ -32,9 +32,19 @@ struct OutputTarget {
         }
         // Beside it, so that it can be renamed into place; under one name, so that of tries that were killed one stays.
         let draft = (target ?? path) + ".new"
+        // What lies there is another try's or a link that was planted: neither is written to.
+        unlink(draft)
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw Self.failure(path) }
         do {
-            let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+            if target != nil { fchmod(descriptor, status.st_mode & 0o7777) }
+            var own = stat()
+            fstat(descriptor, &own)
             let value = try await Self.write(to: descriptor, named: path, body)
+            var found = stat()
+            guard lstat(draft, &found) == 0, found.st_dev == own.st_dev, found.st_ino == own.st_ino else {
+                throw CommandFailure(message: "cannot write \(path): another process writes it too")
+            }
             guard rename(draft, target ?? path) == 0 else { throw Self.failure(path) }
             return value
         } catch {
