@@ -108,12 +108,12 @@ struct AccountReader {
     private func budget(_ mapping: ConfigurationMapping) -> ExactDecimal? {
         guard let value = mapping["budget"], let budget = value.mapping() else { return nil }
         budget.rejectUnknownKeys(known: ["monthly_usd"])
-        let expected = "an amount of USD above 0, such as 500"
+        let expected = "an amount of USD of at least 0.01, such as 500"
         if global.retention < LedgerBeginning.monthlyRetention {
             value.problem(
                 "a monthly budget needs global.retention of at least \(LedgerBeginning.monthlyRetentionText); it is "
                     + DurationNotation.text(global.retention))
         }
-        return required("monthly_usd", in: budget)?.amount(expected) { !$0.isZero && !$0.isNegative }
+        return required("monthly_usd", in: budget)?.amount(expected) { $0 >= ExactDecimal(micros: 10_000) }
     }
 }

@@ -46,7 +46,7 @@ struct SecretReader {
             value.problem("\(variable) is not set: set it, or name another")
             return nil
         }
-        switch SecretText.check(content.utf8) {
+        switch SecretText.check(SecretText.trimmed(Array(content.utf8))) {
         case .failure(let flaw): value.problem("\(variable) \(flaw.description)")
         case .success(let secret):
             redaction.register(secret)

@@ -15,6 +15,11 @@ package enum YAMLDocument {
     /// The document's root; nil where the file is empty, or once a problem is in the log.
     private static func root(of bytes: [UInt8], log: ProblemLog) -> Node? {
         guard let text = text(of: bytes, log: log) else { return nil }
+        guard !Self.mayExpandInKeys(text) else {
+            log.problem(
+                "a key of a mapping is an alias (*name), a list or a mapping: write it as text", at: nil, path: "")
+            return nil
+        }
         do {
             // Without the resolver's guesses a scalar stays the text that was written: each key knows its own type.
             return try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot()
@@ -61,6 +66,46 @@ package enum YAMLDocument {
         case 0x09, 0x0A, 0x0D, 0x20...0x7E, 0x85, 0xA0...0xD7FF, 0xE000...0xFFFD, 0x1_0000...0x10_FFFF: true
         default: false
         }
+    }
+
+    /// Whether keys that are no text could take exponential time: the parser hashes each key with all that its aliases
+    /// stand for.
+    ///
+    /// It takes some 50 aliases to write a billion nodes, so that files with fewer are not searched for such keys.
+    private static func mayExpandInKeys(_ text: String) -> Bool {
+        var aliases = 0
+        var hasOddKey = false
+        var previous = UInt8(ascii: "\n")
+        var isComment = false
+        /// Whether an alias or a bracket has just ended, so that a colon makes it a key.
+        var endsNode = false
+        var isAlias = false
+        for byte in text.utf8 {
+            let isBlank = [0x20, 0x09, 0x0A, 0x0D].contains(byte)
+            let begins = [0x20, 0x09, 0x0A, 0x0D].contains(previous) || "[{,".utf8.contains(previous)
+            defer { previous = byte }
+            if byte == UInt8(ascii: "\n") { isComment = false }
+            if isComment { continue }
+            switch byte {
+            case UInt8(ascii: "#") where begins: isComment = true
+            case UInt8(ascii: "*") where begins:
+                aliases += 1
+                isAlias = true
+                endsNode = false
+            case UInt8(ascii: "]"), UInt8(ascii: "}"):
+                isAlias = false
+                endsNode = true
+            case UInt8(ascii: ":"):
+                if endsNode || isAlias { hasOddKey = true }
+                (isAlias, endsNode) = (false, false)
+            case UInt8(ascii: "?") where begins: hasOddKey = true
+            case _ where isBlank:
+                if isAlias { (isAlias, endsNode) = (false, true) }
+            case UInt8(ascii: ","), UInt8(ascii: "["), UInt8(ascii: "{"): (isAlias, endsNode) = (false, false)
+            default: if !isAlias { endsNode = false }
+            }
+        }
+        return hasOddKey && aliases >= 40
     }
 
     private static func report(_ error: YamlError, in text: String, log: ProblemLog) {

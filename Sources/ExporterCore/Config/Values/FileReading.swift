@@ -77,7 +77,15 @@ public struct SystemFiles: FileReading {
 }
 
 /// A path in the config file: relative ones start at the config file's folder.
+///
+/// Where there is nothing and the config file is a symbolic link, they start at the folder of the file that it leads to: an
+/// image may link the config from elsewhere.
 package func resolvedPath(_ path: String, besides configFile: String) -> String {
-    guard !path.hasPrefix("/"), let slash = configFile.lastIndex(of: "/") else { return path }
-    return configFile[...slash] + path
+    guard !path.hasPrefix("/") else { return path }
+    func beside(_ file: String) -> String { (file.lastIndex(of: "/").map { String(file[...$0]) } ?? "") + path }
+    let expected = beside(configFile)
+    guard access(expected, F_OK) != 0, let resolved = realpath(configFile, nil) else { return expected }
+    defer { free(resolved) }
+    let linked = beside(String(cString: resolved))
+    return access(linked, F_OK) == 0 ? linked : expected
 }

@@ -21,7 +21,7 @@ enum SecretText {
         }
     }
 
-    /// The bytes without the line break that editors put at a file's end.
+    /// The bytes without the line break that editors put at a file's end, and some tools at a variable's.
     static func trimmed(_ bytes: [UInt8]) -> ArraySlice<UInt8> {
         var rest = bytes[...]
         if rest.last == UInt8(ascii: "\n") { rest.removeLast() }
