@@ -4,6 +4,14 @@ import UsageModel
 
 @Suite struct ExactDecimalTests {
     @Test(arguments: [
+        (1.9, 1), (-1.9, -1), (1e300, Int.max), (-1e300, Int.min), (.infinity, Int.max), (.nan, 0),
+        (0x1p63, Int.max), (-0x1p63, Int.min),
+    ])
+    func wholePartOfAnyNumberIsAnInteger(number: Double, whole: Int) {
+        #expect(Int(saturating: number) == whole)
+    }
+
+    @Test(arguments: [
         ("4.52", "4.52"), ("1300.000", "1300"), ("-0.000042", "-0.000042"), ("1.3e-7", "0.00000013"), ("12E2", "1200"),
         ("0.10", "0.1"), ("+7", "7"), ("1e-20", "0.00000000000000000001"),
         ("0.000000000000000000015", "0.00000000000000000002"),

@@ -114,7 +114,8 @@ public struct Backfill: Sendable {
             let counts = buckets.map { $0.values(at: moments) }
             for (place, (moment, seconds)) in zip(moments, sum.values(at: moments)).enumerated() {
                 try encoder.append(
-                    counts: counts.map { UInt64($0[place]) }, sum: seconds, labels: labels, at: UnixTimestamp(moment),
+                    counts: counts.map { UInt64(saturating: $0[place]) }, sum: seconds, labels: labels,
+                    at: UnixTimestamp(moment),
                     to: &buffer)
             }
             return moments.count

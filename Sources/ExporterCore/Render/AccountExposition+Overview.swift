@@ -50,7 +50,7 @@ extension AccountExposition {
                 name: key.isEmpty ? scope : key, scope: scope, limit: limit.value,
                 spent: spent.first { $0.labels == limit.labels }?.value,
                 resets: resets.first { $0.labels == limit.labels }.map {
-                    Timestamp(milliseconds: Int64($0.value * 1000))
+                    Timestamp(milliseconds: Int64(saturating: $0.value * 1000))
                 })
         }
     }

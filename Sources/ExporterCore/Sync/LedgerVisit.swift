@@ -108,7 +108,7 @@ final class LedgerVisit: SyncVisit {
         guard !countsOnReading else {
             throw SourceFailure(
                 .decode,
-                "this clock is \(Int(excess.inSeconds)) s from the provider's: when usage was is known by the clock alone"
+                "this clock is \(Int(saturating: excess.inSeconds)) s from the provider's: when usage was is known by the clock alone"
             )
         }
         var reading = reading

@@ -237,7 +237,7 @@ actor SourceRunner {
         hasWarnedOfClock = true
         logger.warning(
             "this machine's clock differs from the provider's: nothing is final, and a first sync is not served, until they agree",
-            metadata: ["skew": "\(Int(excess.inSeconds))s"])
+            metadata: ["skew": "\(Int(saturating: excess.inSeconds))s"])
     }
 
     /// Folds what the provider can no longer be asked about, once a day.
@@ -358,7 +358,7 @@ actor SourceRunner {
 
     private func log(_ failure: (any ReasonedFailure)?, elapsed: Duration, next: Duration) {
         let timing: Logger.Metadata = [
-            "duration": "\(Int(elapsed.inSeconds * 1000))ms", "next": "\(Int(next.inSeconds))s",
+            "duration": "\(Int(saturating: elapsed.inSeconds * 1000))ms", "next": "\(Int(saturating: next.inSeconds))s",
         ]
         if let failure {
             if failure.reason == .storage { storageErrors.add() }

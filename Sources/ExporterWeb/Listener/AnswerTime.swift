@@ -1,5 +1,6 @@
 import HTTPTypes
 import NIOCore
+import UsageModel
 
 /// How long an answer may take, and how long a scrape counts: a pure value.
 struct AnswerTime {
@@ -20,7 +21,7 @@ struct AnswerTime {
     /// - Parameter scrapeTimeout: seconds, as in the header `X-Prometheus-Scrape-Timeout-Seconds`.
     init(scrapeTimeout: String?) {
         let seconds = scrapeTimeout.flatMap { Double($0) }.flatMap { $0 > 0 && $0 < 3600 ? $0 : nil }
-        limit = seconds.map { .milliseconds(Int64($0 * 1000)) } ?? Self.longest
+        limit = seconds.map { .milliseconds(Int64(saturating: $0 * 1000)) } ?? Self.longest
     }
 }
 

@@ -118,14 +118,14 @@ struct AccountSection {
 extension Double {
     /// `1 day`, `12 days`: whole days, rounded down.
     fileprivate var daysText: String {
-        let whole = Int(rounded(.down))
+        let whole = Int(saturating: rounded(.down))
         return whole == 1 ? "1 day" : "\(whole) days"
     }
 
     /// `98.7%`.
     var percentText: String {
         // Rounded down: what is not all good must not read 100%.
-        let tenths = Int((self * 1000).rounded(.down))
+        let tenths = Int(saturating: (self * 1000).rounded(.down))
         return tenths % 10 == 0 ? "\(tenths / 10)%" : "\(tenths / 10).\(tenths % 10)%"
     }
 }

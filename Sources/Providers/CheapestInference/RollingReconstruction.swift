@@ -170,7 +170,7 @@ private struct Evidence {
 
     private static func part(_ share: Double, of whole: Int) -> Int {
         guard whole > 0, share > 0 else { return 0 }
-        return Int(min(share * Double(whole), Double(RollingReconstruction.largest)))
+        return Int(saturating: min(share * Double(whole), Double(RollingReconstruction.largest)))
     }
 
     private static func sum(_ numbers: Int...) -> Int {

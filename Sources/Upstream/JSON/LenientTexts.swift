@@ -77,7 +77,7 @@ public struct LenientTimestamp: Decodable, Sendable, Hashable {
         let written = number.doubleValue
         let seconds = written < 1e11 ? written : written / 1000
         guard seconds >= 0, seconds <= lastSecond else { return nil }
-        return Timestamp(milliseconds: Int64((seconds * 1000).rounded()))
+        return Timestamp(milliseconds: Int64(saturating: (seconds * 1000).rounded()))
     }
 }
 

@@ -49,6 +49,16 @@ public struct ExactDecimal: Sendable, Hashable {
     }
 }
 
+extension FixedWidthInteger {
+    /// The whole part of a number from outside; the nearest bound where it is out of range, and 0 for NaN.
+    ///
+    /// `Int(_: Double)` ends the process for both.
+    public init(saturating number: Double) {
+        let whole = number.rounded(.towardZero)
+        self = whole.isNaN ? 0 : Self(exactly: whole) ?? (whole < 0 ? .min : .max)
+    }
+}
+
 extension ExactDecimal: Comparable {
     /// Numeric order.
     public static func < (left: ExactDecimal, right: ExactDecimal) -> Bool { left.scaled < right.scaled }

@@ -36,7 +36,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 
     /// The UTC day that holds this moment.
     public var day: UTCDay {
-        UTCDay(daysSinceEpoch: Int((Double(milliseconds) / 86_400_000).rounded(.down)))
+        UTCDay(daysSinceEpoch: Int(saturating: (Double(milliseconds) / 86_400_000).rounded(.down)))
     }
 
     /// The start of the UTC hour that holds this moment.
