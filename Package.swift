@@ -36,6 +36,7 @@ let package = Package(
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         .target(
             name: "CBuildInformation", cSettings: [.define("GENAI_REVISION", to: "\"\(revision)\"")]),
+        .target(name: "CStartSignals"),
         .target(name: "PrometheusExposition", swiftSettings: strict),
         .target(name: "UsageModel", swiftSettings: strict),
         .target(
@@ -108,7 +109,8 @@ let package = Package(
         .executableTarget(
             name: "genai_usage_exporter",
             dependencies: [
-                "CBuildInformation", "ExporterCore", "ExporterWeb", "ProviderSimulator", "UsageLedger", "UsageModel",
+                "CBuildInformation", "CStartSignals", "ExporterCore", "ExporterWeb", "ProviderSimulator", "UsageLedger",
+                "UsageModel",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

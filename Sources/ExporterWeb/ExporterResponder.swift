@@ -13,6 +13,7 @@ struct ExporterResponder: HTTPResponder {
     let telemetryPath: String
     let settings: WebConfigurationStore
     let pages: StatusPageCache
+    let routes: WebRoutes
 
     static let probePath = "/probe"
 
@@ -26,11 +27,13 @@ struct ExporterResponder: HTTPResponder {
     /// Whether the answer's bytes are there already: it is given on the connection's own thread, where nothing that takes
     /// time may be done.
     private func isReadyMade(_ request: Request) -> Bool {
-        request.uri.path == telemetryPath && request.uri.query == nil
+        request.uri.query == nil && routes.local(request.uri.path) == telemetryPath
     }
 
     private func answer(to request: Request, context: Context) async throws -> Response {
-        let path = request.uri.path
+        guard let path = routes.local(request.uri.path) else {
+            return request.uri.path == "/" ? .redirect(to: routes.linkPrefix + "/", type: .found) : notFound
+        }
         if path == LifecycleEndpoints.reloadPath || path == LifecycleEndpoints.syncPath {
             return await lifecycle.respond(to: request)
         }
@@ -43,13 +46,16 @@ struct ExporterResponder: HTTPResponder {
         case Self.probePath:
             return try await probe(request, in: context)
         case "/sd":
-            return ServiceDiscovery(accounts: await exporter.accountPlaces, isTLS: settings.current.tls != nil).respond(
-                to: request)
+            return ServiceDiscovery(
+                accounts: await exporter.accountPlaces, isTLS: settings.current.tls != nil, routes: routes
+            )
+            .respond(to: request)
         case "/":
             var response = Response.bytes(
                 try await pages.newest {
                     StatusPage(
-                        accounts: try await exporter.overview(), telemetryPath: telemetryPath, now: exporter.now,
+                        accounts: try await exporter.overview(), telemetryPath: telemetryPath,
+                        linkPrefix: routes.linkPrefix, now: exporter.now,
                         notices: await notices
                     ).html
                 }, type: "text/html; charset=utf-8")
@@ -69,7 +75,8 @@ struct ExporterResponder: HTTPResponder {
 
     private var notFound: Response {
         .text(
-            "Not found. Metrics are at \(telemetryPath), one account's at /probe, a page for people at /.\n",
+            "Not found. Metrics are at \(routes.linkPrefix)\(telemetryPath), one account's at \(routes.linkPrefix)/probe, the "
+                + "status page at \(routes.linkPrefix)/.\n",
             status: .notFound)
     }
 

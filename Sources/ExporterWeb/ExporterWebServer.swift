@@ -20,6 +20,10 @@ public struct ExporterWebServer: Service {
         public var configFile: String?
         /// Whether `/-/reload` and `/-/sync` are open.
         public var isLifecycleEnabled = false
+        /// Where `/-/healthy` and `/-/ready` are answered in plain HTTP, whatever the web config says; nil for nowhere else.
+        public var healthAddress: ListenAddress?
+        /// Where the paths are, for requests and for links.
+        public var routes = WebRoutes.root
         /// What `POST /-/reload` does; nil where there is no config file to read again.
         public var reload: (@Sendable () async throws -> Void)?
 
@@ -39,8 +43,13 @@ public struct ExporterWebServer: Service {
     private let logger: Logger
     private let onListening: @Sendable (ListenAddress, _ isTLS: Bool) -> Void
     private let settings: WebConfigurationStore
+    /// Plain HTTP, for health checks.
+    private let plain: WebConfigurationStore
     private let pages = StatusPageCache()
     private let connections: ConnectionLimit
+    /// Health checks do not wait for others' connections.
+    private let healthConnections: ConnectionLimit
+    private static let mostHealthConnections = 8
     private let forcedSyncs = ForcedSyncs()
 
     /// A web face for an exporter.
@@ -53,11 +62,13 @@ public struct ExporterWebServer: Service {
         onListening: @escaping @Sendable (ListenAddress, _ isTLS: Bool) -> Void = { _, _ in }
     ) throws {
         settings = try WebConfigurationStore(path: options.configFile, logger: logger)
+        plain = try WebConfigurationStore(path: nil, logger: logger)
         self.exporter = exporter
         self.options = options
         self.logger = logger
         self.onListening = onListening
         connections = ConnectionLimit(options.maximumConnections, logger: logger)
+        healthConnections = ConnectionLimit(Self.mostHealthConnections, logger: logger)
     }
 
     /// Whether the metrics can be served at a path: it means itself in a URL, and nothing else is there.
@@ -79,9 +90,16 @@ public struct ExporterWebServer: Service {
     /// - Throws: `ListenFailure` where an address cannot be bound.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await cancelWhenGracefulShutdown { await settings.watch(by: exporter.clock) } }
+            group.addTask {
+                await cancelWhenGracefulShutdown {
+                    await settings.watch(by: exporter.clock) { await exporter.showWebConfiguration(isCurrent: $0) }
+                }
+            }
             for place in places {
                 group.addTask { try await listener(at: place).run() }
+            }
+            if let address = options.healthAddress {
+                group.addTask { try await healthListener(at: address).run() }
             }
             // The first that fails ends the others.
             for try await _ in group {}
@@ -94,22 +112,9 @@ public struct ExporterWebServer: Service {
     }
 
     private func listener(at place: ListeningPlace) -> HTTPListener<AccessGate<ExporterResponder>> {
-        // The server's own log speaks of connections; what it says at info is of use when looking for trouble only.
-        var listenerLogger = logger
-        listenerLogger.logLevel = max(logger.logLevel, .warning)
-        return HTTPListener(
+        HTTPListener(
             place: place,
-            responder: AccessGate(
-                inner: ExporterResponder(
-                    exporter: exporter,
-                    metrics: MetricsEndpoint(
-                        store: exporter.store, scrapes: exporter.scrapes, maximumInFlight: options.maximumScrapes,
-                        clock: exporter.clock),
-                    lifecycle: LifecycleEndpoints(
-                        exporter: exporter, isEnabled: options.isLifecycleEnabled, forced: forcedSyncs,
-                        reload: options.reload),
-                    telemetryPath: options.telemetryPath, settings: settings, pages: pages),
-                settings: settings),
+            responder: AccessGate(inner: responder, settings: settings, routes: options.routes),
             settings: settings,
             connections: connections,
             now: { exporter.now },
@@ -121,5 +126,32 @@ public struct ExporterWebServer: Service {
                     "listening", metadata: ["address": "\(place)", "tls": "\(isTLS)", "passwords": "\(!isOpen)"])
                 if let address = place.address { onListening(address, isTLS) }
             })
+    }
+
+    private func healthListener(at address: ListenAddress) -> HTTPListener<HealthResponder> {
+        HTTPListener(
+            place: .address(address), responder: HealthResponder(inner: responder), settings: plain,
+            connections: healthConnections, now: { exporter.now }, logger: listenerLogger,
+            onListening: { place in
+                logger.info("listening for health checks", metadata: ["address": "\(place)"])
+            })
+    }
+
+    private var responder: ExporterResponder {
+        ExporterResponder(
+            exporter: exporter,
+            metrics: MetricsEndpoint(
+                store: exporter.store, scrapes: exporter.scrapes, maximumInFlight: options.maximumScrapes,
+                clock: exporter.clock),
+            lifecycle: LifecycleEndpoints(
+                exporter: exporter, isEnabled: options.isLifecycleEnabled, forced: forcedSyncs, reload: options.reload),
+            telemetryPath: options.telemetryPath, settings: settings, pages: pages, routes: options.routes)
+    }
+
+    /// The server's own log speaks of connections; what it says at info is of use when looking for trouble only.
+    private var listenerLogger: Logger {
+        var listenerLogger = logger
+        listenerLogger.logLevel = max(logger.logLevel, .warning)
+        return listenerLogger
     }
 }

@@ -26,7 +26,7 @@ struct LifecycleEndpoints: Sendable {
             return .text(
                 "Cross-site requests are refused: send it from no page or from this server's.\n", status: .forbidden)
         }
-        guard request.uri.path == Self.syncPath else {
+        guard request.uri.path.hasSuffix(Self.syncPath) else {
             guard let reload else { return .text("There is no config file to read again.\n", status: .notFound) }
             do {
                 try await reload()

@@ -16,9 +16,11 @@ struct ServiceDiscovery {
     /// Whether scrapes have to come over TLS.
     let isTLS: Bool
 
-    /// Answers with one target for each account, at the address that was asked.
+    let routes: WebRoutes
+
+    /// Answers with one target for each account, at the external URL, or at the address that was asked.
     func respond(to request: Request) -> Response {
-        guard let authority = request.head.authority, Self.isAddress(authority) else {
+        guard let authority = routes.external?.authority ?? request.head.authority, Self.isAddress(authority) else {
             return .text(
                 "The Host header says where Prometheus finds this exporter: it must be host or host:port.\n",
                 status: .badRequest)
@@ -27,7 +29,8 @@ struct ServiceDiscovery {
             Group(
                 targets: [authority],
                 labels: [
-                    "__scheme__": isTLS ? "https" : "http", "__metrics_path__": ExporterResponder.probePath,
+                    "__scheme__": routes.external?.scheme ?? (isTLS ? "https" : "http"),
+                    "__metrics_path__": routes.linkPrefix + ExporterResponder.probePath,
                     "__param_target": account.name,
                     // Targets at one address need names of their own, as with every multi-target exporter.
                     "instance": account.name, "__meta_genai_account": account.name,

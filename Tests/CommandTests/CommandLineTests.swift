@@ -21,6 +21,8 @@ import Testing
     @Test(arguments: [
         ["--no-such-flag"], ["serve", "--web.listen-address", "nowhere"], ["serve", "--log.level", "loud"],
         ["serve", "--web.max-requests", "0"], ["serve", "--web.telemetry-path", "metrics"],
+        ["serve", "--web.external-url", "example.com"], ["serve", "--web.health-address", "nowhere"],
+        ["serve", "--config.auto-reload-interval", "10ms"],
     ])
     func wrongUsageIsExitCodeTwo(arguments: [String]) async throws {
         let outcome = try await ExporterProcess.run(arguments)
@@ -59,6 +61,53 @@ import Testing
             }
             #expect(outcome.errors.contains("sync_interval"))
             #expect(!outcome.errors.contains("sk-secret") && !outcome.output.contains("sk-secret"))
+        }
+    }
+
+    @Test func aBudgetBelowACentIsRefused() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder + "/config.yml"
+            try "accounts: [{ name: a, provider: wavespeed, api_key: k-0, budget: { monthly_usd: 0.00000001 } }]"
+                .write(toFile: file, atomically: true, encoding: .utf8)
+            let outcome = try await ExporterProcess.run(["check", "--config.file", file])
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("at least 0.01"))
+        }
+    }
+
+    /// The parser hashes keys with all that their aliases stand for.
+    @Test(.timeLimit(.minutes(1)), arguments: ["? *a29\n: x", "*a29 : x", "{ [*a29, *a29]: x }"])
+    func aliasesThatMultiplyInAKeyAreRefusedAtOnce(key: String) async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder + "/config.yml"
+            let anchors = (1..<30).map { "a\($0): &a\($0) [*a\($0 - 1), *a\($0 - 1)]" }
+            try (["a0: &a0 [x, x]"] + anchors + [key.hasPrefix("{") ? "b: \(key)" : key]).joined(separator: "\n")
+                .write(toFile: file, atomically: true, encoding: .utf8)
+            let outcome = try await ExporterProcess.run(["check", "--config.file", file])
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("alias"))
+        }
+    }
+
+    @Test func aLineBreakAtTheEndOfAVariableIsDroppedAsInAFile() async throws {
+        try await SimulatedAccount.run { account in
+            let arguments = ["once", "--config.file", account.configFile, "--storage.path", account.storage]
+            let outcome = try await ExporterProcess.run(
+                arguments, environment: account.environment.mapValues { $0 + "\n" })
+            #expect(outcome.status == 0, "\(outcome.errors)")
+        }
+    }
+
+    @Test func relativePathsBeginAtTheConfigOrAtWhatItLinksTo() async throws {
+        try await withTemporaryFolder { folder in
+            try FileManager.default.createDirectory(
+                atPath: folder + "/etc", withIntermediateDirectories: true)
+            try "accounts: [{ name: a, provider: wavespeed, api_key_file: key }]"
+                .write(toFile: folder + "/etc/config.yml", atomically: true, encoding: .utf8)
+            try "token".write(toFile: folder + "/etc/key", atomically: true, encoding: .utf8)
+            let link = folder + "/link.yml"
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "etc/config.yml")
+            #expect(try await ExporterProcess.run(["check", "--config.file", link]).status == 0)
         }
     }
 

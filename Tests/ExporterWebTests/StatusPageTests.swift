@@ -39,6 +39,34 @@ import UsageModel
         #expect(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;"))
     }
 
+    @Test func noFigureEndsTheProcess() {
+        let page = page(
+            account(budgets: [
+                .init(name: "key", scope: "key", limit: 1e-10, spent: 9e14, resets: nil),
+                .init(
+                    name: "key", scope: "key", limit: .leastNonzeroMagnitude, spent: .greatestFiniteMagnitude,
+                    resets: nil),
+            ]))
+        #expect(page.contains("$900000000000000"))
+    }
+
+    @Test func marksThatSetTheDirectionOfTextAreShownAsText() {
+        let page = page(account(name: "a\u{202E}b", models: ["x\u{2066}y": ExactDecimal(1)]))
+        #expect(page.contains("a[U+202E]b") && page.contains("x[U+2066]y"))
+        #expect(!page.unicodeScalars.contains { $0.properties.isBidiControl })
+    }
+
+    @Test func aModelNamedAsTheRestHasItsOwnColour() throws {
+        let page = page(account(models: ["others": ExactDecimal(5), "flux": ExactDecimal(1)], past: { _ in .zero }))
+        let legend = try #require(page.firstMatch(of: /<ul class="legend">(.*?)<\/ul>/)).1
+        #expect(legend.contains(/class="c0"[^>]*\/><\/svg> others/))
+    }
+
+    @Test func linksBeginWithThePathOfTheReverseProxy() {
+        let page = StatusPage(accounts: [], telemetryPath: "/metrics", linkPrefix: "/genai", now: now).html
+        #expect(page.contains("href=\"/genai/metrics\"") && page.contains("href=\"/genai/-/ready\""))
+    }
+
     @Test func figuresReadAsPeopleWriteThem() {
         let page = page(account(models: ["flux": ExactDecimal(5)]))
         for text in ["$5.00", "$1,234.00", "$49.36", "99.9%", "5 min ago", "1 account, no failing source."] {

@@ -39,6 +39,32 @@ import Testing
         #expect(store.current.configuration.users.isEmpty)
     }
 
+    /// Certificates often come after the config that names them.
+    @Test func refusedConfigIsLoadedOnceTheFilesThatItNamesAreThere() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("web-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("web.yml")
+        try Data().write(to: file)
+        let clock = NIOLockedValueBox(ContinuousClock.now)
+        let store = try WebConfigurationStore(path: file.path, logger: Logger(label: "test")) {
+            clock.withLockedValue { $0 }
+        }
+        try "tls_server_config: { cert_file: late.crt, key_file: late.key }"
+            .write(to: file, atomically: false, encoding: .utf8)
+        #expect(store.current.tls == nil)
+        #expect(!store.isCurrent)
+
+        let toolkit = "/usr/share/gocode/src/github.com/prometheus/exporter-toolkit/web/testdata/server"
+        for end in ["crt", "key"] {
+            try FileManager.default.copyItem(
+                atPath: "\(toolkit).\(end)", toPath: folder.appendingPathComponent("late.\(end)").path)
+        }
+        clock.withLockedValue { $0 += WebConfigurationStore.retryInterval }
+        #expect(store.current.tls != nil)
+        #expect(store.isCurrent)
+    }
+
     @Test(arguments: [
         ("tls", false), ("no tls", true), ("other certificate", false), ("no client certificate", true),
         ("no names", true), ("no passwords", true), ("other passwords", false),

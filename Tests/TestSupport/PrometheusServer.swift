@@ -69,7 +69,7 @@ public struct PrometheusServer {
 }
 
 /// A port that was free a moment ago, for a program that cannot say which one it took.
-private func freePort() throws -> Int {
+public func freePort() throws -> Int {
     let channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         .bind(host: "127.0.0.1", port: 0).wait()
     defer { try? channel.close().wait() }

@@ -29,6 +29,7 @@ enum ExporterFamily {
     static let buildInfo = "genai_exporter_build_info"
     static let reloadSuccessful = "genai_exporter_config_last_reload_successful"
     static let reloadTime = "genai_exporter_config_last_reload_success_timestamp_seconds"
+    static let webReloadSuccessful = "genai_exporter_web_config_last_reload_successful"
     static let accounts = "genai_exporter_accounts"
     static let scrapesInFlight = "genai_exporter_scrapes_in_flight"
     static let scrapes = "genai_exporter_scrapes_total"
@@ -91,6 +92,9 @@ extension MetricCatalogue {
         CatalogueEntry(
             ExporterFamily.reloadSuccessful, .gauge, [], "1 if the last load of the config succeeded, else 0."),
         CatalogueEntry(ExporterFamily.reloadTime, .gauge, [], "When the config was last loaded with success."),
+        CatalogueEntry(
+            ExporterFamily.webReloadSuccessful, .gauge, [],
+            "1 if the last load of the web config succeeded or none is configured, else 0."),
         CatalogueEntry(ExporterFamily.accounts, .gauge, [], "Accounts that this exporter reads."),
         CatalogueEntry(ExporterFamily.scrapesInFlight, .gauge, [], "Scrapes being answered."),
         CatalogueEntry(ExporterFamily.scrapes, .counter, ["code"], "Scrapes answered, by HTTP status code."),

@@ -20,6 +20,8 @@ public final class Exporter: Service {
         public var logger: Logger
         /// Whether a new series is served as 0 until a scrape has seen it; not where each print is a final one.
         public var holdsNewSeries = true
+        /// Whether the OpenMetrics format has `_created` lines: a scraper stores each of them as one more series.
+        public var showsCreated = false
         /// What the log must never show: keys that rotate are added as they are read.
         public var redaction = LogRedaction()
 
@@ -69,7 +71,7 @@ public final class Exporter: Service {
         logger = environment.logger
         let now = clock.now
         ledger = try await UsageLedger.open(folder: folder, now: now)
-        renderer = try MetricsRenderer(publishingTo: store)
+        renderer = try MetricsRenderer(publishingTo: store, showsCreated: environment.showsCreated)
         connections = UpstreamConnections()
         let errors = StorageErrors()
         let storage = StorageRecovery(ledger: ledger, errors: errors, clock: clock, logger: logger)
@@ -160,6 +162,18 @@ public final class Exporter: Service {
     /// Shows that a new config could not be read: the running one stays.
     public func reloadFailed() async {
         await showReload(succeeded: false)
+    }
+
+    /// Shows whether the web config file as it is now is the active one.
+    ///
+    /// - Parameter isCurrent: false while an older one stays active, because the newest was refused.
+    public func showWebConfiguration(isCurrent: Bool) async {
+        do {
+            try await housekeeping.showWebConfiguration(isCurrent: isCurrent)
+        } catch {
+            logger.error("the web config's result could not be shown", metadata: ["error": "\(error)"])
+        }
+        await renderer.publish()
     }
 
     /// Has the sources of one account, or of all, synced now.

@@ -83,6 +83,11 @@ actor Housekeeping {
             rendering.reload(succeeded: succeeded, lastSuccess: lastReload, accounts: accounts.count))
     }
 
+    /// Shows how the last load of the web config went.
+    func showWebConfiguration(isCurrent: Bool) async throws {
+        try await renderer.apply(rendering.webReload(succeeded: isCurrent))
+    }
+
     /// Looks again and again until cancelled.
     func run() async throws {
         while !Task.isCancelled {

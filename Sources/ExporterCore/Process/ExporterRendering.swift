@@ -26,6 +26,11 @@ struct ExporterRendering {
         ]
     }
 
+    /// How the web config's last load went.
+    func webReload(succeeded: Bool) -> [SeriesChange] {
+        [replace(ExporterFamily.webReloadSuccessful, [ShownSample([], succeeded ? 1 : 0)])]
+    }
+
     /// What changes all the time.
     ///
     /// - Parameters:
@@ -46,19 +51,22 @@ struct ExporterRendering {
             replace(
                 ExporterFamily.storageSetAside,
                 setAside.sorted { $0.key < $1.key }.map { ShownSample([$0], $1.seconds) }),
-            standard(process.cpuSeconds, "process_cpu_seconds_total", isCounter: true),
+            standard(
+                process.cpuSeconds, "process_cpu_seconds_total",
+                created: process.startTime.map { Timestamp(milliseconds: Int64(saturating: $0 * 1000)) }),
             standard(process.residentBytes, "process_resident_memory_bytes"),
             standard(process.virtualBytes, "process_virtual_memory_bytes"),
             standard(process.openFiles, "process_open_fds"),
             standard(process.maximumFiles, "process_max_fds"),
             standard(process.startTime, "process_start_time_seconds"),
-            standard(process.receivedBytes, "process_network_receive_bytes_total", isCounter: true),
-            standard(process.sentBytes, "process_network_transmit_bytes_total", isCounter: true),
+            // The kernel counts since the network namespace was made, and does not report when that was.
+            standard(process.receivedBytes, "process_network_receive_bytes_total"),
+            standard(process.sentBytes, "process_network_transmit_bytes_total"),
         ]
     }
 
-    private func standard(_ value: Double?, _ family: String, isCounter: Bool = false) -> SeriesChange {
-        replace(family, value.map { [ShownSample([], $0, created: isCounter ? startedAt : nil)] } ?? [])
+    private func standard(_ value: Double?, _ family: String, created: Timestamp? = nil) -> SeriesChange {
+        replace(family, value.map { [ShownSample([], $0, created: created)] } ?? [])
     }
 
     private func replace(_ family: String, _ samples: [ShownSample]) -> SeriesChange {

@@ -21,8 +21,11 @@ public actor MetricsRenderer {
     private var document = Document.empty
     private var end: DocumentEnd
 
-    /// - Parameter store: where snapshots are published.
-    public init(publishingTo store: SnapshotStore) throws {
+    /// - Parameters:
+    ///   - store: where snapshots are published.
+    ///   - showsCreated: whether the OpenMetrics format has `_created` lines.
+    /// - Throws: where there is no memory to compress with.
+    public init(publishingTo store: SnapshotStore, showsCreated: Bool = false) throws {
         self.store = store
         let deflater = try Deflater()
         self.deflater = deflater
@@ -32,7 +35,8 @@ public actor MetricsRenderer {
             let bounds =
                 family.name == HealthFamily.upstreamDuration
                 ? MetricCatalogue.upstreamDurationBounds : LedgerFamily.durationBounds
-            let block = try FamilyBlock(family, bounds: bounds, deflater: deflater)
+            let block = try FamilyBlock(
+                family, bounds: bounds, showsCreated: showsCreated, deflater: deflater)
             if tailNames.contains(family.name) {
                 places[family.name] = (true, tail.count)
                 tail.append(block)

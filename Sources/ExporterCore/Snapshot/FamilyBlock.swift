@@ -35,8 +35,8 @@ struct FamilyBlock {
 
     var family: MetricFamily { encoder.family }
 
-    init(_ family: MetricFamily, bounds: [Double], deflater: Deflater) throws {
-        encoder = try FamilyEncoder(family, bounds: bounds)
+    init(_ family: MetricFamily, bounds: [Double], showsCreated: Bool, deflater: Deflater) throws {
+        encoder = try FamilyEncoder(family, bounds: bounds, showsCreated: showsCreated)
         accountsInGroup = Self.accountsInGroup(of: family)
         header = Page(PerFormat { deflater.encode(family.header(in: $0)) }, accounts: [:])
     }

@@ -9,10 +9,14 @@ struct FamilyEncoder {
 
     let family: MetricFamily
     private let encoders: Encoders
+    private let showsCreated: Bool
 
-    /// - Parameter bounds: a histogram's bucket bounds; not used for other types.
-    init(_ family: MetricFamily, bounds: [Double]) throws {
+    /// - Parameters:
+    ///   - bounds: a histogram's bucket bounds; not used for other types.
+    ///   - showsCreated: whether OpenMetrics has a `_created` line for each counter and histogram.
+    init(_ family: MetricFamily, bounds: [Double], showsCreated: Bool) throws {
         self.family = family
+        self.showsCreated = showsCreated
         encoders =
             family.type == .histogram
             ? .histograms(
@@ -30,17 +34,18 @@ struct FamilyEncoder {
         case .samples(let textEncoder, let openMetricsEncoder):
             for entry in entries {
                 guard case .number(let value) = entry.value else { continue }
-                textEncoder.append(value, labels: entry.labels, created: entry.created, to: &text)
-                openMetricsEncoder.append(value, labels: entry.labels, created: entry.created, to: &openMetrics)
+                textEncoder.append(value, labels: entry.labels, to: &text)
+                openMetricsEncoder.append(
+                    value, labels: entry.labels, created: showsCreated ? entry.created : nil, to: &openMetrics)
             }
         case .histograms(let textEncoder, let openMetricsEncoder):
             for entry in entries {
                 guard case .histogram(let counts, let sum) = entry.value else { continue }
                 // The counts come from the same bounds as the encoder, so it cannot refuse their number.
-                try? textEncoder.append(
-                    counts: counts, sum: sum, labels: entry.labels, created: entry.created, to: &text)
+                try? textEncoder.append(counts: counts, sum: sum, labels: entry.labels, to: &text)
                 try? openMetricsEncoder.append(
-                    counts: counts, sum: sum, labels: entry.labels, created: entry.created, to: &openMetrics)
+                    counts: counts, sum: sum, labels: entry.labels, created: showsCreated ? entry.created : nil,
+                    to: &openMetrics)
             }
         }
     }

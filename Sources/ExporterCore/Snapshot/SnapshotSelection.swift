@@ -8,6 +8,8 @@ public struct SnapshotSelection: Sendable, Hashable {
     public var account: Int?
     /// Names of families, or of samples, whose whole family is then wanted; none for all.
     public var names: Set<String>
+    /// Whether the exporter's own families (`genai_exporter_*`, `process_*`) are left out, though no account is chosen.
+    public var isAccountsOnly = false
 
     /// A part; the whole, unless something is given.
     public init(account: Int? = nil, names: Set<String> = []) {
@@ -16,7 +18,7 @@ public struct SnapshotSelection: Sendable, Hashable {
     }
 
     /// Whether everything is wanted.
-    public var isWhole: Bool { account == nil && names.isEmpty }
+    public var isWhole: Bool { account == nil && names.isEmpty && !isAccountsOnly }
 
     /// What the samples of a family may be called beside the family itself, in either format.
     private static let suffixes = ["", "_total", "_created", "_bucket", "_sum", "_count"]
@@ -39,7 +41,9 @@ extension Snapshot {
         _ format: ExpositionFormat, _ encoding: BodyEncoding, of selection: SnapshotSelection
     ) throws -> SnapshotBody {
         if selection.isWhole { return body(format, encoding) }
-        let chosen = (selection.account == nil ? families + tail : families).filter { selection.takes($0.family) }
+        let chosen = (selection.account == nil && !selection.isAccountsOnly ? families + tail : families).filter {
+            selection.takes($0.family)
+        }
         let terminator = try Deflater().encode(format.terminator)
         if let account = selection.account {
             var bytes: [UInt8] = []

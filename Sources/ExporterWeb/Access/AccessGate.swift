@@ -9,10 +9,7 @@ struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == Ex
 
     let inner: Inner
     let settings: WebConfigurationStore
-
-    /// Open without a password, and beyond the rate limit: an orchestrator that asks whether the exporter lives must not
-    /// restart it because others ask too much.
-    private static var openPaths: Set<String> { ["/-/healthy", "/-/ready"] }
+    let routes: WebRoutes
 
     func respond(to request: Request, context: Context) async throws -> Response {
         let current = settings.current
@@ -33,12 +30,16 @@ struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == Ex
                 return .reconnect("This server checks client certificates differently now: connect again.\n")
             }
         }
-        if Self.openPaths.contains(request.uri.path) { return try await inner.respond(to: request, context: context) }
+        // Without a password, and beyond the rate limit: an orchestrator that asks whether the exporter lives must not restart
+        // it because others ask too much.
+        if routes.local(request.uri.path).map(HealthResponder.paths.contains) == true {
+            return try await inner.respond(to: request, context: context)
+        }
         guard current.letsIn() else {
             var response = Response.text(
                 "Too many requests: see rate_limit in the web config.\n", status: .tooManyRequests)
             let interval = current.configuration.rateLimit?.interval ?? .seconds(1)
-            response.headers[.retryAfter] = "\(max(1, Int(interval.inSeconds.rounded(.up))))"
+            response.headers[.retryAfter] = "\(max(1, Int(saturating: interval.inSeconds.rounded(.up))))"
             return response
         }
         let users = current.configuration.users

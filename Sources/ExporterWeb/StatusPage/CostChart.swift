@@ -72,8 +72,9 @@ struct CostChart {
     private func legend(_ models: [String]) -> String {
         let names = models.map { $0.isEmpty ? "no model" : $0 }
         let hasRest = days.contains { (parts($0, models).last ?? .zero) > .zero }
+        // The rest comes after the models, as in the bars: its colour goes by its place, since a model may have its name.
         return (names + (hasRest ? ["others"] : [])).enumerated().map { place, name in
-            "<li><svg width=\"10\" height=\"10\" aria-hidden=\"true\"><rect class=\"c\(name == "others" ? models.count : place)\" "
+            "<li><svg width=\"10\" height=\"10\" aria-hidden=\"true\"><rect class=\"c\(place)\" "
                 + "width=\"10\" height=\"10\"/></svg> \(escaped(name))</li>"
         }.joined()
     }

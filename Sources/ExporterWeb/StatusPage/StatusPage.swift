@@ -10,6 +10,8 @@ import UsageModel
 struct StatusPage {
     let accounts: [AccountOverview]
     let telemetryPath: String
+    /// What the paths of links begin with, where a reverse proxy serves the exporter at a sub-path.
+    var linkPrefix = ""
     let now: Timestamp
     /// What is wrong with the exporter itself, in plain words.
     var notices: [String] = []
@@ -36,8 +38,8 @@ struct StatusPage {
         <header>
         <h1>GenAI usage exporter</h1>
         <p>\(summary) Days and times are UTC; now \(now.clockText).</p>
-        <nav aria-label="Pages"><a href="\(escaped(telemetryPath))">Metrics</a> \
-        <a href="/-/ready">Readiness</a></nav>
+        <nav aria-label="Pages"><a href="\(escaped(linkPrefix + telemetryPath))">Metrics</a> \
+        <a href="\(escaped(linkPrefix))/-/ready">Readiness</a></nav>
         \(notices.map { "<p class=\"notice\" role=\"alert\">\(escaped($0))</p>" }.joined(separator: "\n"))
         </header>
         <main>
@@ -71,7 +73,7 @@ extension Timestamp {
 extension Duration {
     /// `12 s`, `5 min`, `3 h`, `2 days`: the largest unit that fits.
     var roughText: String {
-        let seconds = Int(inSeconds.magnitude)
+        let seconds = Int(saturating: inSeconds.magnitude)
         if seconds < 90 { return "\(seconds) s" }
         if seconds < 5400 { return "\(seconds / 60) min" }
         return seconds < 172_800 ? "\(seconds / 3600) h" : "\(seconds / 86_400) days"
@@ -88,13 +90,13 @@ extension Double {
         let unit = places == 4 ? 10_000.0 : 100.0
         let whole = (scaled / unit).rounded(.down)
         scaled -= whole * unit
-        var digits = String(Int(whole))
+        var digits = String(Int(saturating: whole))
         var place = digits.count - 3
         while place > 0 {
             digits.insert(",", at: digits.index(digits.startIndex, offsetBy: place))
             place -= 3
         }
-        let fraction = String(Int(scaled))
+        let fraction = String(Int(saturating: scaled))
         return "\(sign)$\(digits)." + String(repeating: "0", count: places - fraction.count) + fraction
     }
 }

@@ -32,6 +32,7 @@ final class WebConfigurationStore: Sendable {
         let device: UInt64
         let inode: UInt64
         let size: Int64
+        /// Of the last change of content, mode or owner: a file that becomes readable keeps its modification time.
         let seconds: Int
         let nanoseconds: Int
     }
@@ -39,8 +40,8 @@ final class WebConfigurationStore: Sendable {
     private struct State {
         var active: ActiveWebConfiguration
         var stamps: [Stamp?]
-        /// Whether the files as they are now can be used.
-        var isGood = true
+        /// Why the files as they are now cannot be used, and when they were last tried; nil while they can.
+        var failure: (text: String, tried: ContinuousClock.Instant)?
         /// A config that would open a door, and since when its files are as they are.
         var waiting: (stamps: [Stamp?], since: ContinuousClock.Instant)?
     }
@@ -48,6 +49,9 @@ final class WebConfigurationStore: Sendable {
     /// A file that is being written may for a moment lack its end, and with it TLS or every password. One that takes
     /// either away is taken at its word after so long without a change.
     static let settling = Duration.seconds(2)
+
+    /// Interval at which a refused config is loaded again, because the files that it lacks are not known.
+    static let retryInterval = Duration.seconds(1)
 
     /// Remembers which passwords were right.
     let passwords = PasswordVerifier()
@@ -80,7 +84,7 @@ final class WebConfigurationStore: Sendable {
         guard let path else { return state.withLockedValue { $0.active } }
         return state.withLockedValue { state in
             let stamps = Self.stamps(path, state.active.configuration)
-            guard stamps != state.stamps else { return state.active }
+            guard stamps != state.stamps || isRetryDue(state) else { return state.active }
             do {
                 let newest = try WebConfiguration.load(path: path)
                 // Of before they are read: a file that changes meanwhile is read again.
@@ -96,25 +100,40 @@ final class WebConfigurationStore: Sendable {
                 state = State(active: active, stamps: stamps)
                 logger.info("web config read again", metadata: ["file": "\(path)"])
             } catch {
+                let text = "\(error)"
+                if text != state.failure?.text || stamps != state.stamps {
+                    logger.error(
+                        "the web config cannot be used; the last good one stays",
+                        metadata: ["file": "\(path)", "error": "\(text)"])
+                }
                 state.stamps = stamps
-                state.isGood = false
+                state.failure = (text, now())
                 state.waiting = nil
-                logger.error(
-                    "the web config cannot be used; the last good one stays",
-                    metadata: ["file": "\(path)", "error": "\(error)"])
             }
             return state.active
         }
     }
 
     /// Whether the config in force is what the files say: false while they are broken.
-    var isCurrent: Bool { state.withLockedValue { $0.isGood } }
+    var isCurrent: Bool { state.withLockedValue { $0.failure == nil } }
 
-    /// Looks at the files each second until cancelled, so that what they say is in force, or complained of in the log,
-    /// though nobody asks for anything.
-    func watch(by clock: any WallClock) async {
+    /// Checks the files each second until cancelled, so that a change is applied or logged without any request.
+    ///
+    /// - Parameter onChange: called at the start and whenever `isCurrent` changed.
+    func watch(by clock: any WallClock, onChange: (_ isCurrent: Bool) async -> Void) async {
+        var shown = isCurrent
+        await onChange(shown)
         guard path != nil else { return }
-        while (try? await clock.sleep(for: .seconds(1))) != nil { _ = current }
+        while (try? await clock.sleep(for: .seconds(1))) != nil {
+            _ = current
+            let isCurrent = isCurrent
+            if isCurrent != shown { await onChange(isCurrent) }
+            shown = isCurrent
+        }
+    }
+
+    private func isRetryDue(_ state: State) -> Bool {
+        state.failure.map { now() - $0.tried >= Self.retryInterval } ?? false
     }
 
     private static func stamps(_ path: String?, _ configuration: WebConfiguration) -> [Stamp?] {
@@ -123,7 +142,7 @@ final class WebConfigurationStore: Sendable {
             guard stat(file, &status) == 0 else { return nil }
             return Stamp(
                 device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
-                seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+                seconds: status.st_ctim.tv_sec, nanoseconds: status.st_ctim.tv_nsec)
         }
     }
 }

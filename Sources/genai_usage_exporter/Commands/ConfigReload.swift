@@ -1,23 +1,72 @@
+import CStartSignals
 import ExporterCore
 import Logging
 import ServiceLifecycle
+import Synchronization
 import UnixSignals
 import UsageModel
 
-/// Reads the config file again while the exporter runs: on `SIGHUP`, and when `/-/reload` asks.
-struct ConfigReload: Service {
-    let config: ConfigOptions
-    let shard: Shard
-    let exporter: Exporter
-    let redaction: LogRedaction
-    let clock: any WallClock
-    let logger: Logger
+/// Reads the config file again while the exporter runs: on `SIGHUP`, when `/-/reload` asks, and when its content changed
+/// where it is checked for that.
+final class ConfigReload: Service {
+    private struct LastLoad {
+        /// A hash of the file's content; nil where it could not be read.
+        var content: Int?
+        /// Why the content is not active; nil where it is.
+        var failure: String?
+    }
 
-    /// Reloads at each `SIGHUP` until shutdown.
+    private let config: ConfigOptions
+    private let interval: Duration?
+    private let shard: Shard
+    private let exporter: Exporter
+    private let redaction: LogRedaction
+    private let clock: any WallClock
+    private let logger: Logger
+    private let last: Mutex<LastLoad>
+
+    /// - Parameters:
+    ///   - content: what `content(of:)` returned before the file was loaded.
+    ///   - interval: how often the file is checked for changes; nil for never.
+    init(
+        config: ConfigOptions, content: Int?, checkedEvery interval: Duration?, shard: Shard, exporter: Exporter,
+        redaction: LogRedaction, clock: any WallClock, logger: Logger
+    ) {
+        self.config = config
+        self.interval = interval
+        self.shard = shard
+        self.exporter = exporter
+        self.redaction = redaction
+        self.clock = clock
+        self.logger = logger
+        last = Mutex(LastLoad(content: content))
+    }
+
+    /// A hash of a file's content; nil where it cannot be read.
+    static func content(of path: String) -> Int? {
+        (try? SystemFiles().contents(of: path, limit: YAMLDocument.longest)).map(\.hashValue)
+    }
+
+    /// Reloads at each `SIGHUP`, and when the content changed, until shutdown.
     func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sighup)
-        for await _ in signals.cancelOnGracefulShutdown() {
-            try? await reload()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                if genai_take_early_hangup() { try? await self.reload() }
+                for await _ in signals.cancelOnGracefulShutdown() { try? await self.reload() }
+            }
+            if let interval {
+                group.addTask { await cancelWhenGracefulShutdown { await self.watch(every: interval) } }
+            }
+        }
+    }
+
+    private func watch(every interval: Duration) async {
+        while (try? await clock.sleep(for: interval)) != nil {
+            let content = Self.content(of: config.file)
+            // After a failure each time: a key file that was missing may be there now.
+            let isDue = last.withLock { $0.content != content || $0.failure != nil }
+            if isDue { try? await reload(logsRepeatedFailure: false) }
         }
     }
 
@@ -25,20 +74,36 @@ struct ConfigReload: Service {
     ///
     /// - Throws: every problem of the file, or why it could not be taken over; both are logged and shown as a metric.
     func reload() async throws {
+        try await reload(logsRepeatedFailure: true)
+    }
+
+    private func reload(logsRepeatedFailure: Bool) async throws {
+        // Before it is loaded: a change meanwhile is found by the next check.
+        let content = Self.content(of: config.file)
+        func failed(_ message: Logger.Message, _ error: any Error) {
+            let text = "\(error)"
+            let isRepeated = last.withLock { last in
+                defer { last = LastLoad(content: content, failure: text) }
+                return last.failure == text
+            }
+            guard logsRepeatedFailure || !isRepeated else { return }
+            logger.error(message, metadata: ["error": "\(text)"])
+        }
         let configuration: ExporterConfiguration
         do {
             configuration = try config.load(clock: clock, redaction: redaction).part(of: shard)
         } catch {
             await exporter.reloadFailed()
-            logger.error("the config could not be reloaded; the running one stays", metadata: ["error": "\(error)"])
+            failed("the config could not be reloaded; the running one stays", error)
             throw error
         }
         do {
             try await exporter.reload(configuration)
         } catch {
-            logger.error("the config could not be taken over whole", metadata: ["error": "\(error)"])
+            failed("the config could not be taken over whole", error)
             throw error
         }
+        last.withLock { $0 = LastLoad(content: content) }
         for warning in configuration.warnings { logger.warning("config", metadata: ["problem": "\(warning)"]) }
         logger.info("config reloaded", metadata: ["accounts": "\(configuration.accounts.count)"])
     }

@@ -34,6 +34,7 @@ struct DemoCommand: AsyncParsableCommand {
             let configuration = ExporterConfiguration(of: world, at: try await simulator.baseURL)
             var environment = Exporter.Environment(logger: logger)
             environment.build = RootCommand.build
+            environment.showsCreated = web.openMetricsCreated
             let exporter = try await Exporter(configuration, storage: folder, environment: environment)
             try await Serving(
                 exporter: exporter, web: options, logger: logger,

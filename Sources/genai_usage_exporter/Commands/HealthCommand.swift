@@ -8,13 +8,18 @@ struct HealthCommand: ParsableCommand {
         commandName: "health", abstract: "Ask a running exporter on this machine whether it lives; exit 0 or 1.")
 
     @Option(name: .customLong("web.listen-address"), help: "Where it listens, as it was told.")
-    var address = ":10061"
+    var mainAddress = ":10061"
+
+    @Option(name: .customLong("web.health-address"), help: "Its address for health checks, in place of the other.")
+    var healthAddress: String?
+
+    private var address: String { healthAddress ?? mainAddress }
 
     func validate() throws {
         do {
             guard try ListenAddress(address).port > 0 else {
                 throw ValidationError(
-                    "--web.listen-address: port 0 is none; the log line `listening` says which was taken")
+                    "port 0 is not an address to ask; the log line `listening` says which was taken")
             }
         } catch let error as InvalidListenAddress {
             throw ValidationError("\(error)")

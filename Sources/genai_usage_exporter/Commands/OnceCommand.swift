@@ -44,7 +44,7 @@ struct OnceCommand: AsyncParsableCommand {
         environment.shard = shard.shard
         environment.holdsNewSeries = false
         if let account, !configuration.accounts.contains(where: { $0.name == account }) {
-            throw CommandFailure(message: "--account: there is no account \(account) in the config")
+            throw ValidationError("--account: there is no account \(account) in the config")
         }
         let exporter = try await Exporter(configuration, storage: storage.path, environment: environment)
         let succeeded: Bool
@@ -55,7 +55,10 @@ struct OnceCommand: AsyncParsableCommand {
             try? await exporter.close()
             throw error
         }
-        let metrics = exporter.store.current.body(.text004, .identity).bytes
+        // The file lies beside those of other programs, whose process_* would be these again.
+        var selection = SnapshotSelection()
+        selection.isAccountsOnly = true
+        let metrics = try exporter.store.current.body(.text004, .identity, of: selection).bytes
         try await exporter.close()
         try await OutputTarget(output).write { try $0(metrics) }
         guard succeeded else {

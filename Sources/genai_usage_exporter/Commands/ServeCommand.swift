@@ -15,10 +15,22 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var web: WebOptions
     @OptionGroup var log: LogOptions
 
+    @Option(
+        name: .customLong("config.auto-reload-interval"),
+        help: "Check the config file for changes at this interval, such as 30s, and reload it; never unless given.",
+        transform: { text in
+            guard let interval = DurationNotation.duration(text), interval >= .seconds(1) else {
+                throw ValidationError("expected a duration of at least 1s, such as 30s")
+            }
+            return interval
+        })
+    var autoReloadInterval: Duration?
+
     func run() async throws {
         let clock = SystemClock()
         let redaction = LogRedaction()
         let logger = log.logger(clock: clock, redaction: redaction)
+        let content = ConfigReload.content(of: config.file)
         let configuration = try config.load(clock: clock, redaction: redaction).part(of: shard.shard)
         try web.file.check()
         var options = try web.options()
@@ -29,6 +41,7 @@ struct ServeCommand: AsyncParsableCommand {
         environment.build = RootCommand.build
         environment.redaction = redaction
         environment.shard = shard.shard
+        environment.showsCreated = web.openMetricsCreated
         logger.info(
             "starting",
             metadata: [
@@ -37,7 +50,8 @@ struct ServeCommand: AsyncParsableCommand {
             ])
         let exporter = try await Exporter(configuration, storage: storage.path, environment: environment)
         let reload = ConfigReload(
-            config: config, shard: shard.shard, exporter: exporter, redaction: redaction, clock: clock, logger: logger)
+            config: config, content: content, checkedEvery: autoReloadInterval, shard: shard.shard, exporter: exporter,
+            redaction: redaction, clock: clock, logger: logger)
         options.reload = { try await reload.reload() }
         try await Serving(exporter: exporter, web: options, reload: reload, logger: logger).run()
     }

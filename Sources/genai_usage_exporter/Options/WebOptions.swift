@@ -44,7 +44,28 @@ struct WebOptions: ParsableArguments {
         help: "Open connections; beyond, idle ones are closed or new ones wait. (default: half of the open-file limit)")
     var maximumConnections: Int?
 
+    @Flag(
+        name: .customLong("web.openmetrics-created"),
+        help: "Write _created lines in the OpenMetrics format; Prometheus stores each as one more series.")
+    var openMetricsCreated = false
+
     @OptionGroup var file: WebConfigOption
+
+    @Option(
+        name: .customLong("web.external-url"),
+        help: "The URL under which clients reach the exporter behind a reverse proxy, for links and the targets of /sd."
+    )
+    var externalURL: String?
+
+    @Option(
+        name: .customLong("web.route-prefix"),
+        help: "What the paths of requests begin with here; the path of --web.external-url unless given.")
+    var routePrefix: String?
+
+    @Option(
+        name: .customLong("web.health-address"),
+        help: "A second address, plain HTTP without passwords, for /-/healthy and /-/ready only.")
+    var healthAddress: String?
 
     @Flag(name: .customLong("web.enable-lifecycle"), help: "Allow POST /-/reload and POST /-/sync.")
     var enableLifecycle = false
@@ -63,6 +84,8 @@ struct WebOptions: ParsableArguments {
         }
         do {
             _ = try addresses()
+            _ = try routes()
+            _ = try healthAddress.map { try ListenAddress($0) }
         } catch {
             throw ValidationError("\(error)")
         }
@@ -75,6 +98,8 @@ struct WebOptions: ParsableArguments {
             maximumConnections: maximumConnections ?? OpenFileLimit.defaultConnections)
         options.configFile = file.path
         options.isLifecycleEnabled = enableLifecycle
+        options.routes = try routes()
+        options.healthAddress = try healthAddress.map { try ListenAddress($0) }
         if systemdSocket {
             do {
                 options.inheritedSockets = try InheritedSockets.take()
@@ -83,6 +108,10 @@ struct WebOptions: ParsableArguments {
             }
         }
         return options
+    }
+
+    private func routes() throws(WebRoutes.Invalid) -> WebRoutes {
+        try WebRoutes(externalURL: externalURL, routePrefix: routePrefix)
     }
 
     private func addresses() throws -> [ListenAddress] {

@@ -1,0 +1,43 @@
+#include "start_signals.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+// A service manager calls the exporter started as soon as the program is loaded, and may send SIGHUP or SIGTERM then. By
+// default SIGHUP would end the process, and SIGTERM would end it with a failure. These handlers are installed before
+// Swift's runtime starts, and replaced once there is a configuration to reload and a ledger to close.
+
+static volatile sig_atomic_t has_early_hangup;
+
+static void note_hangup(int signal) {
+    (void)signal;
+    has_early_hangup = 1;
+}
+
+static void stop(int signal) {
+    (void)signal;
+    _exit(0);
+}
+
+static void handle(int signal, void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(signal, &action, NULL);
+}
+
+__attribute__((constructor)) static void install(int count, char **arguments) {
+    const char *command = count > 1 ? arguments[1] : "serve";
+    // `serve` is the default, also where only its flags are given.
+    bool serves = command[0] == '-' || strcmp(command, "serve") == 0;
+    if (!serves && strcmp(command, "demo") != 0) return;
+    handle(SIGHUP, serves ? note_hangup : stop);
+    handle(SIGTERM, stop);
+    handle(SIGINT, stop);
+}
+
+bool genai_take_early_hangup(void) {
+    bool was = has_early_hangup != 0;
+    has_early_hangup = 0;
+    return was;
+}

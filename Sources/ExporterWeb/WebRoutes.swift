@@ -1,0 +1,88 @@
+import Foundation
+
+/// Where the exporter's paths are: in requests that arrive here, and in URLs beyond a reverse proxy.
+///
+/// The same two settings as Prometheus has: `--web.external-url` and `--web.route-prefix`.
+public struct WebRoutes: Sendable, Hashable {
+    /// Why a setting cannot be used.
+    public struct Invalid: Error, Sendable, CustomStringConvertible {
+        /// What is wrong, and what would be right.
+        public let description: String
+    }
+
+    /// The URL that clients use.
+    struct External: Sendable, Hashable {
+        let scheme: String
+        /// `host` or `host:port`.
+        let authority: String
+        /// Empty, or a path without a slash at its end.
+        let path: String
+    }
+
+    let external: External?
+    /// What all paths here begin with: empty, or a path without a slash at its end.
+    let prefix: String
+
+    /// Every path as it is, and no proxy.
+    public static let root = WebRoutes(external: nil, prefix: "")
+
+    private init(external: External?, prefix: String) {
+        self.external = external
+        self.prefix = prefix
+    }
+
+    /// Reads the two flags.
+    ///
+    /// - Parameters:
+    ///   - externalURL: the URL under which clients reach `/`; nil where no proxy changes it.
+    ///   - routePrefix: what the paths of requests begin with here; nil for the path of `externalURL`.
+    /// - Throws: `Invalid`.
+    public init(externalURL: String?, routePrefix: String?) throws(Invalid) {
+        let external: External? = if let externalURL { try Self.external(externalURL) } else { nil }
+        let prefix = routePrefix.map(Self.trimmed) ?? external?.path ?? ""
+        guard Self.isPlain(prefix) else {
+            throw Invalid(
+                description: "--web.route-prefix must be a path of letters, digits and -._~, such as /genai")
+        }
+        self.init(external: external, prefix: prefix)
+    }
+
+    /// What the paths of links begin with: empty, or a path without a slash at its end.
+    var linkPrefix: String { external?.path ?? prefix }
+
+    /// A request's path without the prefix; nil where it does not begin with it.
+    ///
+    /// Health checks are answered at the root too: an orchestrator's probe does not know the prefix.
+    func local(_ path: String) -> String? {
+        if prefix.isEmpty || HealthResponder.paths.contains(path) { return path }
+        guard path.hasPrefix(prefix) else { return nil }
+        let rest = path.dropFirst(prefix.count)
+        return rest.isEmpty ? "/" : rest.hasPrefix("/") ? String(rest) : nil
+    }
+
+    private static func external(_ text: String) throws(Invalid) -> External {
+        guard let url = URLComponents(string: text), let scheme = url.scheme?.lowercased(),
+            ["http", "https"].contains(scheme), let host = url.host, !host.isEmpty, url.user == nil,
+            url.password == nil, url.query == nil, url.fragment == nil, isPlain(trimmed(url.path))
+        else {
+            throw Invalid(
+                description: "--web.external-url must be a URL such as https://example.com/genai, without user, query "
+                    + "or fragment")
+        }
+        return External(
+            scheme: scheme, authority: host + (url.port.map { ":\($0)" } ?? ""), path: trimmed(url.path))
+    }
+
+    private static func trimmed(_ path: String) -> String {
+        let path = path.drop { $0 == "/" }
+        let end = path.lastIndex { $0 != "/" }.map { path.index(after: $0) } ?? path.startIndex
+        return end == path.startIndex ? "" : "/" + path[..<end]
+    }
+
+    /// Whether a path means itself in a URL.
+    private static func isPlain(_ path: String) -> Bool {
+        path.isEmpty
+            || path.wholeMatch(of: #/(/[A-Za-z0-9._~-]+)+/#) != nil
+                && !path.split(separator: "/").contains { $0.allSatisfy { $0 == "." } }
+    }
+}
