@@ -18,6 +18,8 @@ import UsageModel
 public final class UsageLedger: Sendable {
     /// Where a damaged ledger file was put when this one was opened in its place; nil where there was none.
     public let setAside: String?
+    /// Whether the file system has no shared memory, so that no other program can read the ledger while it is open.
+    public let isExclusive: Bool
 
     private struct State {
         /// Nil while there is no database: opening it anew failed, or the ledger was closed.
@@ -40,8 +42,9 @@ public final class UsageLedger: Sendable {
     private let openedAt: Timestamp
     private let state: NIOLockedValueBox<State>
 
-    private init(folder: String, setAside: String?, openedAt: Timestamp, state: State) {
+    private init(folder: String, setAside: String?, isExclusive: Bool, openedAt: Timestamp, state: State) {
         self.folder = folder
+        self.isExclusive = isExclusive
         file = LedgerFile(in: folder)
         self.setAside = setAside
         self.openedAt = openedAt
@@ -52,13 +55,14 @@ public final class UsageLedger: Sendable {
     ///
     /// A file that SQLite finds damaged is renamed to `ledger.sqlite.corrupt-…` and a new one is made.
     ///
-    /// - Throws: `LedgerError.locked`, `.notWritable`, `.full`, `.newerSchema`, `.foreignDatabase` or `.storage`.
+    /// - Throws: `LedgerError.locked`, `.notWritable`, `.networkStorage`, `.full`, `.newerSchema`, `.foreignDatabase` or `.storage`.
     public static func open(folder: String, now: Timestamp) async throws -> UsageLedger {
         let lock = try makeFolder(folder, openedAt: now)
         let file = LedgerFile(in: folder)
         let (queue, setAside) = try translated(file.path) { try file.open(now: now) }
+        let isExclusive = try translated(file.path) { try LedgerFile.isExclusive(queue) }
         return UsageLedger(
-            folder: folder, setAside: setAside, openedAt: now,
+            folder: folder, setAside: setAside, isExclusive: isExclusive, openedAt: now,
             state: State(connection: LedgerConnection(queue, to: file), lock: lock))
     }
 
@@ -258,11 +262,32 @@ extension LedgerError {
         case let code where LedgerFile.damage.contains(code) || error.extendedResultCode == .SQLITE_IOERR_SHORT_READ:
             self = .damaged(path: path)
         case .SQLITE_IOERR:
+            if LedgerFile.noSharedMemory.contains(error.extendedResultCode) {
+                self = .networkStorage(path: path, obstacle: "shared memory")
+                return
+            }
             self = .storage(
-                "the disk did not read or write \(path) (SQLite's code \(error.extendedResultCode.rawValue)): "
-                    + "look whether it is mounted read-only, its quota is used up, or it is failing")
+                "the disk did not \(Self.operation(error.extendedResultCode)) \(path) "
+                    + "(SQLite's code \(error.extendedResultCode.rawValue)): look whether it is mounted read-only, "
+                    + "its quota is used up, it is network storage whose server is away, or it is failing")
+        case .SQLITE_BUSY:
+            self = .storage(
+                "\(path) stayed locked for \(LedgerFile.patience) s: another program has it open, or its file system, "
+                    + "perhaps network storage (NFS, SMB, Azure Files), does not support locks; close that program, or put "
+                    + "--storage.path on a local disk or block volume")
         default:
             self = .storage("SQLite error \(error.extendedResultCode.rawValue): \(error.message ?? "no message")")
+        }
+    }
+
+    /// What the operating system refused, by SQLite's code.
+    private static func operation(_ code: ResultCode) -> String {
+        switch code {
+        case .SQLITE_IOERR_FSYNC, .SQLITE_IOERR_DIR_FSYNC, .SQLITE_IOERR_CLOSE: "make durable (fsync)"
+        case .SQLITE_IOERR_LOCK, .SQLITE_IOERR_UNLOCK, .SQLITE_IOERR_RDLOCK, .SQLITE_IOERR_CHECKRESERVEDLOCK: "lock"
+        case .SQLITE_IOERR_READ: "read"
+        case .SQLITE_IOERR_WRITE, .SQLITE_IOERR_TRUNCATE: "write"
+        default: "read or write"
         }
     }
 }

@@ -24,12 +24,19 @@ public final class ExporterProcess: Sendable {
     }
 
     /// Runs the program to its end.
-    public static func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> Outcome {
-        try await aside { try runBlocking(arguments, environment: environment) }
+    ///
+    /// - Parameter launcher: a program that starts it, given its command line.
+    public static func run(
+        _ arguments: [String], environment: [String: String] = [:],
+        by launcher: (tool: Tool, arguments: [String])? = nil
+    ) async throws -> Outcome {
+        try await aside { try runBlocking(arguments, environment: environment, launcher: launcher) }
     }
 
-    private static func runBlocking(_ arguments: [String], environment: [String: String]) throws -> Outcome {
-        let process = binary.process(arguments)
+    private static func runBlocking(
+        _ arguments: [String], environment: [String: String], launcher: (tool: Tool, arguments: [String])?
+    ) throws -> Outcome {
+        let process = Self.process(arguments, by: launcher)
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let files = (0..<2).map { _ in
             FileManager.default.temporaryDirectory.appendingPathComponent("output-\(UUID().uuidString)")
@@ -42,6 +49,12 @@ public final class ExporterProcess: Sendable {
         process.waitUntilExit()
         let texts = try files.map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
         return Outcome(status: process.terminationStatus, output: texts[0], errors: texts[1])
+    }
+
+    private static func process(
+        _ arguments: [String], by launcher: (tool: Tool, arguments: [String])?
+    ) -> Process {
+        launcher.map { $0.tool.process($0.arguments + [binary.path] + arguments) } ?? binary.process(arguments)
     }
 
     /// The exporter ended, or said nothing of where it listens.
@@ -77,9 +90,7 @@ public final class ExporterProcess: Sendable {
     ) throws {
         self.scheme = scheme
         let arguments = arguments + ["--web.listen-address", "127.0.0.1:0"]
-        let process =
-            launcher.map { $0.tool.process($0.arguments + [Self.binary.path] + arguments) }
-            ?? Self.binary.process(arguments)
+        let process = Self.process(arguments, by: launcher)
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let errors = Pipe()
         process.standardError = errors

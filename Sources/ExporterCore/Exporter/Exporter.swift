@@ -76,6 +76,7 @@ public final class Exporter: Service {
         let errors = StorageErrors()
         let storage = StorageRecovery(ledger: ledger, errors: errors, clock: clock, logger: logger)
         if let setAside = ledger.setAside { storage.tell(setAside: setAside) }
+        storage.noteFileSystem()
         let salt = try await storage.salt()
         let builder = { @Sendable [ledger, renderer, connections] configuration in
             AccountBuilder(

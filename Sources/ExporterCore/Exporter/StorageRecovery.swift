@@ -30,6 +30,14 @@ struct StorageRecovery: Sendable {
         _ = try await self.salt(known: salt)
     }
 
+    /// Logs what the storage's file system cannot do.
+    func noteFileSystem() {
+        guard ledger.isExclusive else { return }
+        logger.warning(
+            "the storage folder has no shared memory, like network storage: no other process can read the ledger",
+            metadata: ["backfill": "copy the stopped exporter's folder to a local disk first"])
+    }
+
     /// Says that a damaged ledger was put aside.
     func tell(setAside path: String) {
         errors.add()

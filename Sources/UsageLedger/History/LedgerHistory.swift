@@ -21,7 +21,7 @@ public struct LedgerHistory {
     /// - Parameters:
     ///   - folder: the ledger's folder.
     ///   - body: given the ledger as one transaction sees it: what is committed meanwhile is not in it.
-    /// - Throws: `LedgerError.missing`, `.notReadable`, `.olderSchema`, `.newerSchema`, `.foreignDatabase` or `.storage`, and what `body`
+    /// - Throws: `LedgerError.missing`, `.notReadable`, `.networkStorage`, `.olderSchema`, `.newerSchema`, `.foreignDatabase` or `.storage`, and what `body`
     ///   throws.
     public static func read<Value: Sendable>(
         folder: String, _ body: @escaping @Sendable (LedgerHistory) throws -> Value
@@ -31,7 +31,7 @@ public struct LedgerHistory {
         var configuration = Configuration()
         configuration.label = "LedgerHistory"
         configuration.readonly = true
-        configuration.busyMode = .timeout(5)
+        configuration.busyMode = .timeout(Double(LedgerFile.patience))
         do {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             return try await queue.read { db in

@@ -17,9 +17,14 @@ final class FolderLock: Sendable {
             let code = errno
             let holder = Self.holder(opened)
             close(opened)
-            throw code == EWOULDBLOCK
-                ? LedgerError.locked(by: holder)
-                : LedgerError.notWritable(path: path, reason: String(cString: strerror(code)))
+            switch code {
+            case EWOULDBLOCK: throw LedgerError.locked(by: holder)
+            // flock(2) where the file system, or its server, has no locks.
+            case ENOLCK, EOPNOTSUPP, ENOSYS, EINVAL:
+                throw LedgerError.networkStorage(
+                    path: folder, obstacle: "file locks (\(String(cString: strerror(code))))")
+            default: throw LedgerError.notWritable(path: path, reason: String(cString: strerror(code)))
+            }
         }
         let text = Array("\(getpid()) \(now)\n".utf8)
         guard ftruncate(opened, 0) == 0, pwrite(opened, text, text.count, 0) == text.count else {

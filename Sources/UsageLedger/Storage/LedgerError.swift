@@ -6,6 +6,8 @@ public enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     case locked(by: LockHolder?)
     /// The folder or a file in it cannot be written.
     case notWritable(path: String, reason: String)
+    /// The file system cannot do what SQLite or the folder's lock needs, as network file systems often cannot.
+    case networkStorage(path: String, obstacle: String)
     /// There is no ledger to read.
     case missing(path: String)
     /// The ledger is there, and this user cannot read it.
@@ -40,6 +42,11 @@ public enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
             return "the storage folder is in use by \(who); stop it, or give this one its own --storage.path"
         case .notWritable(let path, let reason):
             return "cannot write \(path): \(reason); --storage.path must be a folder this user can write"
+        case .networkStorage(let path, let obstacle):
+            return
+                "the file system of \(path) does not support \(obstacle), as network storage (NFS, SMB, Azure Files) often "
+                + "does not: put --storage.path on a local disk or block volume; or mount it so that this machine locks by "
+                + "itself (NFS: local_lock=all; SMB: nobrl) and run one exporter on it"
         case .missing(let path):
             return "there is no ledger at \(path): --storage.path must be the folder of an exporter that has run"
         case .notReadable(let path):

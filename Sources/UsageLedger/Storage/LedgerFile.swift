@@ -73,13 +73,36 @@ struct LedgerFile {
 
     private func connect() throws -> DatabaseQueue { try Self.connect(path) }
 
+    /// SQLite's codes where the file system has no shared memory for the index of the log.
+    static let noSharedMemory: [ResultCode] = [
+        .SQLITE_IOERR_SHMMAP, .SQLITE_IOERR_SHMOPEN, .SQLITE_IOERR_SHMSIZE, .SQLITE_IOERR_SHMLOCK,
+    ]
+    /// Seconds that a statement waits for another program's lock.
+    static let patience = 5
+
+    /// Opens the database. Network file systems often cannot map memory that processes share: the index of the log is then
+    /// kept in this process, which has the file to itself.
     private static func connect(_ path: String) throws -> DatabaseQueue {
+        do {
+            return try connect(path, isExclusive: false)
+        } catch let error as DatabaseError where noSharedMemory.contains(error.extendedResultCode) {
+            return try connect(path, isExclusive: true)
+        }
+    }
+
+    /// Whether no other process can open the database.
+    static func isExclusive(_ queue: DatabaseQueue) throws -> Bool {
+        try queue.read { try String.fetchOne($0, sql: "PRAGMA locking_mode") } == "exclusive"
+    }
+
+    private static func connect(_ path: String, isExclusive: Bool) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.label = "UsageLedger"
         configuration.journalMode = .wal
         // Someone may look into the file with another tool; a commit waits for that rather than fail.
-        configuration.busyMode = .timeout(5)
+        configuration.busyMode = .timeout(Double(patience))
         configuration.prepareDatabase { db in
+            if isExclusive { try db.execute(sql: "PRAGMA locking_mode = EXCLUSIVE") }
             // A large transaction leaves a large log behind: cut it back at the next checkpoint.
             try db.execute(sql: "PRAGMA journal_size_limit = 16777216")
             // Up to 16 MiB of pages: with the default 2 MiB a large commit writes the same index pages many times.
