@@ -172,7 +172,7 @@ let package = Package(
         .testTarget(
             name: "UpstreamTests",
             dependencies: [
-                "Upstream", "UsageModel",
+                "TestSupport", "Upstream", "UsageModel",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 nio("NIOEmbedded"),
@@ -197,8 +197,8 @@ let package = Package(
         .testTarget(
             name: "ExporterCoreTests",
             dependencies: [
-                "ExporterCore", "ExporterTestSupport", "PrometheusExposition", "ProviderSimulator", "UsageLedger",
-                "UsageModel",
+                "ExporterCore", "ExporterTestSupport", "PrometheusExposition", "ProviderSimulator", "Upstream",
+                "UsageLedger", "UsageModel",
                 "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 nio("NIOConcurrencyHelpers"),

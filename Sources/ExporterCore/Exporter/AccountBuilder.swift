@@ -84,7 +84,7 @@ struct AccountBuilder {
         try await exposition.restore(account: stored, sources: restored)
         return ExporterAccount(
             id: stored.id, index: index, configuration: account, provider: provider.name, exposition: exposition,
-            runners: runners, skew: skew)
+            runners: runners, skew: skew, upstream: settings)
     }
 
     /// Has an account that was set up by this builder served by its own limit again, after setting up its replacement
@@ -118,7 +118,7 @@ struct AccountBuilder {
     private func settings(of account: AccountConfiguration, at defaultBaseURL: String) throws -> UpstreamSettings {
         try UpstreamSettings(
             baseURL: account.baseURL ?? defaultBaseURL, requestTimeout: account.timeout,
-            proxy: try account.proxy.map { try ProxyServer($0) }, certificateAuthorityFile: account.caFile,
+            proxy: account.proxy, certificateAuthorityFile: account.caFile,
             version: BuildInformation.version)
     }
 

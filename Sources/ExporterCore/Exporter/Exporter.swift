@@ -154,6 +154,7 @@ public final class Exporter: Service {
         }
         await housekeeping.take(
             accounts: roster.accounts, retention: await roster.configuration.global.retention)
+        connections.keep(only: await roster.accounts.map(\.upstream))
         await showReload(succeeded: (try? result.get()) != nil)
         try result.get()
         // Somebody has mended something, perhaps a key that would be tried again only in an hour.

@@ -1,3 +1,4 @@
+import Upstream
 import UsageLedger
 
 /// A configured account as readers address it.
@@ -20,6 +21,8 @@ struct ExporterAccount: Sendable {
     let exposition: AccountExposition
     let runners: [SourceRunner]
     let skew: ClockSkew
+    /// How its API is reached.
+    let upstream: UpstreamSettings
 
     var name: String { configuration.name }
 

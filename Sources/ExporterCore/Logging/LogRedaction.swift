@@ -1,4 +1,5 @@
 import NIOConcurrencyHelpers
+import Upstream
 
 /// The secrets that must not reach a log line: the last line of defence behind code that never logs them.
 ///
@@ -16,14 +17,17 @@ public final class LogRedaction: Sendable {
     /// No secrets yet.
     public init() {}
 
-    /// From now on this value is replaced wherever it appears.
+    /// From now on this value is replaced wherever it appears, in each form of `SecretSpellings`.
     public func register(_ secret: String) {
-        let bytes = Array(secret.utf8)
-        guard bytes.count >= Self.shortestSecret else { return }
+        guard secret.utf8.count >= Self.shortestSecret else { return }
+        // Key files are read at each request, and most often say what they said before.
+        guard !secrets.withLockedValue({ $0.contains(Array(secret.utf8)) }) else { return }
+        let spellings = SecretSpellings.all(of: secret).map { Array($0.utf8) }
         secrets.withLockedValue { secrets in
-            guard !secrets.contains(bytes) else { return }
-            let place = secrets.firstIndex { $0.count < bytes.count } ?? secrets.endIndex
-            secrets.insert(bytes, at: place)
+            for bytes in spellings where !secrets.contains(bytes) {
+                let index = secrets.firstIndex { $0.count < bytes.count } ?? secrets.endIndex
+                secrets.insert(bytes, at: index)
+            }
         }
     }
 

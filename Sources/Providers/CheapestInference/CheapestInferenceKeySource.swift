@@ -115,9 +115,7 @@ struct CheapestInferenceKeySource: UsageSource {
     private static func failure(_ error: any ReasonedFailure, of key: String) -> any ReasonedFailure {
         let message = "key \(key): \(error.message)"
         guard let upstream = error as? UpstreamFailure else { return SourceFailure(error.reason, message) }
-        return UpstreamFailure(
-            reason: upstream.reason, status: upstream.status, headers: upstream.headers,
-            retryAfter: upstream.retryAfter, apiMessage: upstream.apiMessage, message: message)
+        return upstream.rephrased(message)
     }
 }
 

@@ -10,6 +10,14 @@ public enum UseAPI: Provider {
     /// The address in useapi.net's documentation.
     public static let defaultBaseURL = "https://api.useapi.net"
 
+    /// What useapi.net means by statuses of its own. 412 and 596 concern an account of a service that is linked to it.
+    static let meanings: [Int: StatusMeaning] = [
+        402: StatusMeaning(.auth, "the useapi.net subscription has ended: renew it"),
+        412: StatusMeaning(.auth, "a linked account has no credits left: add credits at its service"),
+        596: StatusMeaning(
+            .auth, "the session of a linked account is broken: connect that account again at useapi.net"),
+    ]
+
     /// `stats/<bot>` for each configured bot, and `account`.
     ///
     /// One endpoint serves all bots, and one bot's trouble (a name that the API refuses) must not hide the others', so

@@ -15,7 +15,8 @@ struct UseAPIAccountSource: UsageSource {
 
     func sync(_ visit: any SyncVisit) async throws {
         do {
-            let answer = try await api.send(UpstreamCall(.get, "/v2/account", longestAnswer: Self.longestAnswer))
+            let answer = try await api.send(
+                UpstreamCall(.get, "/v2/account", longestAnswer: Self.longestAnswer).explained(by: UseAPI.meanings))
             let status = try JSONBody.decode(UseAPIAccountStatus.self, from: answer) { visit.remark($0) }
             try await visit.commit(status.reading)
         } catch let failure as UpstreamFailure where failure.status == 404 {

@@ -49,6 +49,7 @@ struct UseAPIStatsQuery {
         let query = [(name: "bot", value: bot), (name: "date", value: day.description)]
         let filter = config.map { [(name: "config", value: $0)] } ?? []
         return try await api.send(
-            UpstreamCall(.get, "/v2/account/stats", query: query + filter, longestAnswer: Self.longestAnswer))
+            UpstreamCall(.get, "/v2/account/stats", query: query + filter, longestAnswer: Self.longestAnswer)
+                .explained(by: UseAPI.meanings))
     }
 }

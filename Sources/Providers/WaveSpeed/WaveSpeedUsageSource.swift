@@ -48,7 +48,7 @@ struct WaveSpeedUsageSource: UsageSource {
             }
             do {
                 try await parts.isolate { newest = WaveSpeedRange(try await query(first, today, visit)) }
-            } catch let failure as UpstreamFailure where failure.reason == .http4xx {
+            } catch let failure as UpstreamFailure where failure.reason == .http4xx && failure.isLasting {
                 // The range may be what is refused: days are read all the same.
                 parts.record(failure)
             }

@@ -71,22 +71,27 @@ struct AnswerJudge: Sendable {
         let retryAfter = answer.headers.first(name: "Retry-After").flatMap { RetryAfter($0, now: now) }
         let isHTML = HTMLPage.isHTML(headers: answer.headers, body: answer.body)
         let apiMessage = isHTML ? nil : ErrorBody.message(in: answer.body, redaction: redaction)
-        var text = "HTTP \(answer.status): \(Self.meaning(of: answer.status))"
+        let meaning: StatusMeaning
+        if [401, 403].contains(answer.status), isHTML || HTMLPage.isChallenge(answer.headers, body: answer.body) {
+            meaning = .interposed
+        } else {
+            meaning = call.meanings[answer.status] ?? StatusMeaning(of: answer.status, isHTML: isHTML)
+        }
+        var text = "HTTP \(answer.status): \(meaning.text)"
         if let apiMessage { text += "; the API says: \(apiMessage)" }
-        if isHTML, (400...499).contains(answer.status) { text += "; \(HTMLPage.hint)" }
         let failure = failure(
-            FailureReason(status: answer.status), answer, text, retryAfter: retryAfter?.wait(from: now),
-            apiMessage: apiMessage)
+            meaning.reason, answer, text, retryAfter: retryAfter?.wait(from: now), apiMessage: apiMessage,
+            isLasting: meaning.isLasting)
         return .failure(failure, .status(answer.status, retryAfter: retryAfter))
     }
 
     private func failure(
         _ reason: FailureReason, _ answer: RawAnswer, _ text: String, retryAfter: Duration? = nil,
-        apiMessage: String? = nil
+        apiMessage: String? = nil, isLasting: Bool? = nil
     ) -> UpstreamFailure {
         UpstreamFailure(
             reason: reason, status: answer.status, headers: answer.headers.mapValues { redaction.applied(to: $0) },
-            retryAfter: retryAfter, apiMessage: apiMessage, message: message(text))
+            retryAfter: retryAfter, apiMessage: apiMessage, message: message(text), isLasting: isLasting)
     }
 
     /// What was asked of whom, and what came of it; never the query.
@@ -95,19 +100,5 @@ struct AnswerJudge: Sendable {
         return redaction.applied(
             to: "\(call.method.rawValue) \(settings.baseURL.path)\(call.path) at \(settings.baseURL.origin)\(proxy): "
                 + text)
-    }
-
-    private static func meaning(of status: Int) -> String {
-        switch status {
-        case 401: "the API key is missing or wrong"
-        case 402: "the account has to be paid for first"
-        case 403: "the API key lacks the right to read this"
-        case 404: "there is nothing at this path"
-        case 408: "the API waited for the request in vain"
-        case 410: "the provider has closed this endpoint"
-        case 429: "too many requests"
-        case 500...599: "the API has a problem of its own"
-        default: "the API refuses the request"
-        }
     }
 }

@@ -27,4 +27,9 @@ enum HTMLPage {
         let start = body.starts(with: [0xEF, 0xBB, 0xBF]) ? body.dropFirst(3) : body[...]
         return start.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) } == UInt8(ascii: "<")
     }
+
+    /// Whether the answer is a block or challenge of Cloudflare's, whose short form is text: `error code: 1020`.
+    static func isChallenge(_ headers: UpstreamHeaders, body: [UInt8]) -> Bool {
+        headers.first(name: "cf-mitigated") != nil || body.starts(with: Array("error code: ".utf8))
+    }
 }

@@ -14,11 +14,13 @@ public struct UpstreamFailure: ReasonedFailure, CustomStringConvertible {
     public let apiMessage: String?
     /// What was wrong and what to check, in plain words; never a secret, never a body.
     public let message: String
+    /// Whether the failure lasts until its cause is fixed; see ``ReasonedFailure/isLasting``.
+    public let isLasting: Bool
 
-    /// A failure.
+    /// A failure; `isLasting` as its reason says where it is not given.
     public init(
         reason: FailureReason, status: Int? = nil, headers: UpstreamHeaders? = nil, retryAfter: Duration? = nil,
-        apiMessage: String? = nil, message: String
+        apiMessage: String? = nil, message: String, isLasting: Bool? = nil
     ) {
         self.reason = reason
         self.status = status
@@ -26,22 +28,16 @@ public struct UpstreamFailure: ReasonedFailure, CustomStringConvertible {
         self.retryAfter = retryAfter
         self.apiMessage = apiMessage
         self.message = message
+        self.isLasting = isLasting ?? reason.isLasting
+    }
+
+    /// The same failure with other words.
+    public func rephrased(_ message: String) -> UpstreamFailure {
+        UpstreamFailure(
+            reason: reason, status: status, headers: headers, retryAfter: retryAfter, apiMessage: apiMessage,
+            message: message, isLasting: isLasting)
     }
 
     /// The message.
     public var description: String { message }
-}
-
-extension FailureReason {
-    /// The reason that an HTTP status other than 2xx stands for.
-    init(status: Int) {
-        switch status {
-        case 401, 402, 403: self = .auth
-        case 408: self = .timeout
-        case 410: self = .gone
-        case 429: self = .rateLimited
-        case 500...: self = .http5xx
-        default: self = .http4xx
-        }
-    }
 }

@@ -86,9 +86,12 @@ struct NetworkFailure: Error {
         case .deadlineExceeded:
             self.init(ExchangeError.deadlineExceeded, settings: settings)
         case .proxyAuthenticationRequired:
-            self.init(.network, "the proxy asks for a user name and password: check proxy", .conclusive)
+            let words = settings.proxy?.user == nil ? "asks for a" : "refuses the"
+            self.init(.network, "the proxy \(words) user name and password: check proxy", .conclusive)
         case .invalidProxyResponse:
-            self.init(.network, "the proxy refused to connect: check proxy, and what it allows", .noAnswer)
+            let credentials = settings.proxy?.user == nil ? "" : "its user name and password, "
+            self.init(
+                .network, "the proxy refused to connect: check proxy, \(credentials)and what it allows", .noAnswer)
         case .alreadyShutdown:
             self.init(.network, "the exporter is stopping", .conclusive)
         default:

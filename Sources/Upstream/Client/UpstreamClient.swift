@@ -77,7 +77,7 @@ public final class UpstreamClient: UpstreamAPI {
                 let decision = settings.retryPolicy.decision(
                     retries: retries, outcome: failed.outcome, waited: waited, now: clock.now,
                     randomUnit: random.unit())
-                guard case .retry(let wait) = decision else { throw failed.failure }
+                guard case .retry(let wait) = decision, retries < call.mostRetries else { throw failed.failure }
                 last = failed.failure
                 logger.debug(
                     "retrying",
@@ -104,8 +104,15 @@ public final class UpstreamClient: UpstreamAPI {
     /// - Throws: `CancellationError`, or `UpstreamFailure` where no request could be made at all.
     private func attempt(_ call: UpstreamCall) async throws -> Result<UpstreamAnswer, FailedAttempt> {
         let key = call.authenticated ? try credential?.value() : nil
-        let judge = AnswerJudge(call: call, settings: settings, redaction: redaction(key))
-        let client = try connections.client(for: settings)
+        let judge = AnswerJudge(call: call, settings: settings, redaction: try redaction(key))
+        return try await connections.withClient(for: settings) { client in
+            try await attempt(call, key: key, judge: judge, client: client)
+        }
+    }
+
+    private func attempt(
+        _ call: UpstreamCall, key: String?, judge: AnswerJudge, client: HTTPClient
+    ) async throws -> Result<UpstreamAnswer, FailedAttempt> {
         var url = settings.baseURL.url(of: call)
         var redirects = 0
         while true {
@@ -176,7 +183,7 @@ public final class UpstreamClient: UpstreamAPI {
         return request
     }
 
-    private func redaction(_ key: String?) -> Redaction {
-        Redaction([key, settings.proxy?.password].compactMap { $0 })
+    private func redaction(_ key: String?) throws(UpstreamFailure) -> Redaction {
+        Redaction([key, try settings.proxy?.password()].compactMap { $0 })
     }
 }

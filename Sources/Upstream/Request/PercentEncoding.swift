@@ -6,6 +6,14 @@ enum PercentEncoding {
         encode(text.utf8) { isUnreserved($0) }
     }
 
+    /// Everything but letters and digits is encoded.
+    static func alphanumeric(_ text: some StringProtocol) -> String {
+        encode(text.utf8) { isUnreserved($0) && !"-._~".utf8.contains($0) }
+    }
+
+    /// Every byte is encoded: a form that any decoder reads.
+    static func whole(_ text: some StringProtocol) -> String { encode(text.utf8) { _ in false } }
+
     /// A path whose `/` separate segments: what a segment may not hold is encoded; a `%` with two hexadecimal digits
     /// after it counts as encoded already.
     static func path(_ text: String) -> String {

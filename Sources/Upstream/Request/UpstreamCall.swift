@@ -26,6 +26,10 @@ public struct UpstreamCall: Sendable {
     /// Asked before each request that the call makes over the wire, repeats and redirects included; nil where nobody
     /// has to be asked.
     public private(set) var permit: (@Sendable () async throws -> Void)?
+    /// How often the call is sent again at most, whatever the account's settings allow.
+    var mostRetries: Int { permit == nil ? .max : 1 }
+    /// What this API means by a status, where that is not the standard meaning.
+    public private(set) var meanings: [Int: StatusMeaning] = [:]
 
     /// What an answer may have unless its call says otherwise: several times the longest that is honest, and little
     /// enough that a decoder, which needs many times a document's size, stays small.
@@ -57,13 +61,21 @@ public struct UpstreamCall: Sendable {
     }
 
     /// The same call, whose every request waits for a permit first: an endpoint that limits its readers is asked no
-    /// more often than the book of its requests allows.
+    /// more often than the book of its requests allows. The call is sent again once at most, so that an outage does not
+    /// use the allowance up.
     ///
     /// - Parameter permit: what it throws ends the call: before the first request the call throws that, later the
     ///   failure that the call would have been repeated for.
     public func permitted(by permit: @escaping @Sendable () async throws -> Void) -> UpstreamCall {
         var call = self
         call.permit = permit
+        return call
+    }
+
+    /// The same call to an API that gives some statuses a meaning of its own.
+    public func explained(by meanings: [Int: StatusMeaning]) -> UpstreamCall {
+        var call = self
+        call.meanings = meanings
         return call
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import UsageModel
 
 /// An HTTP proxy: requests go through it by `CONNECT`, so that TLS still ends at the API.
 public struct ProxyServer: Sendable, Hashable {
@@ -8,26 +9,79 @@ public struct ProxyServer: Sendable, Hashable {
     public let port: Int
     /// The user name for basic authentication; nil for none.
     public let user: String?
-    let password: String
+    private let storedPassword: String?
+    private let passwordFile: PasswordFile?
 
     /// Reads `http://proxy.example.com:3128` or `http://user:password@proxy.example.com:3128`; without a port, 3128.
     ///
     /// - Throws: `InvalidUpstreamSetting`, whose message does not repeat the text: it may hold a password.
     public init(_ text: String) throws(InvalidUpstreamSetting) {
-        guard let parts = URLComponents(string: text), parts.scheme?.lowercased() == "http", let host = parts.host,
-            !host.isEmpty
-        else { throw InvalidUpstreamSetting("proxy must be written like http://proxy.example.com:3128") }
+        let example = "such as http://proxy.example.com:3128 or http://user:password@proxy.example.com:3128"
+        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
+            let parts = URLComponents(string: text, encodingInvalidCharacters: false),
+            parts.scheme?.lowercased() == "http", let host = parts.host, !host.isEmpty
+        else { throw InvalidUpstreamSetting("expected a proxy \(example)") }
         guard parts.query == nil, parts.fragment == nil, parts.path.isEmpty || parts.path == "/" else {
-            throw InvalidUpstreamSetting("proxy must end after host and port, like http://proxy.example.com:3128")
+            throw InvalidUpstreamSetting("a proxy ends after host and port, \(example)")
         }
         let port = parts.port ?? 3128
         guard (1...65_535).contains(port) else {
-            throw InvalidUpstreamSetting("proxy has a port outside 1 to 65535")
+            throw InvalidUpstreamSetting("a proxy has a port from 1 to 65535")
+        }
+        let user = parts.user.flatMap { $0.isEmpty ? nil : $0 }
+        // RFC 7617: the first colon ends the user name.
+        guard user?.contains(":") != true, user != nil || parts.password?.isEmpty ?? true else {
+            throw InvalidUpstreamSetting("a proxy's password needs a user name without a colon, \(example)")
         }
         self.host = host.trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
         self.port = port
-        user = parts.user
-        password = parts.password ?? ""
+        self.user = user
+        storedPassword = parts.password
+        passwordFile = nil
+    }
+
+    private init(_ proxy: ProxyServer, passwordFile: PasswordFile) {
+        host = proxy.host
+        port = proxy.port
+        user = proxy.user
+        storedPassword = nil
+        self.passwordFile = passwordFile
+    }
+
+    /// The same proxy with a password that is read again for each request.
+    ///
+    /// - Parameters:
+    ///   - file: where it is read: two proxies with one file are equal.
+    ///   - read: returns the password. The message of a `ReasonedFailure` that it throws is shown to the user.
+    public func passwordRead(
+        from file: String, by read: @escaping @Sendable () throws -> String
+    ) -> ProxyServer {
+        ProxyServer(self, passwordFile: PasswordFile(path: file, read: read))
+    }
+
+    /// The password that the address itself has; nil for none.
+    public var passwordInAddress: String? { storedPassword }
+
+    /// The password as it is now; empty for none.
+    ///
+    /// - Throws: `UpstreamFailure` with the reason `network` where its file cannot be read.
+    func password() throws(UpstreamFailure) -> String {
+        guard let passwordFile else { return storedPassword ?? "" }
+        do {
+            return try passwordFile.read()
+        } catch {
+            let detail = (error as? any ReasonedFailure)?.message ?? "it could not be read"
+            throw UpstreamFailure(reason: .network, message: "no password for the proxy \(self): \(detail)")
+        }
+    }
+
+    private struct PasswordFile: Sendable, Hashable {
+        let path: String
+        let read: @Sendable () throws -> String
+
+        static func == (left: PasswordFile, right: PasswordFile) -> Bool { left.path == right.path }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(path) }
     }
 }
 
@@ -38,6 +92,6 @@ extension ProxyServer: CustomStringConvertible, CustomDebugStringConvertible, Cu
     /// Host and port, without user name and password.
     public var debugDescription: String { description }
 
-    /// Host and port alone: `dump` and test failures print what a mirror shows.
+    /// Host and port only: `dump` and test failures print what a mirror shows.
     public var customMirror: Mirror { Mirror(self, children: ["host": host, "port": port]) }
 }

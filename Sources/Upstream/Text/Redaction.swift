@@ -1,12 +1,12 @@
 import Foundation
 
-/// Takes secrets out of text that comes from outside.
+/// Takes secrets out of text that comes from outside, in each form of ``SecretSpellings``.
 struct Redaction: Sendable {
     private let secrets: [String]
 
     init(_ secrets: [String]) {
         // The longest first: a secret that holds another must not be left in halves.
-        self.secrets = secrets.filter { !$0.isEmpty }.sorted { $0.utf8.count > $1.utf8.count }
+        self.secrets = secrets.flatMap(SecretSpellings.all).sorted { $0.utf8.count > $1.utf8.count }
     }
 
     func applied(to text: String) -> String {

@@ -7,11 +7,14 @@ public struct PartialFailure: ReasonedFailure, CustomStringConvertible {
     public let reason: FailureReason
     /// Which part failed and why, in plain words; never a secret, never a body.
     public let message: String
+    /// Whether the first part's failure lasts.
+    public let isLasting: Bool
 
     /// A failure of a part.
     public init(_ failure: any ReasonedFailure) {
         reason = failure.reason
         message = failure.message
+        isLasting = failure.isLasting
     }
 
     /// The message.

@@ -4,4 +4,11 @@ public protocol ReasonedFailure: Error, Sendable {
     var reason: FailureReason { get }
     /// What was wrong and what would be right, in plain words; never a secret, never a body.
     var message: String { get }
+    /// Whether the failure lasts until the operator or the account's owner fixes its cause; others pass by themselves.
+    var isLasting: Bool { get }
+}
+
+extension ReasonedFailure {
+    /// As the reason says.
+    public var isLasting: Bool { reason.isLasting }
 }

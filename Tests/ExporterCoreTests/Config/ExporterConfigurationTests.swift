@@ -1,6 +1,7 @@
 import ExporterCore
 import Foundation
 import Testing
+import Upstream
 import UsageModel
 
 @Suite("A good config file")
@@ -44,7 +45,7 @@ struct ExporterConfigurationTests {
         media.seriesLimit = 100
         media.labels.hashKeys = false
         media.labels.rename["key"]?["b@example.com"] = "team-b"
-        media.proxy = "http://proxy.example.com:3128"
+        media.proxy = try ProxyServer("http://proxy.example.com:3128")
         media.caFile = "/etc/exporter/certificates/authority.pem"
 
         var stack = account("stack", .fairstack, .environment(name: "FAIRSTACK_API_KEY", value: "fs-0a1b2c3d4e5f"))

@@ -104,7 +104,7 @@ import UsageModel
         try await run { rig, exporter, configuration in
             let before = try cost(exporter, "changed")
             var broken = configuration
-            broken.accounts[1].proxy = "nonsense"
+            broken.accounts[1].baseURL = "nonsense"
             await #expect(throws: (any Error).self) { try await exporter.reload(broken) }
             #expect(try cost(exporter, "changed") == before)
             #expect(try exporter.scrape().value("genai_exporter_config_last_reload_successful") == 0)

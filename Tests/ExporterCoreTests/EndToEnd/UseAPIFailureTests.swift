@@ -49,6 +49,19 @@ import UsageModel
         }
     }
 
+    @Test(arguments: [(402, "subscription"), (412, "credits"), (596, "session")])
+    func statusesOfItsOwnSayWhatTheyMean(status: Int, word: String) async throws {
+        try await UseAPIRig.run(adjust: { $0.bots = ["kling"] }) { rig in
+            rig.server.faults.stand(.status(status), at: "/useapi/v2/account/stats")
+            try await rig.rig.withExporter { exporter in
+                #expect(try await !exporter.syncOnce())
+                #expect(try results(exporter, "stats/kling") == ["auth"])
+                let errors = try await exporter.overview().flatMap { $0.sources.compactMap(\.status.lastError) }
+                #expect(errors.contains { $0.contains("HTTP \(status)") && $0.contains(word) })
+            }
+        }
+    }
+
     @Test func linkedAccountsAreShownAndAMissingEndpointIsNoAlarm() async throws {
         try await UseAPIRig.run { rig in
             try await rig.rig.withExporter { exporter in

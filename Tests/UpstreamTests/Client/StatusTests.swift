@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import Upstream
 import UsageModel
@@ -19,6 +20,35 @@ import UsageModel
                 #expect(failure.message.contains("GET /usage at http://127.0.0.1"))
                 #expect(failure.message.contains("\(status)"))
                 #expect(server.requests.count == attempts)
+            }
+        }
+    }
+
+    @Test(
+        "A page of a firewall or bot check is a passing failure, and not the key's", arguments: [401, 403],
+        [("<!DOCTYPE html><title>Just a moment...</title>", "text/html"), ("error code: 1020", "text/plain")])
+    func challengePage(status: Int, page: (body: String, type: String)) async throws {
+        try await LoopbackServer.run([.text(status, page.body, headers: [("Content-Type", page.type)])]) { server in
+            try await TestBench.run { bench in
+                let failure = try await bench.failure(UpstreamSettings(baseURL: server.url))
+                #expect(failure.reason == .http4xx)
+                #expect(!failure.isLasting)
+                #expect(failure.message.contains("HTTP \(status)"))
+                #expect(failure.message.contains("firewall or bot check"))
+                #expect(server.requests.count == 1)
+            }
+        }
+    }
+
+    @Test("A status has the meaning that its API gives it")
+    func meaning() async throws {
+        try await LoopbackServer.run([.text(596, #"{"error":"session"}"#)]) { server in
+            try await TestBench.run { bench in
+                let call = UpstreamCall(.get, "/").explained(by: [596: StatusMeaning(.auth, "connect it again")])
+                let failure = try await bench.failure(UpstreamSettings(baseURL: server.url), call)
+                #expect(failure.reason == .auth)
+                #expect(failure.isLasting)
+                #expect(failure.message.contains("HTTP 596: connect it again; the API says: session"))
             }
         }
     }
@@ -130,6 +160,7 @@ import UsageModel
             .text(401, #"{"message":"unknown key \#(key)!"}"#),
             .text(401, #"{"message":"\#(padding) \#(key)"}"#),
             .text(404, "{}", headers: [("X-Echo", "Bearer \(key)"), ("Content-Type", "application/json")]),
+            .text(401, #"{"message":"got \#(Data("x:\(key)".utf8).base64EncodedString())"}"#),
             .status(301, headers: [("Location", "https://\(key).example.com/\(key)")]),
             .text(200, "<html>\(key)</html>"),
         ]

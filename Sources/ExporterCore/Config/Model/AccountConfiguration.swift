@@ -1,3 +1,4 @@
+import Upstream
 import UsageModel
 
 /// One account as the config file describes it, with everything it inherits from `global` filled in.
@@ -42,8 +43,8 @@ public struct AccountConfiguration: Sendable, Hashable {
     public var seriesLimit: Int = GlobalConfiguration.standard.seriesLimit
     /// How label values are shown.
     public var labels = LabelOptions()
-    /// `http://host:port` of a proxy for this account's requests.
-    public var proxy: String?
+    /// The proxy for this account's requests, its own or the environment's; nil for none.
+    public var proxy: ProxyServer?
     /// Absolute or working-directory path of a PEM file with the certificate authorities to trust.
     public var caFile: String?
 

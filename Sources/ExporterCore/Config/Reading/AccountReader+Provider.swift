@@ -15,7 +15,7 @@ extension ProviderName {
     /// The keys of an account that every provider takes.
     static let commonKeys = [
         "name", "provider", "base_url", "allow_insecure", "sync_interval", "timeout", "history", "ledger_start",
-        "series_limit", "labels", "budget", "proxy", "ca_file",
+        "series_limit", "labels", "budget", "proxy", "proxy_password_file", "ca_file",
     ]
 }
 

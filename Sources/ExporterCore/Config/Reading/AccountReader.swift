@@ -1,3 +1,5 @@
+import Providers
+import Upstream
 import UsageModel
 
 /// Reads one item of `accounts`: the keys that every provider takes; the rest is in `AccountReader+Provider`.
@@ -6,6 +8,7 @@ struct AccountReader {
     let labels: LabelOptions
     let secrets: SecretReader
     let today: UTCDay
+    let proxyEnvironment: ProxyEnvironment
 
     /// The account; nil where it has no name or provider to be known by, with the problem in the log.
     func account(_ item: ConfigurationValue) -> AccountConfiguration? {
@@ -16,7 +19,7 @@ struct AccountReader {
         // Without a provider there still are a name, intervals and keys to check: none of it is used.
         var account = AccountConfiguration(name: name ?? "", provider: provider ?? .wavespeed)
         readTiming(mapping, into: &account)
-        readConnection(mapping, into: &account)
+        readConnection(mapping, provider, into: &account)
         account.labels = LabelsSection.read(mapping["labels"], inherited: labels)
         account.seriesLimit = mapping["series_limit"]?.wholeNumber(in: ConfigurationLimits.series) ?? global.seriesLimit
         account.monthlyBudget = budget(mapping)
@@ -68,19 +71,50 @@ struct AccountReader {
         }
     }
 
-    private func readConnection(_ mapping: ConfigurationMapping, into account: inout AccountConfiguration) {
+    private func readConnection(
+        _ mapping: ConfigurationMapping, _ provider: ProviderName?, into account: inout AccountConfiguration
+    ) {
         account.allowInsecure = mapping["allow_insecure"]?.boolean() ?? false
         account.baseURL = mapping["base_url"].flatMap { value in
             address(value) { UpstreamAddress.baseURL($0, allowInsecure: account.allowInsecure) }
         }
-        account.proxy = mapping["proxy"].flatMap { address($0, check: UpstreamAddress.proxy) }
+        account.proxy = proxy(mapping, baseURL: account.baseURL ?? provider?.defaultBaseURL)
         account.caFile = mapping["ca_file"].flatMap(certificates)
     }
 
+    /// The account's own proxy, else the environment's; nil for none.
+    private func proxy(_ mapping: ConfigurationMapping, baseURL: String?) -> ProxyServer? {
+        guard let value = mapping["proxy"] else {
+            mapping["proxy_password_file"]?.problem("the password of a proxy needs proxy: http://user@host:port")
+            do {
+                guard let baseURL else { return nil }
+                let proxy = try proxyEnvironment.proxy(for: BaseURL(baseURL))
+                proxy?.passwordInAddress.map(secrets.redaction.register)
+                return proxy
+            } catch {
+                mapping.value.problem(error.message)
+                return nil
+            }
+        }
+        guard let proxy = address(value, check: UpstreamAddress.proxy) else { return nil }
+        if proxy.passwordInAddress != nil { secrets.registerLiteral(proxy.passwordInAddress ?? "", value) }
+        guard let file = mapping["proxy_password_file"] else { return proxy }
+        guard proxy.user != nil, proxy.passwordInAddress == nil else {
+            file.problem("the password of a proxy needs a user name and no password in proxy: http://user@host:port")
+            return nil
+        }
+        guard let source = secrets.file(file), case .file(let path) = source else { return nil }
+        return proxy.passwordRead(from: path) { [redaction = secrets.redaction, files = secrets.files] in
+            let password = try source.value(files: files)
+            redaction.register(password)
+            return password
+        }
+    }
+
     /// An address; a wrong one is not repeated, since it may hold a password or a key.
-    private func address(
-        _ value: ConfigurationValue, check: (String) -> Result<String, UpstreamAddress.Flaw>
-    ) -> String? {
+    private func address<Address>(
+        _ value: ConfigurationValue, check: (String) -> Result<Address, UpstreamAddress.Flaw>
+    ) -> Address? {
         var value = value
         value.isSecret = true
         guard let text = value.text("an address as text") else { return nil }
@@ -116,4 +150,9 @@ struct AccountReader {
         }
         return required("monthly_usd", in: budget)?.amount(expected) { $0 >= ExactDecimal(micros: 10_000) }
     }
+}
+
+extension ProviderName {
+    /// The address in the provider's documentation.
+    fileprivate var defaultBaseURL: String? { allProviders.first { $0.name == rawValue }?.defaultBaseURL }
 }

@@ -1,3 +1,4 @@
+import Upstream
 import UsageModel
 import Yams
 
@@ -6,7 +7,7 @@ extension ExporterConfiguration {
     ///
     /// - Parameters:
     ///   - path: the file; relative paths inside it start at its folder.
-    ///   - environment: where `*_env` keys look for their variables.
+    ///   - environment: where `*_env` keys look for their variables, and where accounts without `proxy` look for a proxy.
     ///   - today: a `ledger_start` after this day is refused.
     ///   - files: how files are read.
     ///   - needsSecrets: false where no provider will be asked: keys may then be missing.
@@ -57,7 +58,9 @@ extension ExporterConfiguration {
         }
         let items = list.list(of: "accounts")
         if items?.isEmpty == true { list.problem("expected at least one account") }
-        let reader = AccountReader(global: global, labels: labels, secrets: secrets, today: today)
+        let reader = AccountReader(
+            global: global, labels: labels, secrets: secrets, today: today,
+            proxyEnvironment: ProxyEnvironment(secrets.environment))
         let accounts = (items ?? []).compactMap { item in reader.account(item).map { (item: item, account: $0) } }
         rejectRepeatedNames(items ?? [])
         warnOfSharedKeys(accounts, files: secrets.files)

@@ -55,7 +55,10 @@ struct SecretReader {
         return nil
     }
 
-    private func file(_ value: ConfigurationValue) -> SecretSource? {
+    /// A secret in a file; nil where a problem is in the log.
+    func file(_ value: ConfigurationValue) -> SecretSource? {
+        var value = value
+        value.isSecret = true
         guard let path = value.text("the path of a file that holds the key") else { return nil }
         let source = SecretSource.file(path: resolvedPath(path, besides: log.file))
         do {
@@ -77,13 +80,17 @@ struct SecretReader {
             value.problem("the key \(flaw.description)")
             return nil
         case .success(let secret):
-            redaction.register(secret)
-            if files.isReadableByOthers(log.file) {
-                let message = "the file holds a key and users other than its owner may read it: chmod 600"
-                log.warning(message, at: value.node.mark?.place, path: value.path)
-            }
+            registerLiteral(secret, value)
             return .literal(secret)
         }
+    }
+
+    /// Registers a secret that the config file itself holds, and warns where other users may read the file.
+    func registerLiteral(_ secret: String, _ value: ConfigurationValue) {
+        redaction.register(secret)
+        guard files.isReadableByOthers(log.file) else { return }
+        let message = "the file holds a key and users other than its owner may read it: chmod 600"
+        log.warning(message, at: value.node.mark?.place, path: value.path)
     }
 
     private static func isVariableName(_ name: String) -> Bool {

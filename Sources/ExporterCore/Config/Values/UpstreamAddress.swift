@@ -1,4 +1,5 @@
 import Foundation
+import Upstream
 
 /// What `base_url` and `proxy` may hold.
 enum UpstreamAddress {
@@ -25,16 +26,17 @@ enum UpstreamAddress {
         return .success(String(address))
     }
 
-    /// The address of a proxy: scheme, host and port alone.
-    static func proxy(_ text: String) -> Result<String, Flaw> {
-        guard let parts = components(text), parts.host != nil else {
-            return .failure(Flaw(message: "expected a proxy such as http://proxy.example.com:3128"))
+    /// A proxy: scheme, host and port, and perhaps a user name and password before them.
+    static func proxy(_ text: String) -> Result<ProxyServer, Flaw> {
+        do {
+            let proxy = try ProxyServer(text)
+            guard components(text)?.port != nil else {
+                return .failure(Flaw(message: "expected a proxy with a port, such as http://proxy.example.com:3128"))
+            }
+            return .success(proxy)
+        } catch {
+            return .failure(Flaw(message: error.message))
         }
-        if let flaw = commonFlaw(parts) { return .failure(flaw) }
-        guard parts.scheme?.lowercased() == "http", parts.port != nil, parts.path.isEmpty || parts.path == "/" else {
-            return .failure(Flaw(message: "expected http://host:port alone, such as http://proxy.example.com:3128"))
-        }
-        return .success(text.hasSuffix("/") ? String(text.dropLast()) : text)
     }
 
     /// Whether a host is this machine by its name or address alone, without asking DNS.

@@ -1,0 +1,56 @@
+import Foundation
+import NIOCore
+import NIOPosix
+
+/// A real HTTP proxy (tinyproxy) that wants a user name and a password, started for a test.
+public struct ProxyProcess: Sendable {
+    /// The user name that it wants.
+    public static let user = "scraper"
+    /// The password that it wants.
+    public static let password = "proxy-5f2d9c81"
+
+    /// Where it listens at 127.0.0.1.
+    public let port: Int
+    private let logFile: String
+
+    /// What it logged so far: a line for each connection, with its method and target.
+    public var log: String { (try? String(contentsOfFile: logFile, encoding: .utf8)) ?? "" }
+
+    /// Runs a body with a proxy that has ended after it.
+    public static func run<Result>(
+        isolation: isolated (any Actor)? = #isolation, _ body: (ProxyProcess) async throws -> Result
+    ) async throws -> Result {
+        let tool = try Tool(named: "tinyproxy", installation: "apt-get install tinyproxy")
+        return try await withTemporaryFolder { folder in
+            let port = try freePort()
+            try """
+            Port \(port)
+            Listen 127.0.0.1
+            Timeout 60
+            LogLevel Connect
+            LogFile "\(folder)/log"
+            BasicAuth \(user) \(password)
+            """.write(toFile: folder + "/conf", atomically: true, encoding: .utf8)
+            let process = tool.process(["-d", "-c", folder + "/conf"])
+            process.standardOutput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            defer {
+                // On SIGTERM tinyproxy waits for the connections that it serves.
+                kill(process.processIdentifier, SIGKILL)
+                process.waitUntilExit()
+            }
+            try await waitUntilListening(port)
+            return try await body(ProxyProcess(port: port, logFile: folder + "/log"))
+        }
+    }
+
+    private static func waitUntilListening(_ port: Int) async throws {
+        while true {
+            let connecting = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(host: "127.0.0.1", port: port)
+            if let channel = try? await connecting.get() { return try await channel.close() }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import Foundation
+import Testing
+
+@testable import Upstream
+
+@Suite struct RedactionTests {
+    private static let secret = "sk-test/9+?5f2d9c81=="
+
+    @Test("A secret is redacted in whatever form it is repeated")
+    func spellings() {
+        let secret = Self.secret
+        let whole = secret.utf8.map { String(format: "%%%02x", $0) }.joined()
+        let strict = secret.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+        var forms = [secret, secret.uppercased(), whole, whole.uppercased(), strict, strict.lowercased()]
+        for user in ["", "u", "us", "use", "user:", "Bearer "] {
+            let text = Data((user + secret).utf8).base64EncodedString()
+            forms += [text, text.replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")]
+        }
+        for form in forms {
+            let shown = Redaction([secret]).applied(to: "before \(form) after")
+            #expect(shown.hasPrefix("before ") && shown.hasSuffix(" after"))
+            #expect(shown.contains("<redacted>"))
+            // At the edges of Base64 text two characters at most share bits with the secret.
+            let rest = shown.replacing("<redacted>", with: "").dropFirst(7).dropLast(6)
+            #expect(rest.count <= 14, "\(rest)")
+        }
+    }
+
+    @Test("Text without the secret stays as it is", arguments: ["", "sk-", "c2stNW", "%73%6B"])
+    func otherText(text: String) {
+        #expect(Redaction([Self.secret, ""]).applied(to: text) == text)
+    }
+}
