@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import Logging
 import Providers
@@ -45,6 +46,7 @@ struct AccountBuilder {
         let skew = ClockSkew()
 
         let settings = try settings(of: account, at: provider.defaultBaseURL)
+        let access = account.access(salt: salt)
         let observers = SyncObservers(skew: skew)
         let pace = provider.requestsPerMinute.map { SharedPace(perMinute: $0, clock: clock) }
         let sources = provider.sources(
@@ -74,7 +76,7 @@ struct AccountBuilder {
                 SourceRunner(
                     source, stored: registered, start: start, skew: skew, retention: configuration.global.retention,
                     status: status, ledger: ledger, exposition: exposition, renderer: renderer,
-                    observer: observers.observer(of: source.name),
+                    observer: observers.observer(of: source.name), access: access,
                     schedule: SyncSchedule(
                         wanted: account.syncInterval, floor: source.minimumInterval, isOwn: account.isSyncIntervalOwn),
                     clock: clock, random: environment.random, storageErrors: storageErrors,
@@ -138,6 +140,18 @@ struct AccountBuilder {
 }
 
 extension AccountConfiguration {
+    /// A keyed hash of what the account's API is queried with: it changes when the operator may have fixed a failure.
+    fileprivate func access(salt: String) -> String {
+        let secrets = [credential, managementKey] + keys.map(\.credential)
+        let parts =
+            secrets.map { (try? $0?.value()) ?? "" } + keys.map { $0.id ?? "" } + keyIDs + bots
+            + [baseURL ?? "", proxy.map { "\($0) \($0.user ?? "")" } ?? "", caFile ?? "", endpoint.rawValue]
+            + [BuildInformation.version]
+        let code = HMAC<SHA256>.authenticationCode(
+            for: Data(parts.joined(separator: "\n").utf8), using: SymmetricKey(data: Data(salt.utf8)))
+        return Data(code.prefix(12)).base64EncodedString()
+    }
+
     fileprivate func secret(for credential: AccountCredential) -> SecretSource? {
         switch credential {
         case .account: self.credential

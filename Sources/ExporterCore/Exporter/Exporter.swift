@@ -235,10 +235,7 @@ public final class Exporter: Service {
         let succeeded = try await withThrowingTaskGroup(of: Bool.self) { group in
             for account in accounts {
                 for runner in account.runners {
-                    group.addTask {
-                        _ = try await runner.sync()
-                        return await runner.status.isUp == true
-                    }
+                    group.addTask { try await runner.syncOnce() }
                 }
             }
             return try await group.reduce(true) { $0 && $1 }

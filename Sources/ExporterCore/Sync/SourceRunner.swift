@@ -44,6 +44,9 @@ actor SourceRunner {
     private var hasWarnedOfClock = false
     /// Whether the last sync failed because of the storage.
     private var isStorageFailure = false
+    private var failureLog = FailureLog()
+    /// What the source is queried with, as a hash: a hold is for this.
+    private let access: String
     private(set) var status: SyncStatus
     /// The status as it was last stored: its counters are what may be shown.
     private var storedStatus: SyncStatus
@@ -51,7 +54,7 @@ actor SourceRunner {
     init(
         _ source: any UsageSource, stored: LedgerSource, start: LedgerStart, skew: ClockSkew, retention: Duration,
         status: SyncStatus, ledger: UsageLedger, exposition: AccountExposition, renderer: MetricsRenderer,
-        observer: SyncObserver,
+        observer: SyncObserver, access: String,
         schedule: SyncSchedule, clock: any WallClock, random: any RandomSource, storageErrors: StorageErrors,
         redaction: LogRedaction,
         logger: Logger
@@ -68,6 +71,7 @@ actor SourceRunner {
         self.exposition = exposition
         self.renderer = renderer
         self.observer = observer
+        self.access = access
         self.schedule = schedule
         self.clock = clock
         self.random = random
@@ -80,9 +84,18 @@ actor SourceRunner {
 
     /// Syncs at once, then on the schedule or when told by `syncSoon` or `retry`, until the task is cancelled.
     ///
+    /// A source that failed before a restart and is to be left alone waits first, and counts as tried.
+    ///
     /// - Parameter tried: called after the first try.
     func run(tried: @Sendable () -> Void) async throws {
         var isFirst = true
+        let held = heldFor
+        if held > .zero {
+            isFirst = false
+            tried()
+            logPostponement(held)
+            try await rest(held)
+        }
         while !Task.isCancelled {
             let delay = try await sync()
             if isFirst {
@@ -141,7 +154,31 @@ actor SourceRunner {
             now: clock.now)
     }
 
+    /// How long the source is still left alone after a failure before this run.
+    private var heldFor: Duration {
+        status.hold?.wait(at: clock.now, access: access, longest: schedule.longestWait) ?? .zero
+    }
+
+    /// Whether the provider wants the source left alone now (`Retry-After`).
+    private var isHeldByProvider: Bool {
+        status.hold?.isProvidersWish == true && heldFor > .zero
+    }
+
+    private func logPostponement(_ held: Duration) {
+        logger.info(
+            "first sync postponed: the source failed before the restart",
+            metadata: ["next": "\(Int(held.inSeconds))s", "error": "\(status.lastError ?? "none")"])
+    }
+
     private func rest(_ delay: Duration) async throws {
+        let start = clock.now
+        try await pause(delay)
+        // What ends a pause early does not shorten what the provider asked for.
+        let left = min(heldFor, delay - (clock.now - start))
+        if isHeldByProvider, left > .zero { try await clock.sleep(for: left) }
+    }
+
+    private func pause(_ delay: Duration) async throws {
         try await withThrowingTaskGroup(of: Void.self) { [clock, wakeUp] group in
             group.addTask { try await clock.sleep(for: delay) }
             group.addTask { await wakeUp.wait() }
@@ -149,6 +186,16 @@ actor SourceRunner {
             group.cancelAll()
         }
         try Task.checkCancellation()
+    }
+
+    /// Syncs once, unless the provider wants the source left alone, and returns whether it succeeded.
+    func syncOnce() async throws -> Bool {
+        if isHeldByProvider {
+            logPostponement(heldFor)
+            return false
+        }
+        _ = try await sync()
+        return status.isUp == true
     }
 
     /// Syncs once and answers how long to wait until the next time.
@@ -261,9 +308,10 @@ actor SourceRunner {
                 status.quota = quota.state(book: book, now: clock.now)
                 // An interval that is longer than the pace leaves ticks out.
                 let earliest = clock.now + max(.zero, schedule.interval - quota.pace - Quota.margin)
-                if failure == nil, let tick = quota.nextRegular(book: book, now: earliest) {
-                    delay = max(.zero, tick - clock.now)
-                    status.next = tick
+                if let tick = quota.nextRegular(book: book, now: failure == nil ? earliest : clock.now) {
+                    // Repeats after a failure keep to the pace too: an outage must not use the allowance up.
+                    delay = max(failure == nil ? .zero : delay, tick - clock.now)
+                    status.next = clock.now + delay
                 }
             }
             if isHistoryComplete, let plan = try await plan() {
@@ -296,19 +344,24 @@ actor SourceRunner {
         isStorageFailure = failure?.reason == .storage
         status.duration = elapsed.inSeconds
         status.results[failure?.reason.rawValue ?? "success", default: 0] += 1
-        status.count(failure?.reason)
+        status.count(failureIsLasting: failure?.isLasting)
         // A provider's own words may hold any key that it was ever shown, and the page shows them.
         status.lastError = (failure?.message).map(redaction.redacted)
         status.upstream = observer.current
         if failure == nil { status.lastSuccess = started }
         let delay = schedule.delay(
-            after: failure is PartialFailure ? nil : failure?.reason, failuresInRow: status.failuresInRow,
+            after: failure is PartialFailure ? nil : failure?.reason, isLasting: failure?.isLasting ?? false,
+            failuresInRow: status.failuresInRow,
             retryAfter: (failure as? UpstreamFailure)?.retryAfter, unit: random.unit())
         // Some seconds after it, not all accounts at once.
         let toMidnight = clock.now.day.advanced(by: 1).start + .seconds(1) + .seconds(5) * random.unit() - clock.now
         // A running figure is read at midnight, so that what was used before it is counted on its day.
         let wait = source.countsOnReading && failure == nil ? min(delay, toMidnight) : delay
         status.next = clock.now + wait
+        let wish = schedule.wish((failure as? UpstreamFailure)?.retryAfter)
+        status.hold = failure.flatMap {
+            SyncHold(after: $0, at: clock.now, delay: delay, wish: wish, access: access)
+        }
         return wait
     }
 
@@ -353,6 +406,7 @@ actor SourceRunner {
         // A stop interrupts the ledger's statements: that is no failure of the storage.
         guard !Task.isCancelled else { return }
         storageErrors.add()
+        guard failureLog.isDue("\(what)", at: clock.now) else { return }
         logger.error(what, metadata: ["error": "\(error)"])
     }
 
@@ -362,13 +416,18 @@ actor SourceRunner {
         ]
         if let failure {
             if failure.reason == .storage { storageErrors.add() }
-            logger.warning(
-                "sync failed",
-                metadata: timing.merging([
-                    "reason": "\(failure.reason.rawValue)", "error": "\(redaction.redacted(failure.message))",
-                ]) {
-                    $1
-                })
+            failureLog.fail(at: clock.now)
+            let isNews = failureLog.isDue(failure.reason.rawValue, at: clock.now)
+            var metadata = timing
+            metadata["reason"] = "\(failure.reason.rawValue)"
+            metadata["error"] = "\(redaction.redacted(failure.message))"
+            if failureLog.count > 1 { metadata["failures"] = "\(failureLog.count)" }
+            logger.log(level: isNews ? .warning : .debug, "sync failed", metadata: metadata)
+        } else if let failures = failureLog.recover() {
+            var metadata = timing
+            metadata["failures"] = "\(failures.count)"
+            metadata["since"] = "\(failures.since)"
+            logger.info("sync succeeds again", metadata: metadata)
         } else {
             logger.debug("synced", metadata: timing)
         }

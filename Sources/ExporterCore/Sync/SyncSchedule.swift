@@ -14,6 +14,8 @@ import UsageModel
 /// | 3 | 2 min | 20 min |
 /// | 4 | 4 min | 40 min |
 /// | 5 and more | 5 min | 1 h |
+///
+/// A rate limit, and a refusal that did not come from the API itself, wait the ordinary interval each time.
 public struct SyncSchedule: Sendable, Equatable {
     /// The time between two syncs that succeed.
     public let interval: Duration
@@ -31,36 +33,37 @@ public struct SyncSchedule: Sendable, Equatable {
         interval = isOwn ? wanted : max(wanted, floor)
     }
 
-    /// Whether a failure is one that a person must mend.
-    static func isLasting(_ failure: FailureReason) -> Bool {
-        switch failure {
-        case .auth, .gone, .http4xx: true
-        case .rateLimited, .timeout, .network, .http5xx, .decode, .storage: false
-        }
+    /// The longest wait after any failure.
+    var longestWait: Duration { max(interval * 1.1, Self.longestBackOff * 1.1, Self.longestWish) }
+
+    /// How long the provider wants a source left alone; nil where it did not say.
+    func wish(_ retryAfter: Duration?) -> Duration? {
+        retryAfter.flatMap { $0 > .zero ? min($0, Self.longestWish) : nil }
     }
 
     /// How long to wait after a sync.
     ///
     /// - Parameters:
     ///   - failure: why it failed; nil after a success.
+    ///   - isLasting: whether it lasts until its cause is fixed.
     ///   - failuresInRow: how often it has failed in this way, which may pass or must be mended, this time included.
     ///   - retryAfter: how long the provider asked to wait.
     ///   - unit: a random number from 0 to 1.
     public func delay(
-        after failure: FailureReason?, failuresInRow: Int, retryAfter: Duration?, unit: Double
+        after failure: FailureReason?, isLasting: Bool, failuresInRow: Int, retryAfter: Duration?, unit: Double
     ) -> Duration {
         let jittered: (Duration) -> Duration = { $0 * (0.9 + 0.2 * unit) }
         guard let failure else { return jittered(interval) }
         let doublings = min(max(0, failuresInRow - 1), 16)
         let base: Duration
         switch failure {
-        case .auth, .gone, .http4xx:
+        case _ where isLasting:
             base = min(interval * (1 << doublings), max(interval, Self.longestBackOff))
-        case .rateLimited:
+        case .rateLimited, .auth, .gone, .http4xx:
             base = interval
         case .timeout, .network, .http5xx, .decode, .storage:
             base = min(Self.firstRetry * (1 << doublings), interval)
         }
-        return max(jittered(base), min(retryAfter ?? .zero, Self.longestWish))
+        return max(jittered(base), wish(retryAfter) ?? .zero)
     }
 }

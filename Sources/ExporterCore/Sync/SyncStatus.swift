@@ -28,6 +28,8 @@ public struct SyncStatus: Sendable, Codable, Equatable {
     public var isDeprecated: Bool?
     /// When the endpoint stops to answer, where the API says so.
     public var sunset: Timestamp?
+    /// Until when the source is left alone after a failure; nil where a restart may query it at once.
+    var hold: SyncHold?
     /// Our own calls to the endpoint.
     public var upstream = UpstreamTally()
     /// When counting began.
@@ -48,9 +50,10 @@ public struct SyncStatus: Sendable, Codable, Equatable {
     ///
     /// The kinds are counted apart: one 401 in the middle of an outage must not have the source asked as seldom as
     /// after a day of them.
-    mutating func count(_ failure: FailureReason?) {
-        let isLasting = failure.map(SyncSchedule.isLasting)
-        failuresInRow = failure == nil ? 0 : isLasting == isFailureLasting ? failuresInRow + 1 : 1
+    ///
+    /// - Parameter isLasting: whether the failure lasts until its cause is fixed; nil after a success.
+    mutating func count(failureIsLasting isLasting: Bool?) {
+        failuresInRow = isLasting == nil ? 0 : isLasting == isFailureLasting ? failuresInRow + 1 : 1
         isFailureLasting = isLasting
     }
 }
@@ -97,6 +100,7 @@ extension SyncStatus {
         clockSkew = try fields.decodeIfPresent(Double.self, forKey: .clockSkew)
         quota = try fields.decodeIfPresent(QuotaState.self, forKey: .quota)
         lastError = try fields.decodeIfPresent(String.self, forKey: .lastError)
+        hold = try fields.decodeIfPresent(SyncHold.self, forKey: .hold)
         isDeprecated = try fields.decodeIfPresent(Bool.self, forKey: .isDeprecated)
         sunset = try fields.decodeIfPresent(Timestamp.self, forKey: .sunset)
         upstream = try fields.decode(UpstreamTally.self, forKey: .upstream)

@@ -6,14 +6,18 @@ import UsageModel
 @Suite struct SyncScheduleTests {
     private let schedule = SyncSchedule(wanted: .minutes(5), floor: .seconds(60), isOwn: false)
 
-    private func delay(_ failure: FailureReason?, _ row: Int = 1, retryAfter: Duration? = nil) -> Duration {
+    private func delay(
+        _ failure: FailureReason?, _ row: Int = 1, isLasting: Bool? = nil, retryAfter: Duration? = nil
+    ) -> Duration {
         // The middle of the jitter: exactly the base.
-        schedule.delay(after: failure, failuresInRow: row, retryAfter: retryAfter, unit: 0.5)
+        schedule.delay(
+            after: failure, isLasting: isLasting ?? failure?.isLasting ?? false, failuresInRow: row,
+            retryAfter: retryAfter, unit: 0.5)
     }
 
     @Test func successWaitsTheIntervalGiveOrTakeATenth() {
         for unit in stride(from: 0.0, to: 1, by: 0.1) {
-            let delay = schedule.delay(after: nil, failuresInRow: 0, retryAfter: nil, unit: unit)
+            let delay = schedule.delay(after: nil, isLasting: false, failuresInRow: 0, retryAfter: nil, unit: unit)
             #expect(delay >= .seconds(270) && delay <= .seconds(330))
         }
     }
@@ -32,19 +36,23 @@ import UsageModel
         #expect(delay(.http4xx, row) == .seconds(seconds))
     }
 
+    @Test(arguments: [1, 2, 5, 50]) func refusalThatPassesIsRepeatedAtTheOrdinaryInterval(row: Int) {
+        #expect(delay(.http4xx, row, isLasting: false) == .minutes(5))
+    }
+
     @Test func failuresOfTheTwoKindsAreCountedApart() {
         var status = SyncStatus()
-        for _ in 0..<20 { status.count(.http5xx) }
+        for _ in 0..<20 { status.count(failureIsLasting: FailureReason.http5xx.isLasting) }
         #expect(status.failuresInRow == 20)
-        status.count(.auth)
+        status.count(failureIsLasting: FailureReason.auth.isLasting)
         #expect(status.failuresInRow == 1)
-        status.count(.gone)
+        status.count(failureIsLasting: FailureReason.gone.isLasting)
         #expect(status.failuresInRow == 2)
-        status.count(.network)
+        status.count(failureIsLasting: FailureReason.network.isLasting)
         #expect(status.failuresInRow == 1)
-        status.count(nil)
+        status.count(failureIsLasting: nil)
         #expect(status.failuresInRow == 0)
-        status.count(.timeout)
+        status.count(failureIsLasting: FailureReason.timeout.isLasting)
         #expect(status.failuresInRow == 1)
     }
 
