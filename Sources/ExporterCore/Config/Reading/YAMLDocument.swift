@@ -68,11 +68,14 @@ package enum YAMLDocument {
         }
     }
 
+    private static let fewestAliases = 40
+
     /// Whether keys that are no text could take exponential time: the parser hashes each key with all that its aliases
     /// stand for.
     ///
     /// It takes some 50 aliases to write a billion nodes, so that files with fewer are not searched for such keys.
     private static func mayExpandInKeys(_ text: String) -> Bool {
+        guard text.utf8.count(where: { $0 == UInt8(ascii: "*") }) >= fewestAliases else { return false }
         var aliases = 0
         var hasOddKey = false
         var previous = UInt8(ascii: "\n")
@@ -81,8 +84,8 @@ package enum YAMLDocument {
         var endsNode = false
         var isAlias = false
         for byte in text.utf8 {
-            let isBlank = [0x20, 0x09, 0x0A, 0x0D].contains(byte)
-            let begins = [0x20, 0x09, 0x0A, 0x0D].contains(previous) || "[{,".utf8.contains(previous)
+            let isBlank = self.isBlank(byte)
+            let begins = self.isBlank(previous) || "[{,".utf8.contains(previous)
             defer { previous = byte }
             if byte == UInt8(ascii: "\n") { isComment = false }
             if isComment { continue }
@@ -105,8 +108,10 @@ package enum YAMLDocument {
             default: if !isAlias { endsNode = false }
             }
         }
-        return hasOddKey && aliases >= 40
+        return hasOddKey && aliases >= fewestAliases
     }
+
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
 
     private static func report(_ error: YamlError, in text: String, log: ProblemLog) {
         switch error {
