@@ -57,7 +57,7 @@ import UsageModel
             #expect(
                 again.output.contains("genai_cost_usd_total{provider=\"wavespeed\",account=\"media\",model=\"m\"} 7"))
             #expect(try await once(["--from", day, "--to", day]).status == 2)
-            #expect(try await once(["--account", "nobody"]).status == 1)
+            #expect(try await once(["--account", "nobody"]).status == 2)
             let before = "\(today.advanced(by: -40))"
             let refused = try await once(["--account", "media", "--from", before, "--to", before])
             #expect(refused.status == 1)

@@ -19,8 +19,10 @@ struct LedgerSeriesRendering {
     /// Series of the ledger that are served as one.
     private struct Group {
         let key: Int64
-        let startedAt: Timestamp
         var parts: [PartName: Part] = [:]
+
+        /// When the first of its parts began to count.
+        var countedSince: Timestamp? { parts.values.map(\.total.countedSince).min() }
     }
 
     private struct GroupName: Hashable {
@@ -60,7 +62,7 @@ struct LedgerSeriesRendering {
             } else {
                 let isHeld = held.hold(total)
                 let value = SampleValue.number(isHeld ? 0 : own.doubleValue)
-                changes.append(try change(total.family, total.id, labels, value, total.startedAt))
+                changes.append(try change(total.family, total.id, labels, value, total.countedSince))
             }
             if !total.elsewhere.isZero, !view.isOverflow(total) {
                 add(total.elsewhere, of: total, to: view.servedFolded(total), isLeftBehind: true)
@@ -75,7 +77,7 @@ struct LedgerSeriesRendering {
         return try touched.compactMap { name in
             guard let group = groups[name] else { return nil }
             let value = name.family == .duration ? histogram(of: group) : sum(of: group)
-            return try change(name.family, group.key, name.labels, value, group.startedAt)
+            return try change(name.family, group.key, name.labels, value, group.countedSince)
         }
     }
 
@@ -93,7 +95,7 @@ struct LedgerSeriesRendering {
         let name = GroupName(family: total.family, labels: labels)
         // A negative number is no row of the ledger: the key of a series that has none of its own.
         let key = isLeftBehind ? -total.id : total.id
-        groups[name, default: Group(key: key, startedAt: total.startedAt)]
+        groups[name, default: Group(key: key)]
             .parts[PartName(series: total.id, isLeftBehind: isLeftBehind)] = Part(total: total, amount: amount)
         touched.insert(name)
     }
@@ -120,11 +122,11 @@ struct LedgerSeriesRendering {
     }
 
     private func change(
-        _ family: LedgerFamily, _ key: Int64, _ labels: [String], _ value: SampleValue, _ startedAt: Timestamp
+        _ family: LedgerFamily, _ key: Int64, _ labels: [String], _ value: SampleValue, _ countedSince: Timestamp?
     ) throws -> SeriesChange {
         .set(
             family: family.rawValue, account: account, key: key,
             labels: try MetricCatalogue.labels(accountLabels + labels, of: family.rawValue), value: value,
-            created: startedAt)
+            created: countedSince)
     }
 }

@@ -27,6 +27,9 @@ public struct SeriesTotal: Sendable, Hashable {
     /// What of the counter is served under other labels since the account's series limit changed: under the folded ones
     /// while the rank is within the limit, under its own ones while it is past it. In the family's unit.
     public let elsewhere: ExactDecimal
+
+    /// When its counting began: at its birth, or where the ledger begins for what its source's history holds.
+    public var countedSince: Timestamp { bornAt ?? startedAt }
 }
 
 /// What a commit changed of what is served.

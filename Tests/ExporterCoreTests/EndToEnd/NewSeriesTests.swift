@@ -38,6 +38,30 @@ import UsageModel
         }
     }
 
+    @Test func createdIsWhenASeriesBeganToCount() async throws {
+        try await WaveSpeedRig.run { rig in
+            rig.events.add(use("old", 1, at: friday - .hours(1)))
+            try await rig.rig.withExporter(adjust: { $0.showsCreated = true }) { exporter in
+                _ = try await exporter.syncOnce()
+                rig.events.add(use("new", 50, at: rig.clock.now))
+                rig.clock.advance(by: .seconds(5))
+                let born = rig.clock.now
+                _ = try await exporter.syncOnce()
+                let body = exporter.store.current.body(.openMetrics100, .identity).bytes
+                let text = String(decoding: body, as: UTF8.self)
+                func created(_ model: String) -> Double? {
+                    let line = text.split(separator: "\n").first {
+                        $0.hasPrefix("genai_cost_usd_created{") && $0.contains("model=\"\(model)\"")
+                    }
+                    return line?.split(separator: " ").last.flatMap { Double($0) }
+                }
+                // History begins with the ledger, what comes later with its first reading.
+                #expect(created("old") == Double((friday - .days(6)).day.start.milliseconds) / 1000)
+                #expect(created("new") == Double(born.milliseconds) / 1000)
+            }
+        }
+    }
+
     @Test func aReleaseOutlastsARestartAReloadAndAClockSetBack() async throws {
         try await WaveSpeedRig.run { rig in
             rig.events.add(use("old", 1, at: friday - .hours(1)))
