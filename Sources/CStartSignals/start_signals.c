@@ -26,7 +26,15 @@ static void handle(int signal, void (*handler)(int)) {
     sigaction(signal, &action, NULL);
 }
 
+static bool is_test_bundle(const char *program) {
+    const char *suffix = ".xctest";
+    size_t length = strlen(program), end = strlen(suffix);
+    return length >= end && strcmp(program + length - end, suffix) == 0;
+}
+
 __attribute__((constructor)) static void install(int count, char **arguments) {
+    // Tests of the command's parts link this too; a test run that is ended must not report success.
+    if (count < 1 || is_test_bundle(arguments[0])) return;
     const char *command = count > 1 ? arguments[1] : "serve";
     // `serve` is the default, also where only its flags are given.
     bool serves = command[0] == '-' || strcmp(command, "serve") == 0;

@@ -32,7 +32,9 @@ struct ExporterResponder: HTTPResponder {
 
     private func answer(to request: Request, context: Context) async throws -> Response {
         guard let path = routes.local(request.uri.path) else {
-            return request.uri.path == "/" ? .redirect(to: routes.linkPrefix + "/", type: .found) : notFound
+            // A proxy that serves the prefix as its root would send the client back here.
+            let start = routes.linkPrefix.isEmpty ? routes.prefix : routes.linkPrefix
+            return request.uri.path == "/" ? .redirect(to: start + "/", type: .found) : notFound
         }
         if path == LifecycleEndpoints.reloadPath || path == LifecycleEndpoints.syncPath {
             return await lifecycle.respond(to: request)

@@ -49,7 +49,11 @@ public struct ExporterWebServer: Service {
     private let connections: ConnectionLimit
     /// Health checks do not wait for others' connections.
     private let healthConnections: ConnectionLimit
-    private static let mostHealthConnections = 8
+    private static let mostHealthConnections = 32
+
+    /// Descriptors that connections may take beyond `Options.maximumConnections`: those of health checks, and those that are
+    /// being closed to make room.
+    public static let descriptorsBeyondMaximum = mostHealthConnections + 2 * ConnectionLimit.excess
     private let forcedSyncs = ForcedSyncs()
 
     /// A web face for an exporter.
@@ -67,8 +71,9 @@ public struct ExporterWebServer: Service {
         self.options = options
         self.logger = logger
         self.onListening = onListening
-        connections = ConnectionLimit(options.maximumConnections, logger: logger)
-        healthConnections = ConnectionLimit(Self.mostHealthConnections, logger: logger)
+        connections = ConnectionLimit(options.maximumConnections, of: "--web.max-connections", logger: logger)
+        healthConnections = ConnectionLimit(
+            Self.mostHealthConnections, of: "the address for health checks", logger: logger)
     }
 
     /// Whether the metrics can be served at a path: it means itself in a URL, and nothing else is there.
@@ -144,7 +149,8 @@ public struct ExporterWebServer: Service {
                 store: exporter.store, scrapes: exporter.scrapes, maximumInFlight: options.maximumScrapes,
                 clock: exporter.clock),
             lifecycle: LifecycleEndpoints(
-                exporter: exporter, isEnabled: options.isLifecycleEnabled, forced: forcedSyncs, reload: options.reload),
+                exporter: exporter, isEnabled: options.isLifecycleEnabled,
+                externalAuthority: options.routes.external?.authority, forced: forcedSyncs, reload: options.reload),
             telemetryPath: options.telemetryPath, settings: settings, pages: pages, routes: options.routes)
     }
 

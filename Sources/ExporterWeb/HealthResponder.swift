@@ -10,7 +10,7 @@ struct HealthResponder: HTTPResponder {
     let inner: ExporterResponder
 
     func respond(to request: Request, context: Context) async throws -> Response {
-        guard Self.paths.contains(request.uri.path) else {
+        guard inner.routes.local(request.uri.path).map(Self.paths.contains) == true else {
             return .text("Not found. This address answers /-/healthy and /-/ready only.\n", status: .notFound)
         }
         return try await inner.respond(to: request, context: context)

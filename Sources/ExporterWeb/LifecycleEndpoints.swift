@@ -11,6 +11,8 @@ struct LifecycleEndpoints: Sendable {
     let exporter: Exporter
     /// Whether they are open.
     let isEnabled: Bool
+    /// Where clients reach this server beyond a proxy; nil where that is not known.
+    let externalAuthority: String?
     /// Shared by all listeners.
     let forced: ForcedSyncs
     /// Reads the config file again and takes it over; nil where there is none.
@@ -22,7 +24,7 @@ struct LifecycleEndpoints: Sendable {
         guard isEnabled else {
             return .text("Closed: start the exporter with --web.enable-lifecycle to open it.\n", status: .forbidden)
         }
-        guard !CrossSiteRequest.isCrossSite(request.head) else {
+        guard !CrossSiteRequest.isCrossSite(request.head, external: externalAuthority) else {
             return .text(
                 "Cross-site requests are refused: send it from no page or from this server's.\n", status: .forbidden)
         }
@@ -43,6 +45,20 @@ struct LifecycleEndpoints: Sendable {
         guard accounts.count <= 1 else {
             return .text("Give one account, or none for all.\n", status: .badRequest)
         }
+        let (from, to) = (query.values(of: "from"), query.values(of: "to"))
+        var days: ClosedRange<UTCDay>?
+        if !from.isEmpty || !to.isEmpty {
+            guard !accounts.isEmpty else {
+                return .text("Dates need an account: /-/sync?account=NAME&from=DATE&to=DATE.\n", status: .badRequest)
+            }
+            guard from.count == 1, to.count == 1, let first = UTCDay(from[0]), let last = UTCDay(to[0]), first <= last
+            else {
+                return .text(
+                    "Give from and to once each, as UTC dates like 2026-11-01, from no later than to.\n",
+                    status: .badRequest)
+            }
+            days = first...last
+        }
         let names = await exporter.accountPlaces.map(\.name).filter { accounts.isEmpty || $0 == accounts[0] }
         if let wait = forced.wait(for: names, at: exporter.now) {
             var response = Response.text(
@@ -51,10 +67,7 @@ struct LifecycleEndpoints: Sendable {
             response.headers[.retryAfter] = "\(max(1, Int(wait.inSeconds.rounded(.up))))"
             return response
         }
-        let (from, to) = (query.values(of: "from"), query.values(of: "to"))
-        guard from.isEmpty, to.isEmpty else {
-            return await sync(accounts.first, from: from, to: to)
-        }
+        if let account = accounts.first, let days { return await sync(account, days) }
         guard let waiting = await exporter.syncSoon(account: accounts.first) else {
             return .text("There is no such account in the config; /sd lists them.\n", status: .notFound)
         }
@@ -67,21 +80,14 @@ struct LifecycleEndpoints: Sendable {
     }
 
     /// Reads days of one account again.
-    private func sync(_ account: String?, from: [String], to: [String]) async -> Response {
-        guard let account else {
-            return .text("Dates need an account: /-/sync?account=NAME&from=DATE&to=DATE.\n", status: .badRequest)
-        }
-        guard from.count == 1, to.count == 1, let first = UTCDay(from[0]), let last = UTCDay(to[0]), first <= last
-        else {
-            return .text(
-                "Give from and to once each, as UTC dates like 2026-11-01, from no later than to.\n",
-                status: .badRequest)
-        }
+    private func sync(_ account: String, _ days: ClosedRange<UTCDay>) async -> Response {
         do {
-            switch try await exporter.sync(account: account, days: first...last) {
+            switch try await exporter.sync(account: account, days: days) {
             case .accepted:
                 forced.note([account], at: exporter.now)
-                return .text("Syncing \(first) to \(last).\n", status: .accepted)
+                return .text(
+                    "\(days.lowerBound) to \(days.upperBound) will be read by the next sync, which comes now unless the "
+                        + "last one failed.\n", status: .accepted)
             case .unknownAccount:
                 return .text("There is no such account in the config; /sd lists them.\n", status: .notFound)
             case .daysNotKept:

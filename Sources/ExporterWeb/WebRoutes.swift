@@ -21,7 +21,7 @@ public struct WebRoutes: Sendable, Hashable {
 
     let external: External?
     /// What all paths here begin with: empty, or a path without a slash at its end.
-    let prefix: String
+    public let prefix: String
 
     /// Every path as it is, and no proxy.
     public static let root = WebRoutes(external: nil, prefix: "")

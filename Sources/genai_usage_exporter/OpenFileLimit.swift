@@ -1,3 +1,4 @@
+import ExporterWeb
 import Foundation
 
 /// How many files and connections the process may hold open (getrlimit(2)).
@@ -13,9 +14,11 @@ enum OpenFileLimit {
         _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
-    /// Descriptors kept from clients: for the ledger, the providers' connections, the event loops, and the files in /proc
-    /// without which libdispatch ends the process.
-    static let reserve = 64
+    /// Descriptors kept from clients: for the ledger, the providers' connections, the files in /proc without which
+    /// libdispatch ends the process, and for three of each event loop.
+    static var reserve: Int {
+        64 + 3 * ProcessInfo.processInfo.activeProcessorCount + ExporterWebServer.descriptorsBeyondMaximum
+    }
 
     /// The most connections that clients may hold: `reserve` is left.
     static var mostConnections: Int { max(1, current - reserve) }

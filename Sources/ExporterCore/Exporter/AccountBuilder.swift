@@ -46,7 +46,7 @@ struct AccountBuilder {
         let skew = ClockSkew()
 
         let settings = try settings(of: account, at: provider.defaultBaseURL)
-        let access = account.access(salt: salt)
+        let access: @Sendable () -> String = { [salt] in account.access(salt: salt) }
         let observers = SyncObservers(skew: skew)
         let pace = provider.requestsPerMinute.map { SharedPace(perMinute: $0, clock: clock) }
         let sources = provider.sources(

@@ -49,7 +49,7 @@ public final class Exporter: Service {
 
     /// What becomes of a request to read days again.
     public enum SyncRequestResult: Sendable {
-        /// They are read now.
+        /// The next sync reads them, which comes now unless the last one failed.
         case accepted
         /// No account has this name.
         case unknownAccount
@@ -149,6 +149,8 @@ public final class Exporter: Service {
         do {
             try await roster.reload(configuration, with: builder(configuration))
             result = .success(())
+        } catch let underWay as ReloadUnderWay {
+            throw underWay
         } catch {
             result = .failure(error)
         }

@@ -29,8 +29,7 @@ struct FailureLog {
     ///
     /// - Returns: how many there were and when they began; nil where there were none.
     mutating func recover() -> (count: Int, since: Timestamp)? {
-        guard let since else { return nil }
         defer { self = FailureLog() }
-        return (count, since)
+        return since.map { (count, $0) }
     }
 }

@@ -42,11 +42,15 @@ actor SourceRunner {
     /// What was logged last of the provider's oddities: each is logged when it begins, not at every sync.
     private var loggedRemarks: [String] = []
     private var hasWarnedOfClock = false
-    /// Whether the last sync failed because of the storage.
-    private var isStorageFailure = false
+    /// Whether requests to the provider wait after the last sync's failure.
+    private var backsOff: Bool
+    /// An operator may have fixed the cause of a failure since the last sync began.
+    private var wantsRetry = false
     private var failureLog = FailureLog()
-    /// What the source is queried with, as a hash: a hold is for this.
-    private let access: String
+    /// What the source is queried with, as a hash: a hold is for this. Key files may change at any time.
+    private let access: @Sendable () -> String
+    /// The same when the last sync began.
+    private var usedAccess = ""
     private(set) var status: SyncStatus
     /// The status as it was last stored: its counters are what may be shown.
     private var storedStatus: SyncStatus
@@ -54,7 +58,7 @@ actor SourceRunner {
     init(
         _ source: any UsageSource, stored: LedgerSource, start: LedgerStart, skew: ClockSkew, retention: Duration,
         status: SyncStatus, ledger: UsageLedger, exposition: AccountExposition, renderer: MetricsRenderer,
-        observer: SyncObserver, access: String,
+        observer: SyncObserver, access: @escaping @Sendable () -> String,
         schedule: SyncSchedule, clock: any WallClock, random: any RandomSource, storageErrors: StorageErrors,
         redaction: LogRedaction,
         logger: Logger
@@ -78,6 +82,7 @@ actor SourceRunner {
         self.storageErrors = storageErrors
         self.redaction = redaction
         self.logger = logger
+        backsOff = status.hold != nil
         isHistoryComplete = stored.isHistoryComplete
         observer.restore(status.upstream)
     }
@@ -97,13 +102,16 @@ actor SourceRunner {
             try await rest(held)
         }
         while !Task.isCancelled {
+            // Whatever was requested before it is served by it.
+            wakeUp.clear()
+            wantsRetry = false
             let delay = try await sync()
             if isFirst {
                 isFirst = false
                 tried()
             }
             // What was requested while the sync ran keeps to the back-off too.
-            if isBackingOff { wakeUp.clear() }
+            if isBackingOff, !wantsRetry { wakeUp.clear() }
             try await rest(delay)
         }
     }
@@ -117,17 +125,16 @@ actor SourceRunner {
         return true
     }
 
-    /// Ends the back-off after a failure that the operator may have fixed, unless it was tried only just now.
+    /// Ends the back-off after a failure whose cause the operator may have fixed: the next try comes now, or a moment
+    /// after the last one.
     func retry() {
-        guard status.isUp == false, status.isFailureLasting == true || isStorageFailure,
-            status.lastAttempt.map({ clock.now - $0 >= Self.shortestRetry || clock.now < $0 }) ?? true
-        else { return }
+        guard status.isUp == false else { return }
+        wantsRetry = true
         wakeUp.give()
     }
 
-    /// Whether requests to the provider wait after a failure. One of the storage is not the provider's.
     private var isBackingOff: Bool {
-        status.isUp == false && !isStorageFailure && status.next.map { clock.now < $0 } ?? false
+        backsOff && status.next.map { clock.now < $0 } ?? false
     }
 
     /// Has the slices of these days read again at the next sync, which comes now.
@@ -156,7 +163,7 @@ actor SourceRunner {
 
     /// How long the source is still left alone after a failure before this run.
     private var heldFor: Duration {
-        status.hold?.wait(at: clock.now, access: access, longest: schedule.longestWait) ?? .zero
+        status.hold?.wait(at: clock.now, access: access(), longest: schedule.longestWait) ?? .zero
     }
 
     /// Whether the provider wants the source left alone now (`Retry-After`).
@@ -171,21 +178,32 @@ actor SourceRunner {
     }
 
     private func rest(_ delay: Duration) async throws {
-        let start = clock.now
-        try await pause(delay)
+        guard try await isWoken(within: delay) else { return }
         // What ends a pause early does not shorten what the provider asked for.
-        let left = min(heldFor, delay - (clock.now - start))
-        if isHeldByProvider, left > .zero { try await clock.sleep(for: left) }
+        if isHeldByProvider {
+            try await clock.sleep(for: min(heldFor, delay))
+        } else if wantsRetry, let last = status.lastAttempt {
+            let left = Self.shortestRetry - (clock.now - last)
+            if left > .zero { try await clock.sleep(for: min(left, Self.shortestRetry, delay)) }
+        }
     }
 
-    private func pause(_ delay: Duration) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { [clock, wakeUp] group in
-            group.addTask { try await clock.sleep(for: delay) }
-            group.addTask { await wakeUp.wait() }
-            try await group.next()
-            group.cancelAll()
+    /// Pauses until something is requested, or for the whole time.
+    private func isWoken(within delay: Duration) async throws -> Bool {
+        let isWoken = try await withThrowingTaskGroup(of: Bool.self) { [clock, wakeUp] group in
+            group.addTask {
+                try await clock.sleep(for: delay)
+                return false
+            }
+            group.addTask {
+                await wakeUp.wait()
+                return true
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? false
         }
         try Task.checkCancellation()
+        return isWoken
     }
 
     /// Syncs once, unless the provider wants the source left alone, and returns whether it succeeded.
@@ -207,6 +225,7 @@ actor SourceRunner {
         let before = status
         status.since = status.since ?? started
         status.lastAttempt = started
+        usedAccess = access()
         var visit: LedgerVisit?
         var failure: (any ReasonedFailure)?
         let days = requested
@@ -341,10 +360,10 @@ actor SourceRunner {
     /// Takes down how the sync went, and answers how long to wait until the next.
     private func conclude(_ started: Timestamp, elapsed: Duration, failure: (any ReasonedFailure)?) -> Duration {
         status.isUp = failure == nil
-        isStorageFailure = failure?.reason == .storage
         status.duration = elapsed.inSeconds
         status.results[failure?.reason.rawValue ?? "success", default: 0] += 1
-        status.count(failureIsLasting: failure?.isLasting)
+        // A part that fails leaves the others as they are: nothing is in a row.
+        status.count(failureIsLasting: failure is PartialFailure ? nil : failure?.isLasting)
         // A provider's own words may hold any key that it was ever shown, and the page shows them.
         status.lastError = (failure?.message).map(redaction.redacted)
         status.upstream = observer.current
@@ -352,16 +371,18 @@ actor SourceRunner {
         let delay = schedule.delay(
             after: failure is PartialFailure ? nil : failure?.reason, isLasting: failure?.isLasting ?? false,
             failuresInRow: status.failuresInRow,
-            retryAfter: (failure as? UpstreamFailure)?.retryAfter, unit: random.unit())
+            retryAfter: failure?.retryAfter, unit: random.unit())
         // Some seconds after it, not all accounts at once.
         let toMidnight = clock.now.day.advanced(by: 1).start + .seconds(1) + .seconds(5) * random.unit() - clock.now
         // A running figure is read at midnight, so that what was used before it is counted on its day.
         let wait = source.countsOnReading && failure == nil ? min(delay, toMidnight) : delay
         status.next = clock.now + wait
-        let wish = schedule.wish((failure as? UpstreamFailure)?.retryAfter)
+        let wish = schedule.wish(failure?.retryAfter)
         status.hold = failure.flatMap {
-            SyncHold(after: $0, at: clock.now, delay: delay, wish: wish, access: access)
+            SyncHold(after: $0, at: clock.now, delay: delay, wish: wish, access: usedAccess)
         }
+        // Of the storage's failures the provider knows nothing.
+        backsOff = failure.map { $0.reason != .storage && (!($0 is PartialFailure) || wish != nil) } ?? false
         return wait
     }
 

@@ -4,14 +4,18 @@ import HTTPTypes
 /// browser adds credentials that it remembers.
 enum CrossSiteRequest {
     /// Requests without `Sec-Fetch-Site` and `Origin` come from programs, and are none.
-    static func isCrossSite(_ request: HTTPRequest) -> Bool {
+    ///
+    /// - Parameter external: where clients reach this server beyond a proxy, which may change the request's `Host`; nil
+    ///   where that is not known.
+    static func isCrossSite(_ request: HTTPRequest, external: String?) -> Bool {
         if let site = HTTPField.Name.site.flatMap({ request.headerFields[$0] }),
             !["same-origin", "none"].contains(site)
         {
             return true
         }
         guard let origin = request.headerFields[.origin] else { return false }
-        return !isOwn(origin, authority: request.authority)
+        // Any name can be made to lead here (DNS rebinding): where this server's own is known, no other is its own.
+        return !isOwn(origin, authority: external ?? request.authority)
     }
 
     /// Whether an origin (`scheme://host[:port]`, RFC 6454) is where the request went to. A proxy may have ended TLS, so

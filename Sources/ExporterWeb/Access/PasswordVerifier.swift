@@ -35,6 +35,8 @@ final class PasswordVerifier: Sendable {
                 return
             }
             right = right.filter { users[$0.key] != nil }
+            // Of requests that came together each was checked.
+            guard right[user]?.contains(key) != true else { return }
             right[user, default: []].append(key)
             if right[user, default: []].count > PasswordVerifier.rememberedRight { right[user]?.removeFirst() }
         }

@@ -29,12 +29,15 @@ final class ConnectionLimit: Sendable {
     }
 
     let maximum: Int
+    /// What sets it, for the log.
+    private let name: String
     private let logger: Logger
     private let state = NIOLockedValueBox(State())
 
     /// - Parameter maximum: connections that may be open.
-    init(_ maximum: Int, logger: Logger) {
+    init(_ maximum: Int, of name: String, logger: Logger) {
         self.maximum = maximum
+        self.name = name
         self.logger = logger
     }
 
@@ -82,8 +85,8 @@ final class ConnectionLimit: Sendable {
         oldest?.closeAtOnce()
         if let closed {
             logger.warning(
-                "as many connections are open as --web.max-connections allows; idle ones are closed to make room",
-                metadata: ["limit": "\(maximum)", "closed": "\(closed)"])
+                "as many connections are open as allowed; idle ones are closed to make room",
+                metadata: ["limit": "\(maximum)", "of": "\(name)", "closed": "\(closed)"])
         }
     }
 

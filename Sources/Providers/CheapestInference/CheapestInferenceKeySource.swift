@@ -203,10 +203,6 @@ private struct KeyHistory {
 }
 
 extension UpstreamFailure {
-    /// 403 as the API gives it for a deactivated key, and not as a firewall's page.
-    fileprivate var isDeactivatedKey: Bool {
-        guard status == 403 else { return false }
-        let type = headers?.first(name: "Content-Type")?.lowercased() ?? ""
-        return !type.hasPrefix("text/html")
-    }
+    /// 403 as the API gives it for a deactivated key, and not as something in front of the API refuses a client.
+    fileprivate var isDeactivatedKey: Bool { status == 403 && reason == .auth }
 }

@@ -10,8 +10,8 @@ import UsageModel
 /// | backoff | 0.5 s | 1 s | 2 s | 4 s | 8 s | 16 s | 30 s |
 /// | mean wait | 0.25 s | 0.5 s | 1 s | 2 s | 4 s | 8 s | 15 s |
 ///
-/// `Retry-After` is a minimum: the wait is the longer of the two. Where it asks for more than 60 seconds the call ends
-/// at once, since whoever schedules calls can wait better than a call that holds on to its place.
+/// `Retry-After` is a minimum: the wait is the longer of the two. Where it asks for more than 10 seconds the call ends
+/// at once: whoever schedules calls shows the wait, and keeps it over a restart.
 ///
 /// | outcome | again? |
 /// |---|---|
@@ -34,7 +34,7 @@ public struct RetryPolicy: Sendable, Hashable {
     /// A policy.
     public init(
         maximumRetries: Int = 4, base: Duration = .milliseconds(500), cap: Duration = .seconds(30),
-        longestRetryAfter: Duration = .seconds(60), waitBudget: Duration = .minutes(2)
+        longestRetryAfter: Duration = .seconds(10), waitBudget: Duration = .minutes(2)
     ) {
         self.maximumRetries = maximumRetries
         self.base = base

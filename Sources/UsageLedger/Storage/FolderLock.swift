@@ -11,7 +11,7 @@ final class FolderLock: Sendable {
     /// Takes the lock, or says who has it.
     init(folder: String, now: Timestamp) throws {
         path = folder + "/lock"
-        let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard opened >= 0 else { throw LedgerError.notWritable(path: path, reason: String(cString: strerror(errno))) }
         guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno

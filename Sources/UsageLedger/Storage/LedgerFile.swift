@@ -73,9 +73,10 @@ struct LedgerFile {
 
     private func connect() throws -> DatabaseQueue { try Self.connect(path) }
 
-    /// SQLite's codes where the file system has no shared memory for the index of the log.
+    /// SQLite's codes where the file system has no shared memory for the index of the log. A disk that is full has a code
+    /// of its own.
     static let noSharedMemory: [ResultCode] = [
-        .SQLITE_IOERR_SHMMAP, .SQLITE_IOERR_SHMOPEN, .SQLITE_IOERR_SHMSIZE, .SQLITE_IOERR_SHMLOCK,
+        .SQLITE_IOERR_SHMMAP, .SQLITE_IOERR_SHMOPEN, .SQLITE_IOERR_SHMLOCK,
     ]
     /// Seconds that a statement waits for another program's lock.
     static let patience = 5

@@ -9,12 +9,15 @@ public struct PartialFailure: ReasonedFailure, CustomStringConvertible {
     public let message: String
     /// Whether the first part's failure lasts.
     public let isLasting: Bool
+    /// How long the provider asked to wait, where the first part that failed met that.
+    public let retryAfter: Duration?
 
     /// A failure of a part.
     public init(_ failure: any ReasonedFailure) {
         reason = failure.reason
         message = failure.message
         isLasting = failure.isLasting
+        retryAfter = failure.retryAfter
     }
 
     /// The message.

@@ -6,9 +6,13 @@ public protocol ReasonedFailure: Error, Sendable {
     var message: String { get }
     /// Whether the failure lasts until the operator or the account's owner fixes its cause; others pass by themselves.
     var isLasting: Bool { get }
+    /// How long the provider asked to wait before the next request; nil where it did not.
+    var retryAfter: Duration? { get }
 }
 
 extension ReasonedFailure {
     /// As the reason says.
     public var isLasting: Bool { reason.isLasting }
+    /// None.
+    public var retryAfter: Duration? { nil }
 }

@@ -14,7 +14,13 @@ final class ConfigReload: Service {
         var content: Int?
         /// Why the content is not active; nil where it is.
         var failure: String?
+        /// Not to be tried again without a request before this time.
+        var retryAt: Timestamp?
     }
+
+    /// The shortest time between two checks' tries to take over a good file: each interrupts the syncs of the accounts that
+    /// it changes.
+    private static let takeOverRetry = Duration.minutes(5)
 
     private let config: ConfigOptions
     private let interval: Duration?
@@ -24,6 +30,8 @@ final class ConfigReload: Service {
     private let clock: any WallClock
     private let logger: Logger
     private let last: Mutex<LastLoad>
+    /// The newest reload, which the next one waits for.
+    private let newest = Mutex<Task<Void, any Error>?>(nil)
 
     /// - Parameters:
     ///   - content: what `content(of:)` returned before the file was loaded.
@@ -65,7 +73,9 @@ final class ConfigReload: Service {
         while (try? await clock.sleep(for: interval)) != nil {
             let content = Self.content(of: config.file)
             // After a failure each time: a key file that was missing may be there now.
-            let isDue = last.withLock { $0.content != content || $0.failure != nil }
+            let isDue = last.withLock { last in
+                last.content != content || last.failure != nil && last.retryAt.map { $0 <= clock.now } ?? true
+            }
             if isDue { try? await reload(logsRepeatedFailure: false) }
         }
     }
@@ -77,13 +87,26 @@ final class ConfigReload: Service {
         try await reload(logsRepeatedFailure: true)
     }
 
+    /// Reloads once the reloads that were requested before are over: the file may have changed since they read it.
     private func reload(logsRepeatedFailure: Bool) async throws {
+        let reload = newest.withLock { newest in
+            let reload = Task { [previous = newest] in
+                _ = await previous?.result
+                try await self.load(logsRepeatedFailure: logsRepeatedFailure)
+            }
+            newest = reload
+            return reload
+        }
+        try await reload.value
+    }
+
+    private func load(logsRepeatedFailure: Bool) async throws {
         // Before it is loaded: a change meanwhile is found by the next check.
         let content = Self.content(of: config.file)
-        func failed(_ message: Logger.Message, _ error: any Error) {
+        func failed(_ message: Logger.Message, _ error: any Error, retryAt: Timestamp? = nil) {
             let text = "\(error)"
             let isRepeated = last.withLock { last in
-                defer { last = LastLoad(content: content, failure: text) }
+                defer { last = LastLoad(content: content, failure: text, retryAt: retryAt) }
                 return last.failure == text
             }
             guard logsRepeatedFailure || !isRepeated else { return }
@@ -100,7 +123,7 @@ final class ConfigReload: Service {
         do {
             try await exporter.reload(configuration)
         } catch {
-            failed("the config could not be taken over whole", error)
+            failed("the config could not be taken over whole", error, retryAt: clock.now + Self.takeOverRetry)
             throw error
         }
         last.withLock { $0 = LastLoad(content: content) }

@@ -40,7 +40,7 @@ struct DemoCommand: AsyncParsableCommand {
                 exporter: exporter, web: options, logger: logger,
                 onListening: { address, isTLS in
                     let shown = address.isEverywhere ? ListenAddress(host: "localhost", port: address.port) : address
-                    let base = "\(isTLS ? "https" : "http")://\(shown)"
+                    let base = "\(isTLS ? "https" : "http")://\(shown)\(options.routes.prefix)"
                     print("Metrics: \(base)\(options.telemetryPath)   Page for people: \(base)/")
                     // Standard output may be a pipe, which would keep the line until the end.
                     fflush(nil)

@@ -36,9 +36,13 @@ struct OutputTarget {
         unlink(draft)
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw Self.failure(path) }
+        var own = stat()
         do {
-            if target != nil { fchmod(descriptor, status.st_mode & 0o7777) }
-            var own = stat()
+            if target != nil {
+                // As the file that is replaced was; only root can give a file to another user.
+                _ = fchown(descriptor, status.st_uid, status.st_gid)
+                fchmod(descriptor, status.st_mode & 0o7777)
+            }
             fstat(descriptor, &own)
             let value = try await Self.write(to: descriptor, named: path, body)
             var found = stat()
@@ -48,7 +52,8 @@ struct OutputTarget {
             guard rename(draft, target ?? path) == 0 else { throw Self.failure(path) }
             return value
         } catch {
-            unlink(draft)
+            var found = stat()
+            if lstat(draft, &found) == 0, found.st_dev == own.st_dev, found.st_ino == own.st_ino { unlink(draft) }
             throw error
         }
     }

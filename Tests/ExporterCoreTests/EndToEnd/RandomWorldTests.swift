@@ -23,13 +23,13 @@ import UsageModel
         configuration.accounts[0].monthlyBudget = ExactDecimal(1000)
     }
 
-    @Test(arguments: [1, 2]) func everyFigureOfWaveSpeedIsANaiveRecount(seed: UInt64) async throws {
+    @Test(arguments: [1, 2, 5, 6]) func everyFigureOfWaveSpeedIsANaiveRecount(seed: UInt64) async throws {
         try await WaveSpeedRig.run(
             at: Self.start, simulated: { $0.quirks = WaveSpeedQuirks(seed: seed) }, adjust: Self.adjust
         ) { rig in
             let usage = WaveSpeedUsage(events: rig.events)
             try await Self.run(
-                RandomWorld(rig.rig, usage, faults: rig.server.faults, keys: [:], seed: seed), rig.rig, steps: 4_000)
+                RandomWorld(rig.rig, usage, faults: rig.server.faults, keys: [:], seed: seed), rig.rig, steps: 2_000)
         }
     }
 

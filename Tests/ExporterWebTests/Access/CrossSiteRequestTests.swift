@@ -18,7 +18,8 @@ import UsageModel
             (["Origin": "http://exporter.example:10061.evil.example"], true),
         ] as [([String: String], Bool)])
     func crossSite(fields: [String: String], isCrossSite: Bool) throws {
-        #expect(CrossSiteRequest.isCrossSite(try request(fields, authority: "exporter.example:10061")) == isCrossSite)
+        let request = try request(fields, authority: "exporter.example:10061")
+        #expect(CrossSiteRequest.isCrossSite(request, external: nil) == isCrossSite)
     }
 
     @Test("the default port may be given or not") func defaultPorts() throws {
@@ -26,9 +27,18 @@ import UsageModel
             ("https://a.example", "a.example:443"), ("https://a.example:443", "a.example"),
             ("http://[::1]:80", "[::1]"),
         ] {
-            #expect(!CrossSiteRequest.isCrossSite(try request(["Origin": origin], authority: authority)))
+            #expect(!CrossSiteRequest.isCrossSite(try request(["Origin": origin], authority: authority), external: nil))
         }
-        #expect(CrossSiteRequest.isCrossSite(try request(["Origin": "https://a.example"], authority: "a.example:80")))
+        let other = try request(["Origin": "https://a.example"], authority: "a.example:80")
+        #expect(CrossSiteRequest.isCrossSite(other, external: nil))
+    }
+
+    @Test("beyond a proxy the external address is this server's, and no name that only leads here")
+    func externalAddress() throws {
+        let behindProxy = try request(["Origin": "https://example.com"], authority: "127.0.0.1:10061")
+        #expect(!CrossSiteRequest.isCrossSite(behindProxy, external: "example.com"))
+        let rebound = try request(["Origin": "http://evil.example"], authority: "evil.example")
+        #expect(CrossSiteRequest.isCrossSite(rebound, external: "example.com"))
     }
 
     private func request(_ fields: [String: String], authority: String) throws -> HTTPRequest {
