@@ -74,11 +74,11 @@ import Testing
                 while try prometheus.query(loaded).isEmpty { try await Task.sleep(for: .seconds(2)) }
             }
             // Long enough for the rates over minutes and for what is recorded of them; useapi.net's requests come last, since
-            // it tells them minutes late.
+            // it tells them minutes late, and what is recorded of what another group recorded a round after that.
             let throttled = "provider_account:genai_useapi_throttled:ratio_rate1h"
             while try prometheus.query("count_over_time(genai_exporter_accounts[10m])").values.first ?? 0 < 40
                 || prometheus.query(throttled).isEmpty
-                || prometheus.query("provider_account:genai_cost_usd:rate6h").isEmpty
+                || prometheus.query("provider_account:genai_balance_runway_seconds:rate6h").isEmpty
             {
                 try await Task.sleep(for: .seconds(2))
             }
