@@ -37,9 +37,8 @@ final class CheapestInferenceBench: SyncVisit, UpstreamAPI {
         state.withLockedValue { $0.answers[path, default: []] += bodies.map { .success($0) } }
     }
 
-    func fail(_ path: String, _ status: Int, _ reason: FailureReason, html: Bool = false) {
-        let headers: UpstreamHeaders = html ? ["Content-Type": "text/html; charset=utf-8"] : [:]
-        let failure = UpstreamFailure(reason: reason, status: status, headers: headers, message: "HTTP \(status)")
+    func fail(_ path: String, _ status: Int, _ reason: FailureReason) {
+        let failure = UpstreamFailure(reason: reason, status: status, message: "HTTP \(status)")
         state.withLockedValue { $0.answers[path, default: []].append(.failure(failure)) }
     }
 
