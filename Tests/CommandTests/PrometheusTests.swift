@@ -15,12 +15,7 @@ import UsageModel
         try await SimulatedAccount.run { account in
             let file = account.folder + "/web.yml"
             try """
-            tls_server_config:
-              cert_file: \(toolkit)/server.crt
-              key_file: \(toolkit)/server.key
-              client_auth_type: RequireAndVerifyClientCert
-              client_ca_file: \(toolkit)/client_selfsigned.pem
-            basic_auth_users:
+            \(WebConfigTests.requiringClientCertificate)basic_auth_users:
               dave: $2y$10$2UXri9cIDdgeKjBo4Rlpx.U3ZLDV8X1IxKmsfOvhcM5oXQt/mLmXq
             """.write(toFile: file, atomically: true, encoding: .utf8)
             let exporter = try await ExporterProcess.start(

@@ -7,6 +7,16 @@ import Testing
     static let toolkit =
         "/usr/share/gocode/src/github.com/prometheus/exporter-toolkit/web/testdata"
 
+    /// A web config that requires the toolkit's client certificate.
+    static let requiringClientCertificate = """
+        tls_server_config:
+          cert_file: \(toolkit)/server.crt
+          key_file: \(toolkit)/server.key
+          client_auth_type: RequireAndVerifyClientCert
+          client_ca_file: \(toolkit)/client_selfsigned.pem
+
+        """
+
     /// The files that the toolkit's `TestYAMLFiles` and `TestServerBehaviour` refuse; it takes all others.
     private static let refused: Set<String> = [
         "web_config_junk.yml", "web_config_junk_key.yml", "web_config_noAuth_certPath_empty.bad.yml",

@@ -22,16 +22,9 @@ import Testing
     }
 
     @Test func healthChecksNeedNeitherPasswordNorTLSAtTheirAddress() async throws {
-        let toolkit = WebConfigTests.toolkit
         try await SimulatedAccount.run { account in
             let file = account.folder + "/web.yml"
-            try """
-            tls_server_config:
-              cert_file: \(toolkit)/server.crt
-              key_file: \(toolkit)/server.key
-              client_auth_type: RequireAndVerifyClientCert
-              client_ca_file: \(toolkit)/client_selfsigned.pem
-            """.write(toFile: file, atomically: true, encoding: .utf8)
+            try WebConfigTests.requiringClientCertificate.write(toFile: file, atomically: true, encoding: .utf8)
             let exporter = try await ExporterProcess.start(
                 account.serveArguments + [
                     "--web.config.file", file, "--web.health-address", "127.0.0.1:0",

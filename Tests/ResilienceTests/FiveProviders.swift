@@ -95,7 +95,7 @@ struct FiveProviders {
         return succeeded
     }
 
-    /// The page for people.
+    /// The status page.
     func page(_ exporter: Exporter) async throws -> String {
         StatusPage(accounts: try await exporter.overview(), telemetryPath: "/metrics", now: clock.now).html
     }

@@ -56,10 +56,10 @@ extension MetricCatalogue {
         CatalogueEntry(HealthFamily.ledgerStart, .gauge, accountLabels, "Where the account's counters begin."),
         CatalogueEntry(
             HealthFamily.upstreamRequests, .counter, sourceLabels + ["code"],
-            "Our requests to the provider, by HTTP status code; code=\"error\" where no answer came."),
+            "Upstream requests by HTTP status code; code=\"error\" where no response arrived."),
         CatalogueEntry(
-            HealthFamily.upstreamDuration, .histogram, sourceLabels, "How long our requests to the provider took."),
-        CatalogueEntry(HealthFamily.upstreamRetries, .counter, sourceLabels, "Our requests that were repeats."),
+            HealthFamily.upstreamDuration, .histogram, sourceLabels, "Duration of upstream requests in seconds."),
+        CatalogueEntry(HealthFamily.upstreamRetries, .counter, sourceLabels, "Upstream requests that were retries."),
         CatalogueEntry(
             HealthFamily.deprecated, .gauge, sourceLabels, "1 if the provider calls the endpoint deprecated, else 0."),
         CatalogueEntry(

@@ -159,7 +159,7 @@ public final class Exporter: Service {
         connections.keep(only: await roster.accounts.map(\.upstream))
         await showReload(succeeded: (try? result.get()) != nil)
         try result.get()
-        // Somebody has mended something, perhaps a key that would be tried again only in an hour.
+        // The operator has fixed something, perhaps a key that would be tried again only in an hour.
         for runner in await roster.accounts.flatMap(\.runners) { await runner.retry() }
     }
 

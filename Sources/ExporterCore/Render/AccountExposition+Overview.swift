@@ -2,7 +2,7 @@ import UsageLedger
 import UsageModel
 
 extension AccountExposition {
-    /// What a page for people shows of the account.
+    /// The account as the status page shows it.
     ///
     /// - Throws: `LedgerError.storage`.
     func overview(sources: [AccountOverview.Source]) async throws -> AccountOverview {

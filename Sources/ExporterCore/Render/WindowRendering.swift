@@ -21,7 +21,7 @@ struct WindowRendering {
         let key: Int64
         var parts: [Int64: Part] = [:]
 
-        /// Whether a window is whole for all of the series: a part of a sum is none.
+        /// Whether a window is whole for all of the series: a partial sum is not served.
         private func isWhole(_ window: Int) -> Bool {
             !parts.isEmpty && parts.values.allSatisfy { $0.visible[window] }
         }

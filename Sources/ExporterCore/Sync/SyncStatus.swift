@@ -38,7 +38,7 @@ public struct SyncStatus: Sendable, Codable, Equatable {
     /// Failures of the last one's kind since the last success or the last failure of the other kind.
     public private(set) var failuresInRow = 0
     /// Of which kind they are: whether a person must mend them; nil after a success.
-    private(set) var isFailureLasting: Bool?
+    private var isFailureLasting: Bool?
 
     /// A source that was never synced.
     public init() {}

@@ -15,8 +15,8 @@ public struct SystemClock: WallClock {
 
     /// Waits on the steady clock.
     public func sleep(for duration: Duration) async throws {
-        // Real time, since this is the machine's clock itself: whoever waits is given a clock, and a test gives one that it
-        // moves. A wait that is over already is none.
+        // Real time, since this is the machine's clock itself; tests inject a clock that they move. A duration below zero
+        // has passed already.
         try await Task.sleep(for: max(.zero, duration))
     }
 }

@@ -3,7 +3,7 @@ import ExporterCore
 import Foundation
 import UsageModel
 
-/// The page for people at `/`: what each account costs, what is left, and whether the data are good.
+/// The status page at `/`: what each account costs, what is left, and whether the data are good.
 ///
 /// One page made on the server: no scripts, no other requests, readable by keyboard, screen reader, phone, and in the
 /// dark. Days and times are UTC, as in the metrics.

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// The page for people as it was made last: made at most once a second, however many people look, and one copy of it is
+/// The status page as it was rendered last: made at most once a second, however many people look, and one copy of it is
 /// sent to all of them.
 actor StatusPageCache {
     /// For so long a page is new enough; it shows nothing finer.

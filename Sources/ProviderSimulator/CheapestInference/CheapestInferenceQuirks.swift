@@ -1,7 +1,7 @@
 import UsageModel
 
 /// Ways in which the simulated CheapestInference deviates from its documentation; none unless set.
-public struct CheapestInferenceQuirks: Sendable, Hashable {
+public struct CheapestInferenceQuirks: ErrorObjects, Sendable, Hashable {
     /// The most, in millionths of a dollar, that `spent` may be behind what an earlier response said.
     public var largestDip = 0
     /// The share of responses whose `spent` is behind, in percent.
@@ -18,8 +18,8 @@ public struct CheapestInferenceQuirks: Sendable, Hashable {
 
     /// A mix of deviations that follows from the seed.
     public init(seed: UInt64) {
-        var random = SplitMix64(seed: SplitMix64.mixed(seed))
         self.seed = seed
+        var random = SplitMix64(seed: SplitMix64.mixed(seed))
         largestDip = [1, 9_999][random.below(2)]
         dipPercentage = random.below(3) * 20
         omitsResets = random.below(2) == 0
@@ -31,10 +31,5 @@ public struct CheapestInferenceQuirks: Sendable, Hashable {
         guard largestDip > 0, request.isDrawn(percentage: dipPercentage, seed: seed &+ 1) else { return .zero }
         var random = SplitMix64(seed: UInt64(bitPattern: request.time.milliseconds))
         return ExactDecimal(micros: 1 + random.below(largestDip))
-    }
-
-    /// Whether a request gets an error object; the same request at the same time always gets the same.
-    func fails(_ request: APIRequest) -> Bool {
-        request.isDrawn(percentage: errorPercentage, seed: seed)
     }
 }

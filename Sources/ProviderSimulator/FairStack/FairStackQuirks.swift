@@ -1,7 +1,7 @@
 import UsageModel
 
 /// Ways in which the simulated FairStack deviates from its documentation; none unless set.
-public struct FairStackQuirks: Sendable, Hashable {
+public struct FairStackQuirks: ErrorObjects, Sendable, Hashable {
     /// How far `GET /v1/usage/daily` lags behind `GET /v1/usage`.
     public var dailyLag = Duration.zero
     /// Whether `GET /v1/usage/daily` lists up to yesterday only.
@@ -20,16 +20,11 @@ public struct FairStackQuirks: Sendable, Hashable {
 
     /// A mix of deviations that follows from the seed.
     public init(seed: UInt64) {
-        var random = SplitMix64(seed: SplitMix64.mixed(seed))
         self.seed = seed
+        var random = SplitMix64(seed: SplitMix64.mixed(seed))
         dailyLag = [Duration.zero, .minutes(10), .hours(3), .days(1)][random.below(4)]
         dailyOmitsToday = random.below(2) == 0
         oldTransactionsOnTop = random.below(6)
         errorPercentage = random.below(3) * 5
-    }
-
-    /// Whether a request gets an error object; the same request at the same time always gets the same.
-    func fails(_ request: APIRequest) -> Bool {
-        request.isDrawn(percentage: errorPercentage, seed: seed)
     }
 }

@@ -1,7 +1,7 @@
 import UsageModel
 
 /// Ways in which the simulated useapi.net deviates from its documentation; none unless set.
-public struct UseAPIQuirks: Sendable, Hashable {
+public struct UseAPIQuirks: ErrorObjects, Sendable, Hashable {
     /// How far the list lags behind the count and the summary.
     public var listLag = Duration.zero
     /// Whether days are counted and not listed while they are open.
@@ -20,16 +20,11 @@ public struct UseAPIQuirks: Sendable, Hashable {
 
     /// A mix of deviations that follows from the seed.
     public init(seed: UInt64) {
-        var random = SplitMix64(seed: SplitMix64.mixed(seed))
         self.seed = seed
+        var random = SplitMix64(seed: SplitMix64.mixed(seed))
         listLag = [Duration.zero, .minutes(5), .minutes(15)][random.below(3)]
         hidesRowsOfOpenDay = random.below(3) == 0
         errorPercentage = random.below(3) * 5
-    }
-
-    /// Whether a request gets an error object; the same request at the same time always gets the same.
-    func fails(_ request: APIRequest) -> Bool {
-        request.isDrawn(percentage: errorPercentage, seed: seed)
     }
 
     /// What is listed of the requests of a query, oldest first.

@@ -1,7 +1,7 @@
 import UsageModel
 
 /// Ways in which the simulated WaveSpeedAI deviates from its documentation; none unless set.
-public struct WaveSpeedQuirks: Sendable, Hashable {
+public struct WaveSpeedQuirks: ErrorObjects, Sendable, Hashable {
     /// How long a job runs: it is charged when it starts, and counted among the successes only after this time.
     public var runTime = Duration.zero
     /// Whether the dates of `daily_usage` are written as timestamps.
@@ -18,16 +18,11 @@ public struct WaveSpeedQuirks: Sendable, Hashable {
 
     /// A mix of deviations that follows from the seed.
     public init(seed: UInt64) {
-        var random = SplitMix64(seed: SplitMix64.mixed(seed))
         self.seed = seed
+        var random = SplitMix64(seed: SplitMix64.mixed(seed))
         runTime = [Duration.zero, .minutes(3), .minutes(40)][random.below(3)]
         writesTimestamps = random.below(2) == 0
         omitsModelCounts = random.below(2) == 0
         errorPercentage = random.below(3) * 3
-    }
-
-    /// Whether a request gets an error object; the same request at the same time always gets the same.
-    func fails(_ request: APIRequest) -> Bool {
-        request.isDrawn(percentage: errorPercentage, seed: seed)
     }
 }

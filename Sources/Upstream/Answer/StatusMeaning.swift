@@ -49,7 +49,7 @@ public struct StatusMeaning: Sendable, Hashable {
         case 402: "the account has to be paid for first"
         case 403: "the API key lacks the right to read this"
         case 404: "there is nothing at this path"
-        case 408: "the API waited for the request in vain"
+        case 408: "the API timed out waiting for the request"
         case 410: "the provider has closed this endpoint"
         case 429: "too many requests"
         case 500...599: "the API has a problem of its own"

@@ -86,7 +86,7 @@ struct NetworkFailure: Error {
         case .deadlineExceeded:
             self.init(ExchangeError.deadlineExceeded, settings: settings)
         case .proxyAuthenticationRequired:
-            let words = settings.proxy?.user == nil ? "asks for a" : "refuses the"
+            let words = settings.proxy?.user == nil ? "requires a" : "refuses the"
             self.init(.network, "the proxy \(words) user name and password: check proxy", .conclusive)
         case .invalidProxyResponse:
             let credentials = settings.proxy?.user == nil ? "" : "its user name and password, "

@@ -11,7 +11,7 @@ import UsageModel
 /// | mean wait | 0.25 s | 0.5 s | 1 s | 2 s | 4 s | 8 s | 15 s |
 ///
 /// `Retry-After` is a minimum: the wait is the longer of the two. Where it asks for more than 10 seconds the call ends
-/// at once: whoever schedules calls shows the wait, and keeps it over a restart.
+/// at once: the sync schedule shows the wait, and keeps it over a restart.
 ///
 /// | outcome | again? |
 /// |---|---|

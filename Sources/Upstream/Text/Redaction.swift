@@ -4,13 +4,9 @@ import Foundation
 struct Redaction: Sendable {
     private let secrets: [String]
 
-    /// Shorter ones are left: taken out of ordinary words they would make every message useless.
-    private static let shortest = 6
-
     init(_ secrets: [String]) {
         // The longest first: a secret that holds another must not be left in halves.
-        self.secrets = secrets.filter { $0.utf8.count >= Self.shortest }.flatMap(SecretSpellings.all)
-            .sorted { $0.utf8.count > $1.utf8.count }
+        self.secrets = secrets.flatMap(SecretSpellings.all).sorted { $0.utf8.count > $1.utf8.count }
     }
 
     func applied(to text: String) -> String {

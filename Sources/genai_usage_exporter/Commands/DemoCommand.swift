@@ -41,7 +41,7 @@ struct DemoCommand: AsyncParsableCommand {
                 onListening: { address, isTLS in
                     let shown = address.isEverywhere ? ListenAddress(host: "localhost", port: address.port) : address
                     let base = "\(isTLS ? "https" : "http")://\(shown)\(options.routes.prefix)"
-                    print("Metrics: \(base)\(options.telemetryPath)   Page for people: \(base)/")
+                    print("Metrics: \(base)\(options.telemetryPath)   Status page: \(base)/")
                     // Standard output may be a pipe, which would keep the line until the end.
                     fflush(nil)
                 }

@@ -19,7 +19,7 @@ struct HealthCommand: ParsableCommand {
         do {
             guard try ListenAddress(address).port > 0 else {
                 throw ValidationError(
-                    "port 0 is not an address to ask; the log line `listening` says which was taken")
+                    "port 0 cannot be queried; the log line `listening` has the port that was bound")
             }
         } catch let error as InvalidListenAddress {
             throw ValidationError("\(error)")

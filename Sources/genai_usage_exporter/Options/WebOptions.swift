@@ -80,7 +80,7 @@ struct WebOptions: ParsableArguments {
         if let maximumConnections, !(1...OpenFileLimit.mostConnections).contains(maximumConnections) {
             throw ValidationError(
                 "--web.max-connections must be from 1 to \(OpenFileLimit.mostConnections): the open-file limit less "
-                    + "\(OpenFileLimit.reserve) for storage and upstream connections")
+                    + "\(OpenFileLimit.reserve) for storage, upstream, event loops and health checks")
         }
         do {
             _ = try addresses()

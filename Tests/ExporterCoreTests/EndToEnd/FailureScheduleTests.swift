@@ -73,9 +73,9 @@ import UsageModel
             try await running(rig) { _ in #expect(times(rig).count == 1) }
             try await running(rig) { exporter in
                 #expect(times(rig).count == 1)
-                var mended = rig.rig.configuration
-                mended.accounts[0].credential = .literal("test-token-other")
-                try await exporter.reload(mended)
+                var corrected = rig.rig.configuration
+                corrected.accounts[0].credential = .literal("test-token-other")
+                try await exporter.reload(corrected)
                 while times(rig).count < 2 { await Task.yield() }
             }
         }

@@ -97,7 +97,7 @@ struct AccountReader {
             }
         }
         guard let proxy = address(value, check: UpstreamAddress.proxy) else { return nil }
-        if proxy.passwordInAddress != nil { secrets.registerLiteral(proxy.passwordInAddress ?? "", value) }
+        if let password = proxy.passwordInAddress { secrets.registerLiteral(password, value) }
         guard let file = mapping["proxy_password_file"] else { return proxy }
         guard proxy.user != nil, proxy.passwordInAddress == nil else {
             file.problem("the password of a proxy needs a user name and no password in proxy: http://user@host:port")
