@@ -15,6 +15,8 @@ public final class ExporterProcess: Sendable {
         public let output: String
         /// Standard error.
         public let errors: String
+        /// From its start to its end, whatever else the tests do meanwhile.
+        public let duration: Duration
     }
 
     /// Beside the test bundle: `swift test` builds both.
@@ -45,10 +47,12 @@ public final class ExporterProcess: Sendable {
         defer { for file in files { try? FileManager.default.removeItem(at: file) } }
         process.standardOutput = try FileHandle(forWritingTo: files[0])
         process.standardError = try FileHandle(forWritingTo: files[1])
+        let start = ContinuousClock.now
         try process.run()
         process.waitUntilExit()
+        let duration = ContinuousClock.now - start
         let texts = try files.map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
-        return Outcome(status: process.terminationStatus, output: texts[0], errors: texts[1])
+        return Outcome(status: process.terminationStatus, output: texts[0], errors: texts[1], duration: duration)
     }
 
     private static func process(
@@ -135,6 +139,20 @@ public final class ExporterProcess: Sendable {
             process.withLockedValue {
                 $0.waitUntilExit()
                 return $0.terminationStatus
+            }
+        }
+    }
+
+    /// Sends a signal and waits for the end.
+    ///
+    /// - Returns: the exit status, and the time from the signal to the end, whatever else the tests do meanwhile.
+    public func end(by signal: Int32) async throws -> (status: Int32, duration: Duration) {
+        try await aside { [self] in
+            process.withLockedValue {
+                let start = ContinuousClock.now
+                _ = kill($0.processIdentifier, signal)
+                $0.waitUntilExit()
+                return ($0.terminationStatus, ContinuousClock.now - start)
             }
         }
     }

@@ -11,6 +11,18 @@ final class RawConnection: Sendable {
         typealias InboundIn = ByteBuffer
 
         let received = NIOLockedValueBox(ByteBuffer())
+        let opened = NIOLockedValueBox(ContinuousClock.now)
+        let closed = NIOLockedValueBox(ContinuousClock.Instant?.none)
+
+        func channelActive(context: ChannelHandlerContext) {
+            opened.withLockedValue { $0 = .now }
+            context.fireChannelActive()
+        }
+
+        func channelInactive(context: ChannelHandlerContext) {
+            closed.withLockedValue { $0 = .now }
+            context.fireChannelInactive()
+        }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             var part = unwrapInboundIn(data)
@@ -76,8 +88,12 @@ final class RawConnection: Sendable {
     }
 
     /// Waits until the other side closes.
-    func waitForClose() async throws {
+    ///
+    /// - Returns: how long the connection lived, by the event loop: a test's own task may wait for other tests.
+    @discardableResult func waitForClose() async throws -> Duration {
         try await channel.closeFuture.get()
+        let closed = try #require(inbox.closed.withLockedValue { $0 })
+        return closed - inbox.opened.withLockedValue { $0 }
     }
 
     /// Ends it without a farewell: one of TLS would wait for the other side's.
