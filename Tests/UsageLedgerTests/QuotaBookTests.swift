@@ -21,14 +21,14 @@ import UsageModel
         #expect(try await ledger.spend(quota, of: other.id, now: last) == .granted)
         #expect(try await ledger.spend(quota, of: bench.source.id, now: last + .hours(1)) == .granted)
         // What no longer counts is not kept.
-        #expect(try await ledger.quotaBook(of: bench.source.id).count == 3)
+        #expect(try await ledger.quotaBook(of: bench.source.id, now: last + .hours(1)).count == 3)
         try await ledger.close()
     }
 
     @Test func aRefusedRequestIsNotInTheBook() async throws {
         let bench = try await LedgerBench()
         for _ in 0..<9 { _ = try await bench.ledger.spend(quota, of: bench.source.id, now: .noon) }
-        #expect(try await bench.ledger.quotaBook(of: bench.source.id).count == 2)
+        #expect(try await bench.ledger.quotaBook(of: bench.source.id, now: .noon).count == 2)
         try await bench.ledger.close()
     }
 
@@ -40,6 +40,21 @@ import UsageModel
         #expect(try await bench.ledger.spend(quota, of: bench.source.id, now: .noon) != .granted)
         let later = Timestamp.noon + .hours(3)
         #expect(try await bench.ledger.spend(quota, of: bench.source.id, now: later) == .granted)
+        try await bench.ledger.close()
+    }
+
+    @Test("a request is counted for its whole span though the clock was set back and right again")
+    func clockSetBackForAWhile() async throws {
+        let bench = try await LedgerBench()
+        for minute in [0, 61] {
+            _ = try await bench.ledger.spend(quota, of: bench.source.id, now: .noon + .minutes(minute))
+        }
+        let setBack = Timestamp.noon - .days(2)
+        #expect(try await bench.ledger.spend(quota, of: bench.source.id, now: setBack) != .granted)
+        let right = Timestamp.noon + .minutes(90)
+        #expect(
+            try await bench.ledger.quotaBook(of: bench.source.id, now: right) == [.noon, .noon + .minutes(61)])
+        #expect(try await bench.ledger.spend(quota, of: bench.source.id, now: right) != .granted)
         try await bench.ledger.close()
     }
 }

@@ -101,6 +101,7 @@ actor AccountExposition {
             sources[source.stored.id] = SourceDays(
                 reportsCost: source.reportsCost, reportsUsage: source.reportsUsage, coverage: source.status.coverage)
             changes += gauges.changes(for: try await ledger.gauges(of: source.stored.id), from: source.stored.name)
+            changes += gauges.changes(for: source.status, of: source.stored.name, now: clock.now)
             changes += statuses.changes(for: source.status, of: source.stored.name)
         }
         try await renderer.apply(changes)
@@ -194,8 +195,9 @@ actor AccountExposition {
     func show(_ status: SyncStatus, of source: LedgerSource) async throws {
         await enter()
         defer { leave() }
-        try await renderer.apply(statuses.changes(for: status, of: source.name))
         let now = clock.now
+        try await renderer.apply(
+            statuses.changes(for: status, of: source.name) + gauges.changes(for: status, of: source.name, now: now))
         guard var days = sources[source.id] else { return }
         let isMonthWhole = isMonthWhole(now: now)
         let visible = days.visible
@@ -207,7 +209,8 @@ actor AccountExposition {
         }
     }
 
-    /// Lets time pass: series that were shown as 0 get their value, and windows roll over at midnight.
+    /// Lets time pass: series that were shown as 0 get their value, windows roll over at midnight, and rolling windows of
+    /// a source that fails end.
     ///
     /// - Returns: whether anything changed.
     func tick() async throws -> Bool {
@@ -218,6 +221,13 @@ actor AccountExposition {
             try await showAll()
             return true
         }
+        let expired = gauges.expire(now: now)
+        if !expired.isEmpty { try await renderer.apply(expired) }
+        return try await release(now: now) || !expired.isEmpty
+    }
+
+    /// Shows series that were held at 0 with their values, once they were scraped as 0.
+    private func release(now: Timestamp) async throws -> Bool {
         guard !series.held.isEmpty else { return false }
         let due = series.releasable(served: renderer.store.served(account: identity.index), now: now)
         guard !due.isEmpty else { return false }

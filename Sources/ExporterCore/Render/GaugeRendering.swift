@@ -6,6 +6,10 @@ struct GaugeRendering {
     let accountLabels: [String]
     private let view: LabelView
     private var bySource: [GaugeFamily: [String: [GaugeSample]]] = [:]
+    /// The last success of each source that fails now.
+    private var failing: [String: Timestamp] = [:]
+    /// Rolling windows that ended before their source failed for as long as they are.
+    private var expired: [String: Set<RollingWindow>] = [:]
 
     init(account: Int, accountLabels: [String], view: LabelView) {
         self.account = account
@@ -23,7 +27,10 @@ struct GaugeRendering {
         var measured: Set<[String]> = []
         var order: [[String]] = []
         var values: [[String]: Double] = [:]
-        for sample in known.sorted(by: { $0.key < $1.key }).flatMap(\.value)
+        let current = known.sorted { $0.key < $1.key }.flatMap { source, samples in
+            samples.filter { !isExpired($0, of: family, from: source) }
+        }
+        for sample in current
         where sample.labels.count == family.labelNames.count && measured.insert(sample.labels).inserted {
             let labels = view.shown(sample.labels, of: family.labelNames)
             if family == .keyInfo, sample.labels[1].isEmpty, identified.contains(sample.labels[0]) { continue }
@@ -41,12 +48,39 @@ struct GaugeRendering {
     mutating func changes(for gauges: [GaugeFamily: [GaugeSample]], from source: String) -> [SeriesChange] {
         gauges.map { family, samples in
             bySource[family, default: [:]][source] = samples
-            // Past the limit they are left out: unlike what is counted, what is measured has no sum to keep.
-            let served = self.samples(of: family).prefix(view.limit)
-            return .replace(
-                family: family.rawValue, account: account,
-                samples: served.map { ShownSample(accountLabels + $0.labels, $0.value) })
+            return replacement(of: family)
         }
+    }
+
+    /// The changes after a source's sync: a rolling window is served until the source has failed for the window's length.
+    mutating func changes(for status: SyncStatus, of source: String, now: Timestamp) -> [SeriesChange] {
+        failing[source] = status.isUp == false ? status.lastSuccess : nil
+        return expire(now: now)
+    }
+
+    /// The changes that time alone makes.
+    mutating func expire(now: Timestamp) -> [SeriesChange] {
+        let before = expired
+        expired = failing.mapValues { lastSuccess in
+            Set(RollingWindow.allCases.filter { lastSuccess + $0.span <= now })
+        }.filter { !$0.value.isEmpty }
+        guard expired != before else { return [] }
+        return bySource.keys.filter { $0.windowLabel != nil }.map(replacement)
+    }
+
+    private func replacement(of family: GaugeFamily) -> SeriesChange {
+        // Past the limit they are left out: unlike what is counted, what is measured has no sum to keep.
+        let served = samples(of: family).prefix(view.limit)
+        return .replace(
+            family: family.rawValue, account: account,
+            samples: served.map { ShownSample(accountLabels + $0.labels, $0.value) })
+    }
+
+    private func isExpired(_ sample: GaugeSample, of family: GaugeFamily, from source: String) -> Bool {
+        guard let expired = expired[source], let label = family.windowLabel, sample.labels.indices.contains(label),
+            let window = RollingWindow(rawValue: sample.labels[label])
+        else { return false }
+        return expired.contains(window)
     }
 
     /// Keys whose id some source knows: `genai_key_info` has one series a key, so that other series can be joined with
@@ -58,6 +92,9 @@ struct GaugeRendering {
 }
 
 extension GaugeFamily {
+    /// The index of the label that names a rolling window.
+    fileprivate var windowLabel: Int? { labelNames.firstIndex(of: "window") }
+
     /// The value of things that the config gives one name: `labels.rename` of two keys to one.
     fileprivate func merge(_ first: Double, _ second: Double) -> Double {
         switch self {

@@ -323,7 +323,7 @@ actor SourceRunner {
         var delay = conclude(started, elapsed: elapsed, failure: failure)
         do {
             if let quota = source.quota {
-                let book = try await ledger.quotaBook(of: stored.id)
+                let book = try await ledger.quotaBook(of: stored.id, now: clock.now)
                 status.quota = quota.state(book: book, now: clock.now)
                 // An interval that is longer than the pace leaves ticks out.
                 let earliest = clock.now + max(.zero, schedule.interval - quota.pace - Quota.margin)
@@ -392,7 +392,7 @@ actor SourceRunner {
         let delay = max(.zero, until - clock.now) + Quota.margin
         status.next = clock.now + delay
         do {
-            let book = try await ledger.quotaBook(of: stored.id)
+            let book = try await ledger.quotaBook(of: stored.id, now: clock.now)
             status.quota = source.quota?.state(book: book, now: clock.now)
             try await storeStatus()
         } catch {

@@ -13,6 +13,7 @@ enum LedgerSchema {
         migrator.registerMigration("v1") { try $0.execute(sql: v1) }
         migrator.registerMigration("quota book") { try $0.execute(sql: quotaBook) }
         migrator.registerMigration("kept cells") { try $0.execute(sql: keptCells) }
+        migrator.registerMigration("quota book and wrong clocks") { try $0.execute(sql: quotaClocks) }
         return migrator
     }()
 
@@ -168,5 +169,10 @@ enum LedgerSchema {
           at INTEGER NOT NULL
         ) STRICT;
         CREATE INDEX quota_request_by_source ON quota_request (source, at);
+        """
+
+    private static let quotaClocks = """
+        -- For a request dated after the present: when that was first seen.
+        ALTER TABLE quota_request ADD COLUMN counts_from INTEGER;
         """
 }

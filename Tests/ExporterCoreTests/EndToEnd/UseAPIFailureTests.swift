@@ -108,4 +108,37 @@ import UsageModel
             }
         }
     }
+
+    @Test("a series that two bots share keeps its windows when the bot that named it first leaves the config")
+    func windowsOfASharedSeries() async throws {
+        try await UseAPIRig.run(adjust: { $0.bots = ["google-flow", "midjourney"] }) { rig in
+            let window = ["model": "shared-model", "window": "today"]
+            func add(_ count: Int, bot: String, minutes: Int) {
+                rig.requests.add(
+                    (0..<count).map { index in
+                        UseAPIRequest(
+                            time: rig.clock.now - .minutes(minutes) - .seconds(index), bot: bot, config: "team",
+                            endpoint: "post-videos", model: "shared-model")
+                    })
+            }
+            add(3, bot: "google-flow", minutes: 30)
+            var truth = UseAPITruth()
+            try await rig.rig.withExporter { exporter in
+                let scrape = try await rig.sync(exporter, &truth)
+                #expect(scrape.value("genai_window_requests", window) == 3)
+                add(4, bot: "midjourney", minutes: 1)
+                #expect(try await rig.sync(exporter, &truth).value("genai_window_requests", window) == 7)
+            }
+            try await rig.reconfigured { $0.bots = ["midjourney"] }.withExporter { exporter in
+                add(5, bot: "midjourney", minutes: 1)
+                _ = try await exporter.syncOnce()
+                // Today's requests of both: what was counted stays counted.
+                #expect(try exporter.scrape().value("genai_window_requests", window) == 12)
+                rig.clock.advance(by: .hours(24))
+                _ = try await exporter.syncOnce()
+                let yesterday = ["model": "shared-model", "window": "yesterday"]
+                #expect(try exporter.scrape().value("genai_window_requests", yesterday) == 12)
+            }
+        }
+    }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import UsageModel
 
@@ -34,5 +35,35 @@ import UsageModel
         _ = rendering.changes(for: [.balanceUSD: [GaugeSample([], 5)]], from: "credits")
         _ = rendering.changes(for: [.balanceUSD: [GaugeSample([], 5)]], from: "usage")
         #expect(rendering.samples(of: .balanceUSD) == [GaugeSample([], 5)])
+    }
+
+    @Test("a rolling window ends once its source has failed for the window's length; a state stays")
+    func rollingWindowsOfAFailingSource() {
+        var rendering = rendering([:])
+        _ = rendering.changes(
+            for: [
+                .balanceUSD: [GaugeSample([], 5)],
+                .windowRequests: [GaugeSample(["a", "", "last_1h"], 100), GaugeSample(["a", "", "last_24h"], 700)],
+            ], from: "usage")
+        var status = SyncStatus()
+        func windows() -> [String] { rendering.samples(of: .windowRequests).map { $0.labels[2] } }
+        status.isUp = true
+        status.lastSuccess = friday
+        // An endpoint that may be read once an hour is always read late: that is no failure.
+        #expect(rendering.changes(for: status, of: "usage", now: friday + .hours(2)).isEmpty)
+        #expect(windows() == ["last_1h", "last_24h"])
+        status.isUp = false
+        #expect(rendering.changes(for: status, of: "usage", now: friday + .minutes(59)).isEmpty)
+        #expect(windows() == ["last_1h", "last_24h"])
+        #expect(rendering.expire(now: friday + .minutes(60)).map(\.family) == ["genai_window_requests"])
+        #expect(windows() == ["last_24h"])
+        #expect(rendering.expire(now: friday + .minutes(61)).isEmpty)
+        _ = rendering.expire(now: friday + .hours(24))
+        #expect(windows().isEmpty)
+        #expect(rendering.samples(of: .balanceUSD).count == 1)
+        status.isUp = true
+        status.lastSuccess = friday + .hours(25)
+        _ = rendering.changes(for: status, of: "usage", now: friday + .hours(25))
+        #expect(windows() == ["last_1h", "last_24h"])
     }
 }
