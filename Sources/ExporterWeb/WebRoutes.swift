@@ -1,4 +1,6 @@
 import Foundation
+import Hummingbird
+import NIOCore
 
 /// Where the exporter's paths are: in requests that arrive here, and in URLs beyond a reverse proxy.
 ///
@@ -84,5 +86,51 @@ public struct WebRoutes: Sendable, Hashable {
         path.isEmpty
             || path.wholeMatch(of: #/(/[A-Za-z0-9._~-]+)+/#) != nil
                 && !path.split(separator: "/").contains { $0.allSatisfy { $0 == "." } }
+    }
+}
+
+/// Answers the health checks only, for the listener of `--web.health-address`.
+struct HealthResponder: HTTPResponder {
+    typealias Context = ExporterRequestContext
+
+    /// The paths of the health checks.
+    static let paths: Set<String> = ["/-/healthy", "/-/ready"]
+
+    let inner: ExporterResponder
+
+    func respond(to request: Request, context: Context) async throws -> Response {
+        guard inner.routes.local(request.uri.path).map(Self.paths.contains) == true else {
+            return .text("Not found. This address answers /-/healthy and /-/ready only.\n", status: .notFound)
+        }
+        return try await inner.respond(to: request, context: context)
+    }
+}
+
+/// Tells a client that speaks plain HTTP to a TLS port what is wrong, instead of hanging up on it.
+final class PlainTextAnswer: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// The first byte of every TLS record that opens a connection (RFC 8446, section 5.1: handshake).
+    private static let handshake = UInt8(22)
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        guard let first = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) else { return }
+        guard first != Self.handshake else {
+            context.fireChannelRead(data)
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+            return
+        }
+        let text = "Client sent an HTTP request to an HTTPS server.\n"
+        let answer = """
+            HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\
+            Content-Length: \(text.utf8.count)\r\n\r\n\(text)
+            """
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer))).whenComplete { _ in
+            bound.value.close(promise: nil)
+        }
     }
 }

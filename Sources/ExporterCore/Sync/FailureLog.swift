@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import UsageModel
 
 /// Which failures of one source are logged: each reason when it begins, then a reminder while it lasts. A pure value.
@@ -31,5 +32,20 @@ struct FailureLog {
     mutating func recover() -> (count: Int, since: Timestamp)? {
         defer { self = FailureLog() }
         return since.map { (count, $0) }
+    }
+}
+
+/// Counts the failures of the ledger's storage since the exporter started: `genai_exporter_storage_errors_total`.
+public final class StorageErrors: Sendable {
+    private let value = NIOLockedValueBox(0)
+
+    /// None yet.
+    public init() {}
+
+    /// Failures so far.
+    public var count: Int { value.withLockedValue { $0 } }
+
+    func add() {
+        value.withLockedValue { $0 += 1 }
     }
 }

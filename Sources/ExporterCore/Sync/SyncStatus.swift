@@ -1,3 +1,5 @@
+import NIOConcurrencyHelpers
+import Upstream
 import UsageModel
 
 /// What is known of a source's syncs: kept in the ledger's storage, so that no counter of ours falls at a restart.
@@ -114,6 +116,56 @@ extension SyncStatus {
                 .decodeIfPresent(Timestamp.self, forKey: .daysFrom)
         {
             coverage = ["": Coverage([Period(start: daysFrom, end: dataThrough)])]
+        }
+    }
+}
+
+/// Counts a source's calls while a sync runs; the sum is shown once it is stored.
+final class SyncObserver: UpstreamObserver {
+    private let tally = NIOLockedValueBox(UpstreamTally())
+    private let skew: ClockSkew
+
+    /// - Parameter skew: the account's.
+    init(skew: ClockSkew) {
+        self.skew = skew
+    }
+
+    /// Goes on from what earlier runs of the exporter counted.
+    func restore(_ earlier: UpstreamTally) {
+        tally.withLockedValue { $0 = earlier }
+    }
+
+    var current: UpstreamTally { tally.withLockedValue { $0 } }
+
+    func requestFinished(code: Int?, duration: Duration) {
+        tally.withLockedValue { $0.add(code: code, duration: duration) }
+    }
+
+    func responded(date: Timestamp?, at now: Timestamp) {
+        skew.observe(date: date, at: now)
+    }
+
+    func retried() {
+        tally.withLockedValue { $0.retries += 1 }
+    }
+}
+
+/// The observers of one account's sources, by name: the source's client and its runner share one.
+final class SyncObservers: Sendable {
+    private let skew: ClockSkew
+    private let observers = NIOLockedValueBox<[String: SyncObserver]>([:])
+
+    /// - Parameter skew: the account's.
+    init(skew: ClockSkew) {
+        self.skew = skew
+    }
+
+    func observer(of source: String) -> SyncObserver {
+        observers.withLockedValue { observers in
+            if let observer = observers[source] { return observer }
+            let observer = SyncObserver(skew: skew)
+            observers[source] = observer
+            return observer
         }
     }
 }

@@ -175,3 +175,48 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
         }
     }
 }
+
+/// Runs the tasks of a connection on its event loop, so that a scrape passes from one thread to another nowhere on its
+/// way: what takes time has to be sent elsewhere.
+///
+/// With a web config file that is not worth it: its files are looked at for each request, and may be on a slow disk, and
+/// encrypting a long answer would keep other connections waiting.
+final class ConnectionExecutor: TaskExecutor {
+    private let eventLoop: any EventLoop
+
+    init(_ eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        eventLoop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}
+
+/// How long an answer may take, and how long a scrape counts: a pure value.
+struct AnswerTime {
+    /// A scrape counts as in flight no longer than this. The bytes are ready-made: what takes longer is the client's
+    /// reading, and a thousand slow readers must not keep others from being answered.
+    static let counting = TimeAmount.milliseconds(250)
+    /// Without a word from the client.
+    static let longest = TimeAmount.seconds(120)
+
+    /// After so long the answer is given up: nobody waits for it any more.
+    let limit: TimeAmount
+
+    /// - Parameter headers: of a request; Prometheus says in one of them how long it waits for a scrape.
+    init(headers: HTTPFields) {
+        self.init(scrapeTimeout: HTTPField.Name.scrapeTimeout.flatMap { headers[$0] })
+    }
+
+    /// - Parameter scrapeTimeout: seconds, as in the header `X-Prometheus-Scrape-Timeout-Seconds`.
+    init(scrapeTimeout: String?) {
+        let seconds = scrapeTimeout.flatMap { Double($0) }.flatMap { $0 > 0 && $0 < 3600 ? $0 : nil }
+        limit = seconds.map { .milliseconds(Int64(saturating: $0 * 1000)) } ?? Self.longest
+    }
+}
+
+extension HTTPField.Name {
+    fileprivate static let scrapeTimeout = HTTPField.Name("X-Prometheus-Scrape-Timeout-Seconds")
+}

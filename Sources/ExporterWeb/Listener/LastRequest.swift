@@ -1,3 +1,5 @@
+import HTTPTypes
+import HummingbirdCore
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
@@ -65,5 +67,71 @@ final class UnansweredRequests: Sendable {
             return count > 0
         }
         if hasMore { try await eventLoop.scheduleTask(in: Self.pause) {}.futureResult.get() }
+    }
+}
+
+/// How long the head of a request may be; a longer one is answered with 400, and the connection closed.
+enum RequestHead {
+    /// Browsers send up to a few kilobytes; Prometheus a few hundred bytes.
+    static let limits = HTTP1Channel.Configuration.DecoderConfiguration(
+        maxHeaderFieldSize: 16 * 1024, maxHeaderListSize: 32 * 1024, maxHeaderFieldCount: 100)
+}
+
+/// What a request brings along beside its head. No request of ours needs a body, so that of others is not waited for.
+enum RequestBody {
+    /// Bodies up to so many bytes are read over, and the connection goes on.
+    static let longest = 64 * 1024
+
+    /// What a client still writes after the last answer of its connection is read over for so long.
+    static let lingering = Duration.seconds(1)
+
+    /// Whether it is longer than what is read over; where its length is not told it is read to know that.
+    ///
+    /// - Throws: `HTTPParserError` where its chunks or its transfer coding are malformed, or another error where the client
+    ///   has gone.
+    static func isTooLong(
+        _ headers: HTTPFields, _ body: inout HummingbirdCore.RequestBody.AsyncIterator
+    ) async throws -> Bool {
+        if let length = headers[.contentLength] { return (Int(length) ?? .max) > longest }
+        guard headers[.transferEncoding] != nil else { return false }
+        var count = 0
+        while let part = try await body.next() {
+            count += part.readableBytes
+            if count > longest { return true }
+        }
+        return false
+    }
+}
+
+/// Tells when everything written to a connection so far has gone to the kernel: closing it any earlier throws the rest away.
+///
+/// It stands first in the pipeline, behind TLS: what passes it goes to the socket.
+final class SentBytes: ChannelOutboundHandler {
+    typealias OutboundIn = IOData
+    typealias OutboundOut = IOData
+
+    /// The outbound event whose promise is kept when all that was written before it has gone.
+    struct Awaited: Sendable {}
+
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard event is Awaited else {
+            context.triggerUserOutboundEvent(event, promise: promise)
+            return
+        }
+        // Writes keep their promises in order, the one of no bytes too.
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: promise)
+    }
+}
+
+extension Channel {
+    /// Closes a connection without waiting for what TLS or HTTP still has to say to the client, which may never read it.
+    func closeAtOnce() {
+        eventLoop.execute {
+            guard let socket = try? self.pipeline.syncOperations.context(handlerType: SentBytes.self) else {
+                self.close(promise: nil)
+                return
+            }
+            socket.close(promise: nil)
+        }
     }
 }

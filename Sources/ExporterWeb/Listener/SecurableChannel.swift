@@ -4,7 +4,10 @@ import HummingbirdHTTP2
 import Logging
 import NIOCore
 import NIOHTTPTypesHTTP1
+import NIOSSL
 import NIOTLS
+import SwiftASN1
+import X509
 
 /// One client's connection: over TLS where the web config in force says so, with the certificates of that moment, and
 /// with HTTP/2 where both sides speak it.
@@ -95,5 +98,50 @@ struct SecurableChannel: ServerChildChannel {
             // The handshake failed: the client was told by an alert, and the connection is closed.
             logger.debug("no TLS with a client", metadata: ["reason": "\(error)"])
         }
+    }
+}
+
+/// Lets a client in only if its certificate names one of those that the web config allows (`client_allowed_sans`).
+final class ClientNameCheck: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let allowed: Set<String>
+
+    init(allowed: Set<String>) {
+        self.allowed = allowed
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted? = event as? TLSUserEvent, !isAllowed(context) {
+            context.close(promise: nil)
+            return
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    private func isAllowed(_ context: ChannelHandlerContext) -> Bool {
+        // Without a certificate there is nothing to hold a name against: whether one must come is the policy's affair.
+        guard let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self),
+            let presented = handler.peerCertificate
+        else { return true }
+        guard let bytes = try? presented.toDERBytes(), let certificate = try? Certificate(derEncoded: bytes),
+            let names = try? certificate.extensions.subjectAlternativeNames
+        else { return false }
+        return names.contains { name in
+            switch name {
+            case .dnsName(let text), .rfc822Name(let text), .uniformResourceIdentifier(let text):
+                allowed.contains(text)
+            case .ipAddress(let address): Self.text(of: address).map(allowed.contains) ?? false
+            default: false
+            }
+        }
+    }
+
+    /// An address as people write it; the name holds its bytes.
+    private static func text(of address: ASN1OctetString) -> String? {
+        var buffer = ByteBuffer(bytes: address.bytes)
+        return
+            (try? SocketAddress(packedIPAddress: buffer.readSlice(length: address.bytes.count) ?? ByteBuffer(), port: 0))?
+            .ipAddress
     }
 }

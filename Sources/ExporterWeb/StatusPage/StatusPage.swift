@@ -1,6 +1,7 @@
 import Crypto
 import ExporterCore
 import Foundation
+import NIOCore
 import UsageModel
 
 /// The status page at `/`: what each account costs, what is left, and whether the data are good.
@@ -99,4 +100,50 @@ extension Double {
         let fraction = String(Int(saturating: scaled))
         return "\(sign)$\(digits)." + String(repeating: "0", count: places - fraction.count) + fraction
     }
+}
+
+/// The status page as it was rendered last: made at most once a second, however many people look, and one copy of it is
+/// sent to all of them.
+actor StatusPageCache {
+    /// For so long a page is new enough; it shows nothing finer.
+    static let lifetime = Duration.seconds(1)
+
+    private let now: @Sendable () -> ContinuousClock.Instant
+    private var newest: (page: Task<ByteBuffer, any Error>, asked: ContinuousClock.Instant)?
+
+    init(now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
+        self.now = now
+    }
+
+    /// The newest page.
+    ///
+    /// - Parameter make: makes it anew where the last one is too old.
+    /// - Throws: what `make` throws, to everyone who waited for it.
+    func newest(_ make: @escaping @Sendable () async throws -> String) async throws -> ByteBuffer {
+        if let newest, now() - newest.asked < Self.lifetime { return try await newest.page.value }
+        let page = Task { ByteBuffer(string: try await make()) }
+        newest = (page, now())
+        return try await page.value
+    }
+}
+
+/// Text made safe for any place in an HTML page: element content or a quoted attribute.
+///
+/// The values come from providers and configs: nothing in them may become markup, or change the order in which the text
+/// around it is read. Marks that set the direction of text are written as their code points.
+func escaped(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "&": result += "&amp;"
+        case "<": result += "&lt;"
+        case ">": result += "&gt;"
+        case "\"": result += "&quot;"
+        case "'": result += "&#39;"
+        case _ where scalar.properties.isBidiControl:
+            result += "[U+\(String(scalar.value, radix: 16, uppercase: true))]"
+        default: result.unicodeScalars.append(scalar)
+        }
+    }
+    return result
 }

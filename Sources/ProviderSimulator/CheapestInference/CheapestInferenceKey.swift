@@ -1,6 +1,49 @@
 import NIOConcurrencyHelpers
 import UsageModel
 
+/// An account at the simulated CheapestInference.
+public final class CheapestInferenceAccount: Sendable {
+    /// How tests and the request log name it.
+    public let name: String
+    /// Its management key.
+    public let managementToken: String
+    /// Its consumption keys.
+    public let keys: [CheapestInferenceKey]
+    /// Its prepaid money, which all keys use up.
+    public let balance: PrepaidBalance
+
+    /// "Rate limited to 12 requests per 12 hours."
+    static let usageLimit = 12
+    static let usageSpan = Duration.hours(12)
+
+    private let usageRequests = NIOLockedValueBox<[Timestamp]>([])
+
+    /// An account.
+    public init(name: String, managementToken: String, keys: [CheapestInferenceKey], balance: PrepaidBalance) {
+        self.name = name
+        self.managementToken = managementToken
+        self.keys = keys
+        self.balance = balance
+    }
+
+    /// What is left of the balance, in USD.
+    var remaining: ExactDecimal {
+        balance.remaining(afterSpending: keys.reduce(.zero) { $0 + $1.spentInAll })
+    }
+
+    /// Takes a place in the allowance of the usage endpoints; the seconds until there is one where none is left.
+    func takePlace(at now: Timestamp) -> Int? {
+        usageRequests.withLockedValue { requests in
+            requests.removeAll { $0 <= now - Self.usageSpan }
+            if requests.count >= Self.usageLimit, let oldest = requests.first {
+                return Int((oldest + Self.usageSpan - now).inSeconds.rounded(.up))
+            }
+            requests.append(now)
+            return nil
+        }
+    }
+}
+
 /// A key of a simulated CheapestInference account, with everything that was asked with it.
 public final class CheapestInferenceKey: Sendable {
     /// What the API says of a key beside its usage.
@@ -138,5 +181,67 @@ public final class CheapestInferenceKey: Sendable {
             }
             return totals
         }
+    }
+}
+
+/// One request that was made with a simulated CheapestInference key.
+public struct CheapestInferenceRequest: Sendable, Hashable {
+    /// When it was made.
+    public let time: Timestamp
+    /// What was charged, in USD.
+    public let cost: ExactDecimal
+    /// Tokens sent.
+    public let promptTokens: Int
+    /// Tokens received.
+    public let completionTokens: Int
+    /// The API does not count it before this moment.
+    public let visibleFrom: Timestamp
+
+    /// A request, counted at once unless `visibleFrom` is later.
+    public init(
+        time: Timestamp, cost: ExactDecimal, promptTokens: Int, completionTokens: Int, visibleFrom: Timestamp? = nil
+    ) {
+        self.time = time
+        self.cost = cost
+        self.promptTokens = promptTokens
+        self.completionTokens = completionTokens
+        self.visibleFrom = max(time, visibleFrom ?? time)
+    }
+
+    /// The same request at another charge.
+    func costing(_ cost: ExactDecimal) -> CheapestInferenceRequest {
+        CheapestInferenceRequest(
+            time: time, cost: cost, promptTokens: promptTokens, completionTokens: completionTokens,
+            visibleFrom: visibleFrom)
+    }
+
+    /// Generated traffic, with tokens that follow from its moment alone: long prompts, short answers.
+    init(_ event: UsageEvent) {
+        let mixed = SplitMix64.mixed(UInt64(bitPattern: event.time.milliseconds))
+        self.init(
+            time: event.time, cost: event.cost, promptTokens: 200 + Int(mixed % 6800),
+            completionTokens: 40 + Int((mixed >> 20) % 760), visibleFrom: event.visibleFrom)
+    }
+}
+
+/// Exact sums over some requests of a key.
+public struct CheapestInferenceTotals: Sendable, Hashable {
+    /// USD charged.
+    public private(set) var cost = ExactDecimal.zero
+    /// Requests made.
+    public private(set) var requests = 0
+    /// Tokens sent.
+    public private(set) var promptTokens = 0
+    /// Tokens received.
+    public private(set) var completionTokens = 0
+
+    /// Nothing yet.
+    public init() {}
+
+    mutating func add(_ request: CheapestInferenceRequest) {
+        cost += request.cost
+        requests += 1
+        promptTokens += request.promptTokens
+        completionTokens += request.completionTokens
     }
 }

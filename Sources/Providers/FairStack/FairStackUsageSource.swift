@@ -1,5 +1,5 @@
-import UsageModel
 import Upstream
+import UsageModel
 
 /// `GET /v1/usage`: cost and generations by model and modality, one UTC day a slice, once more for each configured key.
 ///
@@ -79,4 +79,149 @@ extension DueSlice {
     fileprivate func isWithin(_ days: Int, of newest: UTCDay) -> Bool {
         (0..<days).contains(slice.period.start.day.distance(to: newest))
     }
+}
+
+/// One sync of FairStack's usage: decides which days to read, and commits each of them by itself.
+struct FairStackUsageRun {
+    let visit: any SyncVisit
+    let upstream: FairStackUsageAPI
+    var reader: FairStackDayReader
+    /// Days and keys that could not be read.
+    var unreadable = UnreadableParts()
+
+    /// Reads a range of days: the open one first, then the others, newest first.
+    ///
+    /// - Parameters:
+    ///   - due: the days of the re-read schedule.
+    ///   - reopenable: further days, which are read only where `daily` shows a change.
+    mutating func read(_ due: [DueSlice], reopenable: [DueSlice]) async throws {
+        let days = (due + reopenable).map(\.slice.period.start.day)
+        guard let first = days.min(), let last = days.max() else { return }
+        let asked = visit.now
+        let figures: [UTCDay: FairStackDayFigures]
+        do {
+            figures = try await upstream.daily(from: first, to: last) { visit.remark($0) }
+        } catch let failure as any ReasonedFailure where [.decode, .http4xx, .gone].contains(failure.reason) {
+            // The open day is read without `daily`. The other days wait for it, so that history stays incomplete.
+            try await read(due.filter { $0.slice.period.contains(asked) }, [:])
+            throw failure
+        }
+        var changed: [DueSlice] = []
+        var unlisted: [DueSlice] = []
+        var unchanged: [DueSlice] = []
+        for due in due.newestFirst {
+            let day = due.slice.period.start.day
+            let isOpen = due.slice.period.contains(asked)
+            switch FairStackDayStep(due, figures[day] ?? .unlisted, try await visit.memory(of: day), isOpen: isOpen) {
+            case .keep: unchanged.append(due)
+            case .read: changed.append(due)
+            case .confirm: unlisted.append(due)
+            }
+        }
+        let open = changed.filter { $0.slice.period.contains(asked) }
+        try await read(open, figures)
+        try await keep(unchanged, asked)
+        if unlisted.count > 1, try await listsAll(figures, unlisted) {
+            var reading = Reading()
+            reading.slices = unlisted.map { SliceReading($0.slice, cells: [], readAt: asked) }
+            try await commit(reading)
+            unlisted = []
+        }
+        changed += unlisted
+        changed += try await changes(of: reopenable, figures)
+        try await read(changed.filter { !$0.slice.period.contains(asked) }.newestFirst, figures)
+    }
+
+    /// Commits the stored cells of unchanged days again, so that the days are known up to now.
+    private mutating func keep(_ unchanged: [DueSlice], _ asked: Timestamp) async throws {
+        guard !unchanged.isEmpty else { return }
+        var reading = Reading()
+        for due in unchanged {
+            let cells = try await visit.cells(of: due.slice)
+            reading.slices.append(SliceReading(due.slice, cells: cells, readAt: asked))
+        }
+        try await commit(reading)
+    }
+
+    /// Returns whether the listed days are all the usage between the first and the last of these days: one query of
+    /// their whole range must have the sum of the listed days as its total.
+    private func listsAll(_ figures: [UTCDay: FairStackDayFigures], _ unlisted: [DueSlice]) async throws -> Bool {
+        let days = unlisted.map(\.slice.period.start.day)
+        guard let first = days.min(), let last = days.max() else { return false }
+        do {
+            let whole = try await upstream.usage(from: first, to: last)
+            return FairStackDayFigures.sum(figures, from: first, to: last).areWhole(of: whole)
+        } catch let failure as any ReasonedFailure where [.decode, .http4xx].contains(failure.reason) {
+            return false
+        }
+    }
+
+    /// The days that are not due whose figures differ from those of their last reading or, where none are remembered,
+    /// from their stored cells.
+    private func changes(
+        of reopenable: [DueSlice], _ figures: [UTCDay: FairStackDayFigures]
+    ) async throws -> [DueSlice] {
+        var changed: [DueSlice] = []
+        var reading = Reading()
+        for due in reopenable {
+            let day = due.slice.period.start.day
+            let now = figures[day] ?? .unlisted
+            if let step = FairStackDayStep(reopenable: due, now, try await visit.memory(of: day), now: visit.now) {
+                if step == .read { changed.append(due) }
+                continue
+            }
+            let cells = try await visit.cells(of: due.slice)
+            guard now.agrees(with: FairStackBreakdown(stored: cells)) else {
+                changed.append(due)
+                continue
+            }
+            var memory = FairStackDayMemory(configured: reader.configured, cells: cells)
+            memory.record(now, isConfirmed: true)
+            reading.memory[FairStackDayMemory.name(of: day)] = try memory.encoded()
+        }
+        if !reading.memory.isEmpty { try await visit.commit(reading) }
+        return changed
+    }
+
+    /// Reads days one by one and commits each.
+    private mutating func read(_ days: [DueSlice], _ figures: [UTCDay: FairStackDayFigures]) async throws {
+        var reader = reader
+        var unreadable = unreadable
+        // Also where a day fails, its keys' failures are remembered.
+        defer {
+            self.reader = reader
+            self.unreadable = unreadable
+        }
+        let visit = visit
+        for due in days {
+            try await unreadable.isolate {
+                let day = due.slice.period.start.day
+                let (slice, memory) = try await reader.read(
+                    due, figures: figures[day] ?? .unlisted, remembered: try await visit.memory(of: day), visit)
+                var reading = Reading()
+                reading.slices = [slice]
+                reading.memory[FairStackDayMemory.name(of: day)] = try memory.encoded()
+                if due.lastRead == nil {
+                    let outlived = FairStackDayMemory.name(of: day.advanced(by: -FairStackDayMemory.lifetime))
+                    reading.memory.updateValue(nil, forKey: outlived)
+                }
+                try await visit.commit(reading)
+            }
+        }
+    }
+
+    private mutating func commit(_ reading: Reading) async throws {
+        try await visit.commit(reading)
+        unreadable.recordReading()
+    }
+}
+
+extension SyncVisit {
+    fileprivate func memory(of day: UTCDay) async throws -> FairStackDayMemory? {
+        FairStackDayMemory(stored: try await memory(FairStackDayMemory.name(of: day)))
+    }
+}
+
+extension [DueSlice] {
+    fileprivate var newestFirst: [DueSlice] { sorted { $0.slice.period.start > $1.slice.period.start } }
 }

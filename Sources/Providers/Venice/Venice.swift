@@ -1,5 +1,5 @@
-import UsageModel
 import Upstream
+import UsageModel
 
 /// Venice.ai: cost, credits, requests, tokens and durations by model and UTC hour, cost by key and UTC day, balances,
 /// rate limits, and keys with their budgets.
@@ -22,5 +22,28 @@ public enum Venice: Provider {
             VeniceRateLimitsSource(api: account.api(for: VeniceRateLimitsSource.endpoint)),
             VeniceKeysSource(api: account.api(for: VeniceKeysSource.endpoint)),
         ]
+    }
+}
+
+extension UpstreamAPI {
+    /// Sends a call, and tells the visit what the answer says about the endpoint's own future.
+    func send(_ call: UpstreamCall, telling visit: any SyncVisit) async throws -> UpstreamAnswer {
+        do {
+            let answer = try await send(call)
+            visit.notice(UpstreamNotice(headers: answer.headers, now: visit.now))
+            return answer
+        } catch let failure as UpstreamFailure where failure.status == 410 {
+            visit.notice(UpstreamNotice(goneWith: failure.headers ?? [:], now: visit.now))
+            throw failure
+        }
+    }
+
+    /// The same for an endpoint that an account or an older API may be without: nil where there is nothing (404).
+    func sendOptional(_ call: UpstreamCall, telling visit: any SyncVisit) async throws -> UpstreamAnswer? {
+        do {
+            return try await send(call, telling: visit)
+        } catch let failure as UpstreamFailure where failure.status == 404 {
+            return nil
+        }
     }
 }

@@ -1,5 +1,5 @@
-import UsageModel
 import Upstream
+import UsageModel
 
 /// `GET /api/v1/api_keys`: the account's keys and what each may spend.
 ///
@@ -103,5 +103,16 @@ struct VeniceKeys: Decodable {
             guard counts[name, default: 0] > 1, let id = key.id.value?.value else { return name }
             return "\(name) (...\(id.suffix(6)))"
         }
+    }
+}
+
+/// A limit: a number; negative where there is no limit.
+struct VeniceLimit: Decodable {
+    /// Nil where there is no limit.
+    let value: Double?
+
+    init(from decoder: any Decoder) throws {
+        let number = try LenientDecimal(from: decoder).value
+        value = number.isNegative ? nil : number.doubleValue
     }
 }

@@ -22,3 +22,13 @@ public enum LongName {
         return name[..<cut] + end
     }
 }
+
+extension String {
+    /// The text without white space at either end.
+    func trimmingWhitespace() -> Substring {
+        var text = self[...]
+        while let first = text.first, first.isWhitespace { text.removeFirst() }
+        while let last = text.last, last.isWhitespace { text.removeLast() }
+        return text
+    }
+}

@@ -41,3 +41,177 @@ public struct RereadSchedule: Sendable {
         return slice.period.end + last <= readAt
     }
 }
+
+/// Which slices of one source to read at one time, and up to when its usage is known: a pure view of what the ledger
+/// knows of the source's slices. Only scope "" is looked at.
+public struct SlicePlan: Sendable {
+    private let known: KnownSlices
+    private let slicing: Slicing
+    private let ledgerStart: Timestamp
+    private let now: Timestamp
+    private let schedule: RereadSchedule
+
+    /// A plan.
+    ///
+    /// - Parameter states: what the ledger knows of the source's slices, in any order.
+    public init(
+        states: [SliceState], slicing: Slicing, ledgerStart: Timestamp, now: Timestamp,
+        schedule: RereadSchedule = .standard
+    ) {
+        known = KnownSlices(states, slicing: slicing)
+        self.slicing = slicing
+        self.ledgerStart = ledgerStart
+        self.now = now
+        self.schedule = schedule
+    }
+
+    /// The slices to read now: the open one, then the others, newest first.
+    ///
+    /// Those are the slices that the schedule asks for, those never read, and those of `requested` days, back to the one
+    /// that holds `ledgerStart`, without any that begins before what the provider still keeps: read in part, it would lose
+    /// usage.
+    public func due(requested: ClosedRange<UTCDay>? = nil) -> [DueSlice] {
+        slices { slice, lastRead in
+            schedule.isDue(slice: slice, lastRead: lastRead, now: now)
+                || requested?.contains(slice.period.start.day) == true
+        }
+    }
+
+    /// The slices of some days that can be read, due or not.
+    public func due(only days: ClosedRange<UTCDay>) -> [DueSlice] {
+        slices { slice, _ in days.contains(slice.period.start.day) }
+    }
+
+    /// The slices that the schedule no longer asks for and whose cells are kept, newest first.
+    public var reopenable: [DueSlice] {
+        slices { slice, lastRead in
+            lastRead != nil && !schedule.isDue(slice: slice, lastRead: lastRead, now: now)
+        }
+    }
+
+    private func slices(where isWanted: (SliceID, Timestamp?) -> Bool) -> [DueSlice] {
+        var found: [DueSlice] = []
+        for index in stride(from: slicing.unit.index(of: now), through: firstReadable, by: -1) {
+            let slice = SliceID(period: slicing.unit.period(index))
+            let knowledge = known[slice.period]
+            guard knowledge != .folded, isWanted(slice, knowledge.lastRead) else { continue }
+            found.append(
+                DueSlice(
+                    slice: slice, lastRead: knowledge.lastRead,
+                    settles: schedule.settles(slice: slice, readAt: now)))
+        }
+        return found
+    }
+
+    /// The first slice that can be read whole.
+    private var firstReadable: Int64 {
+        let first = slicing.unit.index(of: ledgerStart)
+        guard let oldest = slicing.oldestKept(now: now) else { return first }
+        let index = slicing.unit.index(of: oldest)
+        return max(first, slicing.unit.period(index).start < oldest ? index + 1 : index)
+    }
+
+    /// Up to when the source's usage is complete in the ledger.
+    ///
+    /// The start of the first slice that was never read, or the last reading of the first that was read only before
+    /// it ended; `now` if there is neither. A slice that the provider no longer keeps is passed over: it will never
+    /// be more complete.
+    public var dataThrough: Timestamp {
+        let oldest = slicing.oldestKept(now: now)
+        for index in indices {
+            let period = slicing.unit.period(index)
+            let isLost = oldest.map { period.start < $0 } ?? false
+            let through = completeThrough(period)
+            if through < period.end, !isLost { return min(max(through, ledgerStart), max(now, ledgerStart)) }
+        }
+        return max(now, ledgerStart)
+    }
+
+    /// The spans of time whose usage is in the ledger whole.
+    public var coverage: Coverage {
+        var coverage = Coverage()
+        for index in indices {
+            let period = slicing.unit.period(index)
+            coverage.append(Period(start: max(period.start, ledgerStart), end: min(completeThrough(period), now)))
+        }
+        return coverage
+    }
+
+    private var indices: ClosedRange<Int64> {
+        let first = slicing.unit.index(of: ledgerStart)
+        return first...max(first, slicing.unit.index(of: now))
+    }
+
+    /// Up to when a slice's usage is known: its end where it was read after it, its start where it was not read.
+    private func completeThrough(_ period: Period) -> Timestamp {
+        switch known[period] {
+        case .folded: period.end
+        case .missing: period.start
+        // Dated by a clock that has been set back since: when it was read is not known.
+        case .read(let lastRead): lastRead > now ? period.start : min(max(lastRead, period.start), period.end)
+        }
+    }
+}
+
+/// What is known of the slices of scope "", by their start.
+private struct KnownSlices {
+    enum Knowledge: Equatable {
+        case missing
+        case read(Timestamp)
+        case folded
+
+        var lastRead: Timestamp? {
+            if case .read(let time) = self { time } else { nil }
+        }
+    }
+
+    private var byStart: [Timestamp: Knowledge] = [:]
+    /// Longer folded spans, each in place of all slices inside it.
+    private var foldedSpans: [Period] = []
+
+    init(_ states: [SliceState], slicing: Slicing) {
+        byStart.reserveCapacity(states.count)
+        for state in states where state.slice.scope.isEmpty {
+            let period = state.slice.period
+            if period == slicing.unit.period(slicing.unit.index(of: period.start)) {
+                byStart[period.start] = state.isFolded ? .folded : .read(state.lastRead)
+            } else if state.isFolded {
+                foldedSpans.append(period)
+            }
+        }
+    }
+
+    subscript(period: Period) -> Knowledge {
+        if let knowledge = byStart[period.start] { return knowledge }
+        // The first slice may begin before the span does, where the ledger starts inside it.
+        let isCovered = foldedSpans.contains { $0.end >= period.end && $0.start < period.end }
+        return isCovered ? .folded : .missing
+    }
+}
+
+extension Slicing {
+    /// The earliest time of which the provider still has everything; nil where it says nothing.
+    fileprivate func oldestKept(now: Timestamp) -> Timestamp? { kept.map { now - $0 } }
+}
+
+extension Slicing.Unit {
+    private var milliseconds: Int64 {
+        switch self {
+        case .hour: 3_600_000
+        case .day: 86_400_000
+        }
+    }
+
+    /// The number of the slice that holds a time, counted from 1970-01-01.
+    fileprivate func index(of time: Timestamp) -> Int64 {
+        let (quotient, remainder) = time.milliseconds.quotientAndRemainder(dividingBy: milliseconds)
+        return remainder < 0 ? quotient - 1 : quotient
+    }
+
+    /// The slice of a number.
+    fileprivate func period(_ index: Int64) -> Period {
+        Period(
+            start: Timestamp(milliseconds: index * milliseconds),
+            end: Timestamp(milliseconds: (index + 1) * milliseconds))
+    }
+}

@@ -1,3 +1,4 @@
+import GRDB
 import UsageModel
 
 /// A series as the ledger serves it.
@@ -48,4 +49,80 @@ public struct LedgerChange: Sendable {
 
     /// Whether nothing that is served changed.
     public var isEmpty: Bool { series.isEmpty && gauges.isEmpty }
+}
+
+/// A row of the table `series`.
+struct SeriesRow {
+    /// The columns that `init` reads, in its order.
+    static let columns = "id, family, labels, total, peak, started_at, born_at, source, rank, is_released, elsewhere"
+    static let columnCount = 11
+
+    let id: Int64
+    /// Nil for a family that this version does not know: such a series is kept and not served.
+    let family: LedgerFamily?
+    let labels: String
+    private(set) var total: ExactDecimal
+    private(set) var peak: ExactDecimal
+    private(set) var startedAt: Timestamp
+    private(set) var bornAt: Timestamp?
+    private let source: SourceID
+    private(set) var rank: Int
+    private let isReleased: Bool
+    let elsewhere: ExactDecimal
+
+    init(_ row: Row) throws {
+        id = row[0]
+        family = LedgerFamily(stored: row[1])
+        labels = row[2]
+        total = try row.decimal(3)
+        peak = try row.decimal(4)
+        startedAt = row.timestamp(5)
+        let born: Int64? = row[6]
+        bornAt = born.map(Timestamp.init(milliseconds:))
+        source = SourceID(row: row[7])
+        rank = row[8]
+        isReleased = row[9]
+        elsewhere = try row.decimal(10)
+    }
+
+    /// An account's series that are served, in the order of their ids.
+    static func served(of account: AccountID, _ db: Database) throws -> [SeriesTotal] {
+        var totals: [SeriesTotal] = []
+        try forEachServed(of: account, db) { totals.append($0) }
+        return totals
+    }
+
+    /// The same, one by one. Not by cursors that GRDB makes of cursors: those look their types up for each row, which took
+    /// a seventh of the time.
+    static func forEachServed(of account: AccountID, _ db: Database, _ body: (SeriesTotal) -> Void) throws {
+        let rows = try Row.fetchCursor(db, sql: selectServed + " ORDER BY id", arguments: [account.row])
+        while let row = try rows.next() {
+            if let total = try SeriesRow(row).served { body(total) }
+        }
+    }
+
+    /// What reads the series of an account that are served.
+    static let selectServed = "SELECT \(columns) FROM series WHERE account = ? AND is_served = 1"
+
+    /// Moves the sum, and the peak where the sum passes it. Reconciliation is a gauge: its peak is its sum.
+    mutating func grow(by amount: ExactDecimal) {
+        total = (total + amount).storable
+        peak = family == .reconciliation ? total : max(peak, total)
+    }
+
+    mutating func beginServing(startedAt start: Timestamp, bornAt birth: Timestamp?, rank place: Int) {
+        rank = place
+        startedAt = start
+        bornAt = birth
+    }
+
+    /// What is served of it.
+    var served: SeriesTotal? {
+        family.map {
+            SeriesTotal(
+                id: id, family: $0, labels: SeriesKey($0, stored: labels).labelValues, sum: total, counter: peak,
+                startedAt: startedAt, bornAt: bornAt, isReleased: isReleased, source: source, rank: rank,
+                elsewhere: elsewhere)
+        }
+    }
 }

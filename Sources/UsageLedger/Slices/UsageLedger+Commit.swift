@@ -82,3 +82,129 @@ private func remember(_ memory: [String: String?], of source: SourceID, _ db: Da
         }
     }
 }
+
+/// Replaces slices whole by what was read of them, writes only the cells that differ, and gathers the differences.
+struct SliceReplacement {
+    private let db: Database
+    private let source: SourceRow
+    private let insertCell: Statement
+    private let updateCell: Statement
+    private let deleteCell: Statement
+    private var register: SeriesRegister
+    /// By how much series grew so far.
+    private(set) var growth = Growth()
+
+    init(for source: SourceRow, _ db: Database) throws {
+        self.db = db
+        self.source = source
+        insertCell = try db.cachedStatement(sql: "INSERT INTO cell (slice, series, value) VALUES (?, ?, ?)")
+        updateCell = try db.cachedStatement(sql: "UPDATE cell SET value = ? WHERE slice = ? AND series = ?")
+        deleteCell = try db.cachedStatement(sql: "DELETE FROM cell WHERE slice = ? AND series = ?")
+        register = try SeriesRegister(of: source, db)
+    }
+
+    /// Replaces one slice. A folded one stays as it is: its cells are gone, and counting it again would double it.
+    mutating func replace(_ reading: SliceReading) throws {
+        let wanted = try sums(of: reading.cells)
+        let day = reading.growthDay
+        guard let slice = try enter(reading, growthDay: day) else { return }
+        try replaceCells(of: slice, by: wanted, growthDay: day)
+    }
+
+    private func sums(of cells: [Cell]) throws -> CellSums {
+        var sums = CellSums()
+        for cell in cells {
+            guard cell.family != .corrections else { throw LedgerError.reservedFamily(cell.family) }
+            sums.add(cell)
+        }
+        return sums
+    }
+
+    /// Writes the slice's state and returns its row; nil where it is folded already.
+    private func enter(_ reading: SliceReading, growthDay: UTCDay) throws -> Int64? {
+        let slice = StoredSliceID(reading.slice)
+        let find = try db.cachedStatement(
+            sql: """
+                SELECT id, is_folded FROM slice
+                WHERE source = ? AND scope = ? AND period_start = ? AND period_end = ?
+                """)
+        if let row = try Row.fetchOne(find, arguments: slice.arguments(source.id)) {
+            guard !(row[1] as Bool) else { return nil }
+            let id: Int64 = row[0]
+            try db.cachedStatement(sql: "UPDATE slice SET last_read = ?, growth_day = ? WHERE id = ?")
+                .execute(arguments: [reading.readAt.milliseconds, growthDay.daysSinceEpoch, id])
+            return id
+        }
+        if let forgotten = source.forgottenBefore, reading.slice.period.end <= forgotten { return nil }
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO slice (source, scope, period_start, period_end, last_read, is_folded, growth_day)
+                VALUES (?, ?, ?, ?, ?, 0, ?)
+                """
+        ).execute(
+            arguments: slice.arguments(source.id) + [reading.readAt.milliseconds, growthDay.daysSinceEpoch])
+        return db.lastInsertedRowID
+    }
+
+    private mutating func replaceCells(
+        of slice: Int64, by wanted: CellSums, growthDay day: UTCDay
+    ) throws {
+        var missing = wanted.values
+        var gone: [(series: Int64, value: ExactDecimal)] = []
+        var revised: [(series: Int64, old: ExactDecimal, new: ExactDecimal)] = []
+        let stored = try db.cachedStatement(
+            sql: """
+                SELECT series.family, series.labels, cell.series, cell.value
+                FROM cell JOIN series ON series.id = cell.series WHERE cell.slice = ?
+                """)
+        let rows = try Row.fetchCursor(stored, arguments: [slice])
+        while let row = try rows.next() {
+            let old = try row.decimal(3)
+            let key = LedgerFamily(stored: row[0]).map { SeriesKey($0, stored: row[1]) }
+            if let key, let new = missing.removeValue(forKey: key) {
+                if new != old { revised.append((row[2], old, new)) }
+            } else {
+                gone.append((row[2], old))
+            }
+        }
+        for (series, value) in gone {
+            try deleteCell.execute(arguments: [slice, series])
+            growth.add(-value, to: series, on: day)
+        }
+        for (series, old, new) in revised {
+            try updateCell.execute(arguments: [new.stored, slice, series])
+            growth.add(new - old, to: series, on: day)
+        }
+        for key in wanted.order {
+            guard let value = missing[key] else { continue }
+            let series = try register.row(of: key)
+            try insertCell.execute(arguments: [slice, series, value.stored])
+            growth.add(value, to: series, on: day)
+        }
+    }
+}
+
+/// What a slice holds, one value for each series, in the order read: series then get their rows in that order.
+private struct CellSums {
+    private(set) var values: [SeriesKey: ExactDecimal] = [:]
+    private(set) var order: [SeriesKey] = []
+
+    mutating func add(_ cell: Cell) {
+        let key = SeriesKey(cell.family, labels: cell.labels)
+        let before = values[key]
+        if before == nil { order.append(key) }
+        values[key] = ((before ?? .zero) + cell.value).storable
+    }
+}
+
+/// A slice's name as it is stored.
+struct StoredSliceID {
+    private let slice: SliceID
+
+    init(_ slice: SliceID) { self.slice = slice }
+
+    /// Source, scope, start and end, in the order of the table's unique columns.
+    func arguments(_ source: SourceID) -> StatementArguments {
+        [source.row, slice.scope, slice.period.start.milliseconds, slice.period.end.milliseconds]
+    }
+}

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ExporterCore
 import Foundation
+import Logging
 import UsageModel
 
 /// `--config.file`.
@@ -54,4 +55,24 @@ struct ShardOptions: ParsableArguments {
 struct StorageOptions: ParsableArguments {
     @Option(name: .customLong("storage.path"), help: "The folder of the ledger.")
     var path = "data"
+}
+
+extension LogThreshold: ExpressibleByArgument {}
+extension LogFormat: ExpressibleByArgument {}
+
+/// `--log.level`, `--log.format`.
+struct LogOptions: ParsableArguments {
+    @Option(name: .customLong("log.level"), help: "Only log records of this severity or above.")
+    var level: LogThreshold = .info
+
+    @Option(name: .customLong("log.format"), help: "Form of the log lines.")
+    var format: LogFormat = .logfmt
+
+    /// The logger to standard error; secrets registered with `redaction` never pass it.
+    func logger(clock: any WallClock, redaction: LogRedaction) -> Logger {
+        Logger(label: "exporter") { label in
+            ExporterLogHandler(
+                component: label, format: format, threshold: level, clock: clock, redaction: redaction)
+        }
+    }
 }

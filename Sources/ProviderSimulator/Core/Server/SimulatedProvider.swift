@@ -1,4 +1,8 @@
+import HTTPTypes
 import Hummingbird
+import NIOCore
+import NIOHTTPTypes
+import Synchronization
 import UsageModel
 
 /// One provider's API: from a request to an answer, without HTTP around it.
@@ -90,4 +94,54 @@ public struct AnswerStyle: OptionSet, Sendable, Hashable {
     public static let withoutOptionalFields = AnswerStyle(rawValue: 2)
     /// Arrays come in no particular order, a different one each time.
     public static let shuffledArrays = AnswerStyle(rawValue: 4)
+}
+
+/// Gives responses the `Date` of the simulated clock, where the server would give that of the machine.
+final class SimulatedDate: ChannelOutboundHandler, RemovableChannelHandler, Sendable {
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    private let clock: any WallClock
+    private let offset: DateOffset
+
+    init(clock: any WallClock, offset: DateOffset) {
+        self.clock = clock
+        self.offset = offset
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard case .head(var head) = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
+        head.headerFields[.date] = offset.value.map { (clock.now + $0).httpDate }
+        context.write(wrapOutboundOut(.head(head)), promise: promise)
+    }
+}
+
+/// How far the providers' clock is from the simulated one: tests set it wrong.
+public final class DateOffset: Sendable {
+    private let offset = Mutex<Duration?>(.zero)
+
+    init() {}
+
+    /// The providers' clock minus the simulated one; nil where responses have no `Date`.
+    public var value: Duration? {
+        get { offset.withLock { $0 } }
+        set { offset.withLock { $0 = newValue } }
+    }
+}
+
+extension Timestamp {
+    /// The moment as HTTP headers write it, to the second: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7).
+    var httpDate: String {
+        let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        // The clock time is the one of `description`: 1994-11-06T08:49:37Z.
+        let clock = description.dropFirst(11).prefix(8)
+        let dayOfMonth = day.dayOfMonth < 10 ? "0\(day.dayOfMonth)" : "\(day.dayOfMonth)"
+        return "\(days[day.weekday]), \(dayOfMonth) \(months[day.month - 1]) \(day.year) \(clock) GMT"
+    }
+}
+
+extension UTCDay {
+    /// The day of the week, from Monday (0) to Sunday (6); 1970-01-01 was a Thursday.
+    var weekday: Int { ((daysSinceEpoch + 3) % 7 + 7) % 7 }
 }

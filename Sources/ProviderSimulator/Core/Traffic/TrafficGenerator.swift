@@ -58,3 +58,101 @@ public struct TrafficGenerator: Sendable {
             visibleFrom: Timestamp(milliseconds: time.milliseconds + delay))
     }
 }
+
+/// What kind of traffic an account has.
+public struct TrafficProfile: Sendable, Hashable {
+    /// Requests an hour, on average over a week, before any model's trend.
+    public let requestsPerHour: Double
+    /// How busy each hour of a UTC day is, from 0:00, relative to their average; 24 numbers.
+    public let dailyRhythm: [Double]
+    /// How busy each day of the week is, from Monday, relative to their average; 7 numbers.
+    public let weeklyRhythm: [Double]
+    /// The models in use.
+    public let models: [Model]
+    /// The part (0–1) of requests that the provider publishes late, by up to `lateness`; the others within a minute.
+    public let lateShare: Double
+    /// The latest that a request is published after it was made.
+    public let lateness: Duration
+
+    /// One model's part of the traffic.
+    public struct Model: Sendable, Hashable {
+        /// The provider's model id.
+        public let id: String
+        /// What it makes.
+        public let modality: String
+        /// List price in USD.
+        public let unitPrice: ExactDecimal
+        /// How many units requests take, all equally often: `[1, 1, 2]` charges a third of them double.
+        public let units: [Int]
+        /// Its part of the account's requests, relative to the other models'.
+        public let share: Double
+        /// How its requests grow.
+        public let demand: Trend
+        /// The part (0–1) of its requests that fail; they cost nothing.
+        public let failureRate: Double
+        /// How its failure rate grows.
+        public let failures: Trend
+
+        /// A model's traffic.
+        public init(
+            _ id: String, modality: String, unitPrice: ExactDecimal, units: [Int] = [1], share: Double,
+            demand: Trend = .steady, failureRate: Double = 0.01, failures: Trend = .steady
+        ) {
+            self.id = id
+            self.modality = modality
+            self.unitPrice = unitPrice
+            self.units = units
+            self.share = share
+            self.demand = demand
+            self.failureRate = failureRate
+            self.failures = failures
+        }
+    }
+
+    /// How a figure changes over the weeks.
+    public enum Trend: Sendable, Hashable {
+        /// It does not.
+        case steady
+        /// It grows evenly to `factor` times itself within so many days, then somebody notices and it starts over.
+        /// Counted from the Unix epoch, so that every run sees the same history.
+        case climbing(to: Double, days: Int)
+
+        /// By what the figure is multiplied at a moment, to the hour.
+        func factor(at moment: Timestamp) -> Double {
+            guard case .climbing(let peak, let days) = self, days > 0 else { return 1 }
+            let hours = Int64(days) * 24
+            let hour = moment.startOfHour.milliseconds / 3_600_000
+            let passed = ((hour % hours) + hours) % hours
+            return 1 + (peak - 1) * Double(passed) / Double(hours)
+        }
+    }
+
+    /// A profile, with the rhythm of a team that works European and American office hours unless others are given.
+    public init(
+        requestsPerHour: Double, dailyRhythm: [Double] = officeHours, weeklyRhythm: [Double] = workingWeek,
+        models: [Model], lateShare: Double = 0.02, lateness: Duration = .hours(2)
+    ) {
+        self.requestsPerHour = requestsPerHour
+        self.dailyRhythm = dailyRhythm
+        self.weeklyRhythm = weeklyRhythm
+        self.models = models
+        self.lateShare = lateShare
+        self.lateness = lateness
+    }
+
+    /// The same traffic, so many times as much of it.
+    public func scaled(by factor: Double) -> TrafficProfile {
+        TrafficProfile(
+            requestsPerHour: requestsPerHour * factor, dailyRhythm: dailyRhythm, weeklyRhythm: weeklyRhythm,
+            models: models, lateShare: lateShare, lateness: lateness)
+    }
+
+    /// Quiet at night, two humps by day (UTC).
+    public static let officeHours: [Double] = [
+        0.35, 0.25, 0.2, 0.2, 0.25, 0.4, 0.7, 1.1, 1.5, 1.7, 1.7, 1.5, 1.4, 1.6, 1.9, 1.9, 1.7, 1.4, 1.1, 0.9, 0.8, 0.7,
+        0.5, 0.4,
+    ]
+
+    /// Five working days and a slow weekend.
+    public static let workingWeek: [Double] = [1.1, 1.2, 1.25, 1.2, 1.05, 0.55, 0.65]
+}

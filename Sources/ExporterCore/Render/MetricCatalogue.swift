@@ -1,0 +1,286 @@
+import PrometheusExposition
+import UsageModel
+
+/// The families that `/metrics` may show, in the order in which it shows them: names, types, help and labels.
+///
+/// The contract with dashboards and rules: a name, a label or a meaning changes here first.
+public enum MetricCatalogue {
+    /// Every family, in output order. A test holds that each entry makes a valid family and that none is named twice.
+    public static let families: [MetricFamily] = entries.compactMap { entry in
+        try? MetricFamily(name: entry.name, type: entry.type, help: entry.help, labelNames: entry.labelNames)
+    }
+
+    /// What the catalogue says of each family, in output order.
+    static let entries: [CatalogueEntry] =
+        usageEntries + windowEntries + gaugeEntries + healthEntries + exporterEntries
+
+    /// A family by its name.
+    static func family(_ name: String) -> MetricFamily? { byName[name] }
+
+    /// Label values, in the order of the family's label names, as they are shown. A name that is no family's has none:
+    /// nothing is shown of it.
+    static func labels(_ values: [String], of family: String) throws(LabelCountError) -> LabelSet {
+        guard let family = byName[family] else { return .none }
+        return try LabelSet(values, of: family)
+    }
+
+    private static let byName = Dictionary(families.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+
+    /// The labels of everything that belongs to an account.
+    static let accountLabels = ["provider", "account"]
+
+    /// The labels of everything that belongs to one upstream endpoint of an account.
+    static let sourceLabels = ["provider", "account", "source"]
+}
+
+/// One family of the catalogue.
+struct CatalogueEntry: Sendable {
+    let name: String
+    let type: MetricType
+    let labelNames: [String]
+    let help: String
+
+    init(_ name: String, _ type: MetricType, _ labelNames: [String], _ help: String) {
+        self.name = name
+        self.type = type
+        self.labelNames = labelNames
+        self.help = help
+    }
+}
+
+extension MetricCatalogue {
+    /// Counters and the histogram, from the ledger.
+    static let usageEntries: [CatalogueEntry] = LedgerFamily.allCases.map { family in
+        let labels = accountLabels + family.labelNames.filter { $0 != "le" }
+        return CatalogueEntry(family.rawValue, type(of: family), labels, help(of: family))
+    }
+
+    static func type(of family: LedgerFamily) -> MetricType {
+        switch family {
+        case .duration: .histogram
+        case .reconciliation: .gauge
+        default: .counter
+        }
+    }
+
+    private static func help(of family: LedgerFamily) -> String {
+        switch family {
+        case .cost: "USD charged, as the provider reports it."
+        case .credits: "Charges that are not USD, as the provider reports them, by unit."
+        case .requests: "Requests, as the provider counts them."
+        case .outcomes: "Requests whose outcome is known, by outcome: success or failure."
+        case .tokens: "Tokens by type: input, output or cache_input, disjoint."
+        case .duration: "Durations that the provider reports per request, in seconds."
+        case .keyCost: "USD charged by key; another view of genai_cost_usd_total, not an addition to it."
+        case .keyCredits: "Charges that are not USD by key; another view of genai_credits_spent_total."
+        case .modalityCost: "USD charged by modality; another view of genai_cost_usd_total, not an addition to it."
+        case .modalityRequests: "Requests by modality; another view of genai_requests_total, not an addition to it."
+        case .topups: "USD paid in; never part of the cost."
+        case .refunds: "USD given back; never part of the cost."
+        case .corrections: "USD that the provider took back after it was counted in genai_cost_usd_total."
+        case .estimatedCost: "USD estimated from the prices in the config, where the provider reports no cost."
+        case .useapiResponses: "useapi.net responses by bot, operation and HTTP status code."
+        case .captchaAttempts: "useapi.net captcha attempts by captcha provider."
+        case .captchaRetries: "useapi.net captcha retries."
+        case .tierRequests: "useapi.net requests by Google plan: tier and SKU with their names."
+        case .reconciliation:
+            "The provider's total minus the sum of its parts, over the days kept: 0 where its figures agree."
+        }
+    }
+
+    /// Spans of calendar days, exact, from the ledger; and those that a provider computes itself.
+    static let windowEntries: [CatalogueEntry] = [
+        CatalogueEntry(
+            WindowFamily.cost, .gauge, accountLabels + ["key", "model", "window"],
+            "USD charged in the window, in UTC days; exact, from the ledger."),
+        CatalogueEntry(
+            WindowFamily.requests, .gauge, accountLabels + ["key", "model", "window"],
+            "Requests in the window; last_* windows are the provider's own."),
+        CatalogueEntry(
+            WindowFamily.tokens, .gauge, accountLabels + ["key", "model", "token_type", "window"],
+            "Tokens in the window by type; last_* windows are the provider's own."),
+        CatalogueEntry(
+            WindowFamily.successRatio, .gauge, accountLabels + ["key", "model", "window"],
+            "Successes among the requests of the window whose outcome is known, 0 to 1; absent where there are none."),
+    ]
+}
+
+/// The names of the window gauges.
+enum WindowFamily {
+    static let cost = "genai_window_cost_usd"
+    static let requests = "genai_window_requests"
+    static let tokens = "genai_window_tokens"
+    static let successRatio = "genai_window_success_ratio"
+
+    /// The window gauge that shows what a ledger family summed up to.
+    static func name(of family: LedgerFamily) -> String {
+        switch family {
+        case .requests: requests
+        case .tokens: tokens
+        case .outcomes: successRatio
+        default: cost
+        }
+    }
+}
+
+extension MetricCatalogue {
+    /// Money left, limits, plans, keys, models: what sources measure at each sync.
+    static let gaugeEntries: [CatalogueEntry] = GaugeFamily.allCases.compactMap { family in
+        // The provider's own windows share the families of the ledger's.
+        guard family != .windowRequests, family != .windowTokens else { return nil }
+        return CatalogueEntry(family.rawValue, .gauge, accountLabels + family.labelNames, help(of: family))
+    }
+
+    private static func help(of family: GaugeFamily) -> String {
+        switch family {
+        case .balanceUSD: "Prepaid balance in USD."
+        case .balanceCredits: "Prepaid balance that is not USD, by unit."
+        case .budgetLimit: "Budget or spending cap in USD; absent where there is no limit."
+        case .budgetSpent: "USD spent in the budget's present period."
+        case .budgetReset: "When the budget's present period ends."
+        case .budgetPeriod: "Length of the budget's period in seconds."
+        case .rateLimitRequestsPerMinute: "The provider's limit on requests in a minute."
+        case .rateLimitTokensPerMinute: "The provider's limit on tokens in a minute."
+        case .rateLimitRequestsPerDay: "The provider's limit on requests in a day."
+        case .planInfo: "The subscription, as labels; always 1."
+        case .planExpiry: "When the subscription ends."
+        case .planPrice: "Price of the plan in the provider's price list, in USD."
+        case .planRequestsPerMinute: "Requests in a minute that the plan of the price list allows."
+        case .planTokensPerMinute: "Tokens in a minute that the plan of the price list allows."
+        case .keyInfo: "The key's id and type, as labels; always 1."
+        case .keyActive: "1 if the key can be used, else 0."
+        case .keyCreated: "When the key was made."
+        case .keyLastUsed: "When the key was last used."
+        case .keyExpiry: "When the key ends."
+        case .modelInfo: "The model's modality, as a label; always 1."
+        case .modelUnitPrice: "The model's unit price in USD; what a request cost may differ, see genai_cost_usd_total."
+        case .modelLastUsed: "The UTC day on which the model was last used."
+        case .upstreamAccounts: "Accounts linked at the provider, by service and state."
+        case .pendingRequests: "Requests that are accepted and neither succeeded nor failed yet."
+        case .windowRequests, .windowTokens: ""
+        }
+    }
+}
+
+/// The families that say whether the data are good.
+enum HealthFamily {
+    static let up = "genai_up"
+    static let lastSuccess = "genai_sync_last_success_timestamp_seconds"
+    static let lastAttempt = "genai_sync_last_attempt_timestamp_seconds"
+    static let next = "genai_sync_next_timestamp_seconds"
+    static let duration = "genai_sync_duration_seconds"
+    static let syncs = "genai_syncs_total"
+    static let dataThrough = "genai_data_through_timestamp_seconds"
+    static let ledgerStart = "genai_ledger_start_timestamp_seconds"
+    static let upstreamRequests = "genai_upstream_requests_total"
+    static let upstreamDuration = "genai_upstream_request_duration_seconds"
+    static let upstreamRetries = "genai_upstream_retries_total"
+    static let deprecated = "genai_upstream_deprecated"
+    static let sunset = "genai_upstream_sunset_timestamp_seconds"
+    static let quotaLimit = "genai_upstream_quota_limit"
+    static let quotaRemaining = "genai_upstream_quota_remaining"
+    static let quotaReset = "genai_upstream_quota_reset_timestamp_seconds"
+    static let clockSkew = "genai_upstream_clock_skew_seconds"
+    static let series = "genai_series"
+    static let seriesLimit = "genai_series_limit"
+    static let seriesOverflowed = "genai_series_overflowed_total"
+}
+
+/// The families about the exporter itself.
+enum ExporterFamily {
+    static let buildInfo = "genai_exporter_build_info"
+    static let reloadSuccessful = "genai_exporter_config_last_reload_successful"
+    static let reloadTime = "genai_exporter_config_last_reload_success_timestamp_seconds"
+    static let webReloadSuccessful = "genai_exporter_web_config_last_reload_successful"
+    static let accounts = "genai_exporter_accounts"
+    static let scrapesInFlight = "genai_exporter_scrapes_in_flight"
+    static let scrapes = "genai_exporter_scrapes_total"
+    static let storageBytes = "genai_exporter_storage_bytes"
+    static let storageErrors = "genai_exporter_storage_errors_total"
+    static let storageSetAside = "genai_exporter_storage_set_aside_timestamp_seconds"
+    static let shard = "genai_exporter_shard_ordinal"
+    static let shards = "genai_exporter_shards"
+}
+
+extension MetricCatalogue {
+    /// Buckets of `genai_upstream_request_duration_seconds`, in seconds.
+    static let upstreamDurationBounds: [Double] = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+    static let healthEntries: [CatalogueEntry] = [
+        CatalogueEntry(HealthFamily.up, .gauge, sourceLabels, "1 if the source's last sync succeeded, else 0."),
+        CatalogueEntry(HealthFamily.lastSuccess, .gauge, sourceLabels, "When the source was last synced with success."),
+        CatalogueEntry(HealthFamily.lastAttempt, .gauge, sourceLabels, "When the source was last tried."),
+        CatalogueEntry(HealthFamily.next, .gauge, sourceLabels, "When the source will be tried next."),
+        CatalogueEntry(HealthFamily.duration, .gauge, sourceLabels, "How long the source's last sync took."),
+        CatalogueEntry(
+            HealthFamily.syncs, .counter, sourceLabels + ["result"], "Syncs by result: success or why they failed."),
+        CatalogueEntry(HealthFamily.dataThrough, .gauge, sourceLabels, "The ledger is complete up to here."),
+        CatalogueEntry(HealthFamily.ledgerStart, .gauge, accountLabels, "Where the account's counters begin."),
+        CatalogueEntry(
+            HealthFamily.upstreamRequests, .counter, sourceLabels + ["code"],
+            "Upstream requests by HTTP status code; code=\"error\" where no response arrived."),
+        CatalogueEntry(
+            HealthFamily.upstreamDuration, .histogram, sourceLabels, "Duration of upstream requests in seconds."),
+        CatalogueEntry(HealthFamily.upstreamRetries, .counter, sourceLabels, "Upstream requests that were retries."),
+        CatalogueEntry(
+            HealthFamily.deprecated, .gauge, sourceLabels, "1 if the provider calls the endpoint deprecated, else 0."),
+        CatalogueEntry(
+            HealthFamily.sunset, .gauge, sourceLabels, "When the provider closes the endpoint, where it says so."),
+        CatalogueEntry(
+            HealthFamily.clockSkew, .gauge, sourceLabels,
+            "This machine's clock minus the Date of the provider's responses, median of the last few."),
+        CatalogueEntry(
+            HealthFamily.series, .gauge, accountLabels, "Series of the account that have labels of their own."),
+        CatalogueEntry(
+            HealthFamily.seriesLimit, .gauge, accountLabels,
+            "Series that may have labels of their own; the config's series_limit."),
+        CatalogueEntry(
+            HealthFamily.seriesOverflowed, .counter, accountLabels,
+            "Label sets past the limit: they are added up under model=\"__other__\"."),
+        CatalogueEntry(
+            HealthFamily.quotaLimit, .gauge, sourceLabels,
+            "Requests that the provider allows us at this endpoint in a span of time."),
+        CatalogueEntry(
+            HealthFamily.quotaRemaining, .gauge, sourceLabels,
+            "Requests of that allowance that were left after the last sync."),
+        CatalogueEntry(
+            HealthFamily.quotaReset, .gauge, sourceLabels, "When one more request of that allowance is left."),
+    ]
+
+    static let exporterEntries: [CatalogueEntry] = [
+        CatalogueEntry(
+            ExporterFamily.buildInfo, .gauge, ["version", "revision", "swift_version"],
+            "What this exporter was built from, as labels; always 1."),
+        CatalogueEntry(
+            ExporterFamily.reloadSuccessful, .gauge, [], "1 if the last load of the config succeeded, else 0."),
+        CatalogueEntry(ExporterFamily.reloadTime, .gauge, [], "When the config was last loaded with success."),
+        CatalogueEntry(
+            ExporterFamily.webReloadSuccessful, .gauge, [],
+            "1 if the last load of the web config succeeded or none is configured, else 0."),
+        CatalogueEntry(ExporterFamily.accounts, .gauge, [], "Accounts that this exporter reads."),
+        CatalogueEntry(ExporterFamily.scrapesInFlight, .gauge, [], "Scrapes being answered."),
+        CatalogueEntry(ExporterFamily.scrapes, .counter, ["code"], "Scrapes answered, by HTTP status code."),
+        CatalogueEntry(ExporterFamily.storageBytes, .gauge, [], "Size of the ledger's files."),
+        CatalogueEntry(
+            ExporterFamily.storageErrors, .counter, [], "Failures of the ledger's storage since the exporter started."),
+        CatalogueEntry(
+            ExporterFamily.storageSetAside, .gauge, ["file"],
+            "When a damaged ledger was put aside, for as long as its file is kept in the storage folder."),
+        CatalogueEntry(ExporterFamily.shard, .gauge, [], "This exporter's shard, from 0."),
+        CatalogueEntry(ExporterFamily.shards, .gauge, [], "Shards that the accounts are shared out to."),
+        CatalogueEntry(
+            "process_cpu_seconds_total", .counter, [], "CPU time that the exporter used, user and system."),
+        CatalogueEntry("process_resident_memory_bytes", .gauge, [], "Memory of the exporter that is in RAM."),
+        CatalogueEntry("process_virtual_memory_bytes", .gauge, [], "Address space of the exporter."),
+        CatalogueEntry("process_open_fds", .gauge, [], "File descriptors that the exporter has open."),
+        CatalogueEntry("process_max_fds", .gauge, [], "File descriptors that the exporter may have open."),
+        CatalogueEntry(
+            "process_start_time_seconds", .gauge, [], "When the exporter was started."),
+        CatalogueEntry(
+            "process_network_receive_bytes_total", .counter, [],
+            "Bytes received on the network interfaces that the exporter sees."),
+        CatalogueEntry(
+            "process_network_transmit_bytes_total", .counter, [],
+            "Bytes sent on the network interfaces that the exporter sees."),
+    ]
+}

@@ -1,0 +1,148 @@
+/// A calendar day in UTC.
+public struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// Days since 1970-01-01.
+    public let daysSinceEpoch: Int
+
+    /// A day by its distance from 1970-01-01.
+    public init(daysSinceEpoch: Int) {
+        self.daysSinceEpoch = daysSinceEpoch
+    }
+
+    /// A day of the proleptic Gregorian calendar; nil where there is no such date.
+    public init?(year: Int, month: Int, day: Int) {
+        guard (1...9999).contains(year), (1...12).contains(month), (1...31).contains(day) else { return nil }
+        // Days from civil: years begin in March, so that the leap day is the last of its year.
+        let marchYear = month > 2 ? year : year - 1
+        let era = marchYear / 400
+        let yearOfEra = marchYear - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        daysSinceEpoch = era * 146_097 + dayOfEra - 719_468
+        guard self.year == year, self.month == month, self.dayOfMonth == day else { return nil }
+    }
+
+    /// Reads `2026-02-28`; nil where the text is not such a date.
+    public init?(_ text: some StringProtocol) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0].count == 4, parts[1].count == 2, parts[2].count == 2,
+            parts.allSatisfy({ $0.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } }),
+            let year = Int(parts[0]), let month = Int(parts[1]), let day = Int(parts[2])
+        else { return nil }
+        self.init(year: year, month: month, day: day)
+    }
+
+    /// The first day that begins at a moment or after it.
+    public init(firstFrom moment: Timestamp) {
+        self = moment == moment.day.start ? moment.day : moment.day.advanced(by: 1)
+    }
+
+    /// The year.
+    public var year: Int { civil.year }
+
+    /// The month, 1 to 12.
+    public var month: Int { civil.month }
+
+    /// The day of the month, from 1.
+    public var dayOfMonth: Int { civil.day }
+
+    private var civil: (year: Int, month: Int, day: Int) {
+        let shifted = daysSinceEpoch + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let marchMonth = (5 * dayOfYear + 2) / 153
+        let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
+        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
+    }
+
+    /// `2026-02-28`.
+    public var description: String {
+        let (year, month, day) = civil
+        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
+    }
+
+    /// 00:00:00 UTC of this day.
+    public var start: Timestamp { Timestamp(milliseconds: Int64(daysSinceEpoch) * 86_400_000) }
+
+    /// From 00:00 of this day to 00:00 of the next.
+    public var period: Period { Period(start: start, end: advanced(by: 1).start) }
+
+    /// The first day of this day's month.
+    public var startOfMonth: UTCDay { advanced(by: 1 - dayOfMonth) }
+
+    /// Chronological order.
+    public static func < (left: UTCDay, right: UTCDay) -> Bool { left.daysSinceEpoch < right.daysSinceEpoch }
+}
+
+extension UTCDay: Strideable {
+    /// Days from this day to the other.
+    public func distance(to other: UTCDay) -> Int { other.daysSinceEpoch - daysSinceEpoch }
+
+    /// The day so many days later.
+    public func advanced(by days: Int) -> UTCDay { UTCDay(daysSinceEpoch: daysSinceEpoch + days) }
+}
+
+func padded(_ number: Int, _ width: Int) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(0, width - digits.count)) + digits
+}
+
+/// A span of time: from `start` (inclusive) to `end` (exclusive).
+public struct Period: Sendable, Hashable, Codable {
+    /// The first moment inside.
+    public let start: Timestamp
+    /// The first moment after.
+    public let end: Timestamp
+
+    /// A span; an end before the start is taken as an empty span at the start.
+    public init(start: Timestamp, end: Timestamp) {
+        self.start = start
+        self.end = max(start, end)
+    }
+
+    /// Whether the moment lies inside.
+    public func contains(_ moment: Timestamp) -> Bool { start <= moment && moment < end }
+}
+
+/// A span of calendar days whose totals are exported as `genai_window_*` gauges, in UTC.
+public enum WindowSpan: String, Sendable, Hashable, CaseIterable {
+    /// From midnight to now.
+    case today
+    /// The whole day before.
+    case yesterday
+    /// From the first of this month to now.
+    case monthToDate = "month_to_date"
+    /// The whole month before.
+    case previousMonth = "previous_month"
+
+    /// The days of this window as seen on `today`.
+    public func days(on today: UTCDay) -> ClosedRange<UTCDay> {
+        switch self {
+        case .today: return today...today
+        case .yesterday: return today.advanced(by: -1)...today.advanced(by: -1)
+        case .monthToDate: return today.startOfMonth...today
+        case .previousMonth:
+            let last = today.startOfMonth.advanced(by: -1)
+            return last.startOfMonth...last
+        }
+    }
+}
+
+/// A span up to now over which a provider itself counts usage (`genai_window_*`).
+public enum RollingWindow: String, Sendable, Hashable, CaseIterable {
+    case lastHour = "last_1h"
+    case lastDay = "last_24h"
+    case lastWeek = "last_7d"
+    case lastMonth = "last_30d"
+
+    /// Its length.
+    public var span: Duration {
+        switch self {
+        case .lastHour: .hours(1)
+        case .lastDay: .days(1)
+        case .lastWeek: .days(7)
+        case .lastMonth: .days(30)
+        }
+    }
+}
