@@ -118,9 +118,12 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "PrometheusExpositionTesting", dependencies: ["PrometheusExposition"],
+            path: "Tests/PrometheusExpositionTesting", swiftSettings: strict),
+        .target(
             name: "TestSupport",
             dependencies: [
-                "PrometheusExposition", "ProviderSimulator", "UsageModel",
+                "PrometheusExposition", "PrometheusExpositionTesting", "ProviderSimulator", "UsageModel",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 nio("NIOConcurrencyHelpers"),
                 nio("NIOCore"),
@@ -139,7 +142,8 @@ let package = Package(
             ], path: "Tests/ExporterTestSupport",
             swiftSettings: strict),
         .testTarget(
-            name: "PrometheusExpositionTests", dependencies: ["PrometheusExposition", "TestSupport"],
+            name: "PrometheusExpositionTests",
+            dependencies: ["PrometheusExposition", "PrometheusExpositionTesting", "TestSupport"],
             swiftSettings: strict),
         .executableTarget(
             name: "benchmarks",
@@ -153,8 +157,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "ExporterCore", "ExporterWeb", "PrometheusExposition", "Providers", "TestSupport", "Upstream",
-                "UsageModel",
+                "ExporterCore", "ExporterWeb", "PrometheusExposition", "PrometheusExpositionTesting", "Providers",
+                "TestSupport", "Upstream", "UsageModel",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "X509", package: "swift-certificates"),
                 nio("NIOConcurrencyHelpers"),
@@ -197,9 +201,8 @@ let package = Package(
         .testTarget(
             name: "ExporterCoreTests",
             dependencies: [
-                "ExporterCore", "ExporterTestSupport", "PrometheusExposition", "ProviderSimulator", "Upstream",
-                "UsageLedger", "UsageModel",
-                "TestSupport",
+                "ExporterCore", "ExporterTestSupport", "PrometheusExposition", "PrometheusExpositionTesting",
+                "ProviderSimulator", "TestSupport", "Upstream", "UsageLedger", "UsageModel",
                 .product(name: "Logging", package: "swift-log"),
                 nio("NIOConcurrencyHelpers"),
             ],
@@ -214,8 +217,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "ExporterCore", "genai_usage_exporter", "PrometheusExposition", "ProviderSimulator", "TestSupport",
-                "UsageLedger", "UsageModel",
+                "ExporterCore", "genai_usage_exporter", "PrometheusExposition", "PrometheusExpositionTesting",
+                "ProviderSimulator", "TestSupport", "UsageLedger", "UsageModel",
                 nio("NIOCore"),
                 nio("NIOPosix"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),

@@ -107,7 +107,7 @@ struct HealthResponder: HTTPResponder {
 }
 
 /// Tells a client that speaks plain HTTP to a TLS port what is wrong, instead of hanging up on it.
-final class PlainTextAnswer: ChannelInboundHandler, RemovableChannelHandler {
+final class PlainTextResponse: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundOut = ByteBuffer

@@ -117,8 +117,8 @@ extension UsageSource {
     public var reportsCost: Bool { false }
 }
 
-extension SyncVisit {
-    /// A visit without a book grants nothing.
+extension SyncContext {
+    /// A context without a book grants nothing.
     public func spend(from quota: Quota) async throws {
         throw SourceFailure(.storage, "there is no storage to keep a book of requests in")
     }

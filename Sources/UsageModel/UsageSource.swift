@@ -27,7 +27,7 @@ public protocol UsageSource: Sendable {
     ///
     /// - Throws: a `ReasonedFailure` where the upstream or its answer was not good; the sync then failed, and what was
     ///   committed before stays true. `SyncPostponed` where the allowance has no place for a request now.
-    func sync(_ visit: any SyncVisit) async throws
+    func sync(_ context: any SyncContext) async throws
 }
 
 /// How a source's usage is cut into slices.
@@ -53,7 +53,7 @@ public struct Slicing: Sendable, Hashable {
 }
 
 /// One run of a source: what it is asked for, and where it puts what it found.
-public protocol SyncVisit: Sendable {
+public protocol SyncContext: Sendable {
     /// When this sync began.
     var startedAt: Timestamp { get }
 
@@ -101,11 +101,11 @@ public protocol SyncVisit: Sendable {
     func spend(from quota: Quota) async throws
 }
 
-extension SyncVisit {
-    /// A visit without a log drops remarks.
+extension SyncContext {
+    /// A context without a log drops remarks.
     public func remark(_ text: String) {}
 
-    /// A visit without a ledger has no slices to read again.
+    /// A context without a ledger has no slices to read again.
     public var reopenable: [DueSlice] { [] }
 }
 
@@ -157,7 +157,7 @@ public struct UpstreamNotice: Sendable, Hashable {
     }
 }
 
-extension SyncVisit {
+extension SyncContext {
     /// Visits outside the exporter need not keep notices.
     public func notice(_ notice: UpstreamNotice) {}
 }

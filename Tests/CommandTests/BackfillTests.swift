@@ -1,6 +1,7 @@
 import ExporterCore
 import Foundation
 import PrometheusExposition
+import PrometheusExpositionTesting
 import ProviderSimulator
 import TestSupport
 import Testing

@@ -86,6 +86,6 @@ import Testing
         case "other passwords": new.users = ["b": "hash"]
         default: break
         }
-        #expect(new.opensADoor(after: earlier) == opens)
+        #expect(new.weakens(after: earlier) == opens)
     }
 }

@@ -24,7 +24,7 @@ struct CheapestInferenceAPITests {
 
         func pass(_ duration: Duration) { clock.move(to: clock.now + duration) }
 
-        func get(_ endpoint: String, token: String = "mk", style: AnswerStyle = []) -> APIAnswer {
+        func get(_ endpoint: String, token: String = "mk", style: AnswerStyle = []) -> SimulatedResponse {
             api.answer(
                 APIRequest(
                     time: clock.now, method: "GET", path: "/cheapestinference" + endpoint, endpoint: endpoint,

@@ -33,14 +33,14 @@ struct FairStackAPITests {
     private func ask(
         _ account: FairStackAccount, _ endpoint: String, _ query: [String: String] = [:], method: String = "GET",
         known: Bool = true
-    ) throws -> APIAnswer {
+    ) throws -> SimulatedResponse {
         let request = APIRequest(
             time: try at(Self.now), method: method, path: "/fairstack" + endpoint, endpoint: endpoint, query: query,
             account: known ? "stack" : nil)
         return FairStackAPI(accounts: [account]).answer(request, style: [])
     }
 
-    private func text(_ answer: APIAnswer) -> String { String(decoding: answer.body.encoded(), as: UTF8.self) }
+    private func text(_ answer: SimulatedResponse) -> String { String(decoding: answer.body.encoded(), as: UTF8.self) }
 
     @Test("usage and daily count successes alone, in the documented form")
     func usage() throws {

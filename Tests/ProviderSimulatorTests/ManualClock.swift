@@ -8,13 +8,13 @@ import UsageModel
 final class ManualClock: WallClock {
     private struct Sleeper {
         let until: Timestamp
-        let wake = Signal<Void>()
+        let wake = AsyncValue<Void>()
     }
 
     private struct State {
         var now: Timestamp
         var sleepers: [Sleeper] = []
-        var nextSleep = Signal<Void>()
+        var nextSleep = AsyncValue<Void>()
     }
 
     private let state: NIOLockedValueBox<State>
@@ -30,7 +30,7 @@ final class ManualClock: WallClock {
             let sleeper = Sleeper(until: state.now + duration)
             state.sleepers.append(sleeper)
             let fallsAsleep = state.nextSleep
-            state.nextSleep = Signal()
+            state.nextSleep = AsyncValue()
             return (sleeper, fallsAsleep)
         }
         fallsAsleep.send(())

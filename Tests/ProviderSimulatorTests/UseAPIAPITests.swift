@@ -23,14 +23,14 @@ struct UseAPIAPITests {
     private func ask(
         _ query: [String: String] = [:], endpoint: String = "/v2/account/stats", account: String? = "studio",
         style: AnswerStyle = []
-    ) -> APIAnswer {
+    ) -> SimulatedResponse {
         api.answer(
             APIRequest(
                 time: clock.now, method: "GET", path: "/useapi" + endpoint, endpoint: endpoint, query: query,
                 account: account), style: style)
     }
 
-    private func text(_ answer: APIAnswer) -> String { String(decoding: answer.body.encoded(), as: UTF8.self) }
+    private func text(_ answer: SimulatedResponse) -> String { String(decoding: answer.body.encoded(), as: UTF8.self) }
 
     private func flow(_ time: String) throws -> UseAPIRequest {
         UseAPIRequest(
@@ -150,7 +150,7 @@ struct UseAPIAPITests {
                     time: try at("2026-02-14T11:50:00Z") + .minutes(3 * minutes), bot: "kling", config: "c",
                     endpoint: "post-videos"))
         }
-        func answer(_ change: (inout UseAPIQuirks) -> Void) -> APIAnswer {
+        func answer(_ change: (inout UseAPIQuirks) -> Void) -> SimulatedResponse {
             var account = UseAPIAccount(name: "studio", token: "test-key", store: store)
             change(&account.quirks)
             let request = APIRequest(

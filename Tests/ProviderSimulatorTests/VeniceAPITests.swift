@@ -20,15 +20,15 @@ struct VeniceAPITests {
         api = VeniceAPI(accounts: [account], availability: availability)
     }
 
-    private func get(_ endpoint: String, _ query: [String: String] = [:], token: String = "admin") -> APIAnswer {
+    private func get(_ endpoint: String, _ query: [String: String] = [:], token: String = "admin") -> SimulatedResponse {
         api.answer(
             APIRequest(
                 time: clock.now, method: "GET", path: "/venice" + endpoint, endpoint: endpoint, query: query,
                 account: api.account(ofToken: token)), style: [])
     }
 
-    private func usage(_ query: [String: String]) -> APIAnswer { get("/api/v1/billing/usage", query) }
-    private func history(_ query: [String: String]) -> APIAnswer { get("/api/v1/billing/usage-history", query) }
+    private func usage(_ query: [String: String]) -> SimulatedResponse { get("/api/v1/billing/usage", query) }
+    private func history(_ query: [String: String]) -> SimulatedResponse { get("/api/v1/billing/usage-history", query) }
 
     private func image(_ id: String, _ time: String, currency: String = "USD", visibleFrom: String? = nil) throws
         -> VeniceCharge
@@ -40,7 +40,7 @@ struct VeniceAPITests {
         return charge
     }
 
-    private func ids(_ answer: APIAnswer) -> [String] {
+    private func ids(_ answer: SimulatedResponse) -> [String] {
         (answer.body["data"]?.elements ?? []).compactMap { $0["inferenceDetails"]?["requestId"]?.text }
     }
 

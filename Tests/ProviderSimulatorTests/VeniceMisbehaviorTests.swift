@@ -17,7 +17,7 @@ struct VeniceMisbehaviorTests {
         api = VeniceAPI(accounts: [account], availability: VeniceAvailability(usage: .open))
     }
 
-    private func get(_ endpoint: String, _ query: [String: String] = [:]) -> APIAnswer {
+    private func get(_ endpoint: String, _ query: [String: String] = [:]) -> SimulatedResponse {
         api.answer(
             APIRequest(
                 time: clock.now, method: "GET", path: "/venice" + endpoint, endpoint: endpoint, query: query,
@@ -31,7 +31,7 @@ struct VeniceMisbehaviorTests {
         return charge
     }
 
-    private func ids(_ answer: APIAnswer) -> [String] {
+    private func ids(_ answer: SimulatedResponse) -> [String] {
         (answer.body["data"]?.elements ?? []).compactMap { $0["inferenceDetails"]?["requestId"]?.text }
     }
 

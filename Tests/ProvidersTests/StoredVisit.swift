@@ -4,8 +4,8 @@ import Upstream
 
 @testable import Providers
 
-/// A visit that keeps what is committed, in memory, and whose days are due as by the re-read schedule.
-final class StoredVisit: SyncVisit {
+/// A context that keeps what is committed, in memory, and whose days are due as by the re-read schedule.
+final class StoredVisit: SyncContext {
     private struct State {
         var now: Timestamp
         var readings: [Reading] = []
@@ -20,7 +20,7 @@ final class StoredVisit: SyncVisit {
     private let state: NIOLockedValueBox<State>
     private static let offsets: [Duration] = [.zero, .minutes(20), .hours(1), .hours(6), .hours(24), .hours(72)]
 
-    /// A visit whose ledger begins the given number of days before today.
+    /// A context whose ledger begins the given number of days before today.
     init(now: Timestamp, days: Int = 0) {
         ledgerStart = now.day.advanced(by: -days).start
         state = NIOLockedValueBox(State(now: now))
@@ -112,10 +112,10 @@ final class AnsweringAPI: UpstreamAPI {
         }
     }
 
-    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+    func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         sent.withLockedValue { $0.append(call.query.isEmpty ? call.path : "\(call.path)?\(call.query)") }
         let items = call.query.split(separator: "&").map { $0.split(separator: "=", maxSplits: 1) }
         let query = Dictionary(items.map { (String($0[0]), String($0.count > 1 ? $0[1] : "")) }) { $1 }
-        return UpstreamAnswer(status: 200, headers: [:], body: Array(try answer(call.path, query).utf8))
+        return UpstreamResponse(status: 200, headers: [:], body: Array(try answer(call.path, query).utf8))
     }
 }

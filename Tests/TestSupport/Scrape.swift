@@ -1,4 +1,5 @@
 import PrometheusExposition
+import PrometheusExpositionTesting
 import UsageModel
 
 /// A scrape as a reader of Prometheus sees it.

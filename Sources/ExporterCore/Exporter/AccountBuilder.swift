@@ -34,10 +34,10 @@ struct AccountBuilder {
             now: now)
         try await noteBeginning(start, of: stored, logger)
         let overflowed = try await ledger.applySeriesLimit(account.seriesLimit, to: stored.id)
-        let exposition = AccountExposition(
-            AccountExposition.Identity(index: index, provider: provider.name, name: account.name),
+        let accountRenderer = AccountRenderer(
+            AccountRenderer.Identity(index: index, provider: provider.name, name: account.name),
             account: stored, ledger: ledger, renderer: renderer,
-            options: AccountExposition.Options(
+            options: AccountRenderer.Options(
                 windows: configuration.global.windows,
                 zeroFirst: environment.holdsNewSeries ? configuration.global.zeroFirst : nil,
                 view: LabelView(account.labels, salt: salt, limit: account.seriesLimit),
@@ -63,19 +63,19 @@ struct AccountBuilder {
                 return pace.map { PacedAPI(client, pace: $0) } ?? client
             })
         var runners: [SourceRunner] = []
-        var restored: [AccountExposition.Source] = []
+        var restored: [AccountRenderer.Source] = []
         for source in sources {
             let registered = try await ledger.registerSource(source.name, of: stored.id)
             let status = try await status(of: source, registered)
             restored.append(
-                AccountExposition.Source(
+                AccountRenderer.Source(
                     stored: registered, status: status, reportsCost: source.reportsCost,
                     reportsUsage: source.slicing != nil || source.countsOnReading))
             logger[metadataKey: "source"] = "\(source.name)"
             runners.append(
                 SourceRunner(
                     source, stored: registered, start: start, skew: skew, retention: configuration.global.retention,
-                    status: status, ledger: ledger, exposition: exposition, renderer: renderer,
+                    status: status, ledger: ledger, accountRenderer: accountRenderer, renderer: renderer,
                     observer: observers.observer(of: source.name), access: access,
                     schedule: SyncSchedule(
                         wanted: account.syncInterval, floor: source.minimumInterval, isOwn: account.isSyncIntervalOwn),
@@ -83,9 +83,9 @@ struct AccountBuilder {
                     redaction: environment.redaction,
                     logger: logger))
         }
-        try await exposition.restore(account: stored, sources: restored)
+        try await accountRenderer.restore(account: stored, sources: restored)
         return ExporterAccount(
-            id: stored.id, index: index, configuration: account, provider: provider.name, exposition: exposition,
+            id: stored.id, index: index, configuration: account, provider: provider.name, accountRenderer: accountRenderer,
             runners: runners, skew: skew, upstream: settings)
     }
 

@@ -6,12 +6,12 @@ final class AccountRun: Sendable {
     let account: ExporterAccount
     private let allTried: @Sendable () async -> Void
     private let untried: NIOLockedValueBox<Int>
-    private let firstRound = Signal()
+    private let firstRound = AsyncEvent()
     private enum Phase { case waiting, running, over }
 
     private let phase = NIOLockedValueBox(Phase.waiting)
-    private let stopping = Signal()
-    private let ended = Signal()
+    private let stopping = AsyncEvent()
+    private let ended = AsyncEvent()
 
     private struct Stopped: Error {}
 
@@ -20,7 +20,7 @@ final class AccountRun: Sendable {
         self.account = account
         self.allTried = allTried
         untried = NIOLockedValueBox(account.runners.count)
-        if account.runners.isEmpty { firstRound.give() }
+        if account.runners.isEmpty { firstRound.set() }
     }
 
     /// Syncs every source on its schedule until `stop`, or until the task is cancelled. After `stop` it does nothing.
@@ -33,7 +33,7 @@ final class AccountRun: Sendable {
         guard begins else { return }
         defer {
             phase.withLockedValue { $0 = .over }
-            ended.give()
+            ended.set()
         }
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -61,7 +61,7 @@ final class AccountRun: Sendable {
             untried -= 1
             return untried == 0
         }
-        if isLast { firstRound.give() }
+        if isLast { firstRound.set() }
     }
 
     /// Ends the run, and comes back when nothing of it goes on any more. Stopping twice does nothing.
@@ -71,7 +71,7 @@ final class AccountRun: Sendable {
             return phase == .running
         }
         guard isRunning else { return }
-        stopping.give()
+        stopping.set()
         await ended.wait()
     }
 }

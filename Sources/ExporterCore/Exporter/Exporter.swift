@@ -40,7 +40,7 @@ public final class Exporter: Service {
     let renderer: MetricsRenderer
     private let ledger: UsageLedger
     private let connections: UpstreamConnections
-    private let roster: AccountRoster
+    private let supervisor: AccountSupervisor
     private let builder: @Sendable (ExporterConfiguration) -> AccountBuilder
     private let housekeeping: Housekeeping
     private let readiness: Readiness
@@ -86,29 +86,29 @@ public final class Exporter: Service {
         }
         self.builder = builder
         readiness = Readiness(accounts: configuration.accounts.map(\.name))
-        let roster = AccountRoster(configuration, renderer: renderer, readiness: readiness)
-        self.roster = roster
+        let supervisor = AccountSupervisor(configuration, renderer: renderer, readiness: readiness)
+        self.supervisor = supervisor
         housekeeping = Housekeeping(
             ledger: ledger, renderer: renderer, scrapes: scrapes, storageErrors: errors,
             rendering: ExporterRendering(build: environment.build, startedAt: now), shard: environment.shard,
             retention: configuration.global.retention, clock: clock, logger: logger
         ) { [ledger] in
-            let isHalted = await roster.isHalted
+            let isHalted = await supervisor.isHalted
             guard isHalted || ledger.needsReopening else { return nil }
-            try await roster.rebuild(with: builder(roster.configuration)) {
+            try await supervisor.rebuild(with: builder(supervisor.configuration)) {
                 try await storage.reopenIfNeeded(keeping: salt)
             }
-            return await roster.accounts
+            return await supervisor.accounts
         }
         do {
             do {
-                try await roster.begin(with: builder(configuration))
+                try await supervisor.begin(with: builder(configuration))
             } catch  where ledger.needsReopening {
                 // Damage that SQLite does not see comes out when the accounts are read.
                 try await storage.reopenIfNeeded(keeping: salt)
-                try await roster.begin(with: builder(configuration))
+                try await supervisor.begin(with: builder(configuration))
             }
-            try await housekeeping.begin(accounts: roster.accounts)
+            try await housekeeping.begin(accounts: supervisor.accounts)
         } catch {
             try? await connections.shutdown()
             try? await ledger.close()
@@ -130,13 +130,13 @@ public final class Exporter: Service {
 
     /// The accounts at work.
     var accounts: [ExporterAccount] {
-        get async { await roster.accounts }
+        get async { await supervisor.accounts }
     }
 
     /// The accounts in the order of the config.
     public var accountPlaces: [AccountPlace] {
         get async {
-            await roster.places
+            await supervisor.places
         }
     }
 
@@ -148,7 +148,7 @@ public final class Exporter: Service {
     public func reload(_ configuration: ExporterConfiguration) async throws {
         let result: Result<Void, any Error>
         do {
-            try await roster.reload(configuration, with: builder(configuration))
+            try await supervisor.reload(configuration, with: builder(configuration))
             result = .success(())
         } catch let underWay as ReloadUnderWay {
             throw underWay
@@ -156,12 +156,12 @@ public final class Exporter: Service {
             result = .failure(error)
         }
         await housekeeping.take(
-            accounts: roster.accounts, retention: await roster.configuration.global.retention)
-        connections.keep(only: await roster.accounts.map(\.upstream))
+            accounts: supervisor.accounts, retention: await supervisor.configuration.global.retention)
+        connections.keep(only: await supervisor.accounts.map(\.upstream))
         await showReload(succeeded: (try? result.get()) != nil)
         try result.get()
         // The operator has fixed something, perhaps a key that would be tried again only in an hour.
-        for runner in await roster.accounts.flatMap(\.runners) { await runner.retry() }
+        for runner in await supervisor.accounts.flatMap(\.runners) { await runner.retry() }
     }
 
     /// Shows that a new config could not be read: the running one stays.
@@ -187,7 +187,7 @@ public final class Exporter: Service {
     /// - Returns: how many sources wait out the back-off after a failure, and are synced at its end; nil where there is no
     ///   such account.
     public func syncSoon(account: String?) async -> Int? {
-        let chosen = await roster.accounts.filter { account == nil || $0.name == account }
+        let chosen = await supervisor.accounts.filter { account == nil || $0.name == account }
         guard account == nil || !chosen.isEmpty else { return nil }
         var waiting = 0
         for runner in chosen.flatMap(\.runners) where await !runner.syncSoon() { waiting += 1 }
@@ -198,7 +198,7 @@ public final class Exporter: Service {
     ///
     /// - Throws: `LedgerError.storage`.
     public func sync(account name: String, days: ClosedRange<UTCDay>) async throws -> SyncRequestResult {
-        guard let account = await roster.accounts.first(where: { $0.name == name }) else { return .unknownAccount }
+        guard let account = await supervisor.accounts.first(where: { $0.name == name }) else { return .unknownAccount }
         var isReadable = false
         for runner in account.runners where try await runner.read(days) { isReadable = true }
         return isReadable ? .accepted : .daysNotKept
@@ -234,7 +234,7 @@ public final class Exporter: Service {
     ///
     /// - Parameter account: the account's name; nil for all.
     public func syncOnce(account: String? = nil) async throws -> Bool {
-        let accounts = await roster.accounts.filter { account == nil || $0.name == account }
+        let accounts = await supervisor.accounts.filter { account == nil || $0.name == account }
         let succeeded = try await withThrowingTaskGroup(of: Bool.self) { group in
             for account in accounts {
                 for runner in account.runners {
@@ -243,7 +243,7 @@ public final class Exporter: Service {
             }
             return try await group.reduce(true) { $0 && $1 }
         }
-        await roster.showRebuilt()
+        await supervisor.showRebuilt()
         try await housekeeping.tick()
         return succeeded
     }
@@ -259,7 +259,7 @@ public final class Exporter: Service {
     /// - Throws: `LedgerError.storage`.
     public func overview() async throws -> [AccountOverview] {
         var overviews: [AccountOverview] = []
-        for account in await roster.accounts { overviews.append(try await account.overview()) }
+        for account in await supervisor.accounts { overviews.append(try await account.overview()) }
         return overviews
     }
 
@@ -271,7 +271,7 @@ public final class Exporter: Service {
     private func work() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.housekeeping.run() }
-            for await run in roster.arrivals {
+            for await run in supervisor.arrivals {
                 group.addTask { try await run.run() }
             }
             try await group.waitForAll()

@@ -105,7 +105,7 @@ actor Housekeeping {
                 accounts = rebuilt
                 storedScrapes = [:]
             }
-            for account in accounts { _ = try await account.exposition.tick() }
+            for account in accounts { _ = try await account.accountRenderer.tick() }
             try await prune()
             try await storeScrapes()
             storageWorks()
@@ -144,8 +144,8 @@ actor Housekeeping {
         let changes = try await ledger.pruneDays(before: (clock.now - retention).day)
         prunedOn = today
         for account in accounts {
-            if let change = changes[account.id] { try await account.exposition.show(change) }
-            try await account.exposition.pruned(before: try await ledger.prunedBefore(account.id))
+            if let change = changes[account.id] { try await account.accountRenderer.show(change) }
+            try await account.accountRenderer.pruned(before: try await ledger.prunedBefore(account.id))
         }
     }
 

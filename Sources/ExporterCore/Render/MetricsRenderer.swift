@@ -18,8 +18,8 @@ public actor MetricsRenderer {
     private var main: [FamilyBlock] = []
     private var tail: [FamilyBlock] = []
     private var places: [String: (isTail: Bool, index: Int)] = [:]
-    private var document = Document.empty
-    private var end: DocumentEnd
+    private var document = AccountsSection.empty
+    private var end: ExporterSection
 
     /// - Parameters:
     ///   - store: where snapshots are published.
@@ -29,7 +29,7 @@ public actor MetricsRenderer {
         self.store = store
         let deflater = try Deflater()
         self.deflater = deflater
-        end = DocumentEnd(families: [], deflater: deflater)
+        end = ExporterSection(families: [], deflater: deflater)
         let tailNames = Set(MetricCatalogue.exporterEntries.map(\.name))
         for family in MetricCatalogue.families {
             let bounds =
@@ -101,8 +101,8 @@ public actor MetricsRenderer {
     /// Renders what changed and shows it.
     func publish() {
         let rendered = (main: render(&main), tail: render(&tail))
-        if rendered.main > 0 { document = Document(families: main.compactMap(\.rendered), deflater: deflater) }
-        if rendered.tail > 0 { end = DocumentEnd(families: tail.compactMap(\.rendered), deflater: deflater) }
+        if rendered.main > 0 { document = AccountsSection(families: main.compactMap(\.rendered), deflater: deflater) }
+        if rendered.tail > 0 { end = ExporterSection(families: tail.compactMap(\.rendered), deflater: deflater) }
         renderings += rendered.main + rendered.tail
         published += 1
         store.publish(Snapshot(main: document, end: end, number: published))

@@ -13,15 +13,15 @@ public enum BodyEncoding: Sendable, Hashable {
 ///
 /// Its parts are listed by each scrape, which sends as many.
 public struct Snapshot: Sendable {
-    private let main: Document
-    private let end: DocumentEnd
+    private let main: AccountsSection
+    private let end: ExporterSection
     /// Which of the published snapshots it is, from 1.
     public let number: UInt64
 
     /// Nothing yet.
     public static let empty = Snapshot(main: .empty, end: .empty, number: 0)
 
-    init(main: Document, end: DocumentEnd, number: UInt64) {
+    init(main: AccountsSection, end: ExporterSection, number: UInt64) {
         self.number = number
         self.main = main
         self.end = end

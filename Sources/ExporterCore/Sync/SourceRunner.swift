@@ -18,7 +18,7 @@ actor SourceRunner {
     private let skew: ClockSkew
     private let retention: Duration
     private let ledger: UsageLedger
-    private let exposition: AccountExposition
+    private let accountRenderer: AccountRenderer
     private let renderer: MetricsRenderer
     private let observer: SyncObserver
     private let schedule: SyncSchedule
@@ -27,7 +27,7 @@ actor SourceRunner {
     private let logger: Logger
     private let storageErrors: StorageErrors
     private let redaction: LogRedaction
-    private let wakeUp = Signal()
+    private let wakeUp = AsyncEvent()
     private var isHistoryComplete: Bool
     /// Days that an operator wants read again, until a sync has read them.
     private(set) var requested: ClosedRange<UTCDay>?
@@ -57,7 +57,7 @@ actor SourceRunner {
 
     init(
         _ source: any UsageSource, stored: LedgerSource, start: LedgerStart, skew: ClockSkew, retention: Duration,
-        status: SyncStatus, ledger: UsageLedger, exposition: AccountExposition, renderer: MetricsRenderer,
+        status: SyncStatus, ledger: UsageLedger, accountRenderer: AccountRenderer, renderer: MetricsRenderer,
         observer: SyncObserver, access: @escaping @Sendable () -> String,
         schedule: SyncSchedule, clock: any WallClock, random: any RandomSource, storageErrors: StorageErrors,
         redaction: LogRedaction,
@@ -72,7 +72,7 @@ actor SourceRunner {
         self.status = status
         storedStatus = status
         self.ledger = ledger
-        self.exposition = exposition
+        self.accountRenderer = accountRenderer
         self.renderer = renderer
         self.observer = observer
         self.access = access
@@ -121,7 +121,7 @@ actor SourceRunner {
     /// - Returns: false while the source waits out the back-off after a failure: it is then synced at its end.
     @discardableResult func syncSoon() -> Bool {
         guard !isBackingOff else { return false }
-        wakeUp.give()
+        wakeUp.set()
         return true
     }
 
@@ -130,7 +130,7 @@ actor SourceRunner {
     func retry() {
         guard status.isUp == false else { return }
         wantsRetry = true
-        wakeUp.give()
+        wakeUp.set()
     }
 
     private var isBackingOff: Bool {
@@ -226,16 +226,16 @@ actor SourceRunner {
         status.since = status.since ?? started
         status.lastAttempt = started
         usedAccess = access()
-        var visit: LedgerVisit?
+        var context: LedgerSyncContext?
         var failure: (any ReasonedFailure)?
         let days = requested
         do {
             if !isHistoryComplete { try await proposeStart() }
-            let run = LedgerVisit(
+            let run = LedgerSyncContext(
                 source: stored, isFirst: !isHistoryComplete, plan: try await plan(), requested: days,
                 countsOnReading: source.countsOnReading, isStartGiven: start.isGiven, skew: skew, ledger: ledger,
                 clock: clock)
-            visit = run
+            context = run
             do {
                 try await source.sync(run)
             } catch let partial as PartialFailure {
@@ -248,7 +248,7 @@ actor SourceRunner {
         } catch is CancellationError {
             throw CancellationError()
         } catch let postponed as SyncPostponed {
-            return await postpone(until: postponed.until, from: before, visit?.change ?? LedgerChange())
+            return await postpone(until: postponed.until, from: before, context?.change ?? LedgerChange())
         } catch let error as any ReasonedFailure {
             failure = error
         } catch {
@@ -257,27 +257,27 @@ actor SourceRunner {
         }
         // A stop interrupts the ledger's statements as well: that is no failure of the source.
         try Task.checkCancellation()
-        if let notice = visit?.lastNotice {
+        if let notice = context?.lastNotice {
             status.isDeprecated = notice.isDeprecated
             status.sunset = notice.sunset
         }
-        isHistoryComplete = isHistoryComplete || visit?.hasCompletedHistory == true
+        isHistoryComplete = isHistoryComplete || context?.hasCompletedHistory == true
         status.clockSkew = skew.median?.inSeconds
-        if let coverage = visit?.coverage { status.coverage.merge(coverage) { $1 } }
+        if let coverage = context?.coverage { status.coverage.merge(coverage) { $1 } }
         // What an earlier version knew of all keys as one is known by key now.
-        if visit?.coverage.isEmpty == false { status.coverage[""] = nil }
+        if context?.coverage.isEmpty == false { status.coverage[""] = nil }
         status.coverage = status.coverage.filter { !$0.value.spans.isEmpty }
-        logOddities(visit?.remarks ?? [])
+        logOddities(context?.remarks ?? [])
         let delay = await finish(started, elapsed: ContinuousClock.now - steady, failure: failure)
-        await show(visit?.change ?? LedgerChange())
+        await show(context?.change ?? LedgerChange())
         return delay
     }
 
     /// - Parameter days: requested days that need not be read again.
-    private func finishReading(_ visit: LedgerVisit, of days: ClosedRange<UTCDay>?) async throws {
+    private func finishReading(_ context: LedgerSyncContext, of days: ClosedRange<UTCDay>?) async throws {
         if let days, requested == days { requested = nil }
-        guard !isHistoryComplete, visit.mayComplete, !visit.hasCompletedHistory else { return }
-        visit.collect(try await ledger.completeHistory(of: stored.id, now: clock.now))
+        guard !isHistoryComplete, context.mayComplete, !context.hasCompletedHistory else { return }
+        context.collect(try await ledger.completeHistory(of: stored.id, now: clock.now))
         isHistoryComplete = true
     }
 
@@ -287,7 +287,7 @@ actor SourceRunner {
             of: stored.account, to: start.proposed(now: clock.now), tolerance: start.tolerance)
         guard account.ledgerStart != stored.ledgerStart else { return }
         stored = try await ledger.registerSource(name, of: stored.account)
-        try await exposition.showLedgerStart(account.ledgerStart)
+        try await accountRenderer.showLedgerStart(account.ledgerStart)
     }
 
     private func logOddities(_ remarks: [String]) {
@@ -411,13 +411,13 @@ actor SourceRunner {
 
     private func show(_ change: LedgerChange) async {
         do {
-            try await exposition.show(change, from: stored)
+            try await accountRenderer.show(change, from: stored)
             var shown = status
             shown.results = storedStatus.results
             shown.upstream = storedStatus.upstream
-            try await exposition.show(shown, of: stored)
+            try await accountRenderer.show(shown, of: stored)
         } catch {
-            await exposition.showAllLater()
+            await accountRenderer.showAllLater()
             storageFailed("what was synced could not be shown", error)
         }
         await renderer.publish()

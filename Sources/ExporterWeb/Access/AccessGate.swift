@@ -35,7 +35,7 @@ struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == Ex
         if routes.local(request.uri.path).map(HealthResponder.paths.contains) == true {
             return try await inner.respond(to: request, context: context)
         }
-        guard current.letsIn() else {
+        guard current.allowsRequest() else {
             var response = Response.text(
                 "Too many requests: see rate_limit in the web config.\n", status: .tooManyRequests)
             let interval = current.configuration.rateLimit?.interval ?? .seconds(1)

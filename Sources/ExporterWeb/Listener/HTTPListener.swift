@@ -41,7 +41,7 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
     /// - Throws: `ListenFailure` where the address cannot be bound.
     func run() async throws {
         let quiescing = ServerQuiescingHelper(group: MultiThreadedEventLoopGroup.singleton)
-        let securable = SecurableChannel(settings: settings, idleTimeout: Self.idleTimeout) {
+        let securable = NegotiatingChannel(settings: settings, idleTimeout: Self.idleTimeout) {
             transport, tls, unanswered in
             { request, writer, channel in
                 try await answer(
@@ -75,8 +75,8 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
 
     private func bind(
         _ quiescing: ServerQuiescingHelper,
-        setup: @escaping @Sendable (any Channel) -> EventLoopFuture<SecurableChannel.Value>
-    ) async throws -> NIOAsyncChannel<SecurableChannel.Value, Never> {
+        setup: @escaping @Sendable (any Channel) -> EventLoopFuture<NegotiatingChannel.Value>
+    ) async throws -> NIOAsyncChannel<NegotiatingChannel.Value, Never> {
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -154,7 +154,7 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
         // No other request is read from the connection. It does not end at once: a client that reads slowly would lose the
         // rest of its answer, and one that still writes, and reads nothing meanwhile, all of it. (HTTP/2 has no such event
         // and sends what it has by itself.)
-        try? await channel.triggerUserOutboundEvent(SentBytes.Awaited())
+        try? await channel.triggerUserOutboundEvent(FlushBarrier.Awaited())
         let end = channel.eventLoop.scheduleTask(in: .init(RequestBody.lingering)) { channel.close(promise: nil) }
         while try await body.next() != nil {}
         end.cancel()

@@ -75,7 +75,7 @@ struct ServerTLS: Sendable {
         case .none, .verifyIfGiven, .requireAndVerify:
             try pipeline.addHandler(NIOSSLServerHandler(context: context))
         }
-        if !allowedNames.isEmpty { try pipeline.addHandler(ClientNameCheck(allowed: allowedNames)) }
+        if !allowedNames.isEmpty { try pipeline.addHandler(ClientSANFilter(allowed: allowedNames)) }
     }
 
     /// The library's codes in plain words.

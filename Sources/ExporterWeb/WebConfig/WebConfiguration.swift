@@ -12,7 +12,7 @@ package struct WebConfiguration: Sendable, Hashable {
     var rateLimit: RateLimit?
 
     /// Whether this one asks less of clients than an earlier one did: no TLS, no password or no certificate any more.
-    func opensADoor(after earlier: WebConfiguration) -> Bool {
+    func weakens(after earlier: WebConfiguration) -> Bool {
         if users.isEmpty, !earlier.users.isEmpty { return true }
         guard let old = earlier.tls else { return false }
         guard let new = tls else { return true }

@@ -19,7 +19,7 @@ final class ActiveWebConfiguration: Sendable {
     }
 
     /// Whether the rate limit lets one more request in.
-    func letsIn() -> Bool {
+    func allowsRequest() -> Bool {
         bucket.withLockedValue { $0?.take(at: .now) ?? true }
     }
 }
@@ -90,7 +90,7 @@ final class WebConfigurationStore: Sendable {
                 // Of before they are read: a file that changes meanwhile is read again.
                 let stamps = Array(stamps.prefix(1)) + Self.stamps(nil, newest)
                 let active = try ActiveWebConfiguration(newest)
-                if newest.opensADoor(after: state.active.configuration) {
+                if newest.weakens(after: state.active.configuration) {
                     guard let waiting = state.waiting, waiting.stamps == stamps else {
                         state.waiting = (stamps, now())
                         return state.active

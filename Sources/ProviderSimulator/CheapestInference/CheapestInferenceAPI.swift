@@ -37,13 +37,13 @@ public struct CheapestInferenceAPI: SimulatedProvider {
 
     /// The documented answer; 401 for a key of the wrong kind or none, 403 for a deactivated one, 404 for an unknown
     /// key id or path, 429 past 12 usage requests in 12 hours.
-    public func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer {
+    public func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         guard request.method == "GET" else { return error(404, "Not found") }
-        if quirks.fails(request) { return APIAnswer(body: error(500, "Internal error").body) }
+        if quirks.fails(request) { return SimulatedResponse(body: error(500, "Internal error").body) }
         let forms = CheapestInferenceForms(style)
         switch request.endpoint {
         case "/v1/usage": return usage(request, forms)
-        case "/api/plans": return APIAnswer(body: CheapestInferenceForms.plans)
+        case "/api/plans": return SimulatedResponse(body: CheapestInferenceForms.plans)
         default: break
         }
         guard request.endpoint.hasPrefix("/api/") else { return error(404, "Not found") }
@@ -58,7 +58,7 @@ public struct CheapestInferenceAPI: SimulatedProvider {
         }
         if let wait = account.takePlace(at: request.time) {
             let refusal = error(429, "Rate limit exceeded: 12 requests per 12 hours")
-            return APIAnswer(status: 429, headers: [.retryAfter: "\(wait)"], body: refusal.body)
+            return SimulatedResponse(status: 429, headers: [.retryAfter: "\(wait)"], body: refusal.body)
         }
         guard request.endpoint != "/api/usage" else { return success(.array(account.keys.map(forms.item))) }
         let id = request.endpoint.dropFirst("/api/usage/".count)
@@ -69,20 +69,20 @@ public struct CheapestInferenceAPI: SimulatedProvider {
     }
 
     /// `{"success": false, "error": "…"}`; the documentation lists the statuses and no body.
-    public func error(_ status: Int, _ message: String) -> APIAnswer {
-        APIAnswer(status: status, body: ["success": .bool(false), "error": .string(message)])
+    public func error(_ status: Int, _ message: String) -> SimulatedResponse {
+        SimulatedResponse(status: status, body: ["success": .bool(false), "error": .string(message)])
     }
 
-    private func success(_ data: JSONValue) -> APIAnswer {
-        APIAnswer(body: ["success": .bool(true), "data": data])
+    private func success(_ data: JSONValue) -> SimulatedResponse {
+        SimulatedResponse(body: ["success": .bool(true), "data": data])
     }
 
-    private func usage(_ request: APIRequest, _ forms: CheapestInferenceForms) -> APIAnswer {
+    private func usage(_ request: APIRequest, _ forms: CheapestInferenceForms) -> SimulatedResponse {
         for account in accounts {
             for key in account.keys where account.name + "/" + key.properties.id == request.account {
                 guard key.isActive else { return error(403, "API key is deactivated") }
                 let usage = forms.usage(of: key, in: account, quirks.dip(at: request), quirks.omitsResets)
-                return wrapsUsage ? success(usage) : APIAnswer(body: usage)
+                return wrapsUsage ? success(usage) : SimulatedResponse(body: usage)
             }
         }
         return error(401, "Invalid API key")

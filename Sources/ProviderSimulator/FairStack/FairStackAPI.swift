@@ -20,12 +20,12 @@ public struct FairStackAPI: SimulatedProvider {
     }
 
     /// The documented answer; 401 without a known key, 403 without the scope, 429 past the rate limit, 400 for a bad query.
-    public func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer {
+    public func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         guard let account = accounts.first(where: { $0.name == request.account }) else {
             return error(401, "Invalid API key")
         }
         let allowance = account.rateLimit.map { (perMinute: $0.perMinute, left: $0.take(at: request.time)) }
-        let answer: APIAnswer
+        let answer: SimulatedResponse
         if let allowance, allowance.left.remaining < 0 {
             answer = error(429, "Too many requests", wrapped: account.wrapsBodies)
         } else {
@@ -35,13 +35,13 @@ public struct FairStackAPI: SimulatedProvider {
         return answer.limited(to: allowance.perMinute, remaining: allowance.left.remaining, reset: allowance.left.reset)
     }
 
-    private func body(_ request: APIRequest, _ account: FairStackAccount, _ style: AnswerStyle) -> APIAnswer {
+    private func body(_ request: APIRequest, _ account: FairStackAccount, _ style: AnswerStyle) -> SimulatedResponse {
         let refuse = { (status: Int, message: String) in error(status, message, wrapped: account.wrapsBodies) }
         guard request.method == "GET" else { return refuse(404, "Not found") }
         guard account.scopes.contains("credits:read") else { return refuse(403, "Missing scope credits:read") }
-        if account.quirks.fails(request) { return APIAnswer(body: error(500, "Internal error").body) }
-        let answers = FairStackAnswers(account: account, style: style, now: request.time)
-        let result: Result<JSONValue, FairStackAnswers.Refusal>
+        if account.quirks.fails(request) { return SimulatedResponse(body: error(500, "Internal error").body) }
+        let answers = FairStackResponses(account: account, style: style, now: request.time)
+        let result: Result<JSONValue, FairStackResponses.Refusal>
         switch request.endpoint {
         case "/v1/usage": result = answers.usage(request.query)
         case "/v1/usage/daily": result = answers.daily(request.query)
@@ -52,28 +52,28 @@ public struct FairStackAPI: SimulatedProvider {
         switch result {
         case .failure(let refusal): return refuse(refusal.status, refusal.message)
         case .success(let body) where account.wrapsBodies:
-            return APIAnswer(body: ["request_id": .string("req_\(request.time.milliseconds)"), "data": body])
-        case .success(let body): return APIAnswer(body: body)
+            return SimulatedResponse(body: ["request_id": .string("req_\(request.time.milliseconds)"), "data": body])
+        case .success(let body): return SimulatedResponse(body: body)
         }
     }
 
     /// `{"error": {"code": "http_400", "message": "…", "status": 400}}` under the same HTTP status.
-    public func error(_ status: Int, _ message: String) -> APIAnswer { error(status, message, wrapped: false) }
+    public func error(_ status: Int, _ message: String) -> SimulatedResponse { error(status, message, wrapped: false) }
 
-    private func error(_ status: Int, _ message: String, wrapped: Bool) -> APIAnswer {
+    private func error(_ status: Int, _ message: String, wrapped: Bool) -> SimulatedResponse {
         let code = JSONValue.string("http_\(status)")
         let text = JSONValue.string(message)
         let body: JSONValue =
             wrapped
             ? ["request_id": "req_error", "error": ["type": code, "message": text]]
             : ["error": ["code": code, "message": text, "status": .count(status)]]
-        return APIAnswer(status: status, body: body)
+        return SimulatedResponse(status: status, body: body)
     }
 }
 
-extension APIAnswer {
+extension SimulatedResponse {
     /// The same with the headers of a rate limit.
-    fileprivate func limited(to limit: Int, remaining: Int, reset: Int) -> APIAnswer {
+    fileprivate func limited(to limit: Int, remaining: Int, reset: Int) -> SimulatedResponse {
         var headers = headers
         func set(_ name: String, _ value: Int) {
             if let name = HTTPFields.Element.Name(name) { headers[name] = String(value) }
@@ -82,7 +82,7 @@ extension APIAnswer {
         set("X-RateLimit-Remaining", max(0, remaining))
         set("X-RateLimit-Reset", reset)
         if status == 429 { headers[.retryAfter] = String(max(1, reset)) }
-        return APIAnswer(status: status, headers: headers, body: body)
+        return SimulatedResponse(status: status, headers: headers, body: body)
     }
 }
 

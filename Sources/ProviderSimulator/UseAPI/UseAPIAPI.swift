@@ -71,28 +71,28 @@ public struct UseAPIAPI: SimulatedProvider {
     }
 
     /// The documented answer; 401 without a known token, 402 without a subscription, 404 for any other path or method.
-    public func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer {
+    public func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         guard let account = accounts.first(where: { $0.name == request.account }) else {
             return error(401, "Unauthorized")
         }
-        if account.quirks.fails(request) { return APIAnswer(body: error(500, "Internal error").body) }
+        if account.quirks.fails(request) { return SimulatedResponse(body: error(500, "Internal error").body) }
         switch (request.method, request.endpoint) {
         case ("GET", "/v2/account/stats"):
             return account.isSubscribed
                 ? stats(of: account, request, style) : error(402, "Subscription is not active")
         case ("GET", "/v2/account"):
-            return APIAnswer(body: status(of: account))
+            return SimulatedResponse(body: status(of: account))
         default:
             return error(404, "Not found")
         }
     }
 
     /// `{"error": "Unauthorized"}` under the same HTTP status.
-    public func error(_ status: Int, _ message: String) -> APIAnswer {
-        APIAnswer(status: status, body: ["error": .string(message)])
+    public func error(_ status: Int, _ message: String) -> SimulatedResponse {
+        SimulatedResponse(status: status, body: ["error": .string(message)])
     }
 
-    private func stats(of account: UseAPIAccount, _ request: APIRequest, _ style: AnswerStyle) -> APIAnswer {
+    private func stats(of account: UseAPIAccount, _ request: APIRequest, _ style: AnswerStyle) -> SimulatedResponse {
         guard let bot = request.query["bot"], !bot.isEmpty else { return error(400, "Parameter bot is required") }
         guard Self.bots.contains(bot) else { return error(400, "Parameter bot (\(bot)) is not supported") }
         let config = request.query["config"].flatMap { $0.isEmpty ? nil : $0 }
@@ -102,8 +102,8 @@ public struct UseAPIAPI: SimulatedProvider {
             }
             let counted = Array(account.store.shown(bot: bot, config: config).suffix(limit))
             let rows = account.quirks.listed(counted, of: nil, now: request.time)
-            return APIAnswer(
-                body: UseAPIStatsAnswer(
+            return SimulatedResponse(
+                body: UseAPIStatsResponse(
                     bot: bot, filter: ("limit", .count(limit)), config, rows,
                     counted: account.quirks.countsListOnly ? rows : counted, style
                 ).body)
@@ -113,8 +113,8 @@ public struct UseAPIAPI: SimulatedProvider {
         }
         let counted = account.store.shown(bot: bot, day: day, config: config)
         let rows = account.quirks.listed(counted, of: day, now: request.time)
-        return APIAnswer(
-            body: UseAPIStatsAnswer(
+        return SimulatedResponse(
+            body: UseAPIStatsResponse(
                 bot: bot, filter: ("date", .string(day.description)), config, rows,
                 counted: account.quirks.countsListOnly ? rows : counted, style
             ).body)

@@ -97,7 +97,7 @@ public struct VeniceAPI: SimulatedProvider {
     }
 
     /// The answer of the endpoint; 401 without a key that opens it, 404 for any other path or method.
-    public func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer {
+    public func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         // It is gone for everyone, with or without a key.
         if request.endpoint == VeniceBilling.usagePath, availability.usage == .gone { return VeniceBilling.gone }
         guard let asking = request.account,
@@ -123,7 +123,7 @@ public struct VeniceAPI: SimulatedProvider {
     }
 
     /// `{"error": "…"}`.
-    public func error(_ status: Int, _ message: String) -> APIAnswer {
-        APIAnswer(status: status, body: ["error": .string(message)])
+    public func error(_ status: Int, _ message: String) -> SimulatedResponse {
+        SimulatedResponse(status: status, body: ["error": .string(message)])
     }
 }

@@ -18,7 +18,7 @@ struct VeniceBilling {
     ]
 
     /// The answer of the older endpoint since its end.
-    static let gone = APIAnswer(
+    static let gone = SimulatedResponse(
         status: 410, headers: fields(deprecation),
         body: ["error": "This endpoint has been sunset. Use /api/v1/billing/usage-history."])
 
@@ -30,14 +30,14 @@ struct VeniceBilling {
         return all
     }
 
-    private func refuse(_ message: String) -> APIAnswer {
-        APIAnswer(status: 400, body: ["error": .string(message)])
+    private func refuse(_ message: String) -> SimulatedResponse {
+        SimulatedResponse(status: 400, body: ["error": .string(message)])
     }
 
     // MARK: Page numbers
 
     /// `GET /api/v1/billing/usage`.
-    func usage(_ query: [String: String], isDeprecated: Bool) -> APIAnswer {
+    func usage(_ query: [String: String], isDeprecated: Bool) -> SimulatedResponse {
         guard let requested = Int(query["limit"] ?? "200"), (1...500).contains(requested) else {
             return refuse("limit")
         }
@@ -70,7 +70,7 @@ struct VeniceBilling {
             body.insert(.init("warningMessage", "This endpoint is in beta."), at: 0)
             body.append(.init("pagination", .object(place.map { .init($0.1, .count($0.2)) })))
         }
-        return APIAnswer(headers: Self.fields(headers), body: .object(body))
+        return SimulatedResponse(headers: Self.fields(headers), body: .object(body))
     }
 
     // MARK: Cursor
@@ -89,7 +89,7 @@ struct VeniceBilling {
     private static let filters: Set<String> = ["startTimestamp", "endTimestamp", "currency", "pageSize"]
 
     /// `GET /api/v1/billing/usage-history`.
-    func history(_ query: [String: String]) -> APIAnswer {
+    func history(_ query: [String: String]) -> SimulatedResponse {
         if let cursor = query["cursor"] {
             guard query.count == 1 else { return refuse("cursor cannot be combined with other parameters") }
             guard let walk = Self.walk(of: cursor), walk.account == account else {
@@ -108,7 +108,7 @@ struct VeniceBilling {
         return page(of: Walk(account: account, start: start, end: end, currency: query["currency"], pageSize: size))
     }
 
-    private func page(of walk: Walk) -> APIAnswer {
+    private func page(of walk: Walk) -> SimulatedResponse {
         let after = walk.afterMilliseconds.flatMap { milliseconds in
             walk.afterNumber.map { VeniceWalkPosition(milliseconds: milliseconds, number: $0) }
         }
@@ -127,7 +127,7 @@ struct VeniceBilling {
             }
             next = Self.cursor(of: rest).map(JSONValue.string) ?? .null
         }
-        return APIAnswer(
+        return SimulatedResponse(
             body: ["data": .array(rows.prefix(pageSize).map { $0.row.json(style) }), "nextCursor": next])
     }
 

@@ -62,11 +62,11 @@ struct VeniceFigures {
     }
 
     /// `GET /api/v1/billing/usage-analytics`, its fields as far as they sum up by day and key.
-    func analytics(_ query: [String: String]) -> APIAnswer {
+    func analytics(_ query: [String: String]) -> SimulatedResponse {
         guard let first = query["startDate"].flatMap({ UTCDay($0) }),
             let last = query["endDate"].flatMap({ UTCDay($0) }),
             first <= last, first.distance(to: last) < 90
-        else { return APIAnswer(status: 400, body: ["error": "Invalid date range"]) }
+        else { return SimulatedResponse(status: 400, body: ["error": "Invalid date range"]) }
         let rows = charges(Period(start: first.start, end: last.advanced(by: 1).start))
         let days = (first...last).map { day -> JSONValue in
             let inDay = rows.filter { $0.timestamp.day == day }
@@ -82,7 +82,7 @@ struct VeniceFigures {
                 "totalDiem": .number(sum(key.rows) { $0.currency == "DIEM" }), "totalUnits": .count(key.rows.count),
             ]
         }
-        return APIAnswer(body: [
+        return SimulatedResponse(body: [
             "lookback": "custom", "byDate": .array(days), "byModel": .array([]), "byKey": .array(keys),
         ])
     }
@@ -104,13 +104,13 @@ struct VeniceFigures {
     }
 
     /// `GET /api/v1/billing/balance`. Both balances are what is left after everything shown so far.
-    var balance: APIAnswer {
+    var balance: SimulatedResponse {
         let usd = account.balance.remaining(
             afterSpending: spent(since: Timestamp(seconds: 0)) { $0.currency == "USD" })
         let diem = account.diemAllocation.map { allocation -> ExactDecimal in
             max(.zero, allocation - spent(since: now.day.start) { $0.currency == "DIEM" })
         }
-        return APIAnswer(
+        return SimulatedResponse(
             body: [
                 "canConsume": .bool(true), "consumptionCurrency": diem == nil ? "USD" : "DIEM",
                 "balances": [
@@ -122,14 +122,14 @@ struct VeniceFigures {
     }
 
     /// `GET /api/v1/api_keys/rate_limits`.
-    var rateLimits: APIAnswer {
+    var rateLimits: SimulatedResponse {
         let models = account.limits.map { limit -> JSONValue in
             let amounts = limit.amounts.sorted { $0.key < $1.key }.map { type, amount -> JSONValue in
                 ["type": .string(type), "amount": .count(amount)]
             }
             return ["apiModelId": .string(limit.model), "rateLimits": .array(amounts)]
         }
-        return APIAnswer(
+        return SimulatedResponse(
             body: [
                 "data": [
                     "accessPermitted": .bool(true), "apiTier": ["id": "paid", "isCharged": .bool(true)],
@@ -141,7 +141,7 @@ struct VeniceFigures {
     }
 
     /// `GET /api/v1/api_keys`.
-    var keys: APIAnswer {
+    var keys: SimulatedResponse {
         let keys = account.keys.map { key -> JSONValue in
             var members: [JSONValue.Member] = [
                 .init("id", .string(key.id)), .init("apiKeyType", .string(key.type)),
@@ -168,6 +168,6 @@ struct VeniceFigures {
             }
             return .object(members)
         }
-        return APIAnswer(body: ["object": "list", "data": .array(keys)])
+        return SimulatedResponse(body: ["object": "list", "data": .array(keys)])
     }
 }

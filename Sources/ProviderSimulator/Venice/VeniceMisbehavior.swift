@@ -64,9 +64,9 @@ public final class VeniceMisbehavior: Sendable {
     }
 
     /// The error object to send instead of a response; nil for a healthy one.
-    func errorObject(at endpoint: String) -> APIAnswer? {
+    func errorObject(at endpoint: String) -> SimulatedResponse? {
         let modes = modes
         guard modes.errorEndpoints?.contains(endpoint) ?? true, happens(percent: modes.errorObjects) else { return nil }
-        return APIAnswer(body: ["error": "Internal error, please try again"])
+        return SimulatedResponse(body: ["error": "Internal error, please try again"])
     }
 }

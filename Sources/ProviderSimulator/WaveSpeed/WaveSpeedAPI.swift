@@ -41,11 +41,11 @@ public struct WaveSpeedAPI: SimulatedProvider {
     }
 
     /// The documented answer; 401 without a known key, 404 for any other path or method.
-    public func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer {
+    public func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         guard let account = accounts.first(where: { $0.name == request.account }) else {
             return error(401, "access_key is required")
         }
-        if account.quirks.fails(request) { return APIAnswer(body: error(500, "internal error").body) }
+        if account.quirks.fails(request) { return SimulatedResponse(body: error(500, "internal error").body) }
         switch (request.method, request.endpoint) {
         case ("POST", "/api/v3/user/usage_stats"):
             return usageStats(of: account, request.body, style, now: request.time)
@@ -58,17 +58,17 @@ public struct WaveSpeedAPI: SimulatedProvider {
     }
 
     /// `{"code": 400, "message": "invalid time range"}` under the same HTTP status.
-    public func error(_ status: Int, _ message: String) -> APIAnswer {
-        APIAnswer(status: status, body: ["code": .count(status), "message": .string(message)])
+    public func error(_ status: Int, _ message: String) -> SimulatedResponse {
+        SimulatedResponse(status: status, body: ["code": .count(status), "message": .string(message)])
     }
 
-    private func success(_ data: JSONValue) -> APIAnswer {
-        APIAnswer(body: ["code": .count(200), "message": "success", "data": data])
+    private func success(_ data: JSONValue) -> SimulatedResponse {
+        SimulatedResponse(body: ["code": .count(200), "message": "success", "data": data])
     }
 
     private func usageStats(
         of account: WaveSpeedAccount, _ body: JSONValue?, _ style: AnswerStyle, now: Timestamp
-    ) -> APIAnswer {
+    ) -> SimulatedResponse {
         guard let start = body?["start_time"]?.text.flatMap({ Timestamp($0) }),
             let end = body?["end_time"]?.text.flatMap({ Timestamp($0) }), end > start
         else { return error(400, "invalid time range") }

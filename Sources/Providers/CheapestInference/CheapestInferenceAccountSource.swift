@@ -35,35 +35,35 @@ struct CheapestInferenceAccountSource: UsageSource {
     /// Where the running totals' slices end: the last second that RFC 3339 can write.
     private static let neverEnding = Timestamp(seconds: 253_402_300_799)
 
-    func sync(_ visit: any SyncVisit) async throws {
+    func sync(_ context: any SyncContext) async throws {
         if keyIDs.isEmpty {
-            let asked = visit.now
-            let answer = try await ask("/api/usage", visit)
+            let asked = context.now
+            let answer = try await ask("/api/usage", context)
             let keys = try CheapestInferenceEnvelope<BoundedArray<CheapestInferenceAccountKey>>.payload(of: answer) {
-                visit.remark($0)
+                context.remark($0)
             }
-            try await commit(keys.values, asked: asked, visit, keeping: [])
+            try await commit(keys.values, asked: asked, context, keeping: [])
         } else {
-            try await syncSingleKeys(visit)
+            try await syncSingleKeys(context)
         }
     }
 
-    private func syncSingleKeys(_ visit: any SyncVisit) async throws {
+    private func syncSingleKeys(_ context: any SyncContext) async throws {
         var unreadable: (any ReasonedFailure)?
         var answered = 0
-        for id in try await longestAgoFirst(visit) {
-            let asked = visit.now
+        for id in try await longestAgoFirst(context) {
+            let asked = context.now
             do {
-                let answer = try await ask("/api/usage/" + UpstreamCall.segment(id), visit)
+                let answer = try await ask("/api/usage/" + UpstreamCall.segment(id), context)
                 let key = try CheapestInferenceEnvelope<CheapestInferenceAccountKey>.payload(of: answer) {
-                    visit.remark($0)
+                    context.remark($0)
                 }
                 guard key.isKnown else {
                     throw SourceFailure(
                         .decode, "api/usage responded without id, name and usage of the key; is base_url right?")
                 }
                 answered += 1
-                try await commit([key], askedFor: id, asked: asked, visit, keeping: keyIDs.filter { $0 != id })
+                try await commit([key], askedFor: id, asked: asked, context, keeping: keyIDs.filter { $0 != id })
             } catch let postponed as SyncPostponed {
                 // The others have their turn when there are places again.
                 guard answered > 0 || unreadable != nil else { throw postponed }
@@ -72,7 +72,7 @@ struct CheapestInferenceAccountSource: UsageSource {
                 unreadable = unreadable ?? error
                 var reading = Reading()
                 reading.memory["asked/" + id] = "\(asked.milliseconds)"
-                try await visit.commit(reading)
+                try await context.commit(reading)
             }
         }
         guard let unreadable else { return }
@@ -84,16 +84,16 @@ struct CheapestInferenceAccountSource: UsageSource {
         failure.reason == .decode || (failure as? UpstreamFailure)?.status == 404
     }
 
-    private func longestAgoFirst(_ visit: any SyncVisit) async throws -> [String] {
+    private func longestAgoFirst(_ context: any SyncContext) async throws -> [String] {
         var asked: [(id: String, place: Int, at: Int64)] = []
         for (place, id) in keyIDs.enumerated() {
-            asked.append((id, place, try await visit.memory("asked/" + id).flatMap { Int64($0) } ?? .min))
+            asked.append((id, place, try await context.memory("asked/" + id).flatMap { Int64($0) } ?? .min))
         }
         return asked.sorted { ($0.at, $0.place) < ($1.at, $1.place) }.map(\.id)
     }
 
-    private func ask(_ path: String, _ visit: any SyncVisit) async throws -> UpstreamAnswer {
-        try await api.send(UpstreamCall(.get, path).permitted { try await visit.spend(from: Self.allowance) })
+    private func ask(_ path: String, _ context: any SyncContext) async throws -> UpstreamResponse {
+        try await api.send(UpstreamCall(.get, path).permitted { try await context.spend(from: Self.allowance) })
     }
 
     /// Commits what an answer shows of some keys.
@@ -102,14 +102,14 @@ struct CheapestInferenceAccountSource: UsageSource {
     ///   - askedFor: the id that was asked for; nil for the list of all.
     ///   - kept: ids of keys whose gauges stay, since this answer is not about them.
     private func commit(
-        _ keys: [CheapestInferenceAccountKey], askedFor: String? = nil, asked: Timestamp, _ visit: any SyncVisit,
+        _ keys: [CheapestInferenceAccountKey], askedFor: String? = nil, asked: Timestamp, _ context: any SyncContext,
         keeping kept: [String]
     ) async throws {
         var reading = Reading()
         var gauges = KeyGauges(Self.families)
-        var labels = try await visit.remembered("labels") ?? KeyLabels()
-        try await gauges.keep(Set(kept.compactMap { labels.byID[$0] }), from: visit)
-        var coverage: [String: KeyCoverage] = try await visit.remembered("coverage") ?? [:]
+        var labels = try await context.remembered("labels") ?? KeyLabels()
+        try await gauges.keep(Set(kept.compactMap { labels.byID[$0] }), from: context)
+        var coverage: [String: KeyCoverage] = try await context.remembered("coverage") ?? [:]
         var seen: Set<String> = []
         for key in Self.oldestFirst(keys) {
             // A key without id and name has nothing that its counters could be told by.
@@ -119,13 +119,13 @@ struct CheapestInferenceAccountSource: UsageSource {
             usage.addGauges(of: label, to: &gauges)
             key.addGauges(label: label, to: &gauges)
             let memory = "counters/" + id
-            var counters = try await visit.remembered(memory) ?? KeyCounters()
+            var counters = try await context.remembered(memory) ?? KeyCounters()
             // Everything that a key made since the ledger began ever used is in the ledger's time.
-            let isYounger = key.createdAt.value.map { $0.value >= visit.ledgerStart } ?? false
+            let isYounger = key.createdAt.value.map { $0.value >= context.ledgerStart } ?? false
             let before = counters.cells(key: label)
             // What the first sync finds is history; a key that is read for the first time later begins with what it uses
             // from then on.
-            let start = visit.isFirst ? visit.ledgerStart : asked
+            let start = context.isFirst ? context.ledgerStart : asked
             counters.observe(usage, at: asked, from: isYounger ? Timestamp(milliseconds: .min) : start)
             reading.memory[memory] = try RememberedJSON.text(of: counters)
             let cells = counters.cells(key: label)
@@ -136,7 +136,7 @@ struct CheapestInferenceAccountSource: UsageSource {
             reading.coverage[label] = days.coverage
             reading.slices.append(
                 SliceReading(
-                    SliceID(scope: id, period: Period(start: visit.ledgerStart, end: Self.neverEnding)),
+                    SliceID(scope: id, period: Period(start: context.ledgerStart, end: Self.neverEnding)),
                     cells: cells, readAt: asked, attribution: attribution))
         }
         // Keys that are gone from the account, or from `key_ids`, no longer hold the others' days up.
@@ -153,7 +153,7 @@ struct CheapestInferenceAccountSource: UsageSource {
         // The windows reach as far back as they do: there is no history to wait for but that of the keys whose turn is
         // still to come.
         reading.completesHistory = askedFor == nil
-        try await visit.commit(reading)
+        try await context.commit(reading)
     }
 
     /// Of keys that share a name the oldest has it as its label, whatever the order of the list.

@@ -35,17 +35,17 @@ struct CheapestInferenceKeySource: UsageSource {
         .rateLimitTokensPerMinute, .planInfo, .planExpiry, .keyInfo, .keyActive, .keyCreated,
     ]
 
-    func sync(_ visit: any SyncVisit) async throws {
+    func sync(_ context: any SyncContext) async throws {
         var reading = Reading()
-        var history = try await KeyHistory(of: keys.map(\.name), visit)
+        var history = try await KeyHistory(of: keys.map(\.name), context)
         var gauges = KeyGauges(Self.families)
         var balance: Double?
         var failure: (any ReasonedFailure)?
         var answered = 0
         for key in keys {
-            let asked = visit.now
+            let asked = context.now
             do {
-                let usage = try await usage(of: key, visit)
+                let usage = try await usage(of: key, context)
                 answered += 1
                 Self.addGauges(of: usage, key: key.name, to: &gauges)
                 // One balance of the account, however many keys show it.
@@ -55,11 +55,11 @@ struct CheapestInferenceKeySource: UsageSource {
             } catch let error as UpstreamFailure where error.isDeactivatedKey {
                 answered += 1
                 history.observeDeactivated(key.name, at: asked)
-                try await gauges.keep([key.name], of: Self.families.filter { $0 != .keyActive }, from: visit)
+                try await gauges.keep([key.name], of: Self.families.filter { $0 != .keyActive }, from: context)
                 gauges.add(.keyActive, [key.name], 0)
             } catch let error as any ReasonedFailure where error.reason != .storage {
                 failure = failure ?? Self.failure(error, of: key.name)
-                try await gauges.keep([key.name], from: visit)
+                try await gauges.keep([key.name], from: context)
             }
         }
         if let failure, answered == 0 { throw failure }
@@ -71,15 +71,15 @@ struct CheapestInferenceKeySource: UsageSource {
         }
         // A budget period shows all it ever will: there is no history to wait for.
         reading.completesHistory = true
-        try await visit.commit(reading)
+        try await context.commit(reading)
         guard let failure else { return }
         // Too many requests are the account's affair, and `Retry-After` is to be kept to.
         throw failure.reason == .rateLimited ? failure : PartialFailure(failure)
     }
 
-    private func usage(of key: Key, _ visit: any SyncVisit) async throws -> CheapestInferenceKeyUsage {
+    private func usage(of key: Key, _ context: any SyncContext) async throws -> CheapestInferenceKeyUsage {
         let answer = try await key.api.send(UpstreamCall(.get, "/v1/usage"))
-        let usage = try CheapestInferenceEnvelope<CheapestInferenceKeyUsage>.payload(of: answer) { visit.remark($0) }
+        let usage = try CheapestInferenceEnvelope<CheapestInferenceKeyUsage>.payload(of: answer) { context.remark($0) }
         guard usage.isKnown else {
             throw SourceFailure(
                 .decode, "usage answered without budget, rate_limits, plan, credits or key; is base_url right?")
@@ -129,14 +129,14 @@ private struct KeyHistory {
     /// The present name of each name that the config no longer has.
     private var renamed: [String: String]
 
-    init(of names: [String], _ visit: any SyncVisit) async throws {
+    init(of names: [String], _ context: any SyncContext) async throws {
         self.names = names
-        namesByFingerprint = try await visit.remembered("names") ?? [:]
-        coverage = try await visit.remembered("coverage") ?? [:]
-        renamed = try await visit.remembered("renamed") ?? [:]
+        namesByFingerprint = try await context.remembered("names") ?? [:]
+        coverage = try await context.remembered("coverage") ?? [:]
+        renamed = try await context.remembered("renamed") ?? [:]
         var earlier: [String: BudgetTrack] = [:]
         for name in Set(names).union(namesByFingerprint.values) {
-            earlier[name] = try await visit.remembered(Self.memory(of: name))
+            earlier[name] = try await context.remembered(Self.memory(of: name))
         }
         self.earlier = earlier
     }

@@ -11,17 +11,17 @@ struct CheapestInferencePlansSource: UsageSource {
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
 
-    func sync(_ visit: any SyncVisit) async throws {
+    func sync(_ context: any SyncContext) async throws {
         var reading = Reading()
-        reading.gauges = Self.gauges(of: try await plans(visit))
-        try await visit.commit(reading)
+        reading.gauges = Self.gauges(of: try await plans(context))
+        try await context.commit(reading)
     }
 
-    private func plans(_ visit: any SyncVisit) async throws -> [CheapestInferencePlan] {
+    private func plans(_ context: any SyncContext) async throws -> [CheapestInferencePlan] {
         do {
             let answer = try await api.send(UpstreamCall(.get, "/api/plans", authenticated: false))
             return try CheapestInferenceEnvelope<LenientArray<CheapestInferencePlan>>.payload(of: answer) {
-                visit.remark($0)
+                context.remark($0)
             }.values
         } catch let failure as UpstreamFailure where failure.status == 404 {
             return []
@@ -58,10 +58,10 @@ struct CheapestInferenceCreditsSource: UsageSource {
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
 
-    func sync(_ visit: any SyncVisit) async throws {
+    func sync(_ context: any SyncContext) async throws {
         var reading = Reading()
         reading.gauges[.balanceUSD] = try await remaining().map { [GaugeSample([], $0)] } ?? []
-        try await visit.commit(reading)
+        try await context.commit(reading)
     }
 
     private func remaining() async throws -> Double? {

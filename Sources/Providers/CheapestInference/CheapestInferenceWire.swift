@@ -25,7 +25,7 @@ struct CheapestInferenceEnvelope<Payload: Decodable>: Decodable {
     /// The payload of a response.
     ///
     /// - Parameter remark: gets each field that could not be read and that no figure depends on.
-    static func payload(of answer: UpstreamAnswer, remark: (String) -> Void = { _ in }) throws -> Payload {
+    static func payload(of answer: UpstreamResponse, remark: (String) -> Void = { _ in }) throws -> Payload {
         try JSONBody.decode(Self.self, from: answer, remark: remark).payload
     }
 }

@@ -20,11 +20,11 @@ struct KeyGauges {
 
     /// Keeps the earlier figures of some keys, all of them or those of some families alone.
     mutating func keep(
-        _ keys: Set<String>, of kept: [GaugeFamily]? = nil, from visit: any SyncVisit
+        _ keys: Set<String>, of kept: [GaugeFamily]? = nil, from context: any SyncContext
     ) async throws {
         guard !keys.isEmpty else { return }
         for family in kept ?? families {
-            samples[family, default: []] += try await visit.gauges(family).filter { sample in
+            samples[family, default: []] += try await context.gauges(family).filter { sample in
                 sample.labels.first.map(keys.contains) ?? false
             }
         }

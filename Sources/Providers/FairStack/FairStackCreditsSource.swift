@@ -13,16 +13,16 @@ struct FairStackCreditsSource: UsageSource {
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
 
-    func sync(_ visit: any SyncVisit) async throws {
+    func sync(_ context: any SyncContext) async throws {
         var reading = Reading()
         do {
             let answer = try await api.send(UpstreamCall(.get, "/v1/credits"))
-            let credits = try FairStackBody<FairStackCredits>.payload(of: answer) { visit.remark($0) }
+            let credits = try FairStackBody<FairStackCredits>.payload(of: answer) { context.remark($0) }
             reading.gauges = credits.gauges
         } catch let failure as UpstreamFailure where failure.status == 404 {
             reading.gauges = FairStackCredits.absent
         }
-        try await visit.commit(reading)
+        try await context.commit(reading)
     }
 }
 

@@ -19,18 +19,18 @@ struct FairStackDayReader {
     ///   - figures: what `daily` reports for it.
     ///   - stored: what is remembered of it.
     mutating func read(
-        _ due: DueSlice, figures: FairStackDayFigures, remembered stored: FairStackDayMemory?, _ visit: any SyncVisit
+        _ due: DueSlice, figures: FairStackDayFigures, remembered stored: FairStackDayMemory?, _ context: any SyncContext
     ) async throws -> (slice: SliceReading, memory: FairStackDayMemory) {
         let date = due.slice.period.start.day
-        let asked = visit.now
+        let asked = context.now
         var day = FairStackDay(whole: try await upstream.usage(on: date))
-        let earlier = due.lastRead == nil ? [] : try await visit.cells(of: due.slice)
+        let earlier = due.lastRead == nil ? [] : try await context.cells(of: due.slice)
         var memory = stored ?? FairStackDayMemory(configured: configured, cells: earlier)
         var queried: Set<FairStackKey> = []
         // Keys have no part of a day without usage.
         if !day.whole.isZero || !earlier.isEmpty {
             for key in memory.queried {
-                if let share = try await share(of: key, on: date, visit) {
+                if let share = try await share(of: key, on: date, context) {
                     day.keys[key.name] = share
                     queried.insert(key)
                 } else {
@@ -42,7 +42,7 @@ struct FairStackDayReader {
                 if !share.isZero { day.keys[name] = share }
             }
         }
-        if due.slice.period.contains(asked) { try await retryRefused(except: queried, on: date, visit) }
+        if due.slice.period.contains(asked) { try await retryRefused(except: queried, on: date, context) }
         // The responses belong together only if the account's is the same before and after the keys'. Days that are
         // history when they are first read have come to rest, so that a first start needs a query less for each.
         let isHistory = due.settles && due.lastRead == nil
@@ -56,7 +56,7 @@ struct FairStackDayReader {
 
     /// A key's part of a day; nil where the day is to be read without it.
     private mutating func share(
-        of key: FairStackKey, on day: UTCDay, _ visit: any SyncVisit
+        of key: FairStackKey, on day: UTCDay, _ context: any SyncContext
     ) async throws -> FairStackBreakdown? {
         guard !refused.hasGivenUp(key) else { return nil }
         do {
@@ -64,7 +64,7 @@ struct FairStackDayReader {
             refused.accept(key)
             return share
         } catch let failure as any ReasonedFailure {
-            guard refused.giveUp(key, after: failure, now: visit.now) else { throw failure }
+            guard refused.giveUp(key, after: failure, now: context.now) else { throw failure }
             return nil
         }
     }
@@ -72,10 +72,10 @@ struct FairStackDayReader {
     /// Queries the reported keys, so that the report ends once the API knows them. Their part of this day stays under
     /// `key=""`, where it was counted first.
     private mutating func retryRefused(
-        except queried: Set<FairStackKey>, on day: UTCDay, _ visit: any SyncVisit
+        except queried: Set<FairStackKey>, on day: UTCDay, _ context: any SyncContext
     ) async throws {
         for key in configured where refused.contains(key) && !queried.contains(key) {
-            _ = try await share(of: key, on: day, visit)
+            _ = try await share(of: key, on: day, context)
         }
     }
 }

@@ -18,17 +18,17 @@ struct FairStackTransactionsSource: UsageSource {
     static let pageSize = 100
     private static let groundMemory = "ground"
 
-    func sync(_ visit: any SyncVisit) async throws {
-        var days = FairStackDayParts(
-            due: visit.dueSlices, ground: try await visit.memory(Self.groundMemory).flatMap { Timestamp($0) },
-            asked: visit.now)
-        var models = FairStackModels(try await visit.gauges(.modelInfo))
-        guard try await !walk(&days, &models, visit) else { return }
+    func sync(_ context: any SyncContext) async throws {
+        var days = OpenDayWatermark(
+            due: context.dueSlices, ground: try await context.memory(Self.groundMemory).flatMap { Timestamp($0) },
+            asked: context.now)
+        var models = FairStackModels(try await context.gauges(.modelInfo))
+        guard try await !walk(&days, &models, context) else { return }
         // A cursor may expire. What was committed is complete; the rest starts over, once.
-        var rest = FairStackDayParts(
-            due: days.parts.map(\.due), ground: try await visit.memory(Self.groundMemory).flatMap { Timestamp($0) },
-            asked: visit.now)
-        guard try await !walk(&rest, &models, visit) else { return }
+        var rest = OpenDayWatermark(
+            due: days.parts.map(\.due), ground: try await context.memory(Self.groundMemory).flatMap { Timestamp($0) },
+            asked: context.now)
+        guard try await !walk(&rest, &models, context) else { return }
         throw SourceFailure(
             .decode,
             "transactions: the cursor leads nowhere new, or past \(FairStackPageWalk.longest) of them, also after starting "
@@ -37,7 +37,7 @@ struct FairStackTransactionsSource: UsageSource {
 
     /// Reads pages until every day is finished, committing each day once it is; false where the pages lead nowhere.
     private func walk(
-        _ days: inout FairStackDayParts, _ models: inout FairStackModels, _ visit: any SyncVisit
+        _ days: inout OpenDayWatermark, _ models: inout FairStackModels, _ context: any SyncContext
     ) async throws -> Bool {
         var walk = FairStackPageWalk()
         var cursor: String?
@@ -47,7 +47,7 @@ struct FairStackTransactionsSource: UsageSource {
             days.take(new)
             for model in new.compactMap(\.model) { models.learn(model) }
             let finished = days.finish(passed: walk.passed, isEnd: step == .end)
-            if !finished.isEmpty { try await commit(finished, of: days, models, visit) }
+            if !finished.isEmpty { try await commit(finished, of: days, models, context) }
             if days.isEmpty { return true }
             guard case .page(let next) = step else { return false }
             cursor = next
@@ -56,18 +56,18 @@ struct FairStackTransactionsSource: UsageSource {
     }
 
     private func commit(
-        _ finished: [FairStackDayParts.Part], of days: FairStackDayParts, _ models: FairStackModels,
-        _ visit: any SyncVisit
+        _ finished: [OpenDayWatermark.Part], of days: OpenDayWatermark, _ models: FairStackModels,
+        _ context: any SyncContext
     ) async throws {
         var reading = Reading()
         for part in finished {
-            let earlier = part.due.lastRead == nil ? [] : try await visit.cells(of: part.due.slice)
+            let earlier = part.due.lastRead == nil ? [] : try await context.cells(of: part.due.slice)
             let day = days.finished(part, earlier: earlier)
             reading.slices += day.slices
             if let ground = day.ground { reading.memory[Self.groundMemory] = ground.description }
         }
         reading.gauges[.modelInfo] = models.samples
-        try await visit.commit(reading)
+        try await context.commit(reading)
     }
 
     /// A page; nil where the API rejects the cursor.

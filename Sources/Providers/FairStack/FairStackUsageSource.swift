@@ -27,12 +27,12 @@ struct FairStackUsageSource: UsageSource {
         self.keys = keys
     }
 
-    func sync(_ visit: any SyncVisit) async throws {
-        let due = visit.dueSlices
+    func sync(_ context: any SyncContext) async throws {
+        let due = context.dueSlices
         guard let newest = due.map(\.slice.period.start.day).max() else { return }
-        let stored = try await visit.memory(Self.refusedMemory)
+        let stored = try await context.memory(Self.refusedMemory)
         var run = FairStackUsageRun(
-            visit: visit, upstream: upstream,
+            context: context, upstream: upstream,
             reader: FairStackDayReader(
                 upstream, configured: keys, refused: FairStackRefusedKeys(stored: stored, configured: keys)))
         do {
@@ -41,36 +41,36 @@ struct FairStackUsageSource: UsageSource {
                 $0.slice.period.start.day.distance(to: newest) / Self.longestRange
             }
             for (number, range) in ranges.sorted(by: { $0.key < $1.key }) {
-                let others = number == 0 ? daysOffSchedule(visit, newest: newest) : []
+                let others = number == 0 ? daysOffSchedule(context, newest: newest) : []
                 try await run.read(range, reopenable: others)
             }
         } catch {
-            try await remember(run.reader.refused, over: stored, visit)
+            try await remember(run.reader.refused, over: stored, context)
             throw error
         }
-        try await remember(run.reader.refused, over: stored, visit)
+        try await remember(run.reader.refused, over: stored, context)
         if let failure = run.reader.refused.failure { run.unreadable.record(failure) }
         try run.unreadable.check()
     }
 
     /// The days of the newest range that are not due: those that left the schedule, and those between two of its readings.
-    private func daysOffSchedule(_ visit: any SyncVisit, newest: UTCDay) -> [DueSlice] {
-        let settled = visit.reopenable.filter { $0.isWithin(Self.longestRange, of: newest) }
-        let known = Set((visit.dueSlices + settled).map(\.slice))
+    private func daysOffSchedule(_ context: any SyncContext, newest: UTCDay) -> [DueSlice] {
+        let settled = context.reopenable.filter { $0.isWithin(Self.longestRange, of: newest) }
+        let known = Set((context.dueSlices + settled).map(\.slice))
         let recent = (1...Self.longestScheduled).map { SliceID(period: newest.advanced(by: -$0).period) }
         let waiting = recent.filter {
-            !known.contains($0) && $0.period.end > visit.ledgerStart
-                && $0.period.end + .days(Self.longestScheduled) > visit.startedAt
+            !known.contains($0) && $0.period.end > context.ledgerStart
+                && $0.period.end + .days(Self.longestScheduled) > context.startedAt
         }
-        return waiting.map { DueSlice(slice: $0, lastRead: visit.startedAt, settles: false) } + settled
+        return waiting.map { DueSlice(slice: $0, lastRead: context.startedAt, settles: false) } + settled
     }
 
-    private func remember(_ refused: FairStackRefusedKeys, over stored: String?, _ visit: any SyncVisit) async throws {
+    private func remember(_ refused: FairStackRefusedKeys, over stored: String?, _ context: any SyncContext) async throws {
         let text = try refused.encoded()
         guard text != stored else { return }
         var reading = Reading()
         reading.memory.updateValue(text, forKey: Self.refusedMemory)
-        try await visit.commit(reading)
+        try await context.commit(reading)
     }
 }
 
@@ -83,7 +83,7 @@ extension DueSlice {
 
 /// One sync of FairStack's usage: decides which days to read, and commits each of them by itself.
 struct FairStackUsageRun {
-    let visit: any SyncVisit
+    let context: any SyncContext
     let upstream: FairStackUsageAPI
     var reader: FairStackDayReader
     /// Days and keys that could not be read.
@@ -97,10 +97,10 @@ struct FairStackUsageRun {
     mutating func read(_ due: [DueSlice], reopenable: [DueSlice]) async throws {
         let days = (due + reopenable).map(\.slice.period.start.day)
         guard let first = days.min(), let last = days.max() else { return }
-        let asked = visit.now
+        let asked = context.now
         let figures: [UTCDay: FairStackDayFigures]
         do {
-            figures = try await upstream.daily(from: first, to: last) { visit.remark($0) }
+            figures = try await upstream.daily(from: first, to: last) { context.remark($0) }
         } catch let failure as any ReasonedFailure where [.decode, .http4xx, .gone].contains(failure.reason) {
             // The open day is read without `daily`. The other days wait for it, so that history stays incomplete.
             try await read(due.filter { $0.slice.period.contains(asked) }, [:])
@@ -112,7 +112,7 @@ struct FairStackUsageRun {
         for due in due.newestFirst {
             let day = due.slice.period.start.day
             let isOpen = due.slice.period.contains(asked)
-            switch FairStackDayStep(due, figures[day] ?? .unlisted, try await visit.memory(of: day), isOpen: isOpen) {
+            switch FairStackDayStep(due, figures[day] ?? .unlisted, try await context.memory(of: day), isOpen: isOpen) {
             case .keep: unchanged.append(due)
             case .read: changed.append(due)
             case .confirm: unlisted.append(due)
@@ -137,7 +137,7 @@ struct FairStackUsageRun {
         guard !unchanged.isEmpty else { return }
         var reading = Reading()
         for due in unchanged {
-            let cells = try await visit.cells(of: due.slice)
+            let cells = try await context.cells(of: due.slice)
             reading.slices.append(SliceReading(due.slice, cells: cells, readAt: asked))
         }
         try await commit(reading)
@@ -166,11 +166,11 @@ struct FairStackUsageRun {
         for due in reopenable {
             let day = due.slice.period.start.day
             let now = figures[day] ?? .unlisted
-            if let step = FairStackDayStep(reopenable: due, now, try await visit.memory(of: day), now: visit.now) {
+            if let step = FairStackDayStep(reopenable: due, now, try await context.memory(of: day), now: context.now) {
                 if step == .read { changed.append(due) }
                 continue
             }
-            let cells = try await visit.cells(of: due.slice)
+            let cells = try await context.cells(of: due.slice)
             guard now.agrees(with: FairStackBreakdown(stored: cells)) else {
                 changed.append(due)
                 continue
@@ -179,7 +179,7 @@ struct FairStackUsageRun {
             memory.record(now, isConfirmed: true)
             reading.memory[FairStackDayMemory.name(of: day)] = try memory.encoded()
         }
-        if !reading.memory.isEmpty { try await visit.commit(reading) }
+        if !reading.memory.isEmpty { try await context.commit(reading) }
         return changed
     }
 
@@ -192,12 +192,12 @@ struct FairStackUsageRun {
             self.reader = reader
             self.unreadable = unreadable
         }
-        let visit = visit
+        let context = context
         for due in days {
             try await unreadable.isolate {
                 let day = due.slice.period.start.day
                 let (slice, memory) = try await reader.read(
-                    due, figures: figures[day] ?? .unlisted, remembered: try await visit.memory(of: day), visit)
+                    due, figures: figures[day] ?? .unlisted, remembered: try await context.memory(of: day), context)
                 var reading = Reading()
                 reading.slices = [slice]
                 reading.memory[FairStackDayMemory.name(of: day)] = try memory.encoded()
@@ -205,18 +205,18 @@ struct FairStackUsageRun {
                     let outlived = FairStackDayMemory.name(of: day.advanced(by: -FairStackDayMemory.lifetime))
                     reading.memory.updateValue(nil, forKey: outlived)
                 }
-                try await visit.commit(reading)
+                try await context.commit(reading)
             }
         }
     }
 
     private mutating func commit(_ reading: Reading) async throws {
-        try await visit.commit(reading)
+        try await context.commit(reading)
         unreadable.recordReading()
     }
 }
 
-extension SyncVisit {
+extension SyncContext {
     fileprivate func memory(of day: UTCDay) async throws -> FairStackDayMemory? {
         FairStackDayMemory(stored: try await memory(FairStackDayMemory.name(of: day)))
     }

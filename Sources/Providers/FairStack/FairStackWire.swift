@@ -24,7 +24,7 @@ struct FairStackBody<Payload: Decodable>: Decodable {
     ///
     /// - Parameter remark: gets each decoration that could not be read.
     /// - Throws: `SourceFailure` with the reason `decode`.
-    static func payload(of answer: UpstreamAnswer, remark: (String) -> Void = { _ in }) throws -> Payload {
+    static func payload(of answer: UpstreamResponse, remark: (String) -> Void = { _ in }) throws -> Payload {
         try JSONBody.decode(Self.self, from: answer, remark: remark).payload
     }
 }

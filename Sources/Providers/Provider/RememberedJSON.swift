@@ -12,7 +12,7 @@ enum RememberedJSON {
     }
 }
 
-extension SyncVisit {
+extension SyncContext {
     /// A value that was remembered; nil where none was.
     ///
     /// - Throws: `SourceFailure` with the reason `storage` where it cannot be read: going on without it would count

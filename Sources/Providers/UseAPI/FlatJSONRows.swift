@@ -5,7 +5,7 @@ import UsageModel
 /// Rows of usage are plain nearly always, and there are tens of thousands in an answer, of each of which `JSONDecoder`
 /// makes a dictionary. It is left what is not plain or no JSON at all, and says what is wrong with that; what is read
 /// here it reads alike.
-struct PlainObjects {
+struct FlatJSONRows {
     enum Value: Equatable {
         case text(String)
         case number(Int)
@@ -125,7 +125,7 @@ struct PlainObjects {
 /// A busy day is tens of MB, and `JSONDecoder` needs several times a document's size: so it gets the elements a batch
 /// at a time. Only quotes and brackets are followed here, without recursion; whether a piece is good JSON is for its
 /// decoder to say, and every byte but the commas between members ends in a piece.
-struct ListDocument {
+struct JSONArraySplitter {
     /// Some elements of the list as a JSON list of their own.
     struct Batch {
         let json: [UInt8]

@@ -13,15 +13,15 @@ struct UseAPIAccountSource: UsageSource {
     /// Services are a handful, and come as members of an object, which has no limit of its own.
     private static let longestAnswer = 1 << 20
 
-    func sync(_ visit: any SyncVisit) async throws {
+    func sync(_ context: any SyncContext) async throws {
         do {
             let answer = try await api.send(
                 UpstreamCall(.get, "/v2/account", longestAnswer: Self.longestAnswer).explained(by: UseAPI.meanings))
-            let status = try JSONBody.decode(UseAPIAccountStatus.self, from: answer) { visit.remark($0) }
-            try await visit.commit(status.reading)
+            let status = try JSONBody.decode(UseAPIAccountStatus.self, from: answer) { context.remark($0) }
+            try await context.commit(status.reading)
         } catch let failure as UpstreamFailure where failure.status == 404 {
             // The page that this exporter was made from does not know the endpoint: without it there are no series.
-            try await visit.commit(UseAPIAccountStatus.absent)
+            try await context.commit(UseAPIAccountStatus.absent)
         }
     }
 }

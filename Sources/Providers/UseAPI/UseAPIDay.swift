@@ -54,7 +54,7 @@ struct UseAPIDay {
     /// A note for the log once the day is over; nil where nothing is odd. It names fields and counts, never a value of a
     /// row.
     var remark: String? {
-        guard isIncomplete else { return UseAPICheck(self).remark }
+        guard isIncomplete else { return SummaryDiscrepancy(self).remark }
         return
             "\(day): the API's list of \(bot) is cut at \(UseAPIStatsQuery.longestList) requests; some of the day may "
             + "be missing"
@@ -99,7 +99,7 @@ struct UseAPIDay {
         let form = Form(of: earlier)
         let hasRowsMissing = rows.count == 0 && total > 0
         if form == .summary || (form == nil && hasRowsMissing && isSettled) {
-            return UseAPIUnlisted(total, summary, beyond: UseAPIRows()).cells(bot: bot, names: names)
+            return UnlistedRequests(total, summary, beyond: UseAPIRows()).cells(bot: bot, names: names)
         }
         if hasRowsMissing {
             guard isSettled else { return nil }
@@ -107,7 +107,7 @@ struct UseAPIDay {
         }
         let listed = requestCells(price: price) + durationCells() + captchaCells() + planCells(names)
         guard isSettled, total > rows.count else { return listed }
-        return listed + UseAPIUnlisted(total - rows.count, summary, beyond: rows).cells(bot: bot, names: names)
+        return listed + UnlistedRequests(total - rows.count, summary, beyond: rows).cells(bot: bot, names: names)
     }
 
     /// The label `model` of a request: one without a model is the bot's own.

@@ -67,7 +67,7 @@ extension UseAPIRow {
     /// What they say is what `init(from:)` reads in them.
     static func plain(_ json: [UInt8]) -> [UseAPIRow]? {
         var rows: [UseAPIRow] = []
-        var objects = PlainObjects(json, names: CodingKeys.allCases.map(\.rawValue))
+        var objects = FlatJSONRows(json, names: CodingKeys.allCases.map(\.rawValue))
         let isRead = objects.read { members in
             guard let row = UseAPIRow(plain: members) else { return false }
             rows.append(row)
@@ -78,8 +78,8 @@ extension UseAPIRow {
 
     /// - Parameter members: those of `CodingKeys.allCases`, in that order. An amount that is a text makes no row: it may
     ///   stand for a number.
-    private init?(plain members: [PlainObjects.Value?]) {
-        func member(_ key: CodingKeys) -> PlainObjects.Value? {
+    private init?(plain members: [FlatJSONRows.Value?]) {
+        func member(_ key: CodingKeys) -> FlatJSONRows.Value? {
             CodingKeys.allCases.firstIndex(of: key).flatMap { members[$0] }
         }
         func text(_ key: CodingKeys) -> String? {

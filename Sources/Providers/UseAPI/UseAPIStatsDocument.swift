@@ -18,12 +18,12 @@ struct UseAPIDocument {
     ///   - remark: gets each decoration that could not be read.
     /// - Throws: `SourceFailure` (`decode`) where it is not such a response, or one for another day.
     init(
-        _ answer: UpstreamAnswer, day: UTCDay, into rows: inout UseAPIRows,
+        _ answer: UpstreamResponse, day: UTCDay, into rows: inout UseAPIRows,
         where isCounted: ((UseAPIRow) -> Bool)? = nil,
         remark: (String) -> Void = { _ in }
     ) throws {
         var listed = 0
-        var document = ListDocument(answer.body, list: "data")
+        var document = JSONArraySplitter(answer.body, list: "data")
         let rest = try document.read { batch in
             do {
                 let read =
@@ -51,10 +51,10 @@ struct UseAPIDocument {
     }
 }
 
-extension UpstreamAnswer {
+extension UpstreamResponse {
     /// The same response with a part of its body.
-    fileprivate func part(_ json: [UInt8]) -> UpstreamAnswer {
-        UpstreamAnswer(status: status, headers: headers, body: json)
+    fileprivate func part(_ json: [UInt8]) -> UpstreamResponse {
+        UpstreamResponse(status: status, headers: headers, body: json)
     }
 }
 
@@ -148,7 +148,7 @@ struct UseAPIStatsQuery {
         return (whole, unsplit)
     }
 
-    private func send(_ day: UTCDay, config: String? = nil) async throws -> UpstreamAnswer {
+    private func send(_ day: UTCDay, config: String? = nil) async throws -> UpstreamResponse {
         let query = [(name: "bot", value: bot), (name: "date", value: day.description)]
         let filter = config.map { [(name: "config", value: $0)] } ?? []
         return try await api.send(

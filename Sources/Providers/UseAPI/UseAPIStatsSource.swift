@@ -28,21 +28,21 @@ struct UseAPIStatsSource: UsageSource {
     /// Days after which what is remembered of a day is dropped: its cells are gone by then.
     private static let lifetime = 101
 
-    func sync(_ visit: any SyncVisit) async throws {
+    func sync(_ context: any SyncContext) async throws {
         var unreadable = UnreadableParts()
-        for due in visit.dueSlices {
+        for due in context.dueSlices {
             try await unreadable.isolate {
                 let name = UseAPIUnreadableDay.name(of: due.slice.period.start.day)
-                let stored = try await visit.memory(name)
-                if let failure = UseAPIUnreadableDay(stored: stored)?.failure(at: visit.now) { throw failure }
+                let stored = try await context.memory(name)
+                if let failure = UseAPIUnreadableDay(stored: stored)?.failure(at: context.now) { throw failure }
                 do {
-                    try await read(due, isRepaired: stored != nil, visit)
+                    try await read(due, isRepaired: stored != nil, context)
                 } catch let failure as any ReasonedFailure {
-                    let isOpen = visit.now < due.slice.period.end
-                    if let day = UseAPIUnreadableDay(failure, isOpen: isOpen, now: visit.now) {
+                    let isOpen = context.now < due.slice.period.end
+                    if let day = UseAPIUnreadableDay(failure, isOpen: isOpen, now: context.now) {
                         var reading = Reading()
                         reading.memory[name] = try day.encoded()
-                        try await visit.commit(reading)
+                        try await context.commit(reading)
                     }
                     throw failure
                 }
@@ -54,20 +54,20 @@ struct UseAPIStatsSource: UsageSource {
     /// Reads one day and commits it, so that an interrupted first start goes on from there.
     ///
     /// - Parameter isRepaired: whether the day could not be read before.
-    private func read(_ due: DueSlice, isRepaired: Bool, _ visit: any SyncVisit) async throws {
+    private func read(_ due: DueSlice, isRepaired: Bool, _ context: any SyncContext) async throws {
         let day = due.slice.period.start.day
-        let asked = visit.now
+        let asked = context.now
         let isOpen = asked < due.slice.period.end
         let isSettled = due.slice.period.end + Self.latency <= asked
-        let usage = try await UseAPIStatsQuery(api: api, bot: bot).day(day) { visit.remark($0) }
+        let usage = try await UseAPIStatsQuery(api: api, bot: bot).day(day) { context.remark($0) }
 
         let memory = Self.pricesMemory(of: day)
-        let remembered = try await visit.memory(memory)
+        let remembered = try await context.memory(memory)
         let prices = UseAPIPrices(
             self.prices, remembered: remembered, isFirst: due.lastRead == nil, isOpen: isOpen, bot: bot)
-        let earlier = due.lastRead == nil ? [] : try await visit.cells(of: due.slice)
+        let earlier = due.lastRead == nil ? [] : try await context.cells(of: due.slice)
         guard let cells = try usage.cells(earlier: earlier, isSettled: isSettled, price: prices.price(of:)) else {
-            visit.remark("\(day): the API counts requests of \(bot) and lists none yet; the day is read again")
+            context.remark("\(day): the API counts requests of \(bot) and lists none yet; the day is read again")
             return
         }
         var reading = Reading()
@@ -79,9 +79,9 @@ struct UseAPIStatsSource: UsageSource {
             reading.memory.updateValue(nil, forKey: Self.pricesMemory(of: outlived))
             reading.memory.updateValue(nil, forKey: UseAPIUnreadableDay.name(of: outlived))
         }
-        try await visit.commit(reading)
+        try await context.commit(reading)
         // Until then its list and its count may be of different times.
-        if isSettled, let remark = usage.remark { visit.remark(remark) }
+        if isSettled, let remark = usage.remark { context.remark(remark) }
     }
 
     private static func pricesMemory(of day: UTCDay) -> String { "prices/\(day)" }

@@ -23,28 +23,28 @@ struct VeniceAnalyticsSource: UsageSource {
             query: [("startDate", "\(days.lowerBound)"), ("endDate", "\(days.upperBound)")])
     }
 
-    func sync(_ visit: any SyncVisit) async throws {
-        var due = visit.dueSlices[...]
+    func sync(_ context: any SyncContext) async throws {
+        var due = context.dueSlices[...]
         var parts = VeniceParts()
         var read: Set<SliceID> = []
         // The open day first: where it fails for good, nothing else is queried.
-        guard let open = due.popFirst(), try await tryReading(open, visit, &parts, &read) else {
+        guard let open = due.popFirst(), try await tryReading(open, context, &parts, &read) else {
             return try parts.finish()
         }
-        var late = try await VeniceLateCharges(visit, api)
+        var late = try await VeniceLateCharges(context, api)
         for day in due + late.slices where !read.contains(day.slice) {
-            guard try await tryReading(day, visit, &parts, &read) else { break }
+            guard try await tryReading(day, context, &parts, &read) else { break }
         }
-        try await late.confirm(read: read, visit)
+        try await late.confirm(read: read, context)
         try parts.finish()
     }
 
     /// Reads one day, whose failure need not stop the others; returns false where the endpoint is missing.
     private func tryReading(
-        _ due: DueSlice, _ visit: any SyncVisit, _ parts: inout VeniceParts, _ read: inout Set<SliceID>
+        _ due: DueSlice, _ context: any SyncContext, _ parts: inout VeniceParts, _ read: inout Set<SliceID>
     ) async throws -> Bool {
         do {
-            guard try await self.read(due, visit) else { return false }
+            guard try await self.read(due, context) else { return false }
             parts.succeed()
             read.insert(due.slice)
         } catch let failure as any ReasonedFailure {
@@ -54,15 +54,15 @@ struct VeniceAnalyticsSource: UsageSource {
     }
 
     /// Reads one day and commits it; returns false where the endpoint is missing.
-    private func read(_ due: DueSlice, _ visit: any SyncVisit) async throws -> Bool {
+    private func read(_ due: DueSlice, _ context: any SyncContext) async throws -> Bool {
         let day = due.slice.period.start.day
-        let requested = visit.now
-        guard let response = try await api.sendOptional(Self.call(day...day), telling: visit) else { return false }
-        let analytics = try JSONBody.decode(VeniceAnalytics.self, from: response) { visit.remark($0) }
-        let names: [String: String]? = try await visit.remembered(Self.namesName(day))
-        let moved: [String: VeniceMovedUsage]? = try await visit.remembered(Self.movedName(day))
+        let requested = context.now
+        guard let response = try await api.sendOptional(Self.call(day...day), telling: context) else { return false }
+        let analytics = try JSONBody.decode(VeniceAnalytics.self, from: response) { context.remark($0) }
+        let names: [String: String]? = try await context.remembered(Self.namesName(day))
+        let moved: [String: VeniceMovedUsage]? = try await context.remembered(Self.movedName(day))
         var memory = VeniceDayMemory(names: VeniceDayNames(names ?? [:]), moved: moved ?? [:])
-        let earlier = due.lastRead == nil ? [] : try await visit.cells(of: due.slice)
+        let earlier = due.lastRead == nil ? [] : try await context.cells(of: due.slice)
         var reading = Reading()
         reading.slices = [
             SliceReading(
@@ -76,7 +76,7 @@ struct VeniceAnalyticsSource: UsageSource {
             reading.memory[Self.movedName(day)] = .some(
                 memory.moved.isEmpty ? nil : try RememberedJSON.text(of: memory.moved))
         }
-        try await visit.commit(reading)
+        try await context.commit(reading)
         return true
     }
 

@@ -13,11 +13,11 @@ struct VeniceBalanceSource: UsageSource {
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
 
-    func sync(_ visit: any SyncVisit) async throws {
-        let response = try await api.sendOptional(UpstreamCall(.get, "/api/v1/billing/balance"), telling: visit)
+    func sync(_ context: any SyncContext) async throws {
+        let response = try await api.sendOptional(UpstreamCall(.get, "/api/v1/billing/balance"), telling: context)
         var reading = Reading()
         reading.gauges = try VeniceBalance.gauges(response)
-        try await visit.commit(reading)
+        try await context.commit(reading)
     }
 }
 
@@ -57,7 +57,7 @@ struct VeniceBalance: Decodable {
     let balances: Balances
 
     /// The gauges of a response; no samples where the endpoint is missing.
-    static func gauges(_ response: UpstreamAnswer?) throws -> [GaugeFamily: [GaugeSample]] {
+    static func gauges(_ response: UpstreamResponse?) throws -> [GaugeFamily: [GaugeSample]] {
         let balances = try response.map { try JSONBody.decode(VeniceBalance.self, from: $0) }?.balances
         let credits = [
             ("diem", balances?.diem), ("bundled_credits", balances?.bundledCredits),

@@ -13,11 +13,11 @@ struct VeniceKeysSource: UsageSource {
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
 
-    func sync(_ visit: any SyncVisit) async throws {
-        let response = try await api.sendOptional(UpstreamCall(.get, "/api/v1/api_keys"), telling: visit)
+    func sync(_ context: any SyncContext) async throws {
+        let response = try await api.sendOptional(UpstreamCall(.get, "/api/v1/api_keys"), telling: context)
         var reading = Reading()
-        reading.gauges = try VeniceKeys.gauges(response, today: visit.now.day) { visit.remark($0) }
-        try await visit.commit(reading)
+        reading.gauges = try VeniceKeys.gauges(response, today: context.now.day) { context.remark($0) }
+        try await context.commit(reading)
     }
 }
 
@@ -51,7 +51,7 @@ struct VeniceKeys: Decodable {
     ///   - today: the UTC day, which says where the present period of a budget ends.
     ///   - remark: gets each field beside the money that could not be read.
     static func gauges(
-        _ response: UpstreamAnswer?, today: UTCDay, remark: (String) -> Void = { _ in }
+        _ response: UpstreamResponse?, today: UTCDay, remark: (String) -> Void = { _ in }
     ) throws -> [GaugeFamily: [GaugeSample]] {
         let families: [GaugeFamily] = [
             .keyInfo, .keyCreated, .keyLastUsed, .keyExpiry, .budgetLimit, .budgetSpent, .budgetPeriod, .budgetReset,

@@ -40,34 +40,34 @@ struct VeniceLateCharges {
     /// Sends the query, where it is due, and compares its response with the last one.
     ///
     /// A failed query leaves nothing to read again, and never fails the sync.
-    init(_ visit: any SyncVisit, _ api: any UpstreamAPI) async throws {
-        memory = try await visit.remembered(Self.memoryName) ?? Memory()
-        let now = visit.now
-        let first = max(now.day.advanced(by: 1 - Self.days), visit.ledgerStart.day)
+    init(_ context: any SyncContext, _ api: any UpstreamAPI) async throws {
+        memory = try await context.remembered(Self.memoryName) ?? Memory()
+        let now = context.now
+        let first = max(now.day.advanced(by: 1 - Self.days), context.ledgerStart.day)
         // A time beyond the longest wait comes from a clock that was set back since.
         let isDue = memory.next.map { $0 <= now || $0 > now + Self.pause } ?? true
         guard isDue, first <= now.day else { return }
         do {
             // Not noticed as the source's own endpoint: it may be deprecated where the source is not.
             let response = try await api.send(VeniceAnalyticsSource.call(first...now.day))
-            compare(try JSONBody.decode(VeniceDayTotals.self, from: response), in: first...now.day, visit.reopenable)
+            compare(try JSONBody.decode(VeniceDayTotals.self, from: response), in: first...now.day, context.reopenable)
             memory.next = now + Self.interval
         } catch let failure as any ReasonedFailure {
             memory.next = now + Self.pause
             let isMissing = [404, 410].contains((failure as? UpstreamFailure)?.status)
-            if !isMissing { visit.remark("cannot look for late charges: \(failure.message)") }
+            if !isMissing { context.remark("cannot look for late charges: \(failure.message)") }
         }
-        try await store(visit)
+        try await store(context)
     }
 
     /// Remembers the figures of the changed days that were read again; the others count as changed at the next query.
     ///
     /// - Parameter read: all slices that this sync has read.
-    mutating func confirm(read: Set<SliceID>, _ visit: any SyncVisit) async throws {
+    mutating func confirm(read: Set<SliceID>, _ context: any SyncContext) async throws {
         let confirmed = changed.filter { $0.value.slices.allSatisfy { read.contains($0.slice) } }
         guard !confirmed.isEmpty else { return }
         for (day, change) in confirmed { remember(change.figures, of: day) }
-        try await store(visit)
+        try await store(context)
     }
 
     private mutating func compare(
@@ -102,10 +102,10 @@ struct VeniceLateCharges {
         return (now - before).magnitude >= Remainder.noise
     }
 
-    private func store(_ visit: any SyncVisit) async throws {
+    private func store(_ context: any SyncContext) async throws {
         var reading = Reading()
         reading.memory[Self.memoryName] = try RememberedJSON.text(of: memory)
-        try await visit.commit(reading)
+        try await context.commit(reading)
     }
 }
 

@@ -85,16 +85,16 @@ struct VenicePageJoint {
 
     /// The rows of the next page that no earlier page had.
     ///
-    /// - Throws: `VeniceWalk.Broken` where rows were taken away, since others then slipped past unread, where more came
+    /// - Throws: `VenicePager.Broken` where rows were taken away, since others then slipped past unread, where more came
     ///   than a page holds, or where rows come again although the total did not grow; `SourceFailure` where the page
     ///   repeats the whole page before it.
     mutating func join(_ rows: [VeniceRow], total newTotal: Int?) throws -> [VeniceRow] {
         let growth = total.flatMap { before in newTotal.map { $0 - before } }
         if let growth, growth < 0 {
-            throw VeniceWalk.Broken(message: "rows disappeared from usage while its pages were read")
+            throw VenicePager.Broken(message: "rows disappeared from usage while its pages were read")
         }
         if let growth, growth > last.count, !last.isEmpty {
-            throw VeniceWalk.Broken(message: "usage grew by more than a page while its pages were read")
+            throw VenicePager.Broken(message: "usage grew by more than a page while its pages were read")
         }
         if !rows.isEmpty, rows == last {
             throw SourceFailure(.decode, "usage gave the same page of billing rows twice")
@@ -105,7 +105,7 @@ struct VenicePageJoint {
         let identified = fresh.filter(\.isIdentified)
         let again = Set(identified.filter { seen.contains($0.hashValue) })
         if again.count > 1 || !again.isSubset(of: twins) {
-            throw VeniceWalk.Broken(
+            throw VenicePager.Broken(
                 message: "usage gave rows again although its total did not grow",
                 twin: again.count == 1 ? again.first : nil)
         }
@@ -118,12 +118,12 @@ struct VenicePageJoint {
 
     /// Whether the page that was joined last is the end: where there is a total, only once it is reached.
     ///
-    /// - Throws: `SourceFailure` where rows are missing and the page is empty; `VeniceWalk.Broken` where there are more
+    /// - Throws: `SourceFailure` where rows are missing and the page is empty; `VenicePager.Broken` where there are more
     ///   rows than the total says.
     func isComplete(at number: Int, _ place: VenicePagePlace) throws -> Bool {
         guard let total else { return try isComplete(at: number, of: place.totalPages, limit: place.limit) }
         if received > total {
-            throw VeniceWalk.Broken(message: "usage has more than the \(total) rows that it says it has")
+            throw VenicePager.Broken(message: "usage has more than the \(total) rows that it says it has")
         }
         if last.isEmpty, received < total {
             throw SourceFailure(.decode, "usage ends after \(received) of \(total) billing rows")
@@ -139,7 +139,7 @@ struct VenicePageJoint {
             throw SourceFailure(.decode, "page \(number) of \(pages) of usage is empty")
         }
         if !last.isEmpty, number > pages {
-            throw VeniceWalk.Broken(message: "usage has more than the \(pages) pages that it says it has")
+            throw VenicePager.Broken(message: "usage has more than the \(pages) pages that it says it has")
         }
         return number >= pages
     }

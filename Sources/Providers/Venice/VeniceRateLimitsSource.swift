@@ -14,12 +14,12 @@ struct VeniceRateLimitsSource: UsageSource {
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
 
-    func sync(_ visit: any SyncVisit) async throws {
+    func sync(_ context: any SyncContext) async throws {
         let response = try await api.sendOptional(
-            UpstreamCall(.get, "/api/v1/api_keys/rate_limits"), telling: visit)
+            UpstreamCall(.get, "/api/v1/api_keys/rate_limits"), telling: context)
         var reading = Reading()
-        reading.gauges = try VeniceRateLimits.gauges(response) { visit.remark($0) }
-        try await visit.commit(reading)
+        reading.gauges = try VeniceRateLimits.gauges(response) { context.remark($0) }
+        try await context.commit(reading)
     }
 }
 
@@ -50,7 +50,7 @@ struct VeniceRateLimits: Decodable {
     /// The gauges of a response; no samples where the endpoint is missing. The label `key` is empty: the response does
     /// not say which key it is about.
     static func gauges(
-        _ response: UpstreamAnswer?, remark: (String) -> Void = { _ in }
+        _ response: UpstreamResponse?, remark: (String) -> Void = { _ in }
     ) throws -> [GaugeFamily: [GaugeSample]] {
         var gauges: [GaugeFamily: [GaugeSample]] = [.keyExpiry: []]
         for family in families.values { gauges[family] = [] }

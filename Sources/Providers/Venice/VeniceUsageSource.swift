@@ -38,26 +38,26 @@ struct VeniceUsageSource: UsageSource {
         }
     }
 
-    func sync(_ visit: any SyncVisit) async throws {
-        let remembered = try await visit.memory(Self.memoryName)
+    func sync(_ context: any SyncContext) async throws {
+        let remembered = try await context.memory(Self.memoryName)
         var progress = Progress(
             choice: VeniceEndpointChoice(setting, remembered: remembered), remembered: remembered,
             runs: VeniceRuns([]))
-        progress.add(visit.dueSlices)
+        progress.add(context.dueSlices)
         // Newest first: live hours before history. Where they fail for good, nothing else is queried.
-        if let live = progress.runs.next() { try await tryReading(live, visit, &progress) }
-        var late = try await VeniceLateCharges(visit, api)
+        if let live = progress.runs.next() { try await tryReading(live, context, &progress) }
+        var late = try await VeniceLateCharges(context, api)
         progress.add(late.slices)
-        while let run = progress.runs.next() { try await tryReading(run, visit, &progress) }
-        try await late.confirm(read: progress.read, visit)
+        while let run = progress.runs.next() { try await tryReading(run, context, &progress) }
+        try await late.confirm(read: progress.read, context)
         try progress.parts.finish()
     }
 
     /// Reads a run of hours, whose failure need not stop the others.
-    private func tryReading(_ run: [SliceID], _ visit: any SyncVisit, _ progress: inout Progress) async throws {
+    private func tryReading(_ run: [SliceID], _ context: any SyncContext, _ progress: inout Progress) async throws {
         var remaining = run
         do {
-            try await read(&remaining, visit, &progress)
+            try await read(&remaining, context, &progress)
             progress.parts.succeed()
         } catch let failure as any ReasonedFailure {
             if remaining.count < run.count { progress.parts.succeed() }
@@ -70,24 +70,24 @@ struct VeniceUsageSource: UsageSource {
             progress.remembered = path
             var reading = Reading()
             reading.memory[Self.memoryName] = path
-            try await visit.commit(reading)
+            try await context.commit(reading)
         }
     }
 
     /// Reads a run of hours by one query; where that breaks, what is left of it by another.
     private func read(
-        _ remaining: inout [SliceID], _ visit: any SyncVisit, _ progress: inout Progress
+        _ remaining: inout [SliceID], _ context: any SyncContext, _ progress: inout Progress
     ) async throws {
         var restarts = 0
         var cameAgain: [VeniceRow: Int] = [:]
         while let last = remaining.last {
             // A clock that was set back must not have less of an hour read than was read before, now or at the next sync.
-            let readAt = max(visit.now, progress.lastRead[last] ?? visit.now)
+            let readAt = max(context.now, progress.lastRead[last] ?? context.now)
             // A page that shifts by chance does not shift at the same row in every walk.
             let twins = Set(cameAgain.filter { $0.value >= Self.longestRestarts }.keys)
             do {
-                try await walk(&remaining, visit, at: progress.choice.current, readAt: readAt, twins: twins)
-            } catch let broken as VeniceWalk.Broken {
+                try await walk(&remaining, context, at: progress.choice.current, readAt: readAt, twins: twins)
+            } catch let broken as VenicePager.Broken {
                 restarts += 1
                 if let row = broken.twin { cameAgain[row, default: 0] += 1 }
                 guard restarts <= Self.longestRestarts else {
@@ -100,31 +100,31 @@ struct VeniceUsageSource: UsageSource {
     }
 
     private func walk(
-        _ remaining: inout [SliceID], _ visit: any SyncVisit, at endpoint: VeniceEndpoint, readAt: Timestamp,
+        _ remaining: inout [SliceID], _ context: any SyncContext, at endpoint: VeniceEndpoint, readAt: Timestamp,
         twins: Set<VeniceRow>
     ) async throws {
         guard let first = remaining.first, let last = remaining.last else { return }
         let end = min(last.period.end, readAt)
-        var tally = VeniceTally(of: remaining, end: end)
-        var walk = VeniceWalk(
-            at: endpoint, over: Period(start: first.period.start - VeniceTally.overlap, end: end), twins: twins,
-            api: api, visit: visit)
+        var tally = HourlyAccumulator(of: remaining, end: end)
+        var walk = VenicePager(
+            at: endpoint, over: Period(start: first.period.start - HourlyAccumulator.overlap, end: end), twins: twins,
+            api: api, context: context)
         while let rows = try await walk.next() {
             try tally.add(rows)
             guard tally.pendingRows >= Self.rowsBetweenCommits, let passed = tally.passed else { continue }
-            try await commit(tally.take(endingBy: passed), readAt: readAt, visit)
+            try await commit(tally.take(endingBy: passed), readAt: readAt, context)
             remaining = tally.remaining
         }
-        try await commit(tally.take(endingBy: last.period.end), readAt: readAt, visit)
+        try await commit(tally.take(endingBy: last.period.end), readAt: readAt, context)
         remaining = []
     }
 
     private func commit(
-        _ hours: [(slice: SliceID, cells: [Cell])], readAt: Timestamp, _ visit: any SyncVisit
+        _ hours: [(slice: SliceID, cells: [Cell])], readAt: Timestamp, _ context: any SyncContext
     ) async throws {
         guard !hours.isEmpty else { return }
         var reading = Reading()
         reading.slices = hours.map { SliceReading($0.slice, cells: $0.cells, readAt: readAt) }
-        try await visit.commit(reading)
+        try await context.commit(reading)
     }
 }

@@ -10,12 +10,12 @@ struct WaveSpeedBalanceSource: UsageSource {
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
 
-    func sync(_ visit: any SyncVisit) async throws {
+    func sync(_ context: any SyncContext) async throws {
         let answer = try await api.send(UpstreamCall(.get, "/api/v3/balance"))
-        let data = try WaveSpeedEnvelope<WaveSpeedBalance>.payload(of: answer, from: "balance") { visit.remark($0) }
+        let data = try WaveSpeedEnvelope<WaveSpeedBalance>.payload(of: answer, from: "balance") { context.remark($0) }
         var reading = Reading()
         // A null balance is no balance: the series is absent, never 0.
         reading.gauges[.balanceUSD] = data.balance.map { [GaugeSample([], $0.value.doubleValue)] } ?? []
-        try await visit.commit(reading)
+        try await context.commit(reading)
     }
 }

@@ -28,40 +28,40 @@ struct WaveSpeedUsageSource: UsageSource {
     static let totalsMemory = "totals"
     static let outcomesMemory = "outcomes"
 
-    func sync(_ visit: any SyncVisit) async throws {
+    func sync(_ context: any SyncContext) async throws {
         var parts = UnreadableParts()
         var state = State(
-            totals: try await visit.remembered(Self.totalsMemory) ?? WaveSpeedTotals(),
-            outcomes: try await visit.remembered(Self.outcomesMemory) ?? WaveSpeedOutcomes())
-        let today = visit.now.day
+            totals: try await context.remembered(Self.totalsMemory) ?? WaveSpeedTotals(),
+            outcomes: try await context.remembered(Self.outcomesMemory) ?? WaveSpeedOutcomes())
+        let today = context.now.day
         state.totals.forget(before: today.advanced(by: -WaveSpeedTotals.kept))
         state.outcomes.forget(before: today.advanced(by: -7))
-        let first = max(today.advanced(by: 1 - Self.longestRange), visit.ledgerStart.day)
+        let first = max(today.advanced(by: 1 - Self.longestRange), context.ledgerStart.day)
         var newest: WaveSpeedRange?
         if first <= today {
             // A range that does not add up finds no late charges: the schedule does.
             defer {
                 if newest?.isComplete == false {
-                    visit.remark(
+                    context.remark(
                         "the days of usage_stats do not add up to its summary: late charges wait for the schedule")
                 }
             }
             do {
-                try await parts.isolate { newest = WaveSpeedRange(try await query(first, today, visit)) }
+                try await parts.isolate { newest = WaveSpeedRange(try await query(first, today, context)) }
             } catch let failure as UpstreamFailure where failure.reason == .http4xx && failure.isLasting {
                 // The range may be what is refused: days are read all the same.
                 parts.record(failure)
             }
         }
         // Live data come first, today's before all.
-        let due = visit.dueSlices
+        let due = context.dueSlices
         let history = due.filter { $0.settles && $0.lastRead == nil }
         var live = due.filter { !($0.settles && $0.lastRead == nil) }
-        if let newest { live += try await changed(visit.reopenable, newest, visit, &state) }
+        if let newest { live += try await changed(context.reopenable, newest, context, &state) }
         for slice in live.sorted(by: { $0.slice.period.start > $1.slice.period.start }) {
-            try await parts.isolate { try await read(slice, in: newest, byModel: true, visit, &state) }
+            try await parts.isolate { try await read(slice, in: newest, byModel: true, context, &state) }
         }
-        try await readHistory(history, newest, visit, &parts, &state)
+        try await readHistory(history, newest, context, &parts, &state)
         try parts.check()
     }
 
@@ -73,17 +73,17 @@ struct WaveSpeedUsageSource: UsageSource {
 
     /// The slices that the range query shows to have changed since they were read last.
     private func changed(
-        _ reopenable: [DueSlice], _ range: WaveSpeedRange, _ visit: any SyncVisit, _ state: inout State
+        _ reopenable: [DueSlice], _ range: WaveSpeedRange, _ context: any SyncContext, _ state: inout State
     ) async throws -> [DueSlice] {
         var changed: [DueSlice] = []
-        let oldest = visit.now.day.advanced(by: 1 - Self.longestRange)
+        let oldest = context.now.day.advanced(by: 1 - Self.longestRange)
         let before = state
         for slice in reopenable where slice.slice.period.start.day >= oldest {
             let day = slice.slice.period.start.day
             guard let figures = range.figures(of: day) else { continue }
             if let known = state.totals[day] {
                 if !known.agrees(with: figures) { changed.append(slice) }
-            } else if Self.agrees(figures, try await visit.cells(of: slice.slice)) {
+            } else if Self.agrees(figures, try await context.cells(of: slice.slice)) {
                 // Read by a version that remembered nothing.
                 state.totals.remember(figures, of: day)
             } else {
@@ -93,7 +93,7 @@ struct WaveSpeedUsageSource: UsageSource {
         if changed.isEmpty, state != before {
             var reading = Reading()
             reading.memory[Self.totalsMemory] = try RememberedJSON.text(of: state.totals)
-            try await visit.commit(reading)
+            try await context.commit(reading)
         }
         return changed
     }
@@ -109,43 +109,43 @@ struct WaveSpeedUsageSource: UsageSource {
 
     /// Days that are read for the first time after their last offset: the range query shows those with usage.
     private func readHistory(
-        _ history: [DueSlice], _ newest: WaveSpeedRange?, _ visit: any SyncVisit, _ parts: inout UnreadableParts,
+        _ history: [DueSlice], _ newest: WaveSpeedRange?, _ context: any SyncContext, _ parts: inout UnreadableParts,
         _ state: inout State
     ) async throws {
         let newestFirst = history.sorted { $0.slice.period.start > $1.slice.period.start }
-        let covered = visit.now.day.advanced(by: 1 - Self.longestRange)
+        let covered = context.now.day.advanced(by: 1 - Self.longestRange)
         let recent = newestFirst.filter { $0.slice.period.start.day >= covered }
         var modelQueries = Self.historyModelQueries
-        try await readHistory(recent, newest, visit, &parts, &state, &modelQueries)
+        try await readHistory(recent, newest, context, &parts, &state, &modelQueries)
         for slices in Self.ranges(Array(newestFirst.dropFirst(recent.count))) {
             guard let first = slices.last, let last = slices.first else { continue }
             var range: WaveSpeedRange?
             try await parts.isolate {
                 range = WaveSpeedRange(
-                    try await query(first.slice.period.start.day, last.slice.period.start.day, visit))
+                    try await query(first.slice.period.start.day, last.slice.period.start.day, context))
             }
-            try await readHistory(slices, range, visit, &parts, &state, &modelQueries)
+            try await readHistory(slices, range, context, &parts, &state, &modelQueries)
         }
     }
 
     private func readHistory(
-        _ slices: [DueSlice], _ range: WaveSpeedRange?, _ visit: any SyncVisit, _ parts: inout UnreadableParts,
+        _ slices: [DueSlice], _ range: WaveSpeedRange?, _ context: any SyncContext, _ parts: inout UnreadableParts,
         _ state: inout State, _ modelQueries: inout Int
     ) async throws {
         let empty = slices.filter { range?.figures(of: $0.slice.period.start.day) == WaveSpeedRange.Figures.none }
         if !empty.isEmpty {
             var reading = Reading()
-            reading.slices = empty.map { SliceReading($0.slice, cells: [], readAt: visit.now) }
+            reading.slices = empty.map { SliceReading($0.slice, cells: [], readAt: context.now) }
             for slice in empty { state.totals.remember(WaveSpeedRange.Figures.none, of: slice.slice.period.start.day) }
             reading.memory[Self.totalsMemory] = try RememberedJSON.text(of: state.totals)
-            try await visit.commit(reading)
+            try await context.commit(reading)
         }
         for slice in slices where !empty.contains(slice) {
             // Outcomes by model cost a query each; a day whose models are not known is read by day.
             let queries = range?.models[slice.slice.period.start.day] ?? .max
             let isAffordable = queries <= modelQueries
             if isAffordable { modelQueries -= queries }
-            try await parts.isolate { try await read(slice, in: range, byModel: isAffordable, visit, &state) }
+            try await parts.isolate { try await read(slice, in: range, byModel: isAffordable, context, &state) }
         }
     }
 
@@ -166,20 +166,20 @@ struct WaveSpeedUsageSource: UsageSource {
 
     /// Reads one day whole and commits it.
     private func read(
-        _ due: DueSlice, in range: WaveSpeedRange?, byModel: Bool, _ visit: any SyncVisit, _ state: inout State
+        _ due: DueSlice, in range: WaveSpeedRange?, byModel: Bool, _ context: any SyncContext, _ state: inout State
     ) async throws {
         let day = due.slice.period.start.day
-        let asked = visit.now
-        let stats = try await query(day, day, visit)
+        let asked = context.now
+        let stats = try await query(day, day, context)
         let usage = try WaveSpeedDay(day, stats)
         var models = WaveSpeedModels(
-            info: try await visit.gauges(.modelInfo), unitPrices: try await visit.gauges(.modelUnitPrice),
-            lastUsed: try await visit.gauges(.modelLastUsed))
+            info: try await context.gauges(.modelInfo), unitPrices: try await context.gauges(.modelUnitPrice),
+            lastUsed: try await context.gauges(.modelLastUsed))
         models.learn(stats.per_model_usage.values, isNewest: asked < due.slice.period.end)
         if let figures = range?.figures(of: day), !figures.agrees(with: .none), usage.isEmpty {
             throw SourceFailure(.decode, "usage_stats shows nothing of \(day), of which its own range shows usage")
         }
-        let earlier = due.lastRead == nil ? [] : try await visit.cells(of: due.slice)
+        let earlier = due.lastRead == nil ? [] : try await context.cells(of: due.slice)
         try VanishedModels.check(usage.cells(outcomes: [:]), against: earlier, in: name)
         let reader = WaveSpeedOutcomeReader(
             day: day, usage: usage, known: state.outcomes.last(of: day),
@@ -190,9 +190,9 @@ struct WaveSpeedUsageSource: UsageSource {
         let outcomes = try await reader.outcomes(byModel: outcomesByModel && byModel) { model in
             guard failure == nil else { return nil }
             do {
-                let stats = try await query(day, day, model: model, visit)
+                let stats = try await query(day, day, model: model, context)
                 guard stats.per_model_usage.values.allSatisfy({ $0.model_uuid?.value == model }) else {
-                    visit.remark("usage_stats of one model lists others: its outcomes are not read")
+                    context.remark("usage_stats of one model lists others: its outcomes are not read")
                     return nil
                 }
                 return try WaveSpeedDay(day, stats).outcomes
@@ -217,12 +217,12 @@ struct WaveSpeedUsageSource: UsageSource {
         if state.outcomes != before.outcomes {
             reading.memory[Self.outcomesMemory] = try RememberedJSON.text(of: state.outcomes)
         }
-        try await visit.commit(reading)
+        try await context.commit(reading)
         if let failure { throw failure }
     }
 
     private func query(
-        _ first: UTCDay, _ last: UTCDay, model: String? = nil, _ visit: any SyncVisit
+        _ first: UTCDay, _ last: UTCDay, model: String? = nil, _ context: any SyncContext
     ) async throws -> WaveSpeedUsageStats {
         struct Query: Encodable {
             let start_time: String
@@ -233,7 +233,7 @@ struct WaveSpeedUsageSource: UsageSource {
             Query(start_time: "\(first)T00:00:00Z", end_time: "\(last)T23:59:59.999Z", model_uuid: model))
         let response = try await api.send(UpstreamCall(.post, "/api/v3/user/usage_stats", jsonBody: Array(body)))
         return try WaveSpeedEnvelope<WaveSpeedUsageStats>.payload(of: response, from: "usage_stats") {
-            visit.remark($0)
+            context.remark($0)
         }
     }
 }

@@ -90,7 +90,7 @@ extension WaveSpeedEnvelope {
     ///
     /// - Parameter remark: gets each field that could not be read and that no figure depends on.
     static func payload(
-        of answer: UpstreamAnswer, from endpoint: String, remark: (String) -> Void = { _ in }
+        of answer: UpstreamResponse, from endpoint: String, remark: (String) -> Void = { _ in }
     ) throws -> Payload {
         let envelope = try JSONBody.decode(Self.self, from: answer, remark: remark)
         if let code = envelope.code?.value, code != 200 {

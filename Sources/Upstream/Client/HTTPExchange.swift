@@ -3,7 +3,7 @@ import NIOCore
 import UsageModel
 
 /// An answer as it came, whatever its status.
-struct RawAnswer: Sendable {
+struct RawResponse: Sendable {
     let status: Int
     let headers: UpstreamHeaders
     let body: [UInt8]
@@ -29,9 +29,9 @@ struct HTTPExchange: Sendable {
     /// Sends the request and reads the answer.
     ///
     /// - Throws: `ExchangeError`, `CancellationError`, or the HTTP client's errors.
-    func perform(_ request: HTTPClientRequest) async throws -> RawAnswer {
+    func perform(_ request: HTTPClientRequest) async throws -> RawResponse {
         // The client's own deadline ends with the head of the answer: a body that drips would outlast it.
-        try await withThrowingTaskGroup(of: RawAnswer?.self) { group in
+        try await withThrowingTaskGroup(of: RawResponse?.self) { group in
             defer { group.cancelAll() }
             group.addTask { try await exchange(request) }
             group.addTask {
@@ -45,12 +45,12 @@ struct HTTPExchange: Sendable {
         }
     }
 
-    private func exchange(_ request: HTTPClientRequest) async throws -> RawAnswer {
+    private func exchange(_ request: HTTPClientRequest) async throws -> RawResponse {
         let response = try await client.execute(request, deadline: .distantFuture)
         let status = Int(response.status.code)
         let headers = UpstreamHeaders(response.headers.map { (name: $0.name, value: $0.value) })
         guard (200...299).contains(status) else {
-            return RawAnswer(status: status, headers: headers, body: await errorBody(response.body))
+            return RawResponse(status: status, headers: headers, body: await errorBody(response.body))
         }
         let tooLarge = ExchangeError.bodyTooLarge(status: status, longest: maximumBodyBytes)
         let announced = headers.first(name: "Content-Length").flatMap { Int($0) } ?? 0
@@ -66,7 +66,7 @@ struct HTTPExchange: Sendable {
         }
         // A cancelled sequence may end instead of throwing: a part must not pass for the whole.
         try Task.checkCancellation()
-        return RawAnswer(status: status, headers: headers, body: body)
+        return RawResponse(status: status, headers: headers, body: body)
     }
 
     /// The start of an error's body; where it breaks off, what came: the status already says what matters.

@@ -93,7 +93,7 @@ public struct PacedAPI: UpstreamAPI {
     }
 
     /// Waits for the call's turn, then sends it; see ``UpstreamAPI/send(_:)``.
-    public func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+    public func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         try await pace.wait()
         let answer = try await api.send(call)
         pace.learn(from: answer.headers)

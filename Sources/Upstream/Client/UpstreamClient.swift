@@ -56,13 +56,13 @@ public final class UpstreamClient: UpstreamAPI {
     public func credentialFingerprint() throws -> String? { try credential?.fingerprint(salt: fingerprintSalt) }
 
     /// Sends a call, again where that helps, and gives its 2xx answer; see ``UpstreamAPI/send(_:)``.
-    public func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+    public func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         var retries = 0
         var waited = Duration.zero
         var last: UpstreamFailure?
         while true {
             try Task.checkCancellation()
-            let attempt: Result<UpstreamAnswer, FailedAttempt>
+            let attempt: Result<UpstreamResponse, FailedAttempt>
             do {
                 attempt = try await self.attempt(call)
             } catch let postponed as SyncPostponed {
@@ -102,28 +102,28 @@ public final class UpstreamClient: UpstreamAPI {
     /// One attempt, redirects within the API's own host included.
     ///
     /// - Throws: `CancellationError`, or `UpstreamFailure` where no request could be made at all.
-    private func attempt(_ call: UpstreamCall) async throws -> Result<UpstreamAnswer, FailedAttempt> {
+    private func attempt(_ call: UpstreamCall) async throws -> Result<UpstreamResponse, FailedAttempt> {
         let key = call.authenticated ? try credential?.value() : nil
-        let judge = AnswerJudge(call: call, settings: settings, redaction: try redaction(key))
+        let classifier = ResponseClassifier(call: call, settings: settings, redaction: try redaction(key))
         return try await connections.withClient(for: settings) { client in
-            try await attempt(call, key: key, judge: judge, client: client)
+            try await attempt(call, key: key, classifier: classifier, client: client)
         }
     }
 
     private func attempt(
-        _ call: UpstreamCall, key: String?, judge: AnswerJudge, client: HTTPClient
-    ) async throws -> Result<UpstreamAnswer, FailedAttempt> {
+        _ call: UpstreamCall, key: String?, classifier: ResponseClassifier, client: HTTPClient
+    ) async throws -> Result<UpstreamResponse, FailedAttempt> {
         var url = settings.baseURL.url(of: call)
         var redirects = 0
         while true {
-            let exchanged: RawAnswer
+            let exchanged: RawResponse
             try await call.permit?()
             do {
                 exchanged = try await exchange(request(call, url: url, key: key), call: call, client: client)
             } catch let failure as NetworkFailure {
-                return .failure(FailedAttempt(failure: judge.failure(failure), outcome: failure.outcome))
+                return .failure(FailedAttempt(failure: classifier.failure(failure), outcome: failure.outcome))
             }
-            switch judge.verdict(on: exchanged, url: url, redirects: redirects, now: clock.now) {
+            switch classifier.classify(exchanged, url: url, redirects: redirects, now: clock.now) {
             case .answer(let answer):
                 return .success(answer)
             case .redirect(let target):
@@ -140,7 +140,7 @@ public final class UpstreamClient: UpstreamAPI {
     /// - Throws: `CancellationError` or `NetworkFailure`.
     private func exchange(
         _ request: HTTPClientRequest, call: UpstreamCall, client: HTTPClient
-    ) async throws -> RawAnswer {
+    ) async throws -> RawResponse {
         let exchange = HTTPExchange(
             client: client, maximumBodyBytes: min(call.longestAnswer, settings.maximumBodyBytes),
             timeout: settings.requestTimeout)

@@ -10,7 +10,7 @@ public enum JSONBody {
     ///
     /// - Parameter remark: gets each decoration (``Decoration``) that could not be read, as path, expectation and kind.
     public static func decode<T: Decodable>(
-        _ type: T.Type, from answer: UpstreamAnswer, remark: (String) -> Void = { _ in }
+        _ type: T.Type, from answer: UpstreamResponse, remark: (String) -> Void = { _ in }
     ) throws -> T {
         let remarks = DecodingRemarks()
         let value = try decode(type, from: answer, remarks)
@@ -19,7 +19,7 @@ public enum JSONBody {
     }
 
     private static func decode<T: Decodable>(
-        _ type: T.Type, from answer: UpstreamAnswer, _ remarks: DecodingRemarks
+        _ type: T.Type, from answer: UpstreamResponse, _ remarks: DecodingRemarks
     ) throws -> T {
         guard !answer.body.isEmpty else {
             throw SourceFailure(.decode, "the answer is empty, expected JSON")

@@ -91,7 +91,7 @@ public protocol UpstreamAPI: Sendable {
     ///
     /// - Throws: `UpstreamFailure` where no such answer came, after the retries; `CancellationError` where the task was
     ///   cancelled.
-    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer
+    func send(_ call: UpstreamCall) async throws -> UpstreamResponse
 
     /// A keyed hash of the credential that calls are made with, by which a rotated credential is noticed; nil where
     /// there is no credential.

@@ -2,7 +2,7 @@ import Foundation
 import UsageModel
 
 /// Decides what an answer is: usable, a redirect to follow, or a failure in plain words. A pure value.
-struct AnswerJudge: Sendable {
+struct ResponseClassifier: Sendable {
     let call: UpstreamCall
     let settings: UpstreamSettings
     let redaction: Redaction
@@ -10,8 +10,8 @@ struct AnswerJudge: Sendable {
     /// The most redirects that one attempt follows.
     static let maximumRedirects = 3
 
-    enum Verdict {
-        case answer(UpstreamAnswer)
+    enum Classification {
+        case answer(UpstreamResponse)
         case redirect(to: String)
         case failure(UpstreamFailure, RetryPolicy.Outcome)
     }
@@ -23,13 +23,13 @@ struct AnswerJudge: Sendable {
     ///   - url: where it came from: a relative redirect counts from there.
     ///   - redirects: how many redirects led there.
     ///   - now: the present moment, for `Retry-After`.
-    func verdict(on answer: RawAnswer, url: String, redirects: Int, now: Timestamp) -> Verdict {
+    func classify(_ answer: RawResponse, url: String, redirects: Int, now: Timestamp) -> Classification {
         switch answer.status {
         case 200...299:
             guard !HTMLPage.isHTML(headers: answer.headers, body: answer.body) else {
                 return .failure(failure(.decode, answer, HTMLPage.hint), .conclusive)
             }
-            return .answer(UpstreamAnswer(status: answer.status, headers: answer.headers, body: answer.body))
+            return .answer(UpstreamResponse(status: answer.status, headers: answer.headers, body: answer.body))
         case 300...399:
             return redirected(answer, url: url, redirects: redirects)
         default:
@@ -42,7 +42,7 @@ struct AnswerJudge: Sendable {
         UpstreamFailure(reason: network.reason, message: message(network.message))
     }
 
-    private func redirected(_ answer: RawAnswer, url: String, redirects: Int) -> Verdict {
+    private func redirected(_ answer: RawResponse, url: String, redirects: Int) -> Classification {
         guard let location = answer.headers.first(name: "Location"),
             let target = RedirectTarget(location: location, from: url)
         else {
@@ -68,7 +68,7 @@ struct AnswerJudge: Sendable {
         return .redirect(to: target.url)
     }
 
-    private func failed(_ answer: RawAnswer, now: Timestamp) -> Verdict {
+    private func failed(_ answer: RawResponse, now: Timestamp) -> Classification {
         let retryAfter = answer.headers.first(name: "Retry-After").flatMap { RetryAfter($0, now: now) }
         let isHTML = HTMLPage.isHTML(headers: answer.headers, body: answer.body)
         let apiMessage = isHTML ? nil : ErrorBody.message(in: answer.body, redaction: redaction)
@@ -87,7 +87,7 @@ struct AnswerJudge: Sendable {
     }
 
     private func failure(
-        _ reason: FailureReason, _ answer: RawAnswer, _ text: String, retryAfter: Duration? = nil,
+        _ reason: FailureReason, _ answer: RawResponse, _ text: String, retryAfter: Duration? = nil,
         apiMessage: String? = nil, isLasting: Bool? = nil
     ) -> UpstreamFailure {
         UpstreamFailure(

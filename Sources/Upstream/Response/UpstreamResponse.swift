@@ -1,7 +1,7 @@
 import UsageModel
 
 /// A whole answer with a 2xx status.
-public struct UpstreamAnswer: Sendable {
+public struct UpstreamResponse: Sendable {
     /// The HTTP status, 200 to 299.
     public let status: Int
     /// The header fields.

@@ -2,7 +2,7 @@ import GRDB
 import UsageModel
 
 /// Finds an account's series by their labels, and enters those that are new.
-struct SeriesRegister {
+struct SeriesIndex {
     private let account: AccountID
     private let source: SourceID
     private let startedAt: Timestamp

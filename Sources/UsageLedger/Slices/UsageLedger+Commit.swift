@@ -20,7 +20,7 @@ extension UsageLedger {
             var replacement = try SliceReplacement(for: row, db)
             for slice in reading.slices { try replacement.replace(slice) }
             if row.isHistoryComplete, !replacement.growth.isEmpty {
-                var posting = try Posting(for: row, bornAt: now, db)
+                var posting = try SeriesUpdate(for: row, bornAt: now, db)
                 let readAt = reading.slices.map(\.readAt).max() ?? now
                 change = try posting.post(replacement.growth, correctionDay: readAt.day)
             } else if reading.completesHistory, !row.isHistoryComplete {
@@ -49,7 +49,7 @@ extension UsageLedger {
 }
 
 private func countStaged(of source: SourceRow, now: Timestamp, _ db: Database) throws -> LedgerChange {
-    var growth = Growth()
+    var growth = DailyDeltas()
     let staged = try Row.fetchCursor(
         db,
         sql: """
@@ -60,7 +60,7 @@ private func countStaged(of source: SourceRow, now: Timestamp, _ db: Database) t
     while let cell = try staged.next() {
         growth.add(try cell.decimal(1), to: cell[0], on: UTCDay(daysSinceEpoch: cell[2]))
     }
-    var posting = try Posting(for: source, bornAt: nil, db)
+    var posting = try SeriesUpdate(for: source, bornAt: nil, db)
     let change = try posting.post(growth, correctionDay: now.day)
     try db.execute(sql: "UPDATE source SET is_history_complete = 1 WHERE id = ?", arguments: [source.id.row])
     try db.execute(sql: "UPDATE account SET is_start_fixed = 1 WHERE id = ?", arguments: [source.account.row])
@@ -90,9 +90,9 @@ struct SliceReplacement {
     private let insertCell: Statement
     private let updateCell: Statement
     private let deleteCell: Statement
-    private var register: SeriesRegister
+    private var register: SeriesIndex
     /// By how much series grew so far.
-    private(set) var growth = Growth()
+    private(set) var growth = DailyDeltas()
 
     init(for source: SourceRow, _ db: Database) throws {
         self.db = db
@@ -100,7 +100,7 @@ struct SliceReplacement {
         insertCell = try db.cachedStatement(sql: "INSERT INTO cell (slice, series, value) VALUES (?, ?, ?)")
         updateCell = try db.cachedStatement(sql: "UPDATE cell SET value = ? WHERE slice = ? AND series = ?")
         deleteCell = try db.cachedStatement(sql: "DELETE FROM cell WHERE slice = ? AND series = ?")
-        register = try SeriesRegister(of: source, db)
+        register = try SeriesIndex(of: source, db)
     }
 
     /// Replaces one slice. A folded one stays as it is: its cells are gone, and counting it again would double it.

@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 /// An open database, for as long as it is the file at its path.
 final class LedgerConnection: Sendable {
     private struct State {
-        var footprint: LedgerFootprint
+        var identity: LedgerFileIdentity
         var isSound = true
         /// Calls under way: closing waits for them, since SQLite does not survive the use of a closed connection.
         var users = 0
@@ -19,7 +19,7 @@ final class LedgerConnection: Sendable {
     init(_ queue: DatabaseQueue, to file: LedgerFile) {
         self.queue = queue
         path = file.path
-        state = NIOLockedValueBox(State(footprint: LedgerFootprint(of: file)))
+        state = NIOLockedValueBox(State(identity: LedgerFileIdentity(of: file)))
     }
 
     /// Whether nothing is known to be wrong with the file.
@@ -43,7 +43,7 @@ final class LedgerConnection: Sendable {
     func check() throws {
         try state.withLockedValue { state in
             guard state.isSound else { throw LedgerError.damaged(path: path) }
-            switch state.footprint.look() {
+            switch state.identity.check() {
             case .intact: return
             case .missing: throw LedgerError.vanished(path: path)
             case .altered:
@@ -79,7 +79,7 @@ final class LedgerConnection: Sendable {
         // A stop may interrupt this statement too. What is not copied back from the log is read from it next time.
         if copyingBack { try? queue.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) } }
         try queue.close()
-        state.withLockedValue { $0.footprint.removeOrphanedLog() }
+        state.withLockedValue { $0.identity.removeOrphanedLog() }
     }
 
     private func leave() {

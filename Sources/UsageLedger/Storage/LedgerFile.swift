@@ -202,7 +202,7 @@ struct LedgerFile {
 ///
 /// SQLite goes on writing to a file that was deleted or exchanged under it, and nobody would find what it wrote: so this
 /// looks before every commit. It looks at names and sizes alone, which costs three system calls.
-struct LedgerFootprint {
+struct LedgerFileIdentity {
     /// What became of the files since they were last looked at.
     enum Finding: Equatable {
         /// They are what they were, or have grown.
@@ -230,7 +230,7 @@ struct LedgerFootprint {
     }
 
     /// Looks at the files, and remembers what it saw of those that are intact.
-    mutating func look() -> Finding {
+    mutating func check() -> Finding {
         for (index, path) in paths.enumerated() {
             guard let known = parts[index] else {
                 parts[index] = Self.part(path)

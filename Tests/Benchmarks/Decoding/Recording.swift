@@ -61,7 +61,7 @@ enum Recording: String, CaseIterable {
     /// Has the source read it from the simulated provider, and keeps the answers.
     ///
     /// - Returns: their size in bytes.
-    func record(to folder: URL, in visit: CountingVisit) async throws -> Int {
+    func record(to folder: URL, in context: CountingVisit) async throws -> Int {
         let recorder: RecordingAPI
         switch self {
         case .useapi, .useapiTenDays:
@@ -78,7 +78,7 @@ enum Recording: String, CaseIterable {
                 balance: PrepaidBalance(opening: ExactDecimal(100)))
             recorder = RecordingAPI(VeniceAPI(accounts: [account]), account: "assistant", folder: folder)
         }
-        try await source(reading: recorder).sync(visit)
+        try await source(reading: recorder).sync(context)
         return recorder.bytes
     }
 

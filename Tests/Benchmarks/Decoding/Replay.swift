@@ -13,11 +13,11 @@ final class ReplayedAPI: UpstreamAPI {
         remaining = NIOLockedValueBox(files.sorted { $0.lastPathComponent > $1.lastPathComponent })
     }
 
-    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+    func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         guard let file = remaining.withLockedValue({ $0.popLast() }) else {
             throw SourceFailure(.network, "more was asked than is recorded")
         }
-        return UpstreamAnswer(status: 200, headers: UpstreamHeaders([]), body: [UInt8](try Data(contentsOf: file)))
+        return UpstreamResponse(status: 200, headers: UpstreamHeaders([]), body: [UInt8](try Data(contentsOf: file)))
     }
 }
 
@@ -36,7 +36,7 @@ final class RecordingAPI: UpstreamAPI {
         self.folder = folder
     }
 
-    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+    func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         var query: [String: String] = [:]
         for item in URLComponents(string: "?" + call.query)?.queryItems ?? [] { query[item.name] = item.value }
         let answer = provider.answer(
@@ -49,12 +49,12 @@ final class RecordingAPI: UpstreamAPI {
             return folder.appendingPathComponent(String(1_000_000 + written.files) + ".json")
         }
         try Data(body).write(to: file)
-        return UpstreamAnswer(status: answer.status, headers: UpstreamHeaders([]), body: body)
+        return UpstreamResponse(status: answer.status, headers: UpstreamHeaders([]), body: body)
     }
 }
 
 /// A sync that counts the requests of what is committed, and hands it on.
-final class CountingVisit: SyncVisit {
+final class CountingVisit: SyncContext {
     let startedAt = Recording.now
     let now = Recording.now
     let ledgerStart: Timestamp

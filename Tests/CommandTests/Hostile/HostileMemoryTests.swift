@@ -30,12 +30,12 @@ import Testing
 
     @Test(arguments: rows) func memoryAndPageAndLedgerStayBounded(row: Row) async throws {
         let clock = RealClock()
-        let accounts = FiveAccounts(clock: clock)
+        let accounts = ProviderAccounts(clock: clock)
         try await withTemporaryFolder { folder in
             try await withSimulator(accounts.providers, clock: clock) { healthy, healthyURL in
                 try await withSimulator(accounts.providers, clock: clock) { hostile, hostileURL in
                     let file = folder + "/config.yml"
-                    try FiveAccountsConfig.text(
+                    try ProviderAccountsConfig.text(
                         baseURL: hostileURL, options: ["sync_interval: 10s"], healthyURL: healthyURL
                     ).write(toFile: file, atomically: true, encoding: .utf8)
                     let exporter = try await ExporterProcess.start([

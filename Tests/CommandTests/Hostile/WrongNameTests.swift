@@ -29,7 +29,7 @@ import Testing
             let server = try await listen(folder: folder, heard)
             let port = try #require(server.localAddress?.port)
             let file = folder + "/config.yml"
-            try FiveAccountsConfig.text(
+            try ProviderAccountsConfig.text(
                 baseURL: "https://127.0.0.1:\(port)", options: ["ca_file: \(folder)/server.crt"]
             ).write(toFile: file, atomically: true, encoding: .utf8)
             let outcome = try await ExporterProcess.run(
@@ -37,7 +37,7 @@ import Testing
             #expect(outcome.status == 1)
             let scrape = try Scrape(Array(outcome.output.utf8))
             let failed = outcome.errors.split(separator: "\n").filter { $0.contains("sync failed") }
-            for provider in FiveAccounts.Provider.allCases {
+            for provider in ProviderAccounts.Provider.allCases {
                 let labels = ["account": "\(provider)", "source": provider.usageSource]
                 #expect(scrape.value("genai_up", labels) == 0)
                 #expect(scrape.value("genai_syncs_total", labels.merging(["result": "network"]) { $1 }) == 1)

@@ -159,7 +159,7 @@ import UsageModel
                 rig.clock.advance(by: .seconds(5))
                 _ = try await exporter.syncOnce()
                 _ = try exporter.scrape()
-                let old = await exporter.accounts[0].exposition
+                let old = await exporter.accounts[0].accountRenderer
                 var changed = rig.rig.configuration
                 changed.global.windows = [.today]
                 try await exporter.reload(changed)

@@ -257,10 +257,10 @@ private struct BusyVenice: SimulatedProvider {
 
     func account(ofToken token: String) -> String? { api.account(ofToken: token) }
 
-    func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer {
+    func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         defer { if request.endpoint.contains("billing/usage") { store.add(traffic.charges(at: request.time)) } }
         return api.answer(request, style: style)
     }
 
-    func error(_ status: Int, _ message: String) -> APIAnswer { api.error(status, message) }
+    func error(_ status: Int, _ message: String) -> SimulatedResponse { api.error(status, message) }
 }

@@ -14,7 +14,7 @@ import UsageModel
             world.server.faults.stand(.crowd(models), at: "/")
             #expect(try await world.exporter.syncOnce())
             let scrape = try world.exporter.scrape()
-            for provider in FiveAccounts.Provider.allCases {
+            for provider in ProviderAccounts.Provider.allCases {
                 let account = ["account": "\(provider)"]
                 #expect(scrape.value("genai_series", account) == Double(limit))
                 #expect(scrape.value("genai_series_overflowed_total", account) ?? 0 > 0)
@@ -25,19 +25,19 @@ import UsageModel
                 }
             }
             // Each element of a list is like the healthy answer's first, which `model-0` is: used twice.
-            for provider in [FiveAccounts.Provider.wavespeed, .fairstack] {
-                let cost: ExactDecimal = FiveAccounts.cost * (2 * models)
+            for provider in [ProviderAccounts.Provider.wavespeed, .fairstack] {
+                let cost: ExactDecimal = ProviderAccounts.cost * (2 * models)
                 #expect(scrape.sum("genai_cost_usd_total", "\(provider)") == cost.doubleValue)
                 #expect(scrape.sum("genai_requests_total", "\(provider)") == Double(2 * models))
             }
-            let cost: ExactDecimal = FiveAccounts.cost * models
+            let cost: ExactDecimal = ProviderAccounts.cost * models
             #expect(scrape.sum("genai_cost_usd_total", "venice") == cost.doubleValue)
             #expect(scrape.sum("genai_requests_total", "useapi") == Double(models))
         }
     }
 
-    @Test(arguments: FiveAccounts.Provider.allCases)
-    func aListLongerThanAnyHonestOneIsRefused(provider: FiveAccounts.Provider) async throws {
+    @Test(arguments: ProviderAccounts.Provider.allCases)
+    func aListLongerThanAnyHonestOneIsRefused(provider: ProviderAccounts.Provider) async throws {
         try await HostileWorld.run { world in
             world.server.faults.stand(.crowd(25_000), at: "/\(provider)")
             _ = try await world.exporter.syncOnce()

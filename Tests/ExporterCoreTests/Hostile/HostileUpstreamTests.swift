@@ -8,9 +8,9 @@ import UsageModel
 
 /// One account's API turns hostile, and later well again; the four others' do not.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct HostileUpstreamTests {
-    @Test(arguments: Hostility.all, FiveAccounts.Provider.allCases)
+    @Test(arguments: Hostility.all, ProviderAccounts.Provider.allCases)
     func aHostileAPIIsRefusedInPlainWordsAndHarmsNoFigure(
-        _ hostility: Hostility, _ provider: FiveAccounts.Provider
+        _ hostility: Hostility, _ provider: ProviderAccounts.Provider
     ) async throws {
         try await HostileWorld.run { world in
             #expect(try await world.exporter.syncOnce())
@@ -38,7 +38,7 @@ import UsageModel
     }
 
     private func expectOutcome(
-        of hostility: Hostility, _ provider: FiveAccounts.Provider, _ world: HostileWorld, _ scrape: Scrape
+        of hostility: Hostility, _ provider: ProviderAccounts.Provider, _ world: HostileWorld, _ scrape: Scrape
     ) async throws {
         let source = provider.usageSource
         let up = scrape.value("genai_up", ["account": "\(provider)", "source": source])
@@ -69,8 +69,8 @@ import UsageModel
     }
 
     /// The others' syncs succeed and show what they showed.
-    private func expectOthersUntouched(by hostile: FiveAccounts.Provider, in scrape: Scrape, since before: Scrape) {
-        for other in FiveAccounts.Provider.allCases where other != hostile {
+    private func expectOthersUntouched(by hostile: ProviderAccounts.Provider, in scrape: Scrape, since before: Scrape) {
+        for other in ProviderAccounts.Provider.allCases where other != hostile {
             for sample in scrape.samples("genai_up") where sample.labels["account"] == "\(other)" {
                 #expect(sample.value == 1, "\(sample.labels)")
             }
@@ -79,10 +79,10 @@ import UsageModel
     }
 
     /// The account's figures are those from before and two more uses, by every label that they had.
-    private func expectTwoMoreUses(of provider: FiveAccounts.Provider, in after: Scrape, since before: Scrape) {
+    private func expectTwoMoreUses(of provider: ProviderAccounts.Provider, in after: Scrape, since before: Scrape) {
         let isUsed = ["model": provider == .cheapestinference ? "" : "model-0"]
         for family in ["genai_requests_total", "genai_cost_usd_total"] {
-            let step = family == "genai_requests_total" ? 2 : (FiveAccounts.cost * 2).doubleValue
+            let step = family == "genai_requests_total" ? 2 : (ProviderAccounts.cost * 2).doubleValue
             for sample in before.samples(family) where sample.labels["account"] == "\(provider)" {
                 let grown = sample.value + (sample.labels["model", default: ""] == isUsed["model"] ? step : 0)
                 #expect(after.value(family, sample.labels) == grown, "\(family) \(sample.labels)")

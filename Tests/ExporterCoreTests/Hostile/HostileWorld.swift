@@ -9,7 +9,7 @@ import UsageModel
 /// Five accounts, one at each provider, in one exporter whose clock the test holds and whose log it reads.
 struct HostileWorld {
     let clock: ManualClock
-    let accounts: FiveAccounts
+    let accounts: ProviderAccounts
     let server: SimulatorServer
     let exporter: Exporter
     private let lines: CapturedLog
@@ -18,7 +18,7 @@ struct HostileWorld {
         seriesLimit: Int = 5000, successByModel: Bool = true, _ body: (HostileWorld) async throws -> Void
     ) async throws {
         let clock = ManualClock(friday)
-        let accounts = FiveAccounts(clock: clock)
+        let accounts = ProviderAccounts(clock: clock)
         try await withTemporaryFolder { folder in
             try await withSimulator(accounts.providers, clock: clock) { server, baseURL in
                 let lines = CapturedLog()
@@ -44,7 +44,7 @@ struct HostileWorld {
 
     private static func configuration(at baseURL: String) -> ExporterConfiguration {
         var configuration = ExporterConfiguration(
-            accounts: FiveAccounts.Provider.allCases.compactMap { provider in
+            accounts: ProviderAccounts.Provider.allCases.compactMap { provider in
                 guard let name = ProviderName(rawValue: provider.rawValue) else { return nil }
                 var account = AccountConfiguration(
                     name: provider.rawValue, provider: name, credential: .literal(provider.token))
@@ -52,13 +52,13 @@ struct HostileWorld {
                 account.history = .days(1)
                 // On a busy machine, the longest answers take a while.
                 account.timeout = .minutes(5)
-                if provider == .useapi { account.bots = [FiveAccounts.bot] }
+                if provider == .useapi { account.bots = [ProviderAccounts.bot] }
                 if provider == .cheapestinference {
                     account.credential = nil
                     account.managementKey = .literal(provider.token)
                     account.keys = [
                         KeyConfiguration(
-                            name: FiveAccounts.key.name, credential: .literal(FiveAccounts.key.token))
+                            name: ProviderAccounts.key.name, credential: .literal(ProviderAccounts.key.token))
                     ]
                 }
                 return account
@@ -75,7 +75,7 @@ struct HostileWorld {
     }
 
     /// What went wrong last with a source.
-    func lastError(_ provider: FiveAccounts.Provider, _ source: String) async throws -> String? {
+    func lastError(_ provider: ProviderAccounts.Provider, _ source: String) async throws -> String? {
         try await exporter.overview().first { $0.name == provider.rawValue }?
             .sources.first { $0.name == source }?.status.lastError
     }
@@ -93,7 +93,7 @@ extension Scrape {
     }
 
     /// How often a source's syncs had a result.
-    func syncs(_ provider: FiveAccounts.Provider, _ source: String, _ result: String) -> Double? {
+    func syncs(_ provider: ProviderAccounts.Provider, _ source: String, _ result: String) -> Double? {
         value("genai_syncs_total", ["account": provider.rawValue, "source": source, "result": result])
     }
 

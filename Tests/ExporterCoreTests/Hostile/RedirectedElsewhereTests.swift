@@ -7,8 +7,8 @@ import TestSupport
 
 /// An API sends its readers to another host.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct RedirectedElsewhereTests {
-    @Test(arguments: FiveAccounts.Provider.allCases)
-    func noKeyGoesToAnotherHost(provider: FiveAccounts.Provider) async throws {
+    @Test(arguments: ProviderAccounts.Provider.allCases)
+    func noKeyGoesToAnotherHost(provider: ProviderAccounts.Provider) async throws {
         try await HostileWorld.run { world in
             #expect(try await world.exporter.syncOnce())
             let before = try world.exporter.scrape()

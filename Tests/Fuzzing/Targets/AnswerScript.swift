@@ -26,7 +26,7 @@ final class AnswerScript: UpstreamAPI {
     /// From now on calls are answered as in this sync.
     func begin(sync: Int) { calls.withLockedValue { $0 = (sync, 0) } }
 
-    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+    func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         try await call.permit?()
         let (sync, count) = calls.withLockedValue { calls in
             calls.count += 1
@@ -39,7 +39,7 @@ final class AnswerScript: UpstreamAPI {
         return try Self.answer(answers[min(count, answers.count - 1)][...])
     }
 
-    private static func answer(_ bytes: ArraySlice<UInt8>) throws(UpstreamFailure) -> UpstreamAnswer {
+    private static func answer(_ bytes: ArraySlice<UInt8>) throws(UpstreamFailure) -> UpstreamResponse {
         var body = bytes
         var fields: [(name: String, value: String)] = []
         while body.first == UInt8(ascii: "@"), let end = body.firstIndex(of: UInt8(ascii: "\n")) {
@@ -50,7 +50,7 @@ final class AnswerScript: UpstreamAPI {
         let headers = UpstreamHeaders(fields)
         guard body.count == 4, body.first == UInt8(ascii: "!"),
             let status = Int(String(decoding: body.dropFirst(), as: UTF8.self)), (300...599).contains(status)
-        else { return UpstreamAnswer(status: 200, headers: headers, body: Array(body)) }
+        else { return UpstreamResponse(status: 200, headers: headers, body: Array(body)) }
         let now = CheckedVisit.first
         throw UpstreamFailure(
             reason: reason(status), status: status, headers: headers,

@@ -2,7 +2,7 @@ import NIOConcurrencyHelpers
 import UsageModel
 
 /// A sync whose readings are kept for the next one, and of which each figure is looked at.
-final class CheckedVisit: SyncVisit {
+final class CheckedVisit: SyncContext {
     /// 2026-02-13T15:00:00Z, on the day of the documentation's examples.
     static let first = Timestamp(seconds: 1_770_994_800)
 

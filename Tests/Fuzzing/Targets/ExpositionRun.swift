@@ -1,4 +1,5 @@
 import PrometheusExposition
+import PrometheusExpositionTesting
 import TestSupport
 
 /// Families whose help texts, label values and numbers are the fuzzed bytes, written by our encoders and read by our

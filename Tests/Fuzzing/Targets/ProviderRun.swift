@@ -7,7 +7,7 @@ import UsageModel
 struct ProviderRun {
     private let script: AnswerScript
     private let source: any UsageSource
-    private let visit: CheckedVisit
+    private let context: CheckedVisit
 
     /// - Throws: `BrokenProperty` where there is no provider of this name.
     init(_ provider: String, _ bytes: [UInt8]) throws(BrokenProperty) {
@@ -15,7 +15,7 @@ struct ProviderRun {
         let sources = Self.sources(of: provider, script)
         try ensure(!sources.isEmpty, "there is no provider \(provider)")
         source = sources[Int((bytes.first ?? 0) &- UInt8(ascii: "0")) % sources.count]
-        visit = CheckedVisit(of: source)
+        context = CheckedVisit(of: source)
     }
 
     /// Syncs as often as there are answers for, and at least twice, since the second meets what the first one left.
@@ -25,16 +25,16 @@ struct ProviderRun {
         for sync in 0..<min(max(script.count, 2), 4) {
             script.begin(sync: sync)
             let outcome = Outcome()
-            try InlineExecutor.run { [source, visit] in
+            try InlineExecutor.run { [source, context] in
                 do {
-                    try await source.sync(visit)
+                    try await source.sync(context)
                 } catch {
                     outcome.error.withLockedValue { $0 = error }
                 }
             }
-            if let broken = visit.broken { throw broken }
+            if let broken = context.broken { throw broken }
             if let error = outcome.error.withLockedValue({ $0 }) { try check(error) }
-            visit.proceed()
+            context.proceed()
         }
     }
 

@@ -6,7 +6,7 @@ import Upstream
 @testable import Providers
 
 /// A source of CheapestInference with scripted answers, and what it commits.
-final class CheapestInferenceBench: SyncVisit, UpstreamAPI {
+final class CheapestInferenceBench: SyncContext, UpstreamAPI {
     /// 2026-04-01T12:00:00Z
     static let presence = Timestamp(seconds: 1_775_044_800)
 
@@ -60,7 +60,7 @@ final class CheapestInferenceBench: SyncVisit, UpstreamAPI {
 
     // MARK: UpstreamAPI
 
-    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+    func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         try await call.permit?()
         let answer = state.withLockedValue { state in
             state.asked.append(call)
@@ -69,10 +69,10 @@ final class CheapestInferenceBench: SyncVisit, UpstreamAPI {
             return left.first
         }
         let scripted = try #require(answer, "nothing scripted for \(call.path)")
-        return UpstreamAnswer(status: 200, headers: [:], body: Array(try scripted.get().utf8))
+        return UpstreamResponse(status: 200, headers: [:], body: Array(try scripted.get().utf8))
     }
 
-    // MARK: SyncVisit
+    // MARK: SyncContext
 
     var now: Timestamp { state.withLockedValue { $0.now } }
 

@@ -21,46 +21,46 @@ import Upstream
 
         func credentialFingerprint() throws -> String? { fingerprint }
 
-        func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+        func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
             guard let spent = spent.withLockedValue({ $0 }) else {
                 throw UpstreamFailure(reason: .auth, status: 401, message: "HTTP 401")
             }
             let body = #"{"budget":{"spent":\#(spent)},"plan":{"slug":"x"}}"#
-            return UpstreamAnswer(status: 200, headers: [:], body: Array(body.utf8))
+            return UpstreamResponse(status: 200, headers: [:], body: Array(body.utf8))
         }
     }
 
-    private let visit = StoredVisit(now: Timestamp(seconds: 1_796_040_000))  // 2026-11-30T12:00:00Z
+    private let context = StoredVisit(now: Timestamp(seconds: 1_796_040_000))  // 2026-11-30T12:00:00Z
 
     private func sync(_ keys: [(String, Secret)]) async throws {
         let source = CheapestInferenceKeySource(keys: keys.map { .init(name: $0.0, api: $0.1) })
-        do { try await source.sync(visit) } catch is PartialFailure {}
+        do { try await source.sync(context) } catch is PartialFailure {}
     }
 
     private func cost(_ key: String? = nil) -> ExactDecimal {
-        visit.sum(.cost) { key == nil || $0[0] == key }
+        context.sum(.cost) { key == nil || $0[0] == key }
     }
 
     private func coverage(_ key: String) -> Coverage {
-        visit.readings.compactMap { $0.coverage[key] }.last ?? Coverage()
+        context.readings.compactMap { $0.coverage[key] }.last ?? Coverage()
     }
 
-    private func day(_ number: Int) -> UTCDay { UTCDay(daysSinceEpoch: visit.ledgerStart.day.daysSinceEpoch + number) }
+    private func day(_ number: Int) -> UTCDay { UTCDay(daysSinceEpoch: context.ledgerStart.day.daysSinceEpoch + number) }
 
     @Test func aRenamedKeyKeepsWhatItSpentUnderTheOldName() async throws {
         let (a, b) = (Secret("a", spent: "9"), Secret("b", spent: "3.5"))
         try await sync([("A", a), ("B", b)])
-        visit.advance(by: .minutes(5))
+        context.advance(by: .minutes(5))
         try await sync([("A", a), ("beta", b)])
         #expect(cost() == ExactDecimal("12.5"))
         #expect(cost("beta") == .zero)
         b.spend("5")
-        visit.advance(by: .minutes(5))
+        context.advance(by: .minutes(5))
         try await sync([("A", a), ("beta", b)])
         #expect(cost("B") == ExactDecimal("3.5"))
         #expect(cost("beta") == ExactDecimal("1.5"))
         b.spend("6")
-        visit.advance(by: .minutes(5))
+        context.advance(by: .minutes(5))
         try await sync([("A", a), ("B", b)])
         #expect(cost("B") == ExactDecimal("4.5"))
         #expect(cost() == ExactDecimal(15))
@@ -69,7 +69,7 @@ import Upstream
     @Test func swappedNamesMoveNothing() async throws {
         let (a, b) = (Secret("a", spent: "9"), Secret("b", spent: "3"))
         try await sync([("A", a), ("B", b)])
-        visit.advance(by: .minutes(5))
+        context.advance(by: .minutes(5))
         a.spend("10")
         try await sync([("B", a), ("A", b)])
         #expect(cost("A") == ExactDecimal(9))
@@ -78,7 +78,7 @@ import Upstream
 
     @Test func aRotatedKeyBeginsAnew() async throws {
         try await sync([("A", Secret("a", spent: "9"))])
-        visit.advance(by: .minutes(5))
+        context.advance(by: .minutes(5))
         try await sync([("A", Secret("b", spent: "4"))])
         #expect(cost("A") == ExactDecimal(13))
     }
@@ -89,9 +89,9 @@ import Upstream
             if step == 20 { b.spend(nil) }
             a.spend("\(1 + step)")
             try await sync([("A", a), ("B", b)])
-            visit.advance(by: .hours(1))
+            context.advance(by: .hours(1))
         }
-        let today = (visit.now - .hours(1)).day
+        let today = (context.now - .hours(1)).day
         #expect(coverage("A").covers(today...today, on: today))
         #expect(!coverage("B").covers(today...today, on: today))
         #expect(coverage("A").covers(day(1)...day(1), on: today))
@@ -102,14 +102,14 @@ import Upstream
     @Test func usageOfAnOutageBelongsToNoDay() async throws {
         let key = Secret("a", spent: "0")
         try await sync([("A", key)])
-        visit.advance(by: .days(2))
+        context.advance(by: .days(2))
         key.spend("15")
         try await sync([("A", key)])
         for _ in 0..<60 {
-            visit.advance(by: .hours(1))
+            context.advance(by: .hours(1))
             try await sync([("A", key)])
         }
-        let today = visit.now.day
+        let today = context.now.day
         // 30 November, 1 and 2 December hold usage of unknown days; the 3rd and the 4th are known.
         for number in 0...2 { #expect(!coverage("A").covers(day(number)...day(number), on: today)) }
         for number in 3...4 { #expect(coverage("A").covers(day(number)...day(number), on: today)) }
@@ -119,22 +119,22 @@ import Upstream
     @Test func anOutageWithoutUsageLeavesTheDaysKnown() async throws {
         let key = Secret("a", spent: "7")
         try await sync([("A", key)])
-        visit.advance(by: .days(2))
+        context.advance(by: .days(2))
         try await sync([("A", key)])
-        #expect(coverage("A").covers(day(1)...day(1), on: visit.now.day))
+        #expect(coverage("A").covers(day(1)...day(1), on: context.now.day))
     }
 
     @Test func whatIsReadRightAfterMidnightBelongsToTheDayBefore() async throws {
         let key = Secret("a", spent: "1")
-        visit.advance(by: .hours(11) + .minutes(56))
+        context.advance(by: .hours(11) + .minutes(56))
         try await sync([("A", key)])
         key.spend("2")
-        visit.advance(by: .minutes(5))
+        context.advance(by: .minutes(5))
         try await sync([("A", key)])
-        #expect(visit.readings.last?.slices.first?.growthDay == day(0))
+        #expect(context.readings.last?.slices.first?.growthDay == day(0))
         key.spend("3")
-        visit.advance(by: .minutes(5))
+        context.advance(by: .minutes(5))
         try await sync([("A", key)])
-        #expect(visit.readings.last?.slices.first?.growthDay == day(1))
+        #expect(context.readings.last?.slices.first?.growthDay == day(1))
     }
 }

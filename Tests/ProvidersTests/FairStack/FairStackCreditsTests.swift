@@ -41,33 +41,33 @@ import Upstream
         "{\"error\":{\"code\":\"x\",\"message\":\"y\"}}", "{\"error\":\"x\",\"balance\":null}", "[]",
     ])
     func responseWithoutAnyDocumentedFieldIsAFailureAndCommitsNothing(json: String) async throws {
-        let visit = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
+        let context = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
         let failure = await #expect(throws: SourceFailure.self) {
-            try await FairStackCreditsSource(api: AnsweringAPI { _, _ in json }).sync(visit)
+            try await FairStackCreditsSource(api: AnsweringAPI { _, _ in json }).sync(context)
         }
         #expect(failure?.reason == .decode)
-        #expect(visit.readings.isEmpty)
+        #expect(context.readings.isEmpty)
     }
 
     @Test func capThatCannotBeReadIsLeftOutWithARemarkAndTheBalanceIsStrict() async throws {
-        let visit = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
+        let context = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
         let caps =
             "\"caps\":{\"key\":\"none\",\"project\":{\"micro\":3999.6},\"organization\":{\"micro\":2000000,\"used_micro\":\"x\"}}"
         try await FairStackCreditsSource(api: AnsweringAPI { _, _ in "{\"balance\":{\"micro\":1500000},\(caps)}" })
-            .sync(visit)
-        #expect(visit.gauges[.balanceUSD] == [GaugeSample([], 1.5)])
-        #expect(visit.gauges[.budgetLimit] == [GaugeSample(["", "organization"], 2)])
-        #expect(visit.gauges[.budgetSpent] == [])
-        #expect(visit.remarks.count == 3)
-        #expect(visit.remarks.contains { $0.hasPrefix("caps.key: ") })
+            .sync(context)
+        #expect(context.gauges[.balanceUSD] == [GaugeSample([], 1.5)])
+        #expect(context.gauges[.budgetLimit] == [GaugeSample(["", "organization"], 2)])
+        #expect(context.gauges[.budgetSpent] == [])
+        #expect(context.remarks.count == 3)
+        #expect(context.remarks.contains { $0.hasPrefix("caps.key: ") })
         #expect(throws: SourceFailure.self) { try gauges("{\"balance\":{\"micro\":3999.6},\(caps)}") }
     }
 
     @Test func missingEndpointHasNoSeries() async throws {
-        let visit = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
+        let context = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
         let api = AnsweringAPI { _, _ in throw UpstreamFailure(reason: .http4xx, status: 404, message: "not found") }
-        try await FairStackCreditsSource(api: api).sync(visit)
-        #expect(visit.gauges[.balanceUSD] == [])
+        try await FairStackCreditsSource(api: api).sync(context)
+        #expect(context.gauges[.balanceUSD] == [])
     }
 
     @Test func anotherCurrencyIsNoBalanceInDollars() throws {

@@ -224,8 +224,8 @@ import Upstream
 }
 
 /// An answer with this body.
-func answer(_ json: String) -> UpstreamAnswer {
-    UpstreamAnswer(status: 200, headers: [:], body: Array(json.utf8))
+func answer(_ json: String) -> UpstreamResponse {
+    UpstreamResponse(status: 200, headers: [:], body: Array(json.utf8))
 }
 
 /// Millionths of a dollar.

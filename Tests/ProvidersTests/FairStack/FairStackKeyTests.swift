@@ -12,119 +12,119 @@ import Upstream
     private let web = FairStackKey(id: "key_web", name: "web")
     private let typo = FairStackKey(id: "key_wep", name: "typo")
 
-    private func sync(_ visit: StoredVisit, keys: [FairStackKey]) async throws -> [String] {
+    private func sync(_ context: StoredVisit, keys: [FairStackKey]) async throws -> [String] {
         let api = world.api()
-        try await FairStackUsageSource(api: api, keys: keys).sync(visit)
+        try await FairStackUsageSource(api: api, keys: keys).sync(context)
         return api.takeRequests()
     }
 
-    private func failingSync(_ visit: StoredVisit, keys: [FairStackKey]) async -> PartialFailure? {
-        await #expect(throws: PartialFailure.self) { try await sync(visit, keys: keys) }
+    private func failingSync(_ context: StoredVisit, keys: [FairStackKey]) async -> PartialFailure? {
+        await #expect(throws: PartialFailure.self) { try await sync(context, keys: keys) }
     }
 
-    private func cost(_ visit: StoredVisit, of key: String, on day: UTCDay) -> ExactDecimal {
-        visit.sum(.cost, on: day) { $0[0] == key }
+    private func cost(_ context: StoredVisit, of key: String, on day: UTCDay) -> ExactDecimal {
+        context.sum(.cost, on: day) { $0[0] == key }
     }
 
     @Test func unknownKeyIsReportedAndTheAccountIsCountedWithoutIt() async throws {
-        let visit = StoredVisit(now: noon, days: 3)
+        let context = StoredVisit(now: noon, days: 3)
         for days in 0...3 {
             world.charge(10, on: today.advanced(by: -days), key: "key_web")
             world.charge(5, on: today.advanced(by: -days), key: "key_wep")
         }
         world.behave { $0.unknownKeys = ["key_wep"] }
-        let failure = await failingSync(visit, keys: [web, typo])
+        let failure = await failingSync(context, keys: [web, typo])
         #expect(failure?.reason == .http4xx)
         #expect(failure?.message.contains("typo") == true)
         for days in 0...3 {
-            #expect(cost(visit, of: "web", on: today.advanced(by: -days)) == micros(10))
-            #expect(cost(visit, of: "", on: today.advanced(by: -days)) == micros(5))
+            #expect(cost(context, of: "web", on: today.advanced(by: -days)) == micros(10))
+            #expect(cost(context, of: "", on: today.advanced(by: -days)) == micros(5))
         }
         // It is reported at a sync that reads nothing as well.
-        visit.advance(by: .minutes(5))
-        #expect(await failingSync(visit, keys: [web, typo])?.message.contains("typo") == true)
+        context.advance(by: .minutes(5))
+        #expect(await failingSync(context, keys: [web, typo])?.message.contains("typo") == true)
         // Without the key in the config nothing is wrong.
-        #expect(try await sync(visit, keys: [web]).count == 1)
+        #expect(try await sync(context, keys: [web]).count == 1)
     }
 
     @Test func keyThatIsKnownLaterBeginsWithADayOfItsOwn() async throws {
-        let visit = StoredVisit(now: noon)
+        let context = StoredVisit(now: noon)
         world.charge(5, on: today, key: "key_wep")
         world.behave { $0.unknownKeys = ["key_wep"] }
-        _ = await failingSync(visit, keys: [typo])
+        _ = await failingSync(context, keys: [typo])
         world.behave { $0.unknownKeys = [] }
         world.charge(2, on: today, key: "key_wep")
-        visit.advance(by: .minutes(5))
-        _ = try await sync(visit, keys: [typo])
-        #expect(cost(visit, of: "", on: today) == micros(7))
-        #expect(cost(visit, of: "typo", on: today) == .zero)
+        context.advance(by: .minutes(5))
+        _ = try await sync(context, keys: [typo])
+        #expect(cost(context, of: "", on: today) == micros(7))
+        #expect(cost(context, of: "typo", on: today) == .zero)
         let tomorrow = today.advanced(by: 1)
         world.charge(3, on: tomorrow, key: "key_wep")
-        visit.advance(by: .hours(13))
-        _ = try await sync(visit, keys: [typo])
-        #expect(cost(visit, of: "typo", on: tomorrow) == micros(3))
-        #expect(visit.sum(.cost) == micros(10))
+        context.advance(by: .hours(13))
+        _ = try await sync(context, keys: [typo])
+        #expect(cost(context, of: "typo", on: tomorrow) == micros(3))
+        #expect(context.sum(.cost) == micros(10))
     }
 
     @Test func keyThatIsDeletedKeepsItsShareAndTheRestOfTheDayIsNotItsOwn() async throws {
-        let visit = StoredVisit(now: noon)
+        let context = StoredVisit(now: noon)
         world.charge(10, on: today, key: "key_web")
-        _ = try await sync(visit, keys: [web])
+        _ = try await sync(context, keys: [web])
         world.behave { $0.unknownKeys = ["key_web"] }
         world.charge(4, on: today, key: "key_web")
-        visit.advance(by: .minutes(5))
-        _ = await failingSync(visit, keys: [web])
-        #expect(cost(visit, of: "web", on: today) == micros(10))
-        #expect(cost(visit, of: "", on: today) == micros(4))
+        context.advance(by: .minutes(5))
+        _ = await failingSync(context, keys: [web])
+        #expect(cost(context, of: "web", on: today) == micros(10))
+        #expect(cost(context, of: "", on: today) == micros(4))
         // Back again: what was counted under no key must not move.
         world.behave { $0.unknownKeys = [] }
         world.charge(1, on: today, key: "key_web")
-        visit.advance(by: .minutes(5))
-        _ = try await sync(visit, keys: [web])
-        #expect(cost(visit, of: "web", on: today) == micros(10))
-        #expect(cost(visit, of: "", on: today) == micros(5))
+        context.advance(by: .minutes(5))
+        _ = try await sync(context, keys: [web])
+        #expect(cost(context, of: "web", on: today) == micros(10))
+        #expect(cost(context, of: "", on: today) == micros(5))
     }
 
     @Test func keyThatLeftTheConfigAndTheProviderIsNotReported() async throws {
-        let visit = StoredVisit(now: noon)
+        let context = StoredVisit(now: noon)
         world.charge(10, on: today, key: "key_web")
-        _ = try await sync(visit, keys: [web])
+        _ = try await sync(context, keys: [web])
         world.behave { $0.unknownKeys = ["key_web"] }
         world.charge(4, on: today)
-        visit.advance(by: .minutes(5))
-        _ = try await sync(visit, keys: [])
-        #expect(cost(visit, of: "web", on: today) == micros(10))
-        #expect(cost(visit, of: "", on: today) == micros(4))
+        context.advance(by: .minutes(5))
+        _ = try await sync(context, keys: [])
+        #expect(cost(context, of: "web", on: today) == micros(10))
+        #expect(cost(context, of: "", on: today) == micros(4))
     }
 
     @Test func unknownKeyIsQueriedOncePerSync() async throws {
-        let visit = StoredVisit(now: noon, days: 9)
+        let context = StoredVisit(now: noon, days: 9)
         for days in 0...9 { world.charge(1, on: today.advanced(by: -days)) }
         world.behave { $0.unknownKeys = ["key_wep"] }
         let api = world.api()
         await #expect(throws: PartialFailure.self) {
-            try await FairStackUsageSource(api: api, keys: [typo]).sync(visit)
+            try await FairStackUsageSource(api: api, keys: [typo]).sync(context)
         }
         #expect(api.takeRequests().filter { $0.contains("key_id") }.count == 1)
-        #expect(visit.sum(.cost) == micros(10))
+        #expect(context.sum(.cost) == micros(10))
     }
 
     @Test func idleDayWithKeysCostsNoQueryOfTheKeys() async throws {
-        let visit = StoredVisit(now: noon)
-        #expect(try await sync(visit, keys: [web, typo]).count == 2)
+        let context = StoredVisit(now: noon)
+        #expect(try await sync(context, keys: [web, typo]).count == 2)
     }
 
     @Test func lateChargeKeepsTheLabelsOfItsDay() async throws {
-        let visit = StoredVisit(now: noon, days: 20)
+        let context = StoredVisit(now: noon, days: 20)
         let day = today.advanced(by: -12)
         world.charge(10, on: day, key: "key_web")
-        _ = try await sync(visit, keys: [])
+        _ = try await sync(context, keys: [])
         world.charge(4, on: day, key: "key_web")
-        visit.advance(by: .minutes(5))
+        context.advance(by: .minutes(5))
         // A key that was added meanwhile takes nothing of a day that was read without it.
-        _ = try await sync(visit, keys: [web])
-        #expect(cost(visit, of: "", on: day) == micros(14))
-        #expect(cost(visit, of: "web", on: day) == .zero)
+        _ = try await sync(context, keys: [web])
+        #expect(cost(context, of: "", on: day) == micros(14))
+        #expect(cost(context, of: "web", on: day) == .zero)
     }
 
     @Test func keyWhoseServerErrorsPersistIsLeftOutAfterAnHour() throws {

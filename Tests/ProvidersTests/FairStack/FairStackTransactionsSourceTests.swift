@@ -32,39 +32,39 @@ import Upstream
         }
     }
 
-    private func sync(_ visit: StoredVisit, _ rows: [Row]) async throws -> Int {
+    private func sync(_ context: StoredVisit, _ rows: [Row]) async throws -> Int {
         let api = api(rows)
-        try await FairStackTransactionsSource(api: api).sync(visit)
+        try await FairStackTransactionsSource(api: api).sync(context)
         return api.takeRequests().count
     }
 
     @Test func oldRowsHighInTheListEndNoWalk() async throws {
-        let visit = StoredVisit(now: noon, days: 6)
+        let context = StoredVisit(now: noon, days: 6)
         let failures = (0..<150).map { Row(id: "f\($0)", time: noon - .seconds(60 + $0 * 200)) }
         let topUp = Row(id: "t", time: noon - .hours(30), type: "top_up", status: "completed", micro: -9_000_000)
         let old = (0..<9).map { Row(id: "old\($0)", time: noon - .hours(61)) }
         // Jobs of 61 hours ago that failed now, one of them at the end of the first page.
         let rows = Array(old.prefix(8)) + failures.prefix(91) + old.suffix(1) + failures.dropFirst(91) + [topUp]
-        #expect(try await sync(visit, rows) == 2)
-        #expect(visit.sum(.outcomes, on: noon.day) { $0[2] == "failure" } == ExactDecimal(150))
-        #expect(visit.sum(.outcomes) == ExactDecimal(159))
-        #expect(visit.sum(.topups) == ExactDecimal(9))
+        #expect(try await sync(context, rows) == 2)
+        #expect(context.sum(.outcomes, on: noon.day) { $0[2] == "failure" } == ExactDecimal(150))
+        #expect(context.sum(.outcomes) == ExactDecimal(159))
+        #expect(context.sum(.topups) == ExactDecimal(9))
     }
 
     @Test func ordinaryListCostsNoFurtherPage() async throws {
-        let visit = StoredVisit(now: noon, days: 6)
+        let context = StoredVisit(now: noon, days: 6)
         let rows = (0..<600).map { Row(id: "f\($0)", time: noon - .minutes($0 * 20)) }
         // 72 transactions a day.
-        #expect(try await sync(visit, rows) == 5)
-        visit.advance(by: .minutes(5))
-        #expect(try await sync(visit, rows) == 1)
-        #expect(visit.sum(.outcomes) == ExactDecimal(469))
+        #expect(try await sync(context, rows) == 5)
+        context.advance(by: .minutes(5))
+        #expect(try await sync(context, rows) == 1)
+        #expect(context.sum(.outcomes) == ExactDecimal(469))
     }
 
     @Test func partialAndCancelledGenerationsAreNoFailures() async throws {
-        let visit = StoredVisit(now: noon)
+        let context = StoredVisit(now: noon)
         let rows = ["completed", "partial", "cancelled", "failed"].map { Row(id: $0, time: noon, status: $0) }
-        _ = try await sync(visit, rows)
-        #expect(visit.sum(.outcomes) == ExactDecimal(1))
+        _ = try await sync(context, rows)
+        #expect(context.sum(.outcomes) == ExactDecimal(1))
     }
 }

@@ -6,7 +6,7 @@ import Upstream
 
 @Suite struct UseAPIAccountTests {
     private func gauges(_ json: String) throws -> [GaugeFamily: [GaugeSample]] {
-        try JSONBody.decode(UseAPIAccountStatus.self, from: UpstreamAnswer(json: json)).reading.gauges
+        try JSONBody.decode(UseAPIAccountStatus.self, from: UpstreamResponse(json: json)).reading.gauges
     }
 
     @Test func subscriptionAndLinkedAccountsBecomeGauges() throws {
@@ -44,23 +44,23 @@ import Upstream
 
     @Test(arguments: ["{}", #"{"error":"Unauthorized"}"#, #"{"error":{"code":500},"accounts":{}}"#, "[]", "null"])
     func responseWithoutAnyFieldOfAnAccountIsAFailureAndCommitsNothing(json: String) async throws {
-        let visit = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
+        let context = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
         let failure = await #expect(throws: SourceFailure.self) {
-            try await UseAPIAccountSource(api: AnsweringAPI { _, _ in json }).sync(visit)
+            try await UseAPIAccountSource(api: AnsweringAPI { _, _ in json }).sync(context)
         }
         #expect(failure?.reason == .decode)
-        #expect(visit.readings.isEmpty)
+        #expect(context.readings.isEmpty)
     }
 
     @Test func countThatCannotBeReadIsLeftOutWithARemark() async throws {
-        let visit = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
+        let context = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
         let json =
             #"{"subscriptionIsActive":"soon","accounts":{"A":{"total":"?","active":2},"B":"none","C":{"active":1}}}"#
-        try await UseAPIAccountSource(api: AnsweringAPI { _, _ in json }).sync(visit)
-        #expect(visit.gauges[.planInfo] == [])
+        try await UseAPIAccountSource(api: AnsweringAPI { _, _ in json }).sync(context)
+        #expect(context.gauges[.planInfo] == [])
         #expect(
-            visit.gauges[.upstreamAccounts] == [GaugeSample(["A", "active"], 2), GaugeSample(["C", "active"], 1)])
-        #expect(visit.remarks.count == 3)
-        #expect(visit.remarks.contains { $0.hasPrefix("accounts.A.total: ") })
+            context.gauges[.upstreamAccounts] == [GaugeSample(["A", "active"], 2), GaugeSample(["C", "active"], 1)])
+        #expect(context.remarks.count == 3)
+        #expect(context.remarks.contains { $0.hasPrefix("accounts.A.total: ") })
     }
 }

@@ -6,7 +6,7 @@ import Upstream
 
 @Suite struct UseAPIDayTests {
     private func day(_ json: String, bot: String = UseAPIExample.bot) throws -> UseAPIDay {
-        try UseAPIDay(UpstreamAnswer(json: json), bot: bot, day: try #require(UTCDay(UseAPIExample.date)))
+        try UseAPIDay(UpstreamResponse(json: json), bot: bot, day: try #require(UTCDay(UseAPIExample.date)))
     }
 
     private func cells(
@@ -63,7 +63,7 @@ import Upstream
     }
 
     @Test func differencesBetweenSummaryAndRowsAreNamedWithoutAnyRowsValue() throws {
-        let remark = try #require(UseAPICheck(try day(UseAPIExample.text)).remark)
+        let remark = try #require(SummaryDiscrepancy(try day(UseAPIExample.text)).remark)
         #expect(
             remark
                 == "2026-02-13: the API lists 1 requests and counts 2402; its figures disagree with its list in total, "
@@ -74,7 +74,7 @@ import Upstream
             "data":[{"config":"a","endpoint":"e","code":200,"model":"m","tier":"T"},
             {"config":"a","endpoint":"e","code":500,"tier":""}]}
             """
-        #expect(UseAPICheck(try day(agreeing)).remark == nil)
+        #expect(SummaryDiscrepancy(try day(agreeing)).remark == nil)
     }
 
     @Test func rowsWithoutAModelCarryTheBotsName() throws {

@@ -109,7 +109,7 @@ enum UseAPIExample {
         """
 }
 
-extension UpstreamAnswer {
+extension UpstreamResponse {
     /// An answer with a JSON text.
     init(json: String) {
         self.init(status: 200, headers: [:], body: Array(json.utf8))
@@ -118,7 +118,7 @@ extension UpstreamAnswer {
 
 extension UseAPIDay {
     /// A day as one response lists it.
-    init(_ answer: UpstreamAnswer, bot: String, day: UTCDay) throws {
+    init(_ answer: UpstreamResponse, bot: String, day: UTCDay) throws {
         var rows = UseAPIRows()
         let document = try UseAPIDocument(answer, day: day, into: &rows)
         self.init(bot: bot, day: day, rows: rows, head: document.head)

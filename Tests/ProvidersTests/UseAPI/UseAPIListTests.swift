@@ -9,11 +9,11 @@ import Upstream
     private static let noon = Timestamp(milliseconds: 1_795_176_000_000)  // 2026-11-20T12:00:00Z
 
     private func sync(
-        _ visit: StoredVisit, prices: [String: ExactDecimal] = [:],
+        _ context: StoredVisit, prices: [String: ExactDecimal] = [:],
         _ answer: @escaping @Sendable ([String: String]) throws -> String
     ) async throws -> [String] {
         let api = AnsweringAPI { _, query in try answer(query) }
-        try await UseAPIStatsSource(bot: "kling", prices: prices, api: api).sync(visit)
+        try await UseAPIStatsSource(bot: "kling", prices: prices, api: api).sync(context)
         return api.takeRequests()
     }
 
@@ -28,35 +28,35 @@ import Upstream
     }
 
     @Test func countWithoutRowsCommitsNothingAndTheRowsAreCountedOnceTheyCome() async throws {
-        let visit = StoredVisit(now: Self.noon)
+        let context = StoredVisit(now: Self.noon)
         let prices = ["kling": ExactDecimal(2)]
-        _ = try await sync(visit, prices: prices) { _ in #"{"total":3,"summary":{"by_code":{"200":3}},"data":[]}"# }
-        #expect(visit.readings.isEmpty)
+        _ = try await sync(context, prices: prices) { _ in #"{"total":3,"summary":{"by_code":{"200":3}},"data":[]}"# }
+        #expect(context.readings.isEmpty)
         #expect(
-            visit.remarks == ["2026-11-20: the API counts requests of kling and lists none yet; the day is read again"])
-        visit.advance(by: .hours(8))
+            context.remarks == ["2026-11-20: the API counts requests of kling and lists none yet; the day is read again"])
+        context.advance(by: .hours(8))
         let listed = rows(300, config: "a") + "," + rows(100, config: "b", code: 500)
-        _ = try await sync(visit, prices: prices) { _ in #"{"total":400,"data":[\#(listed)]}"# }
-        #expect(visit.sum(.requests) { $0[0] == "a" } == ExactDecimal(300))
-        #expect(visit.sum(.estimatedCost) == ExactDecimal(600))
-        #expect(visit.sum(.requests) == ExactDecimal(400))
+        _ = try await sync(context, prices: prices) { _ in #"{"total":400,"data":[\#(listed)]}"# }
+        #expect(context.sum(.requests) { $0[0] == "a" } == ExactDecimal(300))
+        #expect(context.sum(.estimatedCost) == ExactDecimal(600))
+        #expect(context.sum(.requests) == ExactDecimal(400))
     }
 
     @Test func countBeyondTheListIsCountedTwentyMinutesAfterTheDaysEnd() async throws {
-        let visit = StoredVisit(now: Self.noon)
+        let context = StoredVisit(now: Self.noon)
         let answer = #"{"total":120,"data":[\#(rows(100, config: "a"))]}"#
         for (step, requests) in [(Duration.zero, 100), (.hours(12), 100), (.minutes(19), 100), (.minutes(1), 120)] {
-            visit.advance(by: step)
-            _ = try await sync(visit) { $0["date"] == "2026-11-20" ? answer : #"{"total":0,"data":[]}"# }
-            #expect(visit.sum(.requests) == ExactDecimal(requests))
+            context.advance(by: step)
+            _ = try await sync(context) { $0["date"] == "2026-11-20" ? answer : #"{"total":0,"data":[]}"# }
+            #expect(context.sum(.requests) == ExactDecimal(requests))
         }
     }
 
     @Test func listThatIsCutIsReadForEachAccount() async throws {
-        let visit = StoredVisit(now: Self.noon)
+        let context = StoredVisit(now: Self.noon)
         let cut = rows(29_999, config: "a") + "," + rows(20_000, config: "b") + #",{"code":500}"#
         let (a, b) = (rows(40_000, config: "a"), rows(20_000, config: "b"))
-        let requests = try await sync(visit) { query in
+        let requests = try await sync(context) { query in
             switch query["config"] {
             case "a": #"{"total":40000,"data":[\#(a)]}"#
             case "b": #"{"total":20000,"data":[\#(b)]}"#
@@ -64,43 +64,43 @@ import Upstream
             }
         }
         #expect(requests.count == 3)
-        #expect(visit.sum(.requests) { $0[0] == "a" } == ExactDecimal(40_000))
-        #expect(visit.sum(.requests) == ExactDecimal(60_001))
+        #expect(context.sum(.requests) { $0[0] == "a" } == ExactDecimal(40_000))
+        #expect(context.sum(.requests) == ExactDecimal(60_001))
     }
 
     @Test func dayOfALongestListThatIsWholeIsCountedAsItIs() async throws {
-        let visit = StoredVisit(now: Self.noon - .days(1))
+        let context = StoredVisit(now: Self.noon - .days(1))
         let whole = rows(50_000, config: "a")
         let answer: @Sendable ([String: String]) -> String = { query in
             query["date"] == "2026-11-19"
                 ? #"{"total":50000,"summary":{"by_config":{"a":50000}},"data":[\#(whole)]}"# : #"{"total":0,"data":[]}"#
         }
-        visit.advance(by: .hours(14))
-        _ = try await sync(visit, answer)
+        context.advance(by: .hours(14))
+        _ = try await sync(context, answer)
         // The account's own list is as long: nothing says that it is whole.
-        #expect(visit.sum(.requests) == ExactDecimal(50_000))
+        #expect(context.sum(.requests) == ExactDecimal(50_000))
         #expect(
-            visit.remarks == [
+            context.remarks == [
                 "2026-11-19: the API's list of kling is cut at 50000 requests; some of the day may be missing"
             ])
     }
 
     @Test func cutListThatCannotBeSplitIsCompletedByTheSummary() async throws {
-        let visit = StoredVisit(now: Self.noon - .days(1))
-        visit.advance(by: .hours(14))
+        let context = StoredVisit(now: Self.noon - .days(1))
+        context.advance(by: .hours(14))
         let cut = rows(50_000, config: "a")
-        let requests = try await sync(visit) { query in
+        let requests = try await sync(context) { query in
             query["date"] == "2026-11-19"
                 ? #"{"total":50000,"summary":{"by_code":{"200":70000}},"data":[\#(cut)]}"# : #"{"total":0,"data":[]}"#
         }
         #expect(requests.count == 2)
-        #expect(visit.sum(.requests) == ExactDecimal(70_000))
-        #expect(visit.sum(.useapiResponses) { $0[1] == "" } == ExactDecimal(20_000))
-        #expect(visit.remarks.count == 1)
+        #expect(context.sum(.requests) == ExactDecimal(70_000))
+        #expect(context.sum(.useapiResponses) { $0[1] == "" } == ExactDecimal(20_000))
+        #expect(context.remarks.count == 1)
     }
 
     @Test func dayThatIsTooLongStopsNoOtherAndIsQueriedOnceAnHour() async throws {
-        let visit = StoredVisit(now: Self.noon, days: 3)
+        let context = StoredVisit(now: Self.noon, days: 3)
         let answer: @Sendable ([String: String]) throws -> String = { query in
             guard query["date"] == "2026-11-18" else { return #"{"total":1,"data":[{"config":"a"}]}"# }
             throw UpstreamFailure(reason: .decode, message: "too long")
@@ -108,20 +108,20 @@ import Upstream
         func queries() async -> Int {
             let api = AnsweringAPI { _, query in try answer(query) }
             let failure = await #expect(throws: PartialFailure.self) {
-                try await UseAPIStatsSource(bot: "kling", prices: [:], api: api).sync(visit)
+                try await UseAPIStatsSource(bot: "kling", prices: [:], api: api).sync(context)
             }
             #expect(failure?.message == "too long")
             return api.takeRequests().filter { $0.contains("2026-11-18") }.count
         }
         #expect(await queries() == 1)
-        #expect(visit.sum(.requests) == ExactDecimal(3))
-        visit.advance(by: .minutes(5))
+        #expect(context.sum(.requests) == ExactDecimal(3))
+        context.advance(by: .minutes(5))
         #expect(await queries() == 0)
-        visit.advance(by: .minutes(55))
+        context.advance(by: .minutes(55))
         #expect(await queries() == 1)
-        visit.advance(by: .hours(1))
-        _ = try await sync(visit) { _ in #"{"total":1,"data":[{"config":"a"}]}"# }
-        #expect(visit.sum(.requests) == ExactDecimal(4))
-        #expect(visit.memories["unreadable/2026-11-18"] == nil)
+        context.advance(by: .hours(1))
+        _ = try await sync(context) { _ in #"{"total":1,"data":[{"config":"a"}]}"# }
+        #expect(context.sum(.requests) == ExactDecimal(4))
+        #expect(context.memories["unreadable/2026-11-18"] == nil)
     }
 }

@@ -28,39 +28,39 @@ import Upstream
 
     @Test func eachDueDayIsAskedForOnceAndCommittedByItself() async throws {
         let api = ScriptedAPI { _ in #"{"total":1,"data":[{"config":"a","code":200}]}"# }
-        let visit = VisitDouble(now: Self.noon, due: [due(daysAgo: 0), due(daysAgo: 1), due(daysAgo: 2)])
-        try await source(api).sync(visit)
+        let context = VisitDouble(now: Self.noon, due: [due(daysAgo: 0), due(daysAgo: 1), due(daysAgo: 2)])
+        try await source(api).sync(context)
         #expect(
             api.queries == [
                 "bot=kling&date=2026-11-20", "bot=kling&date=2026-11-19", "bot=kling&date=2026-11-18",
             ])
-        #expect(visit.readings.map { $0.slices.map(\.slice.period.start.day) }.map(\.count) == [1, 1, 1])
-        #expect(visit.readings.allSatisfy { $0.slices[0].readAt == Self.noon })
+        #expect(context.readings.map { $0.slices.map(\.slice.period.start.day) }.map(\.count) == [1, 1, 1])
+        #expect(context.readings.allSatisfy { $0.slices[0].readAt == Self.noon })
     }
 
     @Test func dayThatCannotBeReadFailsTheSyncAndKeepsNoOtherFromBeingRead() async throws {
         let api = ScriptedAPI { $0.contains("11-19") ? "{" : #"{"total":0,"data":[]}"# }
-        let visit = VisitDouble(now: Self.noon, due: [due(daysAgo: 0), due(daysAgo: 1), due(daysAgo: 2)])
-        let failure = await #expect(throws: PartialFailure.self) { try await source(api).sync(visit) }
+        let context = VisitDouble(now: Self.noon, due: [due(daysAgo: 0), due(daysAgo: 1), due(daysAgo: 2)])
+        let failure = await #expect(throws: PartialFailure.self) { try await source(api).sync(context) }
         #expect(failure?.reason == .decode)
         #expect(
-            visit.readings.flatMap(\.slices).map(\.slice.period.start.day.description) == ["2026-11-20", "2026-11-18"])
+            context.readings.flatMap(\.slices).map(\.slice.period.start.day.description) == ["2026-11-20", "2026-11-18"])
     }
 
     @Test func refusalEndsTheSyncAtOnce() async throws {
         let api = ScriptedAPI(failure: UpstreamFailure(reason: .http4xx, status: 400, message: "refused")) { _ in nil }
-        let visit = VisitDouble(now: Self.noon, due: [due(daysAgo: 0), due(daysAgo: 1)])
-        let failure = await #expect(throws: UpstreamFailure.self) { try await source(api).sync(visit) }
+        let context = VisitDouble(now: Self.noon, due: [due(daysAgo: 0), due(daysAgo: 1)])
+        let failure = await #expect(throws: UpstreamFailure.self) { try await source(api).sync(context) }
         #expect(failure?.status == 400)
         #expect(api.queries.count == 1)
     }
 
     @Test func disagreementIsToldOnceTheDayIsOver() async throws {
         let api = ScriptedAPI { _ in #"{"total":5,"data":[{"config":"secret@example.com","code":200}]}"# }
-        let visit = VisitDouble(now: Self.noon, due: [due(daysAgo: 0), due(daysAgo: 1)])
-        try await source(api).sync(visit)
+        let context = VisitDouble(now: Self.noon, due: [due(daysAgo: 0), due(daysAgo: 1)])
+        try await source(api).sync(context)
         #expect(
-            visit.remarks == [
+            context.remarks == [
                 "2026-11-19: the API lists 1 requests and counts 5; its figures disagree with its list in total"
             ])
     }
@@ -113,15 +113,15 @@ private final class ScriptedAPI: UpstreamAPI {
 
     var queries: [String] { asked.withLockedValue { $0 } }
 
-    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+    func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         asked.withLockedValue { $0.append(call.query) }
         guard let json = answer(call.query) else { throw failure }
-        return UpstreamAnswer(json: json)
+        return UpstreamResponse(json: json)
     }
 }
 
-/// A visit that keeps what is committed, in memory.
-private final class VisitDouble: SyncVisit {
+/// A context that keeps what is committed, in memory.
+private final class VisitDouble: SyncContext {
     private struct State {
         var readings: [Reading] = []
         var memories: [String: String]

@@ -11,7 +11,7 @@ import Upstream
     }
 
     private func found(_ json: String, earlier: [Cell] = [], isSettled: Bool) throws -> [Cell]? {
-        try UseAPIDay(UpstreamAnswer(json: json), bot: "kling", day: try #require(UTCDay("2026-02-13")))
+        try UseAPIDay(UpstreamResponse(json: json), bot: "kling", day: try #require(UTCDay("2026-02-13")))
             .cells(earlier: earlier, isSettled: isSettled) { _ in ExactDecimal(1) }
     }
 

@@ -21,11 +21,11 @@ import Upstream
 
     @Test func analyticsBecomeCostAndDiemByKeyWithTheRestUnderTheEmptyKey() async throws {
         let api = ScriptedVenice { _, _ in veniceAnswer(Self.analytics) }
-        let visit = KeptVisit(now: try moment("2026-04-20T12:00:00Z"), due: [try day("2026-04-20")])
-        try await VeniceAnalyticsSource(api: api).sync(visit)
+        let context = KeptVisit(now: try moment("2026-04-20T12:00:00Z"), due: [try day("2026-04-20")])
+        try await VeniceAnalyticsSource(api: api).sync(context)
         #expect(api.asked == ["/api/v1/billing/usage-analytics?startDate=2026-04-20&endDate=2026-04-20"])
         #expect(
-            Set(visit.committed.flatMap(\.cells)) == [
+            Set(context.committed.flatMap(\.cells)) == [
                 Cell(.keyCost, ["Production Key"], try decimal("0.8")),
                 Cell(.keyCost, ["key_nameless"], try decimal("0.05")), Cell(.keyCost, ["Web App"], .zero),
                 Cell(.keyCost, [""], try decimal("0.15")),
@@ -64,13 +64,13 @@ import Upstream
     }
 
     @Test func rememberedNamesThatCannotBeReadAreAFailureOfTheStorage() async throws {
-        let visit = KeptVisit(
+        let context = KeptVisit(
             now: try moment("2026-04-20T12:00:00Z"), due: [try day("2026-04-20")], memory: ["names 2026-04-20": "{"])
         let failure = await #expect(throws: SourceFailure.self) {
-            try await VeniceAnalyticsSource(api: ScriptedVenice { _, _ in veniceAnswer(Self.analytics) }).sync(visit)
+            try await VeniceAnalyticsSource(api: ScriptedVenice { _, _ in veniceAnswer(Self.analytics) }).sync(context)
         }
         #expect(failure?.reason == .storage)
-        #expect(visit.committed.isEmpty)
+        #expect(context.committed.isEmpty)
     }
 
     @Test func aDayThatTimesOutAtTheProviderDoesNotKeepTheOthersFromBeingRead() async throws {
@@ -79,25 +79,25 @@ import Upstream
             return veniceAnswer(Self.analytics)
         }
         let earlier = try day("2026-04-19")
-        let visit = KeptVisit(now: try moment("2026-04-20T12:00:00Z"), due: [try day("2026-04-20"), earlier])
+        let context = KeptVisit(now: try moment("2026-04-20T12:00:00Z"), due: [try day("2026-04-20"), earlier])
         let failure = await #expect(throws: PartialFailure.self) {
-            try await VeniceAnalyticsSource(api: api).sync(visit)
+            try await VeniceAnalyticsSource(api: api).sync(context)
         }
         #expect(failure?.reason == .http5xx)
-        #expect(visit.committed.map(\.slice) == [earlier])
+        #expect(context.committed.map(\.slice) == [earlier])
     }
 
     @Test func endpointsThatAreMissingAreNoAlarmAndLeaveNoSeries() async throws {
         let api = ScriptedVenice { _, _ in throw refusal(404) }
-        let visit = KeptVisit(now: try moment("2026-04-20T12:00:00Z"), due: [try day("2026-04-20")])
+        let context = KeptVisit(now: try moment("2026-04-20T12:00:00Z"), due: [try day("2026-04-20")])
         let sources: [any UsageSource] = [
             VeniceAnalyticsSource(api: api), VeniceBalanceSource(api: api), VeniceRateLimitsSource(api: api),
             VeniceKeysSource(api: api),
         ]
-        for source in sources { try await source.sync(visit) }
-        #expect(visit.committed.isEmpty)
-        #expect(visit.gauges.values.allSatisfy { $0.isEmpty })
-        #expect(visit.gauges.count == 13)
+        for source in sources { try await source.sync(context) }
+        #expect(context.committed.isEmpty)
+        #expect(context.gauges.values.allSatisfy { $0.isEmpty })
+        #expect(context.gauges.count == 13)
     }
 
     @Test func balancesAreShownByCurrencyAndNullIsZeroButForDiem() throws {

@@ -7,8 +7,8 @@ import Upstream
 @testable import Providers
 
 /// An answer with a JSON body.
-func veniceAnswer(_ json: String, headers: UpstreamHeaders = [:]) -> UpstreamAnswer {
-    UpstreamAnswer(status: 200, headers: headers, body: Array(json.utf8))
+func veniceAnswer(_ json: String, headers: UpstreamHeaders = [:]) -> UpstreamResponse {
+    UpstreamResponse(status: 200, headers: headers, body: Array(json.utf8))
 }
 
 func veniceRows(_ json: String) throws -> [VeniceRow] {
@@ -47,7 +47,7 @@ func row(
 /// The cells of hours read by one query.
 func veniceCells(_ json: String, of hours: [SliceID], end: Timestamp? = nil) throws -> [Set<Cell>] {
     let last = try #require(hours.last).period.end
-    var tally = VeniceTally(of: hours, end: end ?? last)
+    var tally = HourlyAccumulator(of: hours, end: end ?? last)
     try tally.add(veniceRows(json))
     return tally.take(endingBy: last).map { Set($0.cells) }
 }
@@ -55,15 +55,15 @@ func veniceCells(_ json: String, of hours: [SliceID], end: Timestamp? = nil) thr
 /// An API that responds to calls as a test has it, and keeps them.
 final class ScriptedVenice: UpstreamAPI {
     private let calls = NIOLockedValueBox<(scripted: [UpstreamCall], totals: [UpstreamCall])>(([], []))
-    private let totals: @Sendable (UpstreamCall) throws -> UpstreamAnswer
-    private let answer: @Sendable (UpstreamCall, Int) throws -> UpstreamAnswer
+    private let totals: @Sendable (UpstreamCall) throws -> UpstreamResponse
+    private let answer: @Sendable (UpstreamCall, Int) throws -> UpstreamResponse
 
     /// - Parameters:
     ///   - totals: gives the response to the query for late charges, which spans several days; 404 unless given.
     ///   - answer: gives the response to any other call, of which that many came before.
     init(
-        totals: @escaping @Sendable (UpstreamCall) throws -> UpstreamAnswer = { _ in throw refusal(404) },
-        _ answer: @escaping @Sendable (UpstreamCall, Int) throws -> UpstreamAnswer
+        totals: @escaping @Sendable (UpstreamCall) throws -> UpstreamResponse = { _ in throw refusal(404) },
+        _ answer: @escaping @Sendable (UpstreamCall, Int) throws -> UpstreamResponse
     ) {
         self.totals = totals
         self.answer = answer
@@ -75,7 +75,7 @@ final class ScriptedVenice: UpstreamAPI {
     /// The same of the queries for late charges.
     var totalsAsked: [String] { calls.withLockedValue { $0.totals.map { "\($0.path)?\($0.query)" } } }
 
-    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+    func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         let days = call.query.split(separator: "&").compactMap { $0.split(separator: "=").last }
         if call.path.hasSuffix("usage-analytics"), days.first != days.last {
             calls.withLockedValue { $0.totals.append(call) }
@@ -95,8 +95,8 @@ func refusal(_ status: Int, headers: UpstreamHeaders = [:]) -> UpstreamFailure {
     return UpstreamFailure(reason: reason, status: status, headers: headers, message: "HTTP \(status)")
 }
 
-/// A visit that keeps what is committed.
-final class KeptVisit: SyncVisit {
+/// A context that keeps what is committed.
+final class KeptVisit: SyncContext {
     private struct State {
         var slices: [SliceReading] = []
         var cells: [SliceID: [Cell]] = [:]
@@ -114,7 +114,7 @@ final class KeptVisit: SyncVisit {
 
     /// - Parameters:
     ///   - reopenable: slices that left the re-read schedule.
-    ///   - earlier: the visit before, of which the ledger keeps the cells and what was remembered.
+    ///   - earlier: the context before, of which the ledger keeps the cells and what was remembered.
     init(
         now: Timestamp, due: [SliceID] = [], settles: Bool = false, reopenable: [SliceID] = [],
         memory: [String: String] = [:], after earlier: KeptVisit? = nil

@@ -67,18 +67,18 @@ import Upstream
             {"id":"c","description":"null","consumptionLimits":{"usd":null},"currentPeriodUsage":{"usd":2}},
             {"id":"d","description":"kept","consumptionLimits":{"usd":"4"},"currentPeriodUsage":{"usd":"2.5"}}]}
             """
-        let visit = KeptVisit(now: try moment("2026-06-15T10:00:00Z"))
-        try await VeniceKeysSource(api: ScriptedVenice { _, _ in veniceAnswer(body) }).sync(visit)
-        #expect(visit.gauges[.keyInfo]?.count == 5)
-        #expect(visit.gauges[.keyInfo]?.first == GaugeSample(["7", "", ""], 1))
-        #expect(visit.gauges[.budgetLimit] == [GaugeSample(["kept", "key"], 4)])
-        #expect(visit.gauges[.budgetSpent] == [GaugeSample(["kept", "key"], 2.5)])
+        let context = KeptVisit(now: try moment("2026-06-15T10:00:00Z"))
+        try await VeniceKeysSource(api: ScriptedVenice { _, _ in veniceAnswer(body) }).sync(context)
+        #expect(context.gauges[.keyInfo]?.count == 5)
+        #expect(context.gauges[.keyInfo]?.first == GaugeSample(["7", "", ""], 1))
+        #expect(context.gauges[.budgetLimit] == [GaugeSample(["kept", "key"], 4)])
+        #expect(context.gauges[.budgetSpent] == [GaugeSample(["kept", "key"], 2.5)])
         for family in [GaugeFamily.budgetPeriod, .budgetReset, .keyCreated, .keyLastUsed, .keyExpiry] {
-            #expect(visit.gauges[family] == [])
+            #expect(context.gauges[family] == [])
         }
-        #expect(visit.remarks.contains { $0.contains("data[0].consumptionLimits.usd") })
-        #expect(visit.remarks.contains { $0.contains("data[0].createdAt") })
-        #expect(visit.remarks.contains { $0.contains("data[1].consumptionLimits") && $0.contains("usd") } == false)
+        #expect(context.remarks.contains { $0.contains("data[0].consumptionLimits.usd") })
+        #expect(context.remarks.contains { $0.contains("data[0].createdAt") })
+        #expect(context.remarks.contains { $0.contains("data[1].consumptionLimits") && $0.contains("usd") } == false)
     }
 
     /// Money is never left out: the last figures stay instead.
@@ -99,14 +99,14 @@ import Upstream
             {"type":"RPM","amount":"unlimited"},{"type":"TPM","amount":-1},{"type":{},"amount":1},
             {"type":"RPD","amount":null},{"type":"RPD","amount":7}]},{"apiModelId":"n","rateLimits":"none"}]}}
             """
-        let visit = KeptVisit(now: try moment("2026-06-15T10:00:00Z"))
-        try await VeniceRateLimitsSource(api: ScriptedVenice { _, _ in veniceAnswer(body) }).sync(visit)
+        let context = KeptVisit(now: try moment("2026-06-15T10:00:00Z"))
+        try await VeniceRateLimitsSource(api: ScriptedVenice { _, _ in veniceAnswer(body) }).sync(context)
         #expect(
-            visit.gauges == [
+            context.gauges == [
                 .rateLimitRequestsPerMinute: [], .rateLimitTokensPerMinute: [], .keyExpiry: [],
                 .rateLimitRequestsPerDay: [GaugeSample(["", "m"], 7)],
             ])
-        #expect(visit.remarks.count == 4)
+        #expect(context.remarks.count == 4)
     }
 
     @Test func onlyTheUsageSourceReportsCost() {

@@ -12,7 +12,7 @@ import Upstream
     /// The responses of an API whose billing holds a bad row, and a good one in every hour.
     private static func history(_ bad: String, at time: Timestamp)
         -> @Sendable (UpstreamCall, Int) throws
-        -> UpstreamAnswer
+        -> UpstreamResponse
     {
         { call, _ in
             let times = call.query.split(separator: "&").compactMap { part -> Timestamp? in
@@ -43,20 +43,20 @@ import Upstream
         let time = try moment("2026-06-15T03:30:00Z")
         let due = try hours("2026-06-16") + hours("2026-06-15")
         let api = ScriptedVenice(Self.history(bad, at: time))
-        let visit = KeptVisit(now: try moment("2026-06-17T00:00:00Z"), due: due)
+        let context = KeptVisit(now: try moment("2026-06-17T00:00:00Z"), due: due)
         let source = VeniceUsageSource(api: api, setting: .usageHistory)
-        let failure = await #expect(throws: PartialFailure.self) { try await source.sync(visit) }
+        let failure = await #expect(throws: PartialFailure.self) { try await source.sync(context) }
         #expect(failure?.reason == .decode)
-        let missing = Set(due).subtracting(visit.committed.map(\.slice))
+        let missing = Set(due).subtracting(context.committed.map(\.slice))
         #expect(missing == [try hour("2026-06-15T03:00:00Z")])
-        #expect(visit.sum(.cost) == ExactDecimal(47))
+        #expect(context.sum(.cost) == ExactDecimal(47))
         // Two days, and eight halves to find the hour.
         #expect(api.asked.count == 10)
 
         // From then on the hour is one query of its own.
         let next = KeptVisit(
             now: try moment("2026-06-17T00:10:00Z"),
-            due: [try hour("2026-06-17T00:00:00Z")] + missing, after: visit)
+            due: [try hour("2026-06-17T00:00:00Z")] + missing, after: context)
         await #expect(throws: PartialFailure.self) { try await source.sync(next) }
         #expect(api.asked.count == 12)
         #expect(next.committed.map(\.slice) == [try hour("2026-06-17T00:00:00Z")])
@@ -64,13 +64,13 @@ import Upstream
 
     @Test func nothingButBadRowsIsAFailureAfterABoundedNumberOfQueries() async throws {
         let api = ScriptedVenice { _, _ in veniceAnswer("{\"data\":[\(Self.badRow)],\"nextCursor\":null}") }
-        let visit = KeptVisit(
+        let context = KeptVisit(
             now: try moment("2026-06-17T00:00:00Z"), due: try hours("2026-06-16") + hours("2026-06-15"))
         let failure = await #expect(throws: SourceFailure.self) {
-            try await VeniceUsageSource(api: api, setting: .usageHistory).sync(visit)
+            try await VeniceUsageSource(api: api, setting: .usageHistory).sync(context)
         }
         #expect(failure?.reason == .decode)
-        #expect(visit.committed.isEmpty)
+        #expect(context.committed.isEmpty)
         #expect(api.asked.count == 2 + 2 * VeniceRuns.mostSplits)
     }
 
@@ -82,23 +82,23 @@ import Upstream
                 return veniceAnswer("{\"data\":[],\"nextCursor\":null}")
             }
             let due = try ["2026-06-16T10:00:00Z", "2026-06-15T10:00:00Z", "2026-06-14T10:00:00Z"].map(hour)
-            let visit = KeptVisit(now: try moment("2026-06-16T10:30:00Z"), due: due)
+            let context = KeptVisit(now: try moment("2026-06-16T10:30:00Z"), due: due)
             let failure = await #expect(throws: UpstreamFailure.self) {
-                try await VeniceUsageSource(api: api, setting: .usageHistory).sync(visit)
+                try await VeniceUsageSource(api: api, setting: .usageHistory).sync(context)
             }
             #expect(failure?.status == status)
             #expect(api.asked.count == refused + 1)
             #expect(api.totalsAsked.count == refused)
-            #expect(visit.committed.map(\.slice) == Array(due.prefix(refused)))
+            #expect(context.committed.map(\.slice) == Array(due.prefix(refused)))
         }
     }
 
     @Test func aNetworkFailureStopsTheSync() async throws {
         let api = ScriptedVenice { _, _ in throw UpstreamFailure(reason: .network, message: "refused") }
-        let visit = KeptVisit(
+        let context = KeptVisit(
             now: try moment("2026-06-17T00:00:00Z"), due: try hours("2026-06-16") + hours("2026-06-15"))
         let failure = await #expect(throws: UpstreamFailure.self) {
-            try await VeniceUsageSource(api: api, setting: .usageHistory).sync(visit)
+            try await VeniceUsageSource(api: api, setting: .usageHistory).sync(context)
         }
         #expect(failure?.reason == .network)
         #expect(api.asked.count == 1)
@@ -111,12 +111,12 @@ import Upstream
                 return veniceAnswer("{\"data\":[],\"nextCursor\":null}")
             }
             let due = try ["2026-06-16T10:00:00Z", "2026-06-15T10:00:00Z", "2026-06-14T10:00:00Z"].map(hour)
-            let visit = KeptVisit(now: try moment("2026-06-16T10:30:00Z"), due: due)
+            let context = KeptVisit(now: try moment("2026-06-16T10:30:00Z"), due: due)
             await #expect(throws: (any Error).self) {
-                try await VeniceUsageSource(api: api, setting: .usageHistory).sync(visit)
+                try await VeniceUsageSource(api: api, setting: .usageHistory).sync(context)
             }
             #expect(api.asked.count == asked)
-            #expect(visit.committed.count == committed)
+            #expect(context.committed.count == committed)
         }
     }
 
@@ -127,13 +127,13 @@ import Upstream
             let due = try ["2026-06-16", "2026-06-15", "2026-06-14"].map {
                 SliceID(period: try #require(UTCDay($0)).period)
             }
-            let visit = KeptVisit(now: try moment("2026-06-16T10:30:00Z"), due: due)
+            let context = KeptVisit(now: try moment("2026-06-16T10:30:00Z"), due: due)
             let failure = await #expect(throws: PartialFailure.self) {
-                try await VeniceAnalyticsSource(api: api).sync(visit)
+                try await VeniceAnalyticsSource(api: api).sync(context)
             }
             #expect(failure?.reason == .decode)
             #expect(api.asked.count == 3)
-            #expect(Set(due).subtracting(visit.committed.map(\.slice)) == [due[bad]])
+            #expect(Set(due).subtracting(context.committed.map(\.slice)) == [due[bad]])
         }
     }
 

@@ -40,7 +40,7 @@ import Upstream
         }
     }
 
-    private func visit(_ time: String, after earlier: KeptVisit? = nil) throws -> KeptVisit {
+    private func context(_ time: String, after earlier: KeptVisit? = nil) throws -> KeptVisit {
         let now = try moment(time)
         let open = SliceID(period: Period(start: now.startOfHour, end: now.startOfHour + .hours(1)))
         return KeptVisit(now: now, due: [open], reopenable: try hours("2026-06-05"), after: earlier)
@@ -50,7 +50,7 @@ import Upstream
         let world = API()
         let api = world.scripted()
         let source = VeniceUsageSource(api: api, setting: .usageHistory)
-        var last = try visit("2026-06-15T10:00:00Z")
+        var last = try context("2026-06-15T10:00:00Z")
         try await source.sync(last)
         #expect(
             api.totalsAsked == ["/api/v1/billing/usage-analytics?startDate=2026-05-16&endDate=2026-06-15"])
@@ -60,13 +60,13 @@ import Upstream
         world.amount.withLockedValue { $0 = "-3" }
         // Syncs each minute query the totals once an hour.
         for minute in 1..<60 {
-            last = try visit("2026-06-15T10:\(minute < 10 ? "0" : "")\(minute):00Z", after: last)
+            last = try context("2026-06-15T10:\(minute < 10 ? "0" : "")\(minute):00Z", after: last)
             try await source.sync(last)
         }
         #expect(api.totalsAsked.count == 1)
         #expect(api.asked.count == 60)
 
-        last = try visit("2026-06-15T11:00:00Z", after: last)
+        last = try context("2026-06-15T11:00:00Z", after: last)
         try await source.sync(last)
         #expect(api.totalsAsked.count == 2)
         #expect(api.asked.count == 62)
@@ -75,7 +75,7 @@ import Upstream
         #expect(last.committed.count == 25)
         #expect(last.sum(.cost) == ExactDecimal(3))
 
-        last = try visit("2026-06-15T12:00:00Z", after: last)
+        last = try context("2026-06-15T12:00:00Z", after: last)
         try await source.sync(last)
         #expect(api.totalsAsked.count == 3)
         #expect(api.asked.count == 63)
@@ -85,13 +85,13 @@ import Upstream
         let world = API()
         let api = world.scripted()
         let source = VeniceUsageSource(api: api, setting: .usageHistory)
-        let first = try visit("2026-06-15T10:00:00Z")
+        let first = try context("2026-06-15T10:00:00Z")
         try await source.sync(first)
         world.usd.withLockedValue {
             $0["2026-06-05"] = "10.000000000000002"
             $0["2026-06-15"] = "7"
         }
-        try await source.sync(try visit("2026-06-15T11:00:00Z", after: first))
+        try await source.sync(try context("2026-06-15T11:00:00Z", after: first))
         #expect(api.asked.count == 2)
     }
 
@@ -100,15 +100,15 @@ import Upstream
         world.usd.withLockedValue { $0["2026-06-05"] = nil }
         let api = world.scripted()
         let source = VeniceUsageSource(api: api, setting: .usageHistory)
-        let first = try visit("2026-06-15T10:00:00Z")
+        let first = try context("2026-06-15T10:00:00Z")
         try await source.sync(first)
         world.usd.withLockedValue { $0["2026-06-05"] = "1" }
-        let second = try visit("2026-06-15T11:00:00Z", after: first)
+        let second = try context("2026-06-15T11:00:00Z", after: first)
         try await source.sync(second)
         #expect(second.sum(.cost) == ExactDecimal(1))
         // Out of the list again says nothing.
         world.usd.withLockedValue { $0["2026-06-05"] = nil }
-        let third = try visit("2026-06-15T12:00:00Z", after: second)
+        let third = try context("2026-06-15T12:00:00Z", after: second)
         try await source.sync(third)
         #expect(third.committed.count == 1)
     }
@@ -117,17 +117,17 @@ import Upstream
         let world = API()
         let api = world.scripted()
         let source = VeniceUsageSource(api: api, setting: .usageHistory)
-        var last = try visit("2026-06-15T10:00:00Z")
+        var last = try context("2026-06-15T10:00:00Z")
         try await source.sync(last)
         world.usd.withLockedValue { $0["2026-06-05"] = "12" }
         world.amount.withLockedValue { $0 = "\"?\"" }
-        last = try visit("2026-06-15T11:00:00Z", after: last)
+        last = try context("2026-06-15T11:00:00Z", after: last)
         await #expect(throws: PartialFailure.self) { try await source.sync(last) }
         world.amount.withLockedValue { $0 = "-3" }
-        last = try visit("2026-06-15T11:01:00Z", after: last)
+        last = try context("2026-06-15T11:01:00Z", after: last)
         try await source.sync(last)
         #expect(last.sum(.cost) == .zero)
-        last = try visit("2026-06-15T12:00:00Z", after: last)
+        last = try context("2026-06-15T12:00:00Z", after: last)
         try await source.sync(last)
         #expect(last.sum(.cost) == ExactDecimal(3))
     }
@@ -138,17 +138,17 @@ import Upstream
         world.failure.withLockedValue { $0 = status }
         let api = world.scripted()
         let source = VeniceUsageSource(api: api, setting: .usageHistory)
-        var last = try visit("2026-06-15T06:00:00Z")
+        var last = try context("2026-06-15T06:00:00Z")
         try await source.sync(last)
         #expect(last.committed.count == 1)
         #expect(last.remarks.count == ([404, 410].contains(status) ? 0 : 1))
         #expect(last.notices.allSatisfy { !$0.isDeprecated })
         for hour in 7...11 {
-            last = try visit("2026-06-15T\(hour < 10 ? "0" : "")\(hour):00:00Z", after: last)
+            last = try context("2026-06-15T\(hour < 10 ? "0" : "")\(hour):00:00Z", after: last)
             try await source.sync(last)
         }
         #expect(api.totalsAsked.count == 1)
-        last = try visit("2026-06-15T12:00:00Z", after: last)
+        last = try context("2026-06-15T12:00:00Z", after: last)
         try await source.sync(last)
         #expect(api.totalsAsked.count == 2)
     }
@@ -159,18 +159,18 @@ import Upstream
         } _: { _, _ in
             veniceAnswer("{\"data\":[],\"nextCursor\":null}")
         }
-        let visit = try visit("2026-06-15T10:00:00Z")
-        try await VeniceUsageSource(api: api, setting: .usageHistory).sync(visit)
-        #expect(visit.committed.count == 1)
-        #expect(visit.remarks.count == 1)
+        let context = try context("2026-06-15T10:00:00Z")
+        try await VeniceUsageSource(api: api, setting: .usageHistory).sync(context)
+        #expect(context.committed.count == 1)
+        #expect(context.remarks.count == 1)
     }
 
     @Test func aClockThatWasAheadDoesNotSilenceTheQuery() async throws {
         let api = API().scripted()
         let source = VeniceUsageSource(api: api, setting: .usageHistory)
-        let ahead = try visit("2026-06-25T10:00:00Z")
+        let ahead = try context("2026-06-25T10:00:00Z")
         try await source.sync(ahead)
-        try await source.sync(try visit("2026-06-15T10:00:00Z", after: ahead))
+        try await source.sync(try context("2026-06-15T10:00:00Z", after: ahead))
         #expect(api.totalsAsked.count == 2)
     }
 
@@ -179,22 +179,22 @@ import Upstream
         let api = world.scripted()
         let source = VeniceAnalyticsSource(api: api)
         let old = SliceID(period: try #require(UTCDay("2026-06-05")).period)
-        func visit(_ time: String, after earlier: KeptVisit? = nil) throws -> KeptVisit {
+        func context(_ time: String, after earlier: KeptVisit? = nil) throws -> KeptVisit {
             let now = try moment(time)
             return KeptVisit(
                 now: now, due: [SliceID(period: now.day.period)], reopenable: [old], after: earlier)
         }
-        var last = try visit("2026-06-15T10:00:00Z")
+        var last = try context("2026-06-15T10:00:00Z")
         try await source.sync(last)
         world.usd.withLockedValue { $0["2026-06-05"] = "12" }
         world.amount.withLockedValue { $0 = "-12" }
         for minute in [10, 20, 30, 40, 50] {
-            last = try visit("2026-06-15T10:\(minute):00Z", after: last)
+            last = try context("2026-06-15T10:\(minute):00Z", after: last)
             try await source.sync(last)
         }
         #expect(api.totalsAsked.count == 1)
         #expect(api.asked.count == 6)
-        last = try visit("2026-06-15T11:00:00Z", after: last)
+        last = try context("2026-06-15T11:00:00Z", after: last)
         try await source.sync(last)
         #expect(api.totalsAsked.count == 2)
         #expect(api.asked.count == 8)
@@ -209,10 +209,10 @@ import Upstream
         }
         let api = world.scripted()
         let source = VeniceUsageSource(api: api, setting: .usageHistory)
-        var last = try visit("2026-06-15T10:00:00Z")
+        var last = try context("2026-06-15T10:00:00Z")
         for day in 16...30 {
             try await source.sync(last)
-            last = try visit("2026-06-\(day)T10:00:00Z", after: last)
+            last = try context("2026-06-\(day)T10:00:00Z", after: last)
         }
         #expect((last.memory[VeniceLateCharges.memoryName] ?? "").utf8.count < 2000)
     }

@@ -13,7 +13,7 @@ import Upstream
     ) async throws -> [[String: ExactDecimal]] {
         let day = try #require(UTCDay("2026-06-15"))
         let field = family == .keyCost ? "totalUsd" : "totalDiem"
-        var visit: KeptVisit?
+        var context: KeptVisit?
         var found: [[String: ExactDecimal]] = []
         for (index, amounts) in days.enumerated() {
             let keys = amounts.filter { $0.key != "" }.map {
@@ -23,11 +23,11 @@ import Upstream
             let total = amounts.values.reduce(0, +)
             let body =
                 "{\"byKey\":[\(keys.joined(separator: ","))],\"byDate\":[{\"date\":\"\(day)\",\"USD\":\(total)}]}"
-            let next = KeptVisit(now: day.start + .hours(index + 1), due: [SliceID(period: day.period)], after: visit)
+            let next = KeptVisit(now: day.start + .hours(index + 1), due: [SliceID(period: day.period)], after: context)
             try await VeniceAnalyticsSource(api: ScriptedVenice { _, _ in veniceAnswer(body) }).sync(next)
             let cells = next.committed.flatMap(\.cells).filter { $0.family == family }
             found.append(Dictionary(cells.map { ($0.labels[0], $0.value) }, uniquingKeysWith: +))
-            visit = next
+            context = next
         }
         return found
     }

@@ -14,7 +14,7 @@ import Upstream
         var limit: Int?
         var inHeaders = false
 
-        func response(_ rows: String) -> UpstreamAnswer {
+        func response(_ rows: String) -> UpstreamResponse {
             let fields = [("total", total), ("totalPages", pages), ("limit", limit)]
             guard inHeaders else {
                 let members = fields.compactMap { name, value in value.map { "\"\(name)\":\($0)" } }
@@ -36,76 +36,76 @@ import Upstream
 
     private func sync(
         _ setting: VeniceEndpointSetting = .usage,
-        _ answer: @escaping @Sendable (UpstreamCall, Int) throws -> UpstreamAnswer
-    ) async throws -> (visit: KeptVisit, asked: Int, failure: (any ReasonedFailure)?) {
+        _ answer: @escaping @Sendable (UpstreamCall, Int) throws -> UpstreamResponse
+    ) async throws -> (context: KeptVisit, asked: Int, failure: (any ReasonedFailure)?) {
         let api = ScriptedVenice(answer)
-        let visit = KeptVisit(now: try moment("2026-06-16T00:00:00Z"), due: [try hour("2026-06-15T19:00:00Z")])
+        let context = KeptVisit(now: try moment("2026-06-16T00:00:00Z"), due: [try hour("2026-06-15T19:00:00Z")])
         do {
-            try await VeniceUsageSource(api: api, setting: setting).sync(visit)
-            return (visit, api.asked.count, nil)
+            try await VeniceUsageSource(api: api, setting: setting).sync(context)
+            return (context, api.asked.count, nil)
         } catch let failure as any ReasonedFailure {
-            return (visit, api.asked.count, failure)
+            return (context, api.asked.count, failure)
         }
     }
 
     @Test(arguments: [false, true])
     func pagesThatTheAPICapsAreReadUntilTheTotalIsReached(inHeaders: Bool) async throws {
-        let (visit, asked, failure) = try await sync { _, count in
+        let (context, asked, failure) = try await sync { _, count in
             Pagination(total: 700, inHeaders: inHeaders).response(Self.rows(count * 200..<min(700, count * 200 + 200)))
         }
         #expect(failure == nil)
         #expect(asked == 4)
-        #expect(visit.sum(.cost) == ExactDecimal(700))
+        #expect(context.sum(.cost) == ExactDecimal(700))
     }
 
     @Test func aTotalGoesBeforeTheNumberOfPages() async throws {
-        let (visit, asked, failure) = try await sync { _, count in
+        let (context, asked, failure) = try await sync { _, count in
             Pagination(total: 700, pages: 1).response(Self.rows(count == 0 ? 0..<500 : 500..<700))
         }
         #expect(failure == nil)
         #expect(asked == 2)
-        #expect(visit.sum(.cost) == ExactDecimal(700))
+        #expect(context.sum(.cost) == ExactDecimal(700))
     }
 
     @Test func withoutATotalThePageSizeThatTheAPIGrantedSaysWhatIsShort() async throws {
-        let (visit, asked, failure) = try await sync { _, count in
+        let (context, asked, failure) = try await sync { _, count in
             Pagination(limit: 200).response(Self.rows(count * 200..<min(450, count * 200 + 200)))
         }
         #expect(failure == nil)
         #expect(asked == 3)
-        #expect(visit.sum(.cost) == ExactDecimal(450))
+        #expect(context.sum(.cost) == ExactDecimal(450))
     }
 
     /// 200 of 700 rows, then nothing; an absurd total; an empty first page.
     @Test(arguments: [(200, 700), (3, 1_000_000_000_000), (0, 5)])
     func pagesThatEndBeforeTheTotalCompleteNothing(rows: Int, total: Int) async throws {
-        let (visit, asked, failure) = try await sync { _, count in
+        let (context, asked, failure) = try await sync { _, count in
             Pagination(total: total).response(count == 0 ? Self.rows(0..<rows) : "")
         }
         #expect(failure?.reason == .decode)
-        #expect(visit.committed.isEmpty)
+        #expect(context.committed.isEmpty)
         #expect(asked <= 2)
     }
 
     @Test(arguments: [(3, Optional(0), Int?.none), (500, 400, nil), (500, nil, 0), (500, nil, 3)])
     func pagesWithMoreOrLessThanTheAPISaysCompleteNothing(rows: Int, total: Int?, pages: Int?) async throws {
-        let (visit, asked, failure) = try await sync { call, _ in
+        let (context, asked, failure) = try await sync { call, _ in
             Pagination(total: total, pages: pages).response(call.query.contains("page=1&") ? Self.rows(0..<rows) : "")
         }
         #expect(failure?.reason == .decode)
-        #expect(visit.committed.isEmpty)
+        #expect(context.committed.isEmpty)
         #expect(asked <= 6)
     }
 
     @Test(arguments: [1000, nil])
     func aPageThatIsRepeatedCompletesNothing(total: Int?) async throws {
-        let (visit, _, failure) = try await sync { _, _ in Pagination(total: total).response(Self.rows(0..<500)) }
+        let (context, _, failure) = try await sync { _, _ in Pagination(total: total).response(Self.rows(0..<500)) }
         #expect(failure?.reason == .decode)
-        #expect(visit.committed.isEmpty)
+        #expect(context.committed.isEmpty)
     }
 
     @Test func lateRowsBetweenCappedPagesAreNeitherLostNorDoubled() async throws {
-        let (visit, asked, failure) = try await sync { _, count in
+        let (context, asked, failure) = try await sync { _, count in
             // Two rows were posted into the first page: its last two come again.
             switch count {
             case 0: Pagination(total: 500).response(Self.rows(0..<200))
@@ -115,52 +115,52 @@ import Upstream
         }
         #expect(failure == nil)
         #expect(asked == 3)
-        #expect(visit.sum(.cost) == ExactDecimal(500))
+        #expect(context.sum(.cost) == ExactDecimal(500))
     }
 
     @Test func withoutATotalRowsThatComeAgainAreKnownByTheirInference() async throws {
-        let (visit, _, failure) = try await sync { _, count in
+        let (context, _, failure) = try await sync { _, count in
             veniceAnswer("{\"data\":[\(Self.rows(count == 0 ? 0..<500 : 499..<700))]}")
         }
         #expect(failure == nil)
-        #expect(visit.sum(.cost) == ExactDecimal(700))
+        #expect(context.sum(.cost) == ExactDecimal(700))
     }
 
     @Test func aPageThatShiftsWhileTheTotalStaysIsReadAgain() async throws {
-        let (visit, asked, failure) = try await sync { _, count in
+        let (context, asked, failure) = try await sync { _, count in
             let pages = [0..<500, 400..<900, 0..<500, 500..<1000, 1000..<1100]
             return Pagination(total: 1100).response(Self.rows(pages[count]))
         }
         #expect(failure == nil)
         #expect(asked == 5)
-        #expect(visit.sum(.cost) == ExactDecimal(1100))
+        #expect(context.sum(.cost) == ExactDecimal(1100))
     }
 
     /// One row at the top of the next page while one at its end is missing: the total agrees.
     @Test func aPageThatShiftsByOneRowIsReadAgain() async throws {
-        let (visit, asked, failure) = try await sync { _, count in
+        let (context, asked, failure) = try await sync { _, count in
             let pages = [0..<500, 499..<999, 0..<500, 500..<1000, 1000..<1100]
             return Pagination(total: 1100).response(Self.rows(pages[count]))
         }
         #expect(failure == nil)
         #expect(asked == 5)
-        #expect(visit.sum(.cost) == ExactDecimal(1100))
+        #expect(context.sum(.cost) == ExactDecimal(1100))
     }
 
     /// Neither the top of the page nor its end meets the page before, and the total agrees.
     @Test func aPageFromFurtherBackIsReadAgain() async throws {
-        let (visit, asked, failure) = try await sync { _, count in
+        let (context, asked, failure) = try await sync { _, count in
             let pages = [0..<500, 500..<1000, 250..<750, 0..<500, 500..<1000, 1000..<1500]
             return Pagination(total: 1500).response(Self.rows(pages[count]))
         }
         #expect(failure == nil)
         #expect(asked == 6)
-        #expect(visit.sum(.cost) == ExactDecimal(1500))
+        #expect(context.sum(.cost) == ExactDecimal(1500))
     }
 
     @Test func equalRowsOfOneInferenceOnBothSidesOfAPageAreAllCounted() async throws {
         let twin = row("2026-06-15T19:30:00Z", "search-augmentation", request: "twin")
-        let (visit, asked, failure) = try await sync { call, _ in
+        let (context, asked, failure) = try await sync { call, _ in
             Pagination(total: 600).response(
                 call.query.contains("page=1&")
                     ? Self.rows(0..<499) + "," + twin : twin + "," + Self.rows(500..<599))
@@ -168,37 +168,37 @@ import Upstream
         #expect(failure == nil)
         // Twice more, to be sure that the page did not shift.
         #expect(asked == 6)
-        #expect(visit.sum(.cost) == ExactDecimal(600))
+        #expect(context.sum(.cost) == ExactDecimal(600))
     }
 
     @Test(arguments: [VeniceEndpointSetting.usage, .usageHistory])
     func aListThatIsNullIsNoEmptyList(setting: VeniceEndpointSetting) async throws {
         for body in ["{\"data\":null,\"nextCursor\":null}", "{\"error\":\"try later\"}"] {
-            let (visit, _, failure) = try await sync(setting) { _, _ in veniceAnswer(body) }
+            let (context, _, failure) = try await sync(setting) { _, _ in veniceAnswer(body) }
             #expect(failure?.reason == .decode)
-            #expect(visit.committed.isEmpty)
+            #expect(context.committed.isEmpty)
         }
     }
 
     @Test func aCursorPageThatRepeatsTheOneBeforeCompletesNothing() async throws {
-        let (visit, asked, failure) = try await sync(.usageHistory) { _, count in
+        let (context, asked, failure) = try await sync(.usageHistory) { _, count in
             veniceAnswer(
                 "{\"data\":[\(Self.rows(0..<20))],\"nextCursor\":\(count % 2 == 0 ? "\"c\(count)\"" : "null")}")
         }
         #expect(failure?.reason == .decode)
         #expect(asked == 6)
-        #expect(visit.committed.isEmpty)
+        #expect(context.committed.isEmpty)
     }
 
     @Test func aFullCursorPageThatDoesNotSayWhetherItIsTheLastCompletesNothing() async throws {
-        let (visit, _, failure) = try await sync(.usageHistory) { _, _ in
+        let (context, _, failure) = try await sync(.usageHistory) { _, _ in
             veniceAnswer("{\"data\":[\(Self.rows(0..<1000))]}")
         }
         #expect(failure?.reason == .decode)
-        #expect(visit.committed.isEmpty)
+        #expect(context.committed.isEmpty)
         let short = try await sync(.usageHistory) { _, _ in veniceAnswer("{\"data\":[\(Self.rows(0..<10))]}") }
         #expect(short.failure == nil)
-        #expect(short.visit.sum(.cost) == ExactDecimal(10))
+        #expect(short.context.sum(.cost) == ExactDecimal(10))
     }
 
     /// An API that takes no notice of the order: no hour is whole before the last page, however many rows there are.
@@ -214,10 +214,10 @@ import Upstream
                 let cursor = count == 21 && ends ? "null" : "\"c\(count)\""
                 return veniceAnswer("{\"data\":[\(rows.joined(separator: ","))],\"nextCursor\":\(cursor)}")
             }
-            let visit = KeptVisit(now: try moment("2026-06-16T00:00:00Z"), due: hours.reversed())
-            try? await VeniceUsageSource(api: api, setting: .usageHistory).sync(visit)
-            #expect(visit.committed.count == (ends ? 22 : 0))
-            #expect(visit.committed.allSatisfy { $0.cells.contains(Cell(.cost, ["", "m"], ExactDecimal(1000))) })
+            let context = KeptVisit(now: try moment("2026-06-16T00:00:00Z"), due: hours.reversed())
+            try? await VeniceUsageSource(api: api, setting: .usageHistory).sync(context)
+            #expect(context.committed.count == (ends ? 22 : 0))
+            #expect(context.committed.allSatisfy { $0.cells.contains(Cell(.cost, ["", "m"], ExactDecimal(1000))) })
         }
     }
 }

@@ -10,13 +10,13 @@ import Upstream
     private static let usage = "/api/v1/billing/usage"
     private static let history = "/api/v1/billing/usage-history"
 
-    private func visit(hours: [String] = ["2026-06-15T19:00:00Z"], memory: [String: String] = [:]) throws -> KeptVisit {
+    private func context(hours: [String] = ["2026-06-15T19:00:00Z"], memory: [String: String] = [:]) throws -> KeptVisit {
         KeptVisit(now: try moment("2026-06-16T00:00:00Z"), due: try hours.map(hour), memory: memory)
     }
 
     private func source(
         _ setting: VeniceEndpointSetting = .auto,
-        _ answer: @escaping @Sendable (UpstreamCall, Int) throws -> UpstreamAnswer
+        _ answer: @escaping @Sendable (UpstreamCall, Int) throws -> UpstreamResponse
     ) -> (VeniceUsageSource, ScriptedVenice) {
         let api = ScriptedVenice(answer)
         return (VeniceUsageSource(api: api, setting: setting), api)
@@ -31,7 +31,7 @@ import Upstream
         }.joined(separator: ",")
     }
 
-    private static func page(_ ordinals: Range<Int>, number: Int, total: Int) -> UpstreamAnswer {
+    private static func page(_ ordinals: Range<Int>, number: Int, total: Int) -> UpstreamResponse {
         veniceAnswer(
             "{\"data\":[\(rows(ordinals))],\"pagination\":{\"limit\":500,\"page\":\(number),\"total\":\(total),"
                 + "\"totalPages\":\((total + 499) / 500)}}")
@@ -44,40 +44,40 @@ import Upstream
                     ? "{\"data\":[\(Self.rows(0..<3))],\"nextCursor\":\"a+b\"}"
                     : "{\"data\":[\(Self.rows(3..<5))],\"nextCursor\":null}")
         }
-        let visit = try visit()
-        try await source.sync(visit)
+        let context = try context()
+        try await source.sync(context)
         #expect(
             api.asked == [
                 "\(Self.history)?startTimestamp=2026-06-15T18%3A55%3A00Z&endTimestamp=2026-06-15T20%3A00%3A00Z&pageSize=1000",
                 "\(Self.history)?cursor=a%2Bb",
             ])
-        #expect(visit.sum(.requests) == ExactDecimal(5))
-        #expect(visit.memory["endpoint"] == Self.history)
+        #expect(context.sum(.requests) == ExactDecimal(5))
+        #expect(context.memory["endpoint"] == Self.history)
     }
 
     /// Read as hours without usage it would take back all that was counted.
     @Test(arguments: [VeniceEndpointSetting.usage, .usageHistory], ["{}", "{\"rows\":[]}"])
     func anAnswerOfAnotherFormIsAFailure(setting: VeniceEndpointSetting, body: String) async throws {
         let (source, _) = source(setting) { _, _ in veniceAnswer(body) }
-        let visit = try visit()
-        let failure = await #expect(throws: SourceFailure.self) { try await source.sync(visit) }
+        let context = try context()
+        let failure = await #expect(throws: SourceFailure.self) { try await source.sync(context) }
         #expect(failure?.reason == .decode)
-        #expect(visit.committed.isEmpty)
+        #expect(context.committed.isEmpty)
     }
 
     @Test func adjoiningHoursOfADayAreOneQueryAndOneCommitTheNewestFirst() async throws {
         let (source, api) = source { _, _ in veniceAnswer("{\"data\":[],\"nextCursor\":null}") }
-        let visit = try visit(hours: [
+        let context = try context(hours: [
             "2026-06-15T20:00:00Z", "2026-06-15T19:00:00Z", "2026-06-15T15:00:00Z", "2026-06-15T00:00:00Z",
             "2026-06-14T23:00:00Z",
         ])
-        try await source.sync(visit)
+        try await source.sync(context)
         #expect(api.asked.count == 4)
         #expect(api.asked.first?.contains("startTimestamp=2026-06-15T18%3A55%3A00Z&endTimestamp=2026-06-15T21") == true)
         #expect(api.asked.last?.contains("startTimestamp=2026-06-14T22%3A55%3A00Z") == true)
-        #expect(visit.committed.count == 5)
+        #expect(context.committed.count == 5)
         // The four runs, the endpoint, and what the query for late charges came to.
-        #expect(visit.commits == 6)
+        #expect(context.commits == 6)
     }
 
     @Test func pagesAreReadToTheLastByTheBodyOrByTheHeaders() async throws {
@@ -92,16 +92,16 @@ import Upstream
                         "x-pagination-total-pages": "3",
                     ])
             }
-            let visit = try visit()
-            try await source.sync(visit)
-            #expect(visit.sum(.requests) == ExactDecimal(1100))
+            let context = try context()
+            try await source.sync(context)
+            #expect(context.sum(.requests) == ExactDecimal(1100))
             #expect(
                 api.asked.first
                     == "\(Self.usage)?limit=500&page=1&sortOrder=asc&startDate=2026-06-15T18%3A55%3A00Z&endDate=2026-06-15T20%3A00%3A00Z"
             )
             #expect(api.asked.count == 3)
             // A pinned endpoint is nothing to remember.
-            #expect(visit.memory["endpoint"] == nil)
+            #expect(context.memory["endpoint"] == nil)
         }
     }
 
@@ -109,9 +109,9 @@ import Upstream
         let (source, api) = source(.usage) { _, count in
             veniceAnswer("{\"data\":[\(Self.rows(count == 0 ? 0..<500 : 500..<501))],\"warningMessage\":\"beta\"}")
         }
-        let visit = try visit()
-        try await source.sync(visit)
-        #expect(visit.sum(.requests) == ExactDecimal(501))
+        let context = try context()
+        try await source.sync(context)
+        #expect(context.sum(.requests) == ExactDecimal(501))
         #expect(api.asked.count == 2)
     }
 
@@ -121,10 +121,10 @@ import Upstream
             count == 0
                 ? Self.page(0..<500, number: 1, total: 700) : Self.page(498..<700, number: 2, total: 702)
         }
-        let visit = try visit()
-        try await source.sync(visit)
-        #expect(visit.sum(.requests) == ExactDecimal(700))
-        #expect(visit.sum(.cost) == ExactDecimal(700))
+        let context = try context()
+        try await source.sync(context)
+        #expect(context.sum(.requests) == ExactDecimal(700))
+        #expect(context.sum(.cost) == ExactDecimal(700))
     }
 
     @Test func rowsThatDisappearMakeTheWalkBeginAnew() async throws {
@@ -136,15 +136,15 @@ import Upstream
             default: Self.page(502..<700, number: 2, total: 698)
             }
         }
-        let visit = try visit()
-        try await source.sync(visit)
-        #expect(visit.sum(.requests) == ExactDecimal(698))
+        let context = try context()
+        try await source.sync(context)
+        #expect(context.sum(.requests) == ExactDecimal(698))
         #expect(api.asked.count == 4)
     }
 
     @Test func aPageThatWasNotAskedForIsAFailure() async throws {
         let (source, api) = source(.usage) { _, _ in Self.page(0..<500, number: 1, total: 5000) }
-        let failure = await #expect(throws: SourceFailure.self) { try await source.sync(try visit()) }
+        let failure = await #expect(throws: SourceFailure.self) { try await source.sync(try context()) }
         #expect(failure?.reason == .decode)
         #expect(api.asked.count == 2)
     }
@@ -157,15 +157,15 @@ import Upstream
                     ? "{\"data\":[\(Self.rows(3..<5))],\"nextCursor\":null}"
                     : "{\"data\":[\(Self.rows(0..<3))],\"nextCursor\":\"c\(count)\"}")
         }
-        let visit = try visit()
-        try await source.sync(visit)
+        let context = try context()
+        try await source.sync(context)
         #expect(api.asked.count == 4)
-        #expect(visit.sum(.requests) == ExactDecimal(5))
+        #expect(context.sum(.requests) == ExactDecimal(5))
     }
 
     @Test func aCursorThatRepeatsEndsAfterABoundedNumberOfTries() async throws {
         let (source, api) = source { _, _ in veniceAnswer("{\"data\":[],\"nextCursor\":\"again\"}") }
-        let failure = await #expect(throws: SourceFailure.self) { try await source.sync(try visit()) }
+        let failure = await #expect(throws: SourceFailure.self) { try await source.sync(try context()) }
         #expect(failure?.reason == .decode)
         #expect(api.asked.count == 6)
     }
@@ -183,11 +183,11 @@ import Upstream
             default: return veniceAnswer("{\"data\":[\(row("2026-06-15T01:30:00Z"))],\"nextCursor\":null}")
             }
         }
-        let visit = try visit(hours: hours)
-        try await source.sync(visit)
+        let context = try context(hours: hours)
+        try await source.sync(context)
         #expect(api.asked.last?.contains("startTimestamp=2026-06-15T00%3A55%3A00Z") == true)
-        #expect(visit.committed.map(\.slice) == (try hours.map(hour)))
-        #expect(visit.sum(.cost) == ExactDecimal(25_001))
+        #expect(context.committed.map(\.slice) == (try hours.map(hour)))
+        #expect(context.sum(.cost) == ExactDecimal(25_001))
     }
 
     @Test func autoFallsBackToTheOlderEndpointWhereThereIsNoSuccessorAndRemembers() async throws {
@@ -195,11 +195,11 @@ import Upstream
             if call.path == Self.history { throw refusal(404) }
             return Self.page(0..<1, number: 1, total: 1)
         }
-        let visit = try visit()
-        try await source.sync(visit)
-        #expect(visit.memory["endpoint"] == Self.usage)
+        let context = try context()
+        try await source.sync(context)
+        #expect(context.memory["endpoint"] == Self.usage)
         #expect(api.asked.count == 2)
-        let next = try self.visit(memory: visit.memory)
+        let next = try self.context(memory: context.memory)
         try await source.sync(next)
         #expect(api.asked.count == 3)
         #expect(next.sum(.requests) == ExactDecimal(1))
@@ -217,13 +217,13 @@ import Upstream
             }
             return veniceAnswer("{\"data\":[\(Self.rows(0..<2))],\"nextCursor\":null}")
         }
-        let visit = try visit(memory: ["endpoint": Self.usage])
-        try await source.sync(visit)
+        let context = try context(memory: ["endpoint": Self.usage])
+        try await source.sync(context)
         #expect(api.asked.map { $0.prefix { $0 != "?" } } == ["/api/v1/billing/usage", "/api/v2/ledger"])
-        #expect(visit.memory["endpoint"] == "/api/v2/ledger")
+        #expect(context.memory["endpoint"] == "/api/v2/ledger")
         // The endpoint in use is not the deprecated one.
         #expect(
-            visit.notices == [
+            context.notices == [
                 UpstreamNotice(isDeprecated: true, sunset: try moment("2026-09-16")),
                 UpstreamNotice(isDeprecated: false),
             ])
@@ -234,8 +234,8 @@ import Upstream
             (VeniceEndpointSetting.usage, Self.usage, 410), (.usageHistory, Self.history, 404),
         ] {
             let (source, api) = source(setting) { _, _ in throw refusal(status) }
-            let visit = try visit(memory: ["endpoint": "/elsewhere"])
-            let failure = await #expect(throws: UpstreamFailure.self) { try await source.sync(visit) }
+            let context = try context(memory: ["endpoint": "/elsewhere"])
+            let failure = await #expect(throws: UpstreamFailure.self) { try await source.sync(context) }
             #expect(failure?.status == status)
             #expect(api.asked.map { String($0.prefix { $0 != "?" }) } == [path])
         }
@@ -243,7 +243,7 @@ import Upstream
 
     @Test func twoEndpointsThatSendToEachOtherAreEachAskedOnce() async throws {
         let (source, api) = source { call, _ in throw refusal(call.path == Self.usage ? 410 : 404) }
-        let failure = await #expect(throws: UpstreamFailure.self) { try await source.sync(try visit()) }
+        let failure = await #expect(throws: UpstreamFailure.self) { try await source.sync(try context()) }
         #expect(failure?.reason == .gone)
         #expect(api.asked.count == 2)
     }

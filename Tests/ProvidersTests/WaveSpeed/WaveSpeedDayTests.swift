@@ -34,7 +34,7 @@ import Upstream
     }
 
     private func stats(_ json: String) throws -> WaveSpeedUsageStats {
-        let answer = UpstreamAnswer(status: 200, headers: [:], body: Array(json.utf8))
+        let answer = UpstreamResponse(status: 200, headers: [:], body: Array(json.utf8))
         return try WaveSpeedEnvelope<WaveSpeedUsageStats>.payload(of: answer, from: "usage_stats")
     }
 

@@ -10,29 +10,29 @@ import Upstream
     private static let now = Timestamp(milliseconds: 1_795_186_800_000)  // 2026-11-20T15:00:00Z
 
     private let world = WaveSpeedWorld(now: now)
-    private let visit: StoredVisit
+    private let context: StoredVisit
 
     init() {
-        visit = StoredVisit(now: Self.now, days: 30)
+        context = StoredVisit(now: Self.now, days: 30)
     }
 
     private func sync() async throws {
-        try await WaveSpeedUsageSource(api: world, outcomesByModel: true).sync(visit)
+        try await WaveSpeedUsageSource(api: world, outcomesByModel: true).sync(context)
     }
 
     private func advance(by duration: Duration) {
-        visit.advance(by: duration)
+        context.advance(by: duration)
         world.advance(by: duration)
     }
 
     private func day(_ ago: Int) -> UTCDay { Self.now.day.advanced(by: -ago) }
 
-    private func outcomes(_ outcome: String) -> ExactDecimal { visit.sum(.outcomes) { $0[2] == outcome } }
+    private func outcomes(_ outcome: String) -> ExactDecimal { context.sum(.outcomes) { $0[2] == outcome } }
 
     @Test func lateChargesOfAMonthAreCountedAtTheNextSyncByOneQueryAndThatOfTheirDay() async throws {
         for ago in 0...30 { world.charge("1", at: day(ago).start + .hours(3)) }
         try await sync()
-        #expect(visit.sum(.cost) == ExactDecimal(31))
+        #expect(context.sum(.cost) == ExactDecimal(31))
         // What the schedule still asks for is read, until it is quiet.
         advance(by: .minutes(5))
         try await sync()
@@ -43,7 +43,7 @@ import Upstream
         for ago in [5, 17, 30] { world.charge("2", at: day(ago).start + .hours(4)) }
         advance(by: .minutes(5))
         try await sync()
-        #expect(visit.sum(.cost) == ExactDecimal(37))
+        #expect(context.sum(.cost) == ExactDecimal(37))
         let queries = world.takeQueries()
         // Three days and, in each, the one model whose count changed; today's own query and the one of the range.
         #expect(queries.count == 8, "\(queries)")
@@ -61,7 +61,7 @@ import Upstream
             $0.writesTimestamps = form == "timestamps"
         }
         try await sync()
-        #expect(visit.sum(.cost) == ExactDecimal(39))
+        #expect(context.sum(.cost) == ExactDecimal(39))
     }
 
     @Test func aFirstSyncAsksNoMoreThanOneRangeAndTheDaysWithUsage() async throws {
@@ -84,12 +84,12 @@ import Upstream
         advance(by: .hours(2))
         world.charge("1", at: day(1).start + .hours(5))
         await #expect(throws: PartialFailure.self) { try await sync() }
-        #expect(visit.sum(.cost, on: day(0)) == ExactDecimal(15))
-        #expect(visit.sum(.cost, on: day(2)) == ExactDecimal(17))
-        #expect(visit.sum(.cost, on: day(1)) == ExactDecimal(10))
+        #expect(context.sum(.cost, on: day(0)) == ExactDecimal(15))
+        #expect(context.sum(.cost, on: day(2)) == ExactDecimal(17))
+        #expect(context.sum(.cost, on: day(1)) == ExactDecimal(10))
         world.behave { $0 = WaveSpeedWorld.Behaviour() }
         try await sync()
-        #expect(visit.sum(.cost, on: day(1)) == ExactDecimal(11))
+        #expect(context.sum(.cost, on: day(1)) == ExactDecimal(11))
     }
 
     @Test func runningJobsAreNoFailuresAndLateSuccessesAreFollowed() async throws {
@@ -98,27 +98,27 @@ import Upstream
         try await sync()
         #expect(outcomes("success") == ExactDecimal(100))
         #expect(outcomes("failure") == .zero)
-        #expect(visit.gauges[.pendingRequests] == [GaugeSample(["m"], 50)])
+        #expect(context.gauges[.pendingRequests] == [GaugeSample(["m"], 50)])
         for _ in 0..<12 {
             advance(by: .minutes(5))
             try await sync()
             #expect(outcomes("failure") == .zero)
         }
         #expect(outcomes("success") == ExactDecimal(150))
-        #expect(visit.gauges[.pendingRequests] == [GaugeSample(["m"], 0)])
+        #expect(context.gauges[.pendingRequests] == [GaugeSample(["m"], 0)])
     }
 
     @Test func whatHasNotSucceededForAnHourHasFailedWhateverElseRuns() async throws {
         world.charge("1", at: Self.now - .minutes(1), count: 3, doneAfter: nil)
         for step in 0..<15 {
-            if step % 5 == 0 { world.charge("1", at: visit.now - .minutes(1), count: 10, doneAfter: .minutes(12)) }
+            if step % 5 == 0 { world.charge("1", at: context.now - .minutes(1), count: 10, doneAfter: .minutes(12)) }
             try await sync()
             advance(by: .minutes(5))
         }
-        world.charge("1", at: visit.now - .minutes(1), count: 10, doneAfter: .minutes(12))
+        world.charge("1", at: context.now - .minutes(1), count: 10, doneAfter: .minutes(12))
         try await sync()
         #expect(outcomes("failure") == ExactDecimal(3))
-        #expect(outcomes("success") + outcomes("failure") < visit.sum(.requests))
+        #expect(outcomes("success") + outcomes("failure") < context.sum(.requests))
         advance(by: .hours(12))
         try await sync()
         #expect(outcomes("failure") == ExactDecimal(3))
@@ -143,8 +143,8 @@ import Upstream
         world.charge("1", at: Self.now - .hours(2), model: "a", count: 4)
         world.behave { $0.hidesCounts = true }
         try await sync()
-        #expect(visit.sum(.requests) { $0[1] == "a" } == ExactDecimal(4))
-        #expect(visit.sum(.requests) { $0[1].isEmpty } == .zero)
+        #expect(context.sum(.requests) { $0[1] == "a" } == ExactDecimal(4))
+        #expect(context.sum(.requests) { $0[1].isEmpty } == .zero)
         _ = world.takeQueries()
         advance(by: .minutes(5))
         try await sync()
@@ -157,20 +157,20 @@ import Upstream
         world.behave { $0.ignoresModel = true }
         try await sync()
         #expect(outcomes("success") <= ExactDecimal(10))
-        #expect(visit.remarks.contains { $0.contains("lists others") })
+        #expect(context.remarks.contains { $0.contains("lists others") })
     }
 
     @Test func sumsRoundedToThreeDecimalsAreNoCorrectionsAndNoMoneyWithoutAModel() async throws {
         world.behave { $0.digits = 3 }
         var highest = ExactDecimal.zero
         for step in 0..<60 {
-            world.charge("0.00417", at: visit.now - .seconds(30), model: "a", count: 1 + step % 3)
-            world.charge("0.01333", at: visit.now - .seconds(30), model: "b")
+            world.charge("0.00417", at: context.now - .seconds(30), model: "a", count: 1 + step % 3)
+            world.charge("0.01333", at: context.now - .seconds(30), model: "b")
             try await sync()
-            #expect(visit.sum(.cost) { $0[1].isEmpty } == .zero)
-            #expect(visit.sum(.reconciliation) == .zero)
-            #expect(visit.sum(.cost) >= highest)
-            highest = visit.sum(.cost)
+            #expect(context.sum(.cost) { $0[1].isEmpty } == .zero)
+            #expect(context.sum(.reconciliation) == .zero)
+            #expect(context.sum(.cost) >= highest)
+            highest = context.sum(.cost)
             advance(by: .minutes(5))
         }
     }
@@ -178,7 +178,7 @@ import Upstream
     @Test func theLastSecondOfADayIsInIt() async throws {
         world.charge("1", at: day(0).start - .milliseconds(600))
         try await sync()
-        #expect(visit.sum(.cost, on: day(1)) == ExactDecimal(1))
+        #expect(context.sum(.cost, on: day(1)) == ExactDecimal(1))
     }
 
     @Test(arguments: ["{}", "null", #"{"error":"x"}"#]) func anErrorObjectIsAFailureAndChangesNothing(data: String)
@@ -188,9 +188,9 @@ import Upstream
         try await sync()
         world.behave { $0.data = data }
         await #expect(throws: SourceFailure.self) { try await sync() }
-        await #expect(throws: SourceFailure.self) { try await WaveSpeedBalanceSource(api: world).sync(visit) }
-        #expect(visit.sum(.cost) == ExactDecimal(1))
-        #expect(visit.gauges[.balanceUSD] == nil)
+        await #expect(throws: SourceFailure.self) { try await WaveSpeedBalanceSource(api: world).sync(context) }
+        #expect(context.sum(.cost) == ExactDecimal(1))
+        #expect(context.gauges[.balanceUSD] == nil)
     }
 
     @Test func aPriceThatCannotBeReadIsLeftOut() throws {
@@ -199,7 +199,7 @@ import Upstream
         let json = #"{"code":200,"data":{"per_model_usage":[\#(row)],"summary":{"total_cost":1,"total_requests":1}}}"#
         var remarks: [String] = []
         let stats = try WaveSpeedEnvelope<WaveSpeedUsageStats>.payload(
-            of: UpstreamAnswer(status: 200, headers: [:], body: Array(json.utf8)), from: "usage_stats"
+            of: UpstreamResponse(status: 200, headers: [:], body: Array(json.utf8)), from: "usage_stats"
         ) { remarks.append($0) }
         #expect(try WaveSpeedDay(day(0), stats).models["m"]?.cost == ExactDecimal(1))
         #expect(remarks.count == 3)
@@ -209,7 +209,7 @@ import Upstream
         for ago in 0...3 { world.charge("10", at: day(ago).start + .hours(3)) }
         world.behave { $0.down = [day(1), day(2), day(3)] }
         await #expect(throws: (any Error).self) { try await sync() }
-        #expect(visit.sum(.cost, on: day(0)) == ExactDecimal(10))
+        #expect(context.sum(.cost, on: day(0)) == ExactDecimal(10))
     }
 
     @Test func figuresThatDisagreeForGoodAreNotQueriedAtEverySync() async throws {
@@ -230,7 +230,7 @@ import Upstream
         try await sync()
         world.behave { $0.data = #"{"per_model_usage":null,"daily_usage":null,"summary":null}"# }
         await #expect(throws: SourceFailure.self) { try await sync() }
-        #expect(visit.sum(.cost) == ExactDecimal(1))
+        #expect(context.sum(.cost) == ExactDecimal(1))
     }
 
     @Test func aTotalWithoutItsModelsIsNotCountedBesideThem() async throws {
@@ -238,7 +238,7 @@ import Upstream
         try await sync()
         world.behave { $0.data = #"{"summary":{"total_cost":32,"total_requests":1,"success_requests":1}}"# }
         await #expect(throws: PartialFailure.self) { try await sync() }
-        #expect(visit.sum(.cost) == ExactDecimal(32))
-        #expect(visit.sum(.cost) { $0[1].isEmpty } == .zero)
+        #expect(context.sum(.cost) == ExactDecimal(32))
+        #expect(context.sum(.cost) { $0[1].isEmpty } == .zero)
     }
 }

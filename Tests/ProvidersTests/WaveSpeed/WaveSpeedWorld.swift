@@ -75,10 +75,10 @@ final class WaveSpeedWorld: UpstreamAPI {
         }
     }
 
-    func send(_ call: UpstreamCall) async throws -> UpstreamAnswer {
+    func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         guard let body = call.jsonBody else {
             let data = state.withLockedValue { $0.behaviour.data } ?? #"{"balance":5}"#
-            return UpstreamAnswer(status: 200, headers: [:], body: Array("{\"code\":200,\"data\":\(data)}".utf8))
+            return UpstreamResponse(status: 200, headers: [:], body: Array("{\"code\":200,\"data\":\(data)}".utf8))
         }
         let query = try JSONDecoder().decode(Query.self, from: Data(body))
         let text = try state.withLockedValue { state in
@@ -86,7 +86,7 @@ final class WaveSpeedWorld: UpstreamAPI {
             state.queries.append("\(first)…\(last)" + (query.model_uuid.map { " \($0)" } ?? ""))
             return try Self.answer(query, state)
         }
-        return UpstreamAnswer(status: 200, headers: [:], body: Array(text.utf8))
+        return UpstreamResponse(status: 200, headers: [:], body: Array(text.utf8))
     }
 
     private static func answer(_ query: Query, _ state: State) throws -> String {

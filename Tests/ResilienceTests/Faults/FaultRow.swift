@@ -82,7 +82,7 @@ extension FaultRow {
             result: .rateLimited, says: ["too many requests"]),
         FaultRow(
             name: "429 with Retry-After as a date",
-            cause: .answers(.status(429, retryAfter: .date(FiveProviders.friday + .hours(2)))), result: .rateLimited,
+            cause: .answers(.status(429, retryAfter: .date(SimulatedFleet.friday + .hours(2)))), result: .rateLimited,
             says: ["too many requests"]),
         FaultRow(
             name: "500", cause: .answers(.status(500)), result: .http5xx, says: ["the API has a problem of its own"]),

@@ -22,7 +22,7 @@ import UsageModel
     }
 
     private func run(_ row: FaultRow) async throws {
-        try await FiveProviders.run(serverClock: row.isSlow ? SystemClock() : nil) { rig in
+        try await SimulatedFleet.run(serverClock: row.isSlow ? SystemClock() : nil) { rig in
             try await rig.withExporter { exporter in
                 #expect(try await rig.sync(exporter))
                 let sources = try exporter.scrape().upBySource
@@ -81,7 +81,7 @@ extension ParsedSample {
     var source: String { "\(labels["provider", default: ""])/\(labels["source", default: ""])" }
 }
 
-extension FiveProviders {
+extension SimulatedFleet {
     fileprivate func begin(_ row: FaultRow, _ exporter: Exporter) async throws {
         var misled = configuration
         for index in misled.accounts.indices {

@@ -16,7 +16,7 @@ import UsageModel
     private static let retention = 30
 
     @Test(.timeLimit(.minutes(30))) func fourHundredDaysKeepStorageAndMemoryBoundedAndNoCounterFalls() async throws {
-        try await FiveProviders.run(
+        try await SimulatedFleet.run(
             history: .days(2), load: 0.02, adjust: { $0.global.retention = .days(Self.retention) }
         ) { rig in
             var past = Past()
@@ -45,7 +45,7 @@ import UsageModel
     /// Runs an exporter for some days.
     ///
     /// - Returns: bytes that are allocated while it still runs.
-    private func live(through days: Range<Int>, in rig: FiveProviders, _ past: inout Past) async throws -> Int {
+    private func live(through days: Range<Int>, in rig: SimulatedFleet, _ past: inout Past) async throws -> Int {
         try await rig.withExporter { exporter in
             for day in days {
                 // At another hour of each day, so that everything falls before and after everything else.
@@ -82,7 +82,7 @@ import UsageModel
     }
 }
 
-extension FiveProviders {
+extension SimulatedFleet {
     /// Holds that the costs of the whole time are the providers' own.
     fileprivate func expectNoneMissing(_ usage: [String: Double]) throws {
         for provider in ["wavespeed", "fairstack", "venice"] {

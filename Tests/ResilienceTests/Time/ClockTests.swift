@@ -21,7 +21,7 @@ import UsageModel
     @Test(arguments: turns)
     func monthTurns(_ evening: String) async throws {
         let now = try #require(Timestamp(evening))
-        try await FiveProviders.run(at: now, history: .days(2)) { rig in
+        try await SimulatedFleet.run(at: now, history: .days(2)) { rig in
             try await rig.withExporter { exporter in
                 try await rig.sync(exporter)
                 try rig.expectSameUsage(exporter)
@@ -56,7 +56,7 @@ import UsageModel
     @Test(arguments: ["2026-12-31", "2027-01-31", "2027-03-01", "2028-03-01", "2027-05-01"])
     func thirtyOneDays(_ day: String) async throws {
         let now = try #require(Timestamp(day + "T09:00:00Z"))
-        try await FiveProviders.run(at: now, history: .days(31), load: 0.01) { rig in
+        try await SimulatedFleet.run(at: now, history: .days(31), load: 0.01) { rig in
             try await rig.withExporter { exporter in
                 #expect(try await rig.sync(exporter))
                 try rig.expectSameUsage(exporter)
@@ -77,7 +77,7 @@ import UsageModel
     /// A clock that is set a day on or back, and right again, counts nothing twice and loses nothing.
     @Test(arguments: [Duration.days(1), .days(-1), .hours(-3)], [false, true])
     func clockSteps(_ step: Duration, withRestart: Bool) async throws {
-        try await FiveProviders.run { rig in
+        try await SimulatedFleet.run { rig in
             var before: [String: Double] = [:]
             try await rig.withExporter { exporter in
                 try await rig.sync(exporter)

@@ -8,7 +8,7 @@ import UsageModel
 
 @Suite struct BodyTests {
     /// A whole answer whose body is compressed by gzip, as it goes over the wire.
-    private static func gzipped(_ body: String) throws -> ScriptedAnswer {
+    private static func gzipped(_ body: String) throws -> ScriptedResponse {
         let channel = EmbeddedChannel()
         try channel.pipeline.syncOperations.addHandlers([HTTPResponseEncoder(), HTTPResponseCompressor()])
         let request = HTTPRequestHead(
@@ -25,7 +25,7 @@ import UsageModel
             bytes.append(contentsOf: part.readableBytesView)
         }
         _ = try channel.finish(acceptAlreadyClosed: true)
-        return ScriptedAnswer(steps: [.send(bytes)])
+        return ScriptedResponse(steps: [.send(bytes)])
     }
 
     @Test("A body that shrinks a hundredfold by gzip is read")
@@ -59,8 +59,8 @@ import UsageModel
 
     @Test("An endless body ends at the limit")
     func endless() async throws {
-        let endless = ScriptedAnswer(steps: [
-            .send(ScriptedAnswer.head(200, [("Content-Type", "application/json")])),
+        let endless = ScriptedResponse(steps: [
+            .send(ScriptedResponse.head(200, [("Content-Type", "application/json")])),
             .sendForever(Array(repeating: UInt8(ascii: " "), count: 65_536)),
         ])
         try await LoopbackServer.run([endless]) { server in
@@ -75,7 +75,7 @@ import UsageModel
 
     @Test("A huge Content-Length is refused before a byte of the body is read")
     func hugeContentLength() async throws {
-        let huge = ScriptedAnswer(steps: [.send(ScriptedAnswer.head(200, [("Content-Length", "9000000000000000000")]))])
+        let huge = ScriptedResponse(steps: [.send(ScriptedResponse.head(200, [("Content-Length", "9000000000000000000")]))])
         try await LoopbackServer.run([huge]) { server in
             try await TestBench.run { bench in
                 let failure = try await bench.failure(UpstreamSettings(baseURL: server.url))

@@ -38,7 +38,7 @@ import UsageModel
 
     @Test("TLS to a plain port says what to check")
     func tlsToPlainPort() async throws {
-        let plain = ScriptedAnswer.text(200, "{}")
+        let plain = ScriptedResponse.text(200, "{}")
         try await LoopbackServer.run([plain]) { server in
             try await TestBench.run { bench in
                 let failure = try await bench.failure(
@@ -104,7 +104,7 @@ import UsageModel
 
     @Test("A server that is not HTTP is told apart")
     func notHTTP() async throws {
-        let greeting = ScriptedAnswer(steps: [.send(Array("220 smtp.example.com ESMTP\r\n".utf8)), .close])
+        let greeting = ScriptedResponse(steps: [.send(Array("220 smtp.example.com ESMTP\r\n".utf8)), .close])
         try await LoopbackServer.run([greeting]) { server in
             try await TestBench.run { bench in
                 let failure = try await bench.failure(UpstreamSettings(baseURL: server.url, maximumRetries: 0))
@@ -134,8 +134,8 @@ import UsageModel
 
     @Test("A body that drips on and on ends with the request's time-out")
     func slowBody() async throws {
-        let dripping = ScriptedAnswer(steps: [
-            .send(ScriptedAnswer.head(200, [("Content-Length", "100000")])),
+        let dripping = ScriptedResponse(steps: [
+            .send(ScriptedResponse.head(200, [("Content-Length", "100000")])),
             .drip(UInt8(ascii: " "), every: .milliseconds(5)),
         ])
         try await LoopbackServer.run([dripping]) { server in
@@ -172,7 +172,7 @@ import UsageModel
     func cutBody(chunked: Bool) async throws {
         let head = chunked ? [("Transfer-Encoding", "chunked")] : [("Content-Length", "100")]
         let part = chunked ? "4\r\n[1,2\r\n" : "[1,2"
-        let cut = ScriptedAnswer(steps: [.send(ScriptedAnswer.head(200, head) + Array(part.utf8)), .close])
+        let cut = ScriptedResponse(steps: [.send(ScriptedResponse.head(200, head) + Array(part.utf8)), .close])
         try await LoopbackServer.run([cut]) { server in
             try await TestBench.run { bench in
                 let failure = try await bench.failure(UpstreamSettings(baseURL: server.url, maximumRetries: 1))

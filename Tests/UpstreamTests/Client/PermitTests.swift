@@ -21,7 +21,7 @@ import UsageModel
     private let call = UpstreamCall(.get, "/usage")
 
     @Test func repeatsAndRedirectsAreAskedForToo() async throws {
-        let answers: [ScriptedAnswer] = [
+        let answers: [ScriptedResponse] = [
             .status(502), .status(307, headers: [("Location", "/usage/")]), .text(200, "[1]"),
         ]
         try await LoopbackServer.run(answers) { server in

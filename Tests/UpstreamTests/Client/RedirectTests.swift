@@ -3,7 +3,7 @@ import Upstream
 import UsageModel
 
 @Suite struct RedirectTests {
-    private static func redirect(_ location: String, status: Int = 302) -> ScriptedAnswer {
+    private static func redirect(_ location: String, status: Int = 302) -> ScriptedResponse {
         .status(status, headers: [("Location", location)])
     }
 

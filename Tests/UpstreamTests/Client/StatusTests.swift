@@ -138,8 +138,8 @@ import UsageModel
     @Test("A long API message is cut, and a huge error body is read only at its start")
     func longAPIMessage() async throws {
         let long = #"{"message":"\#(String(repeating: "x", count: 5000))"}"#
-        let endless = ScriptedAnswer(steps: [
-            .send(ScriptedAnswer.head(400, [])), .sendForever(Array(repeating: UInt8(ascii: "x"), count: 8192)),
+        let endless = ScriptedResponse(steps: [
+            .send(ScriptedResponse.head(400, [])), .sendForever(Array(repeating: UInt8(ascii: "x"), count: 8192)),
         ])
         try await LoopbackServer.run([.text(400, long), endless]) { server in
             try await TestBench.run { bench in
@@ -156,7 +156,7 @@ import UsageModel
     func keyIsRedacted() async throws {
         let key = TestBench.key
         let padding = String(repeating: "x", count: 190)
-        let answers: [ScriptedAnswer] = [
+        let answers: [ScriptedResponse] = [
             .text(401, #"{"message":"unknown key \#(key)!"}"#),
             .text(401, #"{"message":"\#(padding) \#(key)"}"#),
             .text(404, "{}", headers: [("X-Echo", "Bearer \(key)"), ("Content-Type", "application/json")]),

@@ -3,8 +3,8 @@ import Upstream
 import UsageModel
 
 @Suite struct HostileTextTests {
-    private static func answer(_ body: [UInt8]) -> UpstreamAnswer {
-        UpstreamAnswer(status: 200, headers: [:], body: body)
+    private static func answer(_ body: [UInt8]) -> UpstreamResponse {
+        UpstreamResponse(status: 200, headers: [:], body: body)
     }
 
     @Test("A name of 1,024 bytes stays as it is; a longer one is cut at a character, and tells itself from others")

@@ -17,7 +17,7 @@ private struct Usage: Decodable {
 @Suite struct JSONBodyTests {
     private static func message<T: Decodable>(_ type: T.Type, _ body: [UInt8]) -> String? {
         let failure = #expect(throws: SourceFailure.self) {
-            try JSONBody.decode(type, from: UpstreamAnswer(status: 200, headers: [:], body: body))
+            try JSONBody.decode(type, from: UpstreamResponse(status: 200, headers: [:], body: body))
         }
         #expect(failure?.reason == .decode)
         return failure?.message
@@ -103,7 +103,7 @@ private struct Usage: Decodable {
         }
         let row = #"{"id":17,"model":"flux","cost":0.0452,"credits":"1.1","tokens":120,"at":"2026-02-13T10:30:00Z"}"#
         let body = Array(("[" + Array(repeating: row, count: 50_000).joined(separator: ",") + "]").utf8)
-        let rows = try JSONBody.decode([Row].self, from: UpstreamAnswer(status: 200, headers: [:], body: body))
+        let rows = try JSONBody.decode([Row].self, from: UpstreamResponse(status: 200, headers: [:], body: body))
         #expect(rows.count == 50_000)
         #expect(rows.reduce(ExactDecimal.zero) { $0 + $1.cost.value } == ExactDecimal(2260))
         #expect(rows.reduce(ExactDecimal.zero) { $0 + $1.credits.value } == ExactDecimal(55_000))

@@ -2,15 +2,15 @@ import Testing
 import Upstream
 import UsageModel
 
-private struct Document<Wrapped: Decodable>: Decodable { let v: Wrapped }
+private struct AccountsSection<Wrapped: Decodable>: Decodable { let v: Wrapped }
 
 /// The value inside `{"v": …}`, or the message of the failure.
 private func read<Wrapper: Decodable, Value>(
     _ json: String, as type: Wrapper.Type, _ value: (Wrapper) -> Value
 ) -> Result<Value, SourceFailure> {
-    let answer = UpstreamAnswer(status: 200, headers: [:], body: Array(#"{"v":\#(json)}"#.utf8))
+    let answer = UpstreamResponse(status: 200, headers: [:], body: Array(#"{"v":\#(json)}"#.utf8))
     do {
-        return .success(value(try JSONBody.decode(Document<Wrapper>.self, from: answer).v))
+        return .success(value(try JSONBody.decode(AccountsSection<Wrapper>.self, from: answer).v))
     } catch let failure as SourceFailure {
         return .failure(failure)
     } catch {
@@ -112,10 +112,10 @@ extension Result where Failure == SourceFailure {
 
     @Test("A list may be there, null or missing; its elements may not be wrong")
     func array() throws {
-        struct Document: Decodable { let rows: LenientArray<LenientInt> }
+        struct AccountsSection: Decodable { let rows: LenientArray<LenientInt> }
         func rows(_ json: String) throws -> [Int] {
-            let answer = UpstreamAnswer(status: 200, headers: [:], body: Array(json.utf8))
-            return try JSONBody.decode(Document.self, from: answer).rows.values.map(\.value)
+            let answer = UpstreamResponse(status: 200, headers: [:], body: Array(json.utf8))
+            return try JSONBody.decode(AccountsSection.self, from: answer).rows.values.map(\.value)
         }
         #expect(try rows(#"{"rows":[1,"2"]}"#) == [1, 2])
         #expect(try rows(#"{"rows":null}"#) == [])
@@ -127,9 +127,9 @@ extension Result where Failure == SourceFailure {
 
     @Test("An optional number may be null or missing")
     func optional() throws {
-        struct Document: Decodable { let a: LenientDecimal?, b: LenientInt? }
-        let answer = UpstreamAnswer(status: 200, headers: [:], body: Array(#"{"a":null}"#.utf8))
-        let document = try JSONBody.decode(Document.self, from: answer)
+        struct AccountsSection: Decodable { let a: LenientDecimal?, b: LenientInt? }
+        let answer = UpstreamResponse(status: 200, headers: [:], body: Array(#"{"a":null}"#.utf8))
+        let document = try JSONBody.decode(AccountsSection.self, from: answer)
         #expect(document.a == nil)
         #expect(document.b == nil)
     }

@@ -29,7 +29,7 @@ final class LoopbackServer: Sendable {
 
     /// Runs a server while the body runs.
     static func run<Result>(
-        _ answers: [ScriptedAnswer], tls: Bool = false, _ body: (LoopbackServer) async throws -> Result
+        _ answers: [ScriptedResponse], tls: Bool = false, _ body: (LoopbackServer) async throws -> Result
     ) async throws -> Result {
         let script = Script(answers)
         let context = tls ? try TestCertificate.serverContext() : nil
@@ -67,7 +67,7 @@ final class LoopbackServer: Sendable {
 /// The answers to come, and what was asked.
 private final class Script: Sendable {
     private struct State {
-        var answers: [ScriptedAnswer]
+        var answers: [ScriptedResponse]
         var requests: [RecordedRequest] = []
         var connections: [any Channel] = []
     }
@@ -76,7 +76,7 @@ private final class Script: Sendable {
     let arrivals: AsyncStream<Int>
     private let arrival: AsyncStream<Int>.Continuation
 
-    init(_ answers: [ScriptedAnswer]) {
+    init(_ answers: [ScriptedResponse]) {
         state = NIOLockedValueBox(State(answers: answers))
         (arrivals, arrival) = AsyncStream.makeStream()
     }
@@ -88,7 +88,7 @@ private final class Script: Sendable {
         state.withLockedValue { $0.connections.append(channel) }
     }
 
-    func answer(to request: RecordedRequest) -> ScriptedAnswer {
+    func answer(to request: RecordedRequest) -> ScriptedResponse {
         let (answer, count) = state.withLockedValue { state in
             state.requests.append(request)
             let answer = state.answers.count > 1 ? state.answers.removeFirst() : state.answers.first
@@ -132,7 +132,7 @@ private final class ScriptHandler: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
-    private func perform(_ step: ScriptedAnswer.Step, on channel: any Channel) {
+    private func perform(_ step: ScriptedResponse.Step, on channel: any Channel) {
         switch step {
         case .send(let bytes):
             channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)

@@ -59,7 +59,7 @@ public final class FaultPlan: Sendable {
 
     private struct State {
         var places: [String: Place] = [:]
-        var released = Signal<Void>()
+        var released = AsyncValue<Void>()
 
         mutating func next(for path: String) -> Fault? {
             let matching = places.keys.filter(path.hasPrefix).sorted { $0.utf8.count > $1.utf8.count }
@@ -95,7 +95,7 @@ public final class FaultPlan: Sendable {
     /// Answers the requests that hang now.
     public func release() {
         let released = state.withLockedValue { state in
-            defer { state.released = Signal() }
+            defer { state.released = AsyncValue() }
             return state.released
         }
         released.send(())

@@ -6,7 +6,7 @@ public final class RequestLog: Sendable {
     private struct State {
         var kept: [APIRequest] = []
         var total = 0
-        var next = Signal<Void>()
+        var next = AsyncValue<Void>()
     }
 
     private static let capacity = 10_000
@@ -41,7 +41,7 @@ public final class RequestLog: Sendable {
             if state.kept.count == Self.capacity { state.kept.removeFirst(Self.capacity / 10) }
             state.kept.append(request)
             let waiters = state.next
-            state.next = Signal()
+            state.next = AsyncValue()
             state.total += 1
             return (state.total - 1, waiters)
         }
@@ -51,7 +51,7 @@ public final class RequestLog: Sendable {
 }
 
 /// A value that is sent once and that any number of tasks can wait for; a cancelled task stops waiting.
-final class Signal<Value: Sendable>: Sendable {
+final class AsyncValue<Value: Sendable>: Sendable {
     private enum State {
         case awaited([AsyncStream<Value>.Continuation])
         case sent(Value)

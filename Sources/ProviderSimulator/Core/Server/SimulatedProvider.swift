@@ -14,10 +14,10 @@ public protocol SimulatedProvider: Sendable {
     func account(ofToken token: String) -> String?
 
     /// The healthy answer. `style` asks for the forms that the provider's documentation also allows.
-    func answer(_ request: APIRequest, style: AnswerStyle) -> APIAnswer
+    func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse
 
     /// An error in the provider's documented form.
-    func error(_ status: Int, _ message: String) -> APIAnswer
+    func error(_ status: Int, _ message: String) -> SimulatedResponse
 }
 
 /// A request as a provider's API sees it and as tests find it in the `RequestLog`.
@@ -64,7 +64,7 @@ public struct APIRequest: Sendable, Hashable {
 }
 
 /// What a provider's API answers.
-public struct APIAnswer: Sendable, Hashable {
+public struct SimulatedResponse: Sendable, Hashable {
     /// The HTTP status.
     public let status: Int
     /// Headers beyond `Content-Type: application/json`.

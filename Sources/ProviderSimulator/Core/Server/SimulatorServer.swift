@@ -29,7 +29,7 @@ public final class SimulatorServer: Service {
     private let providers: [String: any SimulatedProvider]
     private let clock: any WallClock
     private let port: Int
-    private let bound = Signal<Result<String, any Error>>()
+    private let bound = AsyncValue<Result<String, any Error>>()
 
     /// A server that is not bound yet. `clock` gives the requests' times and paces slow answers; port 0 is a free one.
     /// Of two providers of one name the later is served.

@@ -5,7 +5,7 @@ import Upstream
 
 @testable import Providers
 
-@Suite struct PlainObjectsTests {
+@Suite struct FlatJSONRowsTests {
     private static let row = #"""
         {"timestamp":"2026-02-13T23:58:38.000Z","jobid":"j1","config":"a@example.com","endpoint":"post-videos",\#
         "code":201,"msec":8000,"model":"veo-3.1-fast","captchaProviders":"CapSolver, 2Captcha","captchaRetry":1,\#
@@ -15,7 +15,7 @@ import Upstream
     /// The rows as `JSONDecoder` reads them; nil where it does not.
     private func decoded(_ json: [UInt8]) -> [UseAPIRow]? {
         try? JSONBody.decode(
-            [UseAPIRow].self, from: UpstreamAnswer(status: 200, headers: UpstreamHeaders([]), body: json))
+            [UseAPIRow].self, from: UpstreamResponse(status: 200, headers: UpstreamHeaders([]), body: json))
     }
 
     @Test(arguments: [

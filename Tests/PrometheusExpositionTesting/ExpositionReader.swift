@@ -1,3 +1,5 @@
+import PrometheusExposition
+
 /// Takes the lines of an exposition one by one and keeps which families there were: the state of ``ExpositionParser``.
 struct ExpositionReader {
     typealias Reason = ExpositionParseError.Reason

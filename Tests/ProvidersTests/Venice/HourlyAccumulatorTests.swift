@@ -5,7 +5,7 @@ import UsageModel
 @testable import Providers
 
 /// Cutting one query into hours.
-@Suite struct VeniceTallyTests {
+@Suite struct HourlyAccumulatorTests {
     private let request = row("2026-06-15T19:59:59.900Z", "m-llm-input-mtoken", prompt: "1000", completion: "5")
     private let cached = row(
         "2026-06-15T20:00:00.000Z", "m-llm-cache-input-mtoken", units: "0.0004", prompt: "1000", completion: "5")
@@ -57,10 +57,10 @@ import UsageModel
         let ordered = try json.flatMap { $0 }.map { try veniceRows($0)[0] }
             .sorted { $0.timestamp.value < $1.timestamp.value }
         let end = try #require(hours.last).period.end
-        var whole = VeniceTally(of: hours, end: end)
+        var whole = HourlyAccumulator(of: hours, end: end)
         try whole.add(ordered)
         let atOnce = whole.take(endingBy: end).map { Set($0.cells) }
-        var stepwise = VeniceTally(of: hours, end: end)
+        var stepwise = HourlyAccumulator(of: hours, end: end)
         var steps: [Set<Cell>] = []
         for row in ordered {
             try stepwise.add([row])
@@ -72,7 +72,7 @@ import UsageModel
     }
 
     @Test func aRowOfAnHourThatWasTakenIsAFailureRatherThanALoss() throws {
-        var tally = VeniceTally(
+        var tally = HourlyAccumulator(
             of: [try hour("2026-06-15T19:00:00Z"), try hour("2026-06-15T20:00:00Z")],
             end: try moment("2026-06-15T21:00:00Z"))
         try tally.add(veniceRows(row("2026-06-15T20:10:00Z")))

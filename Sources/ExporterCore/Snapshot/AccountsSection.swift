@@ -2,14 +2,14 @@ import NIOCore
 import PrometheusExposition
 
 /// A document up to its end: the families of accounts, put together once per change of theirs.
-struct Document: Sendable {
+struct AccountsSection: Sendable {
     let families: [RenderedFamily]
     /// Checksum and length of all families.
     let member: PerFormat<GzipMember>
     /// All families in one part, in a format in which they are small.
     private let whole: PerFormat<EncodedPart?>
 
-    static let empty = Document(families: [], deflater: nil)
+    static let empty = AccountsSection(families: [], deflater: nil)
 
     /// Up to this size an exposition is copied together and compressed as one: smaller and quicker to send.
     private static let joinedBytes = 256 * 1024
@@ -40,11 +40,11 @@ struct Document: Sendable {
 }
 
 /// The end of a document: the exporter's own families, which change at other times than the rest, and the last line.
-struct DocumentEnd: Sendable {
+struct ExporterSection: Sendable {
     let families: [RenderedFamily]
     let parts: PerFormat<EncodedPart>
 
-    static let empty = DocumentEnd(families: [], parts: PerFormat { _ in .empty })
+    static let empty = ExporterSection(families: [], parts: PerFormat { _ in .empty })
 
     init(families: [RenderedFamily], deflater: Deflater) {
         self.init(

@@ -4,7 +4,7 @@ import UsageModel
 @testable import Providers
 
 /// Which transactions a walk counts into which slices.
-@Suite struct FairStackDayPartsTests {
+@Suite struct OpenDayWatermarkTests {
     private let today = UTCDay(daysSinceEpoch: 20_000)
     private var now: Timestamp { today.start + .hours(15) }
 
@@ -26,7 +26,7 @@ import UsageModel
     }
 
     @Test func openDayIsSplitAtAGroundBehindThePresent() throws {
-        var days = FairStackDayParts(due: [due(today, read: false)], ground: nil, asked: now)
+        var days = OpenDayWatermark(due: [due(today, read: false)], ground: nil, asked: now)
         days.take([
             try failure("new", now - .minutes(59)), try failure("old", now - .minutes(61)),
             try failure("yesterday", today.start - .hours(1)),
@@ -42,7 +42,7 @@ import UsageModel
 
     @Test func openDayGoesOnFromTheGround() throws {
         let ground = now - .hours(2)
-        var days = FairStackDayParts(due: [due(today, read: true)], ground: ground, asked: now)
+        var days = OpenDayWatermark(due: [due(today, read: true)], ground: ground, asked: now)
         days.take([try failure("b", now - .minutes(90)), try failure("a", ground - .minutes(1))])
         let part = try #require(days.finish(passed: ground - .minutes(1), isEnd: false).first)
         let finished = days.finished(part, earlier: [Cell(.outcomes, ["", "m", "failure"], ExactDecimal(7))])
@@ -51,7 +51,7 @@ import UsageModel
 
     @Test func undecidedTransactionHoldsTheGroundBackForAWhile() throws {
         for (age, ground) in [(Duration.hours(5), Duration.hours(5)), (.hours(7), .hours(1))] {
-            var days = FairStackDayParts(due: [due(today, read: false)], ground: nil, asked: now)
+            var days = OpenDayWatermark(due: [due(today, read: false)], ground: nil, asked: now)
             days.take([try failure("p", now - age, pending: true)])
             let part = try #require(days.finish(passed: nil, isEnd: true).first)
             #expect(days.finished(part, earlier: []).ground == now - ground)
@@ -60,7 +60,7 @@ import UsageModel
 
     @Test func closedDayIsReadWholeAndEmptiesWhatItHadWhileOpen() throws {
         let yesterday = today.advanced(by: -1)
-        var days = FairStackDayParts(
+        var days = OpenDayWatermark(
             due: [due(today, read: false), due(yesterday, read: true)], ground: yesterday.start + .hours(20), asked: now
         )
         days.take([try failure("a", yesterday.start), try failure("b", yesterday.start + .hours(23))])
@@ -73,7 +73,7 @@ import UsageModel
     }
 
     @Test func groundOfAClockThatWasSetBackIsNotTrusted() {
-        let days = FairStackDayParts(due: [due(today, read: true)], ground: now + .hours(1), asked: now)
+        let days = OpenDayWatermark(due: [due(today, read: true)], ground: now + .hours(1), asked: now)
         #expect(days.parts.map(\.from) == [today.start])
     }
 }

@@ -5,7 +5,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-@Suite struct AccountExpositionTests {
+@Suite struct AccountRendererTests {
     private static let slice = SliceID(period: friday.day.period)
 
     /// One request of a model and 2 seconds of its duration, or several.
@@ -54,7 +54,7 @@ import UsageModel
                     reading(requests: requests), to: source.id, now: friday)
                 changes.append((change, source))
             }
-            for (change, source) in changes.reversed() { try await shown.exposition.show(change, from: source) }
+            for (change, source) in changes.reversed() { try await shown.accountRenderer.show(change, from: source) }
             let scrape = try await shown.scrape()
             let model = isRenamed ? "imagen" : "imagen-4"
             #expect(scrape.value("genai_requests_total", ["model": model]) == 3)
@@ -86,13 +86,13 @@ import UsageModel
             let view = LabelView(LabelOptions(), salt: "salt", limit: 100)
 
             let before = try Shown(account, ledger, view: view, clock: clock)
-            let restored = AccountExposition.Source(
+            let restored = AccountRenderer.Source(
                 stored: source, status: status, reportsCost: false, reportsUsage: true)
-            try await before.exposition.restore(account: account, sources: [restored])
+            try await before.accountRenderer.restore(account: account, sources: [restored])
             let change = try await ledger.commit(reading(cells), to: source.id, now: friday)
-            try await before.exposition.show(change, from: source)
+            try await before.accountRenderer.show(change, from: source)
             let after = try Shown(account, ledger, view: view, clock: clock)
-            try await after.exposition.restore(account: account, sources: [restored])
+            try await after.accountRenderer.restore(account: account, sources: [restored])
 
             let scrape = try await after.scrape()
             #expect(scrape.values("genai_requests_total", by: "account", account: "studio") == ["studio": 12_000])
@@ -126,15 +126,15 @@ import UsageModel
             status.coverage = ["": Coverage([friday.day.period])]
             var sources: [LedgerSource] = []
             for model in ["a", "b"] { sources.append(try await ledger.registerSource(model, of: account.id)) }
-            try await shown.exposition.restore(
+            try await shown.accountRenderer.restore(
                 account: account,
                 sources: sources.map {
-                    AccountExposition.Source(stored: $0, status: status, reportsCost: false, reportsUsage: true)
+                    AccountRenderer.Source(stored: $0, status: status, reportsCost: false, reportsUsage: true)
                 })
             for (source, model) in zip(sources, ["a", "b"]) {
                 let change = try await ledger.commit(
                     requests(3, of: model), to: source.id, now: friday)
-                try await shown.exposition.show(change, from: source)
+                try await shown.accountRenderer.show(change, from: source)
             }
             let today = try await shown.scrape()
             #expect(today.value("genai_window_requests", ["model": "b", "window": "today"]) == 3)
@@ -143,13 +143,13 @@ import UsageModel
             clock.move(to: friday.day.advanced(by: 1).start + .seconds(1))
             switch news {
             case .status:
-                try await shown.exposition.show(status, of: sources[0])
+                try await shown.accountRenderer.show(status, of: sources[0])
             case .usage:
                 let change = try await ledger.commit(
                     requests(4, of: "a"), to: sources[0].id, now: clock.now)
-                try await shown.exposition.show(change, from: sources[0])
+                try await shown.accountRenderer.show(change, from: sources[0])
             case .nothing:
-                #expect(try await shown.exposition.tick())
+                #expect(try await shown.accountRenderer.tick())
             }
             let next = try await shown.scrape()
             for model in ["a", "b"] {
@@ -167,26 +167,26 @@ import UsageModel
             let shown = try Shown(account, ledger, view: view, clock: ManualClock(friday))
             let restoring = Task {
                 withUnsafeCurrentTask { $0?.cancel() }
-                try await shown.exposition.restore(account: account, sources: [])
+                try await shown.accountRenderer.restore(account: account, sources: [])
             }
             await #expect(throws: CancellationError.self) { try await restoring.value }
-            try await shown.exposition.restore(account: account, sources: [])
+            try await shown.accountRenderer.restore(account: account, sources: [])
             #expect(try await shown.scrape().value("genai_series") == 0)
         }
     }
 
     /// An exposition, and what it shows.
     private struct Shown {
-        let exposition: AccountExposition
+        let accountRenderer: AccountRenderer
         private let store = SnapshotStore()
         private let renderer: MetricsRenderer
 
         init(_ account: LedgerAccount, _ ledger: UsageLedger, view: LabelView, clock: ManualClock) throws {
             renderer = try MetricsRenderer(publishingTo: store)
-            exposition = AccountExposition(
-                AccountExposition.Identity(index: 0, provider: "useapi", name: "studio"), account: account,
+            accountRenderer = AccountRenderer(
+                AccountRenderer.Identity(index: 0, provider: "useapi", name: "studio"), account: account,
                 ledger: ledger, renderer: renderer,
-                options: AccountExposition.Options(
+                options: AccountRenderer.Options(
                     windows: [.today, .yesterday], zeroFirst: .zero, view: view, seriesLimit: view.limit,
                     overflowed: 0, monthlyBudget: nil),
                 clock: clock)

@@ -1,20 +1,20 @@
 import NIOConcurrencyHelpers
 
 /// Something that is waited for by one task and given by any other. A signal that comes early is kept.
-final class Signal: Sendable {
+final class AsyncEvent: Sendable {
     private struct State {
-        var isGiven = false
+        var isSet = false
         var waiting: CheckedContinuation<Void, Never>?
     }
 
     private let state = NIOLockedValueBox(State())
 
     /// Lets the waiting task go on, or the next one that waits.
-    func give() {
+    func set() {
         let waiting = state.withLockedValue { state in
             let waiting = state.waiting
             state.waiting = nil
-            state.isGiven = waiting == nil
+            state.isSet = waiting == nil
             return waiting
         }
         waiting?.resume()
@@ -22,7 +22,7 @@ final class Signal: Sendable {
 
     /// Drops a signal that came early.
     func clear() {
-        state.withLockedValue { $0.isGiven = false }
+        state.withLockedValue { $0.isSet = false }
     }
 
     /// Waits until the signal is given, or the task is cancelled.
@@ -31,8 +31,8 @@ final class Signal: Sendable {
             await withCheckedContinuation { continuation in
                 let goesOn = state.withLockedValue { state in
                     // Cancelled before this task came to wait: nobody would resume it.
-                    if state.isGiven || Task.isCancelled {
-                        state.isGiven = false
+                    if state.isSet || Task.isCancelled {
+                        state.isSet = false
                         return true
                     }
                     state.waiting = continuation

@@ -1,3 +1,5 @@
+import PrometheusExposition
+
 /// Judges the names of metric families by the rules that Prometheus' own linter has.
 ///
 /// The rules are those of `promlint` (github.com/prometheus/client_golang, `prometheus/testutil/promlint/validations`),

@@ -1,3 +1,5 @@
+import PrometheusExposition
+
 /// Reads a whole exposition strictly: a judge for what ``SampleEncoder`` and ``HistogramEncoder`` write.
 ///
 /// It takes the counters, gauges and histograms that this library writes, in the form that exporters write: tokens are

@@ -2,7 +2,7 @@ import Upstream
 import UsageModel
 
 /// The billing rows of a span of time, page by page in order of time.
-struct VeniceWalk {
+struct VenicePager {
     /// What made it useless to go on: the walk has to begin anew.
     struct Broken: Error {
         /// What happened, in plain words.
@@ -30,7 +30,7 @@ struct VeniceWalk {
     private let path: String
     private let span: Period
     private let api: any UpstreamAPI
-    private let visit: any SyncVisit
+    private let context: any SyncContext
     private var position: Position
     private var joint: VenicePageJoint
     private var seenCursors: Set<String> = []
@@ -44,14 +44,14 @@ struct VeniceWalk {
     /// - Parameter twins: the rows that broke earlier walks by coming again, often enough to be equal charges.
     init(
         at endpoint: VeniceEndpoint, over span: Period, twins: Set<VeniceRow>, api: any UpstreamAPI,
-        visit: any SyncVisit
+        context: any SyncContext
     ) {
         path = endpoint.path
         position = endpoint == .pages ? .page(1) : .first
         joint = VenicePageJoint(twins: twins)
         self.span = span
         self.api = api
-        self.visit = visit
+        self.context = context
     }
 
     /// The next page's rows; nil at the end.
@@ -99,7 +99,7 @@ struct VeniceWalk {
                 query: [
                     ("limit", "\(Self.pageLimit)"), ("page", "\(number)"), ("sortOrder", "asc"),
                     ("startDate", "\(span.start)"), ("endDate", "\(span.end)"),
-                ]), telling: visit)
+                ]), telling: context)
         let page = try JSONBody.decode(VenicePage.self, from: answer)
         let place = VenicePagePlace(page.pagination, answer.headers, requested: Self.pageLimit)
         if let answered = place.page, answered != number {
@@ -111,7 +111,7 @@ struct VeniceWalk {
     }
 
     private mutating func cursorPage(_ query: [(name: String, value: String)]) async throws -> [VeniceRow] {
-        let answer = try await api.send(UpstreamCall(.get, path, query: query), telling: visit)
+        let answer = try await api.send(UpstreamCall(.get, path, query: query), telling: context)
         let page = try JSONBody.decode(VeniceCursorPage.self, from: answer)
         let rows = page.data.values
         guard !VenicePageJoint.repeats(lastRows, in: rows) else {

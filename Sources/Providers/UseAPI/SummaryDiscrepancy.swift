@@ -3,7 +3,7 @@ import UsageModel
 /// Holds the API's summary of a day against the rows that it lists.
 ///
 /// The rows are what is counted; a difference is told in the log, for the day's sums are then not the API's.
-struct UseAPICheck {
+struct SummaryDiscrepancy {
     /// The names of the fields that do not agree with the rows.
     let differing: [String]
     private let listed: Int
@@ -50,7 +50,7 @@ struct UseAPICheck {
 /// Of these the summary tells one label at a time, so labels stay empty: the key and the endpoint always, the model
 /// where outcomes are told. A model that is not told either is the bot's name, as for a row without one. What is known
 /// only as an average (`avg_msec`, `avg_captcha_retry`) is not counted.
-struct UseAPIUnlisted {
+struct UnlistedRequests {
     private let models: Part
     private let codes: Part
     private let tiers: Part

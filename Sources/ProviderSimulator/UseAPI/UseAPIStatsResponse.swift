@@ -1,7 +1,7 @@
 import UsageModel
 
 /// The body of an answer to `GET /v2/account/stats`, its fields in the order of the provider's documentation page.
-struct UseAPIStatsAnswer {
+struct UseAPIStatsResponse {
     private let bot: String
     private let filter: (name: String, value: JSONValue)
     private let config: String?
@@ -32,7 +32,7 @@ struct UseAPIStatsAnswer {
         members.append(.init("total", .count(counted.count)))
         // "Omitted if no data."
         if isFull, !counted.isEmpty {
-            members.append(.init("summary", .object(UseAPISummaryAnswer(counted).members)))
+            members.append(.init("summary", .object(UseAPISummaryResponse(counted).members)))
         }
         members.append(.init("data", .array(rows.map(row))))
         return .object(members)
@@ -63,7 +63,7 @@ struct UseAPIStatsAnswer {
 }
 
 /// `summary`: counted from what a query finds; that is what is listed, too, unless a quirk says otherwise.
-struct UseAPISummaryAnswer {
+struct UseAPISummaryResponse {
     private let rows: [UseAPIRequest]
 
     init(_ rows: [UseAPIRequest]) {

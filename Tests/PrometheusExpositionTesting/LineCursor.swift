@@ -1,3 +1,5 @@
+import PrometheusExposition
+
 /// Reads one line of an exposition from left to right, as bytes: a Swift `Character` may span the format's separators.
 struct LineCursor {
     typealias Reason = ExpositionParseError.Reason

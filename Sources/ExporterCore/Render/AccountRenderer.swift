@@ -2,7 +2,7 @@ import UsageLedger
 import UsageModel
 
 /// What one account shows: turns what its sources committed into changes for the renderer.
-actor AccountExposition {
+actor AccountRenderer {
     /// How an account appears in labels, and its place among the accounts.
     struct Identity: Sendable {
         let index: Int

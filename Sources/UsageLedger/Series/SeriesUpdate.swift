@@ -2,7 +2,7 @@ import GRDB
 import UsageModel
 
 /// Writes growth into totals, peaks and day sums, and what cost fell into the account's corrections.
-struct Posting {
+struct SeriesUpdate {
     private let db: Database
     private let source: SourceRow
     private let bornAt: Timestamp?
@@ -36,7 +36,7 @@ struct Posting {
     /// Posts growth, and returns the change.
     ///
     /// - Parameter correctionDay: the day on which it was noticed that cost fell.
-    mutating func post(_ growth: Growth, correctionDay: UTCDay) throws -> LedgerChange {
+    mutating func post(_ growth: DailyDeltas, correctionDay: UTCDay) throws -> LedgerChange {
         let servedBefore = served
         var fall = ExactDecimal.zero
         var hasNewCost = false
@@ -48,7 +48,7 @@ struct Posting {
             if posted.amount.isNegative { fall -= posted.amount }
         }
         if hasNewCost || !fall.isZero {
-            var register = try SeriesRegister(of: source, db)
+            var register = try SeriesIndex(of: source, db)
             let corrections = try register.row(of: SeriesKey(.corrections, labels: []))
             _ = try post([(correctionDay.daysSinceEpoch, fall)], to: corrections)
         }
@@ -96,7 +96,7 @@ struct Posting {
 }
 
 /// What one transaction adds to series, by the day that it belongs to: gathered first, then posted once.
-struct Growth {
+struct DailyDeltas {
     /// A series' sum on one day.
     struct Entry: Hashable, Comparable {
         let series: Int64

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 
 /// The config file of the five simulated accounts.
-enum FiveAccountsConfig {
+enum ProviderAccountsConfig {
     /// What stands in the file.
     ///
     /// - Parameters:
@@ -11,15 +11,15 @@ enum FiveAccountsConfig {
     ///   - healthyURL: where one more account at WaveSpeedAI, `healthy`, has its API; nil for none.
     static func text(baseURL: String, options: [String] = [], healthyURL: String? = nil) -> String {
         var lines = ["global: { zero_first: 0s, history: 1d }", "accounts:"]
-        func add(_ name: String, _ provider: FiveAccounts.Provider, at address: String) {
+        func add(_ name: String, _ provider: ProviderAccounts.Provider, at address: String) {
             lines.append("  - name: \(name)")
             lines += ["provider: \(provider)", "base_url: \(address)/\(provider)"].map { "    " + $0 }
             switch provider {
             case .cheapestinference:
                 lines.append("    management_key: \(provider.token)")
-                lines.append("    keys: [ { name: \(FiveAccounts.key.name), api_key: \(FiveAccounts.key.token) } ]")
+                lines.append("    keys: [ { name: \(ProviderAccounts.key.name), api_key: \(ProviderAccounts.key.token) } ]")
             case .useapi:
-                lines += ["    api_key: \(provider.token)", "    bots: [\(FiveAccounts.bot)]"]
+                lines += ["    api_key: \(provider.token)", "    bots: [\(ProviderAccounts.bot)]"]
             case .wavespeed:
                 // Outcomes by model are a query for each of them.
                 lines += ["    api_key: \(provider.token)", "    success_by_model: false"]
@@ -28,7 +28,7 @@ enum FiveAccountsConfig {
             }
             lines += options.map { "    " + $0 }
         }
-        for provider in FiveAccounts.Provider.allCases { add(provider.rawValue, provider, at: baseURL) }
+        for provider in ProviderAccounts.Provider.allCases { add(provider.rawValue, provider, at: baseURL) }
         if let healthyURL { add("healthy", .wavespeed, at: healthyURL) }
         return lines.joined(separator: "\n") + "\n"
     }

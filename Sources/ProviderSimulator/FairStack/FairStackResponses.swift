@@ -1,7 +1,7 @@
 import UsageModel
 
 /// The bodies of FairStack's answers, their fields as the provider's documentation page names them.
-struct FairStackAnswers {
+struct FairStackResponses {
     /// A query that the API does not take.
     struct Refusal: Error {
         let status: Int

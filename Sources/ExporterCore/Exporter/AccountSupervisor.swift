@@ -3,7 +3,7 @@ import UsageLedger
 import UsageModel
 
 /// The accounts that are at work, and what a reload changes of them.
-actor AccountRoster {
+actor AccountSupervisor {
     /// Runs that have begun and want to be carried out.
     nonisolated let arrivals: AsyncStream<AccountRun>
     private let arrival: AsyncStream<AccountRun>.Continuation
@@ -50,7 +50,7 @@ actor AccountRoster {
 
     private func show(_ account: ExporterAccount, insteadOf other: Int?) async {
         let snapshot = await renderer.show(account: account.index, insteadOf: other)
-        await account.exposition.appeared(in: snapshot)
+        await account.accountRenderer.appeared(in: snapshot)
     }
 
     /// Sets all accounts up, and shows what the storage holds of them; what an earlier try has set up is taken back.
@@ -193,7 +193,7 @@ struct ExporterAccount: Sendable {
     let index: Int
     let configuration: AccountConfiguration
     let provider: String
-    let exposition: AccountExposition
+    let accountRenderer: AccountRenderer
     let runners: [SourceRunner]
     let skew: ClockSkew
     /// How its API is reached.
@@ -216,6 +216,6 @@ struct ExporterAccount: Sendable {
                 AccountOverview.Source(
                     name: runner.name, status: await runner.status, reportsUsage: runner.reportsUsage))
         }
-        return try await exposition.overview(sources: sources)
+        return try await accountRenderer.overview(sources: sources)
     }
 }

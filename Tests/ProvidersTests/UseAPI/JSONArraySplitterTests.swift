@@ -4,12 +4,12 @@ import UsageModel
 
 @testable import Providers
 
-@Suite struct ListDocumentTests {
+@Suite struct JSONArraySplitterTests {
     /// The batches and the rest, as texts.
     private func read(_ text: String, batchBytes: Int = 1) throws -> (batches: [String], firsts: [Int], rest: String) {
         var batches: [String] = []
         var firsts: [Int] = []
-        var document = ListDocument(Array(text.utf8), list: "data", batchBytes: batchBytes)
+        var document = JSONArraySplitter(Array(text.utf8), list: "data", batchBytes: batchBytes)
         let rest = try document.read {
             batches.append(String(decoding: $0.json, as: UTF8.self))
             firsts.append($0.first)

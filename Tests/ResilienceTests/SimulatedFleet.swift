@@ -12,7 +12,7 @@ import UsageModel
 
 /// All five providers simulated, and two exporters that read them at the same times: one that a test does harm to, and
 /// one that is left in peace. Whatever happens to the first, in the end it must show what the second shows.
-struct FiveProviders {
+struct SimulatedFleet {
     /// The providers' time, and that of the exporter that is left in peace.
     let clock: ManualClock
     /// How far the tested exporter's clock is from it.
@@ -36,7 +36,7 @@ struct FiveProviders {
     static func run(
         at now: Timestamp = friday, history: Duration = .days(3), load: Double = 0.05,
         serverClock: (any WallClock)? = nil, isolation: isolated (any Actor)? = #isolation,
-        adjust: (inout ExporterConfiguration) -> Void = { _ in }, _ body: (FiveProviders) async throws -> Void
+        adjust: (inout ExporterConfiguration) -> Void = { _ in }, _ body: (SimulatedFleet) async throws -> Void
     ) async throws {
         let clock = ManualClock(now)
         // Two of the same, since a provider that limits its readers would count both exporters.
@@ -58,7 +58,7 @@ struct FiveProviders {
                         environment: environment(clock, CapturedLog())
                     ) { control in
                         try await body(
-                            FiveProviders(
+                            SimulatedFleet(
                                 clock: clock, skewed: SkewedClock(clock), world: world, server: server,
                                 baseURL: baseURL, configuration: configured(baseURL), folder: folder + "/data",
                                 control: control))
@@ -122,7 +122,7 @@ struct FiveProviders {
     }
 }
 
-extension FiveProviders {
+extension SimulatedFleet {
     private static func isReconstructed(_ series: String) -> Bool {
         series.contains("provider=cheapestinference")
             && ["genai_requests_total", "genai_tokens_total"].contains(where: series.hasPrefix)

@@ -11,7 +11,7 @@ import X509
 
 /// One client's connection: over TLS where the web config in force says so, with the certificates of that moment, and
 /// with HTTP/2 where both sides speak it.
-struct SecurableChannel: ServerChildChannel {
+struct NegotiatingChannel: ServerChildChannel {
     /// What a connection speaks, and what serves it.
     enum Dialogue: Sendable {
         case http1(HTTP1Channel, HTTP1Channel.Value)
@@ -48,7 +48,7 @@ struct SecurableChannel: ServerChildChannel {
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         do {
             // First of all: it is how a connection is closed in any phase.
-            try channel.pipeline.syncOperations.addHandler(SentBytes(), position: .first)
+            try channel.pipeline.syncOperations.addHandler(FlushBarrier(), position: .first)
         } catch {
             return channel.eventLoop.makeFailedFuture(error)
         }
@@ -58,7 +58,7 @@ struct SecurableChannel: ServerChildChannel {
             }
         }
         return channel.eventLoop.makeCompletedFuture {
-            try channel.pipeline.syncOperations.addHandler(PlainTextAnswer())
+            try channel.pipeline.syncOperations.addHandler(PlainTextResponse())
             try tls.addHandlers(to: channel.pipeline.syncOperations)
             let negotiation = NIOTypedApplicationProtocolNegotiationHandler<Dialogue> { result in
                 if case .negotiated("h2") = result {
@@ -83,7 +83,7 @@ struct SecurableChannel: ServerChildChannel {
         return http1.setup(channel: channel, logger: logger).flatMapThrowing { connection in
             let pipeline = channel.pipeline.syncOperations
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
-            try pipeline.addHandler(LastRequest(unanswered), position: .before(codec))
+            try pipeline.addHandler(ConnectionCloseNormalizer(unanswered), position: .before(codec))
             return .http1(http1, connection)
         }
     }
@@ -102,7 +102,7 @@ struct SecurableChannel: ServerChildChannel {
 }
 
 /// Lets a client in only if its certificate names one of those that the web config allows (`client_allowed_sans`).
-final class ClientNameCheck: ChannelInboundHandler {
+final class ClientSANFilter: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let allowed: Set<String>

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// What a loopback server does with one request.
-struct ScriptedAnswer: Sendable {
+struct ScriptedResponse: Sendable {
     enum Step: Sendable {
         case send([UInt8])
         /// The same bytes again and again, until the client has enough.
@@ -16,20 +16,20 @@ struct ScriptedAnswer: Sendable {
 
     static func text(
         _ status: Int, _ body: String, headers: [(String, String)] = [("Content-Type", "application/json")]
-    ) -> ScriptedAnswer {
-        ScriptedAnswer(steps: [
+    ) -> ScriptedResponse {
+        ScriptedResponse(steps: [
             .send(head(status, headers + [("Content-Length", String(body.utf8.count))]) + Array(body.utf8))
         ])
     }
 
-    static func status(_ status: Int, headers: [(String, String)] = []) -> ScriptedAnswer {
+    static func status(_ status: Int, headers: [(String, String)] = []) -> ScriptedResponse {
         text(status, "", headers: headers)
     }
 
     /// The request is read, and nothing is ever said.
-    static let silence = ScriptedAnswer(steps: [])
+    static let silence = ScriptedResponse(steps: [])
 
-    static let hangUp = ScriptedAnswer(steps: [.close])
+    static let hangUp = ScriptedResponse(steps: [.close])
 
     static func head(_ status: Int, _ headers: [(String, String)]) -> [UInt8] {
         let lines = ["HTTP/1.1 \(status) X"] + headers.map { "\($0.0): \($0.1)" }

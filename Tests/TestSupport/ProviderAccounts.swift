@@ -2,7 +2,7 @@ import ProviderSimulator
 import UsageModel
 
 /// One simulated account at each of the five providers, with a little usage.
-public struct FiveAccounts: Sendable {
+public struct ProviderAccounts: Sendable {
     /// The providers by the names that the config and the simulator's paths call them.
     public enum Provider: String, Sendable, CaseIterable, CustomStringConvertible {
         case wavespeed, fairstack, venice, cheapestinference, useapi
@@ -16,7 +16,7 @@ public struct FiveAccounts: Sendable {
             case .wavespeed: "usage_stats"
             case .fairstack, .venice: "usage"
             case .cheapestinference: "api_usage"
-            case .useapi: "stats/\(FiveAccounts.bot)"
+            case .useapi: "stats/\(ProviderAccounts.bot)"
             }
         }
 

@@ -9,7 +9,7 @@ import NIOHTTP1
 ///
 /// What comes after it in the pipeline knows that one spelling, and not the version: with HTTP/1.0 a connection ends with
 /// its answer (RFC 9112, section 9.3). It keeps one `Host` of several, too.
-final class LastRequest: ChannelInboundHandler {
+final class ConnectionCloseNormalizer: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
 
@@ -106,7 +106,7 @@ enum RequestBody {
 /// Tells when everything written to a connection so far has gone to the kernel: closing it any earlier throws the rest away.
 ///
 /// It stands first in the pipeline, behind TLS: what passes it goes to the socket.
-final class SentBytes: ChannelOutboundHandler {
+final class FlushBarrier: ChannelOutboundHandler {
     typealias OutboundIn = IOData
     typealias OutboundOut = IOData
 
@@ -127,7 +127,7 @@ extension Channel {
     /// Closes a connection without waiting for what TLS or HTTP still has to say to the client, which may never read it.
     func closeAtOnce() {
         eventLoop.execute {
-            guard let socket = try? self.pipeline.syncOperations.context(handlerType: SentBytes.self) else {
+            guard let socket = try? self.pipeline.syncOperations.context(handlerType: FlushBarrier.self) else {
                 self.close(promise: nil)
                 return
             }

@@ -3,7 +3,7 @@ import UsageLedger
 import UsageModel
 
 /// One run of a source against the ledger.
-final class LedgerVisit: SyncVisit {
+final class LedgerSyncContext: SyncContext {
     let startedAt: Timestamp
     let ledgerStart: Timestamp
     let isFirst: Bool

@@ -5,7 +5,7 @@ import Upstream
 ///
 /// A request is counted in an hour if it has a row there and none in the last minutes of the hour before. Those minutes
 /// are part of every query, so the answer is the same whether two hours are read together or weeks apart.
-struct VeniceTally {
+struct HourlyAccumulator {
     /// How long before its first hour a query begins. The rows of one inference are written at once or moments apart.
     static let overlap = Duration.minutes(5)
 

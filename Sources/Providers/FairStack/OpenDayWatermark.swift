@@ -6,7 +6,7 @@ import UsageModel
 /// again until the day has closed. The ground follows the present at a distance that leaves room for transactions that
 /// are published late, and stays behind those that are not decided yet. So the open day is two slices: `""` holds what
 /// lies before the ground, `recent` holds what lies after it and is replaced at every sync.
-struct FairStackDayParts {
+struct OpenDayWatermark {
     /// The scope of the open day's slice after the ground.
     static let recent = "recent"
     /// How far the ground follows behind the present.

@@ -1,7 +1,7 @@
 import UsageLedger
 import UsageModel
 
-extension AccountExposition {
+extension AccountRenderer {
     /// The account as the status page shows it.
     ///
     /// - Throws: `LedgerError.storage`.
