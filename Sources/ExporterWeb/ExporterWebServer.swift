@@ -3,32 +3,32 @@ import Logging
 import ServiceLifecycle
 
 /// The HTTP face of the exporter: one server for each address.
-public struct ExporterWebServer: Service {
+package struct ExporterWebServer: Service {
     /// What the web flags say.
-    public struct Options: Sendable {
+    package struct Options: Sendable {
         /// Where to listen.
-        public var addresses: [ListenAddress]
+        package var addresses: [ListenAddress]
         /// Descriptors that listen already; where there are any, `addresses` counts no more.
-        public var inheritedSockets: [CInt] = []
+        package var inheritedSockets: [CInt] = []
         /// The path of the metrics.
-        public var telemetryPath: String
+        package var telemetryPath: String
         /// Scrapes in flight beyond which more are answered with 503.
-        public var maximumScrapes: Int
+        package var maximumScrapes: Int
         /// Connections of all listeners together; beyond it idle ones are closed, or new ones wait.
-        public var maximumConnections: Int
+        package var maximumConnections: Int
         /// TLS, passwords, headers and rate limit; nil for plain HTTP, open to everyone.
-        public var configFile: String?
+        package var configFile: String?
         /// Whether `/-/reload` and `/-/sync` are open.
-        public var isLifecycleEnabled = false
+        package var isLifecycleEnabled = false
         /// Where `/-/healthy` and `/-/ready` are answered in plain HTTP, whatever the web config says; nil for nowhere else.
-        public var healthAddress: ListenAddress?
+        package var healthAddress: ListenAddress?
         /// Where the paths are, for requests and for links.
-        public var routes = WebRoutes.root
+        package var routes = WebRoutes.root
         /// What `POST /-/reload` does; nil where there is no config file to read again.
-        public var reload: (@Sendable () async throws -> Void)?
+        package var reload: (@Sendable () async throws -> Void)?
 
         /// The flags' values.
-        public init(
+        package init(
             addresses: [ListenAddress], telemetryPath: String, maximumScrapes: Int, maximumConnections: Int
         ) {
             self.addresses = addresses
@@ -53,7 +53,7 @@ public struct ExporterWebServer: Service {
 
     /// Descriptors that connections may take beyond `Options.maximumConnections`: those of health checks, and those that are
     /// being closed to make room.
-    public static let descriptorsBeyondMaximum = mostHealthConnections + 2 * ConnectionLimit.excess
+    package static let descriptorsBeyondMaximum = mostHealthConnections + 2 * ConnectionLimit.excess
     private let forcedSyncs = ForcedSyncs()
 
     /// A web face for an exporter.
@@ -61,7 +61,7 @@ public struct ExporterWebServer: Service {
     /// - Parameter onListening: called once for each address, with the port that was bound, and whether TLS is spoken there;
     ///   not for a Unix socket of systemd's.
     /// - Throws: `ConfigurationProblems` with everything that is wrong in the web config file.
-    public init(
+    package init(
         _ exporter: Exporter, options: Options, logger: Logger,
         onListening: @escaping @Sendable (ListenAddress, _ isTLS: Bool) -> Void = { _, _ in }
     ) throws {
@@ -77,7 +77,7 @@ public struct ExporterWebServer: Service {
     }
 
     /// Whether the metrics can be served at a path: it means itself in a URL, and nothing else is there.
-    public static func isFree(telemetryPath path: String) -> Bool {
+    package static func isFree(telemetryPath path: String) -> Bool {
         path.wholeMatch(of: #/(/[A-Za-z0-9._~-]+)+/?/#) != nil
             && !path.split(separator: "/").contains { $0.allSatisfy { $0 == "." } } && !path.hasPrefix("/-/")
             && !["/probe", "/sd"].contains(path)
@@ -86,14 +86,14 @@ public struct ExporterWebServer: Service {
     /// Checks a web config file, and the certificates and keys that it names.
     ///
     /// - Throws: `ConfigurationProblems` with everything that is wrong.
-    public static func check(configFile: String) throws(ConfigurationProblems) {
+    package static func check(configFile: String) throws(ConfigurationProblems) {
         _ = try WebConfiguration.load(path: configFile)
     }
 
     /// Serves until graceful shutdown.
     ///
     /// - Throws: `ListenFailure` where an address cannot be bound.
-    public func run() async throws {
+    package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 await cancelWhenGracefulShutdown {

@@ -5,11 +5,11 @@ import NIOCore
 /// Where the exporter's paths are: in requests that arrive here, and in URLs beyond a reverse proxy.
 ///
 /// The same two settings as Prometheus has: `--web.external-url` and `--web.route-prefix`.
-public struct WebRoutes: Sendable, Hashable {
+package struct WebRoutes: Sendable, Hashable {
     /// Why a setting cannot be used.
-    public struct Invalid: Error, Sendable, CustomStringConvertible {
+    package struct Invalid: Error, Sendable, CustomStringConvertible {
         /// What is wrong, and what would be right.
-        public let description: String
+        package let description: String
     }
 
     /// The URL that clients use.
@@ -23,10 +23,10 @@ public struct WebRoutes: Sendable, Hashable {
 
     let external: External?
     /// What all paths here begin with: empty, or a path without a slash at its end.
-    public let prefix: String
+    package let prefix: String
 
     /// Every path as it is, and no proxy.
-    public static let root = WebRoutes(external: nil, prefix: "")
+    package static let root = WebRoutes(external: nil, prefix: "")
 
     private init(external: External?, prefix: String) {
         self.external = external
@@ -39,7 +39,7 @@ public struct WebRoutes: Sendable, Hashable {
     ///   - externalURL: the URL under which clients reach `/`; nil where no proxy changes it.
     ///   - routePrefix: what the paths of requests begin with here; nil for the path of `externalURL`.
     /// - Throws: `Invalid`.
-    public init(externalURL: String?, routePrefix: String?) throws(Invalid) {
+    package init(externalURL: String?, routePrefix: String?) throws(Invalid) {
         let external: External? = if let externalURL { try Self.external(externalURL) } else { nil }
         let prefix = routePrefix.map(Self.trimmed) ?? external?.path ?? ""
         guard Self.isPlain(prefix) else {

@@ -15,11 +15,11 @@ import UsageModel
 /// let source = try await ledger.registerSource("usage", of: account.id, proposedStart: start, now: clock.now)
 /// let change = try await ledger.commit(reading, to: source.id, now: clock.now, ladder: .standard)
 /// ```
-public final class UsageLedger: Sendable {
+package final class UsageLedger: Sendable {
     /// Where a damaged ledger file was put when this one was opened in its place; nil where there was none.
-    public let setAside: String?
+    package let setAside: String?
     /// Whether the file system has no shared memory, so that no other program can read the ledger while it is open.
-    public let isExclusive: Bool
+    package let isExclusive: Bool
 
     private struct State {
         /// Nil while there is no database: opening it anew failed, or the ledger was closed.
@@ -56,7 +56,7 @@ public final class UsageLedger: Sendable {
     /// A file that SQLite finds damaged is renamed to `ledger.sqlite.corrupt-…` and a new one is made.
     ///
     /// - Throws: `LedgerError.locked`, `.notWritable`, `.networkStorage`, `.full`, `.newerSchema`, `.foreignDatabase` or `.storage`.
-    public static func open(folder: String, now: Timestamp) async throws -> UsageLedger {
+    package static func open(folder: String, now: Timestamp) async throws -> UsageLedger {
         let lock = try makeFolder(folder, openedAt: now)
         let file = LedgerFile(in: folder)
         let (queue, setAside) = try translated(file.path) { try file.open(now: now) }
@@ -69,7 +69,7 @@ public final class UsageLedger: Sendable {
     /// Writes the log back into the file, closes it and lets other processes in. Closing twice does nothing.
     ///
     /// - Throws: `LedgerError.storage`; the lock is released even then.
-    public func close() async throws {
+    package func close() async throws {
         let (connection, lock) = state.withLockedValue { state in
             defer { state.connection = nil }
             return (state.connection, state.lock)
@@ -83,10 +83,10 @@ public final class UsageLedger: Sendable {
     }
 
     /// Bytes of the database file and its log.
-    public func storageBytes() -> Int64 { file.bytes }
+    package func storageBytes() -> Int64 { file.bytes }
 
     /// The damaged databases that are kept in the folder, by name, and when each was put aside.
-    public func filesSetAside() -> [String: Timestamp] { file.putAside }
+    package func filesSetAside() -> [String: Timestamp] { file.putAside }
 
     /// Runs statements in one transaction, which is undone if they throw or the task is cancelled.
     ///
@@ -189,7 +189,7 @@ public final class UsageLedger: Sendable {
 // What becomes of files that are damaged, exchanged or deleted while they are in use.
 extension UsageLedger {
     /// Whether the file was damaged or exchanged, so that nothing is written until it is opened anew.
-    public var needsReopening: Bool {
+    package var needsReopening: Bool {
         state.withLockedValue { $0.damage != .none }
     }
 
@@ -198,7 +198,7 @@ extension UsageLedger {
     ///
     /// - Returns: where the damaged file was put; nil where the file is sound.
     /// - Throws: as `open`. The ledger then has no database, and `needsReopening` stays.
-    public func reopen(now: Timestamp) async throws -> String? {
+    package func reopen(now: Timestamp) async throws -> String? {
         let (old, damage) = state.withLockedValue { state in
             defer { state.connection = nil }
             return (state.connection, state.damage)

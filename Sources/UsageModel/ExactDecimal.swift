@@ -3,47 +3,46 @@
 /// Money is exact until it is printed (metrics law 3): sums of `Double` drift, sums of `ExactDecimal` do not.
 /// The range is ±1.7 × 10¹⁸ (a billion billion), enough for any account's tokens. Digits past the 20th after the
 /// point are rounded to nearest, ties to even: 10⁻²⁰ USD is below anything a provider charges.
-public struct ExactDecimal: Sendable, Hashable {
+package struct ExactDecimal: Sendable, Hashable {
     /// The number times 10²⁰.
-    @usableFromInline let scaled: Int128
+    let scaled: Int128
 
     /// Digits kept after the decimal point.
-    public static let fractionDigits = 20
+    package static let fractionDigits = 20
 
     static let unit: Int128 = 100_000_000_000_000_000_000
 
     /// Zero.
-    public static let zero = ExactDecimal(scaled: 0)
+    package static let zero = ExactDecimal(scaled: 0)
 
-    @usableFromInline
     init(scaled: Int128) {
         self.scaled = scaled
     }
 
     /// A whole number.
-    public init(_ whole: Int) {
+    package init(_ whole: Int) {
         // |Int.min| × 10²⁰ is about 9.2 × 10³⁸ and Int128 ends at 1.7 × 10³⁸: whole numbers saturate at ±1.7 × 10¹⁸.
         let (product, overflow) = Int128(whole).multipliedReportingOverflow(by: Self.unit)
         scaled = overflow ? (whole < 0 ? Int128.min : Int128.max) : product
     }
 
     /// A whole number of millionths: FairStack's "micro" money.
-    public init(micros: Int) {
+    package init(micros: Int) {
         // 9.2 × 10¹⁸ micros × 10¹⁴ stays inside Int128.
         scaled = Int128(micros) * (Self.unit / 1_000_000)
     }
 
     /// Whether the number is zero.
-    public var isZero: Bool { scaled == 0 }
+    package var isZero: Bool { scaled == 0 }
 
     /// Whether the number is below zero.
-    public var isNegative: Bool { scaled < 0 }
+    package var isNegative: Bool { scaled < 0 }
 
     /// The absolute value.
-    public var magnitude: ExactDecimal { scaled < 0 ? ExactDecimal.zero - self : self }
+    package var magnitude: ExactDecimal { scaled < 0 ? ExactDecimal.zero - self : self }
 
     /// The number as an `Int`, where it is whole and fits.
-    public var wholeNumber: Int? {
+    package var wholeNumber: Int? {
         let (quotient, remainder) = scaled.quotientAndRemainder(dividingBy: Self.unit)
         return remainder == 0 ? Int(exactly: quotient) : nil
     }
@@ -53,7 +52,7 @@ extension FixedWidthInteger {
     /// The whole part of a number from outside; the nearest bound where it is out of range, and 0 for NaN.
     ///
     /// `Int(_: Double)` ends the process for both.
-    public init(saturating number: Double) {
+    package init(saturating number: Double) {
         let whole = number.rounded(.towardZero)
         self = whole.isNaN ? 0 : Self(exactly: whole) ?? (whole < 0 ? .min : .max)
     }
@@ -61,33 +60,33 @@ extension FixedWidthInteger {
 
 extension ExactDecimal: Comparable {
     /// Numeric order.
-    public static func < (left: ExactDecimal, right: ExactDecimal) -> Bool { left.scaled < right.scaled }
+    package static func < (left: ExactDecimal, right: ExactDecimal) -> Bool { left.scaled < right.scaled }
 }
 
 extension ExactDecimal {
     /// The sum; past the range it stays at the range's end rather than trap, since the addends come from outside.
-    public static func + (left: ExactDecimal, right: ExactDecimal) -> ExactDecimal {
+    package static func + (left: ExactDecimal, right: ExactDecimal) -> ExactDecimal {
         let (sum, overflow) = left.scaled.addingReportingOverflow(right.scaled)
         return ExactDecimal(scaled: overflow ? (left.scaled < 0 ? Int128.min : Int128.max) : sum)
     }
 
     /// The difference; past the range it stays at the range's end.
-    public static func - (left: ExactDecimal, right: ExactDecimal) -> ExactDecimal {
+    package static func - (left: ExactDecimal, right: ExactDecimal) -> ExactDecimal {
         let (difference, overflow) = left.scaled.subtractingReportingOverflow(right.scaled)
         return ExactDecimal(scaled: overflow ? (left.scaled < 0 ? Int128.min : Int128.max) : difference)
     }
 
     /// Adds in place.
-    public static func += (left: inout ExactDecimal, right: ExactDecimal) { left = left + right }
+    package static func += (left: inout ExactDecimal, right: ExactDecimal) { left = left + right }
 
     /// Subtracts in place.
-    public static func -= (left: inout ExactDecimal, right: ExactDecimal) { left = left - right }
+    package static func -= (left: inout ExactDecimal, right: ExactDecimal) { left = left - right }
 
     /// The number with the other sign.
-    public static prefix func - (value: ExactDecimal) -> ExactDecimal { zero - value }
+    package static prefix func - (value: ExactDecimal) -> ExactDecimal { zero - value }
 
     /// The product with a whole number (a price times a count); past the range it stays at the range's end.
-    public static func * (left: ExactDecimal, right: Int) -> ExactDecimal {
+    package static func * (left: ExactDecimal, right: Int) -> ExactDecimal {
         let (product, overflow) = left.scaled.multipliedReportingOverflow(by: Int128(right))
         return ExactDecimal(
             scaled: overflow ? ((left.scaled < 0) != (right < 0) ? Int128.min : Int128.max) : product)
@@ -98,14 +97,14 @@ extension ExactDecimal: CustomStringConvertible {
     /// Reads `-12.50`, `0.00042`, `1.3e-7`: digits, an optional point, an optional exponent.
     ///
     /// Nil where the text is no number, is not finite, or is past ±1.7 × 10¹⁸.
-    public init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) {
         let parsed = text.withUTF8Copy { ExactDecimal.parse($0) }
         guard let parsed else { return nil }
         self.init(scaled: parsed)
     }
 
     /// The number in plain decimal digits, never with an exponent: `4.52`, `-0.000042`, `2660`.
-    public var description: String {
+    package var description: String {
         let (whole, fraction) = scaled.magnitude.quotientAndRemainder(dividingBy: UInt128(Self.unit))
         var text = scaled < 0 ? "-" : ""
         text += String(whole)
@@ -117,7 +116,7 @@ extension ExactDecimal: CustomStringConvertible {
     }
 
     /// The nearest `Double`: only for printing a sample value, never for adding up.
-    public var doubleValue: Double {
+    package var doubleValue: Double {
         // A mantissa below 2⁵³ over a power of ten up to 10²² is one correctly rounded division (Clinger's fast path).
         if scaled.magnitude < 1 << 53 { return Double(Int64(scaled)) / 1e20 }
         var mantissa = scaled

@@ -1,7 +1,7 @@
 /// A metric family that a source measures anew at each sync: balances, budgets, limits, plans, keys, models.
 ///
 /// The raw value is the family's name on `/metrics`; `labelNames` are those after `provider` and `account`.
-public enum GaugeFamily: String, Sendable, Hashable, CaseIterable, Codable {
+package enum GaugeFamily: String, Sendable, Hashable, CaseIterable, Codable {
     case balanceUSD = "genai_balance_usd"
     case balanceCredits = "genai_balance_credits"
     case budgetLimit = "genai_budget_limit_usd"
@@ -32,7 +32,7 @@ public enum GaugeFamily: String, Sendable, Hashable, CaseIterable, Codable {
     case windowTokens = "genai_window_tokens"
 
     /// The label names after `provider` and `account`, in the order that `GaugeSample.labels` follows.
-    public var labelNames: [String] {
+    package var labelNames: [String] {
         switch self {
         case .balanceUSD: []
         case .balanceCredits: ["unit"]

@@ -1,7 +1,7 @@
 /// A metric family whose values come from the ledger: everything that is counted, rather than measured now.
 ///
 /// The raw value is the family's name on `/metrics`; `labelNames` are those after `provider` and `account`.
-public enum LedgerFamily: String, Sendable, Hashable, CaseIterable {
+package enum LedgerFamily: String, Sendable, Hashable, CaseIterable {
     /// USD charged.
     case cost = "genai_cost_usd_total"
     /// Charges that are not USD.
@@ -42,7 +42,7 @@ public enum LedgerFamily: String, Sendable, Hashable, CaseIterable {
     case reconciliation = "genai_reconciliation_difference_usd"
 
     /// The label names after `provider` and `account`, in the order that `Cell.labels` follows.
-    public var labelNames: [String] {
+    package var labelNames: [String] {
         switch self {
         case .cost, .requests, .estimatedCost: ["key", "model"]
         case .credits: ["key", "model", "unit"]
@@ -60,17 +60,17 @@ public enum LedgerFamily: String, Sendable, Hashable, CaseIterable {
     }
 
     /// The upper bounds of the duration histogram's buckets, in seconds; `+Inf` follows.
-    public static let durationBounds: [Double] = [0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600]
+    package static let durationBounds: [Double] = [0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600]
 
     /// The `le` of the cell that counts what is above every bound.
-    public static let durationInfinity = "+Inf"
+    package static let durationInfinity = "+Inf"
 
     /// The `le` of the cell of a bucket: its bound as Swift writes it (`0.25`, `1.0`).
-    public static func durationBound(_ bound: Double) -> String { "\(bound)" }
+    package static func durationBound(_ bound: Double) -> String { "\(bound)" }
 
     /// The `le` of every bucket's cell, in the order of the buckets.
-    public static let durationBuckets = durationBounds.map(durationBound) + [durationInfinity]
+    package static let durationBuckets = durationBounds.map(durationBound) + [durationInfinity]
 
     /// The `le` of the cell that holds the sum of durations.
-    public static let durationSum = "sum"
+    package static let durationSum = "sum"
 }

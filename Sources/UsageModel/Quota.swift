@@ -12,26 +12,26 @@
 /// | 0 to 5 | at once |
 /// | 6 to 11 | 1 h after the last one |
 /// | 12 | once the oldest of them is 12 h old |
-public struct Quota: Sendable, Hashable {
+package struct Quota: Sendable, Hashable {
     /// The requests allowed within the span.
-    public let limit: Int
+    package let limit: Int
     /// The span's length.
-    public let span: Duration
+    package let span: Duration
 
     /// An allowance; a limit below 1 counts as 1.
-    public init(limit: Int, per span: Duration) {
+    package init(limit: Int, per span: Duration) {
         self.limit = max(1, limit)
         self.span = span
     }
 
     /// The time between two requests that use the allowance up evenly.
-    public var pace: Duration { span / limit }
+    package var pace: Duration { span / limit }
 
     /// A regular reader comes this much after its tick: the provider counts by its own clock.
-    public static let margin = Duration.seconds(5)
+    package static let margin = Duration.seconds(5)
 
     /// Whether a request may leave.
-    public enum Decision: Sendable, Hashable {
+    package enum Decision: Sendable, Hashable {
         /// It may, once it is in the book.
         case granted
         /// Not before this moment.
@@ -41,7 +41,7 @@ public struct Quota: Sendable, Hashable {
     /// Decides on one more request.
     ///
     /// - Parameter book: when the earlier requests were made, in any order.
-    public func decision(book: [Timestamp], now: Timestamp) -> Decision {
+    package func decision(book: [Timestamp], now: Timestamp) -> Decision {
         let recent = recent(book, now: now)
         guard recent.count < limit else { return .refused(until: recent[recent.count - limit] + span) }
         // A tick's request leaves some seconds after it, and the next one's perhaps sooner.
@@ -56,7 +56,7 @@ public struct Quota: Sendable, Hashable {
     ///
     /// At ticks of the clock, so that readings lie exactly `pace` apart: multiples of `pace` since 1970, of which one in
     /// each span is left out, so that a restart finds room. For 12 in 12 hours: every full hour but 06:00 and 18:00 UTC.
-    public func nextRegular(book: [Timestamp], now: Timestamp) -> Timestamp? {
+    package func nextRegular(book: [Timestamp], now: Timestamp) -> Timestamp? {
         let recent = recent(book, now: now)
         guard let last = recent.last else { return nil }
         let free = recent.count < limit ? last : max(last, recent[recent.count - limit] + span)
@@ -69,7 +69,7 @@ public struct Quota: Sendable, Hashable {
     }
 
     /// What is left of the allowance.
-    public func state(book: [Timestamp], now: Timestamp) -> QuotaState {
+    package func state(book: [Timestamp], now: Timestamp) -> QuotaState {
         let recent = recent(book, now: now)
         return QuotaState(
             limit: limit, remaining: max(0, limit - recent.count), reset: recent.first.map { $0 + span })
@@ -81,16 +81,16 @@ public struct Quota: Sendable, Hashable {
 }
 
 /// What is left of an allowance at one moment.
-public struct QuotaState: Sendable, Hashable, Codable {
+package struct QuotaState: Sendable, Hashable, Codable {
     /// The requests allowed within the span.
-    public let limit: Int
+    package let limit: Int
     /// Requests that may still be made.
-    public let remaining: Int
+    package let remaining: Int
     /// When the oldest request of the span no longer counts, and one more is left; nil where none was made.
-    public let reset: Timestamp?
+    package let reset: Timestamp?
 
     /// A state.
-    public init(limit: Int, remaining: Int, reset: Timestamp?) {
+    package init(limit: Int, remaining: Int, reset: Timestamp?) {
         self.limit = limit
         self.remaining = remaining
         self.reset = reset
@@ -98,28 +98,28 @@ public struct QuotaState: Sendable, Hashable, Codable {
 }
 
 /// A sync that asked nothing of the provider, since its allowance is used up for now: neither success nor failure.
-public struct SyncPostponed: Error, Sendable, Hashable {
+package struct SyncPostponed: Error, Sendable, Hashable {
     /// When there is a place again.
-    public let until: Timestamp
+    package let until: Timestamp
 
     /// A sync put off.
-    public init(until: Timestamp) {
+    package init(until: Timestamp) {
         self.until = until
     }
 }
 
 extension UsageSource {
     /// No allowance: the provider limits its readers no further than by their rate.
-    public var quota: Quota? { nil }
+    package var quota: Quota? { nil }
     /// The provider says when usage was.
-    public var countsOnReading: Bool { false }
+    package var countsOnReading: Bool { false }
     /// Most sources report no money.
-    public var reportsCost: Bool { false }
+    package var reportsCost: Bool { false }
 }
 
 extension SyncContext {
     /// A context without a book grants nothing.
-    public func spend(from quota: Quota) async throws {
+    package func spend(from quota: Quota) async throws {
         throw SourceFailure(.storage, "there is no storage to keep a book of requests in")
     }
 }

@@ -1,54 +1,54 @@
 /// What one step of a sync found; the ledger takes it in one transaction, or not at all.
-public struct Reading: Sendable {
+package struct Reading: Sendable {
     /// Slices to replace.
-    public var slices: [SliceReading] = []
+    package var slices: [SliceReading] = []
     /// Gauges to replace: a family named here loses its earlier samples from this source.
-    public var gauges: [GaugeFamily: [GaugeSample]] = [:]
+    package var gauges: [GaugeFamily: [GaugeSample]] = [:]
     /// What the source wants to find again next time (a cursor, an endpoint that works), by name; nil forgets it.
-    public var memory: [String: String?] = [:]
+    package var memory: [String: String?] = [:]
     /// Up to when usage is known and dated, by the label `key`: for sources without slicing, whose keys are read one by
     /// one. A key that is not named keeps what it had.
-    public var coverage: [String: Coverage] = [:]
+    package var coverage: [String: Coverage] = [:]
     /// Whether there is no more history to wait for: what is committed is served from now on, even if this sync fails
     /// in the end.
-    public var completesHistory = false
+    package var completesHistory = false
 
     /// An empty reading.
-    public init() {}
+    package init() {}
 }
 
 /// A gauge as a source measured it.
-public struct GaugeSample: Sendable, Hashable, Codable {
+package struct GaugeSample: Sendable, Hashable, Codable {
     /// Label values in the order of the family's `labelNames`.
-    public let labels: [String]
+    package let labels: [String]
     /// The value in the family's unit.
-    public let value: Double
+    package let value: Double
 
     /// A gauge's sample.
-    public init(_ labels: [String] = [], _ value: Double) {
+    package init(_ labels: [String] = [], _ value: Double) {
         self.labels = labels
         self.value = value
     }
 }
 
 /// The unit that is read whole and replaced whole: a period of one source, in one scope.
-public struct SliceID: Sendable, Hashable {
+package struct SliceID: Sendable, Hashable {
     /// What part of the source this is: empty, or a key or budget that the source reads apart.
-    public let scope: String
+    package let scope: String
     /// The span of usage that the slice holds.
-    public let period: Period
+    package let period: Period
 
     /// A slice.
-    public init(scope: String = "", period: Period) {
+    package init(scope: String = "", period: Period) {
         self.scope = scope
         self.period = period
     }
 }
 
 /// A slice as it was read: its cells replace whatever the ledger held for it.
-public struct SliceReading: Sendable {
+package struct SliceReading: Sendable {
     /// To which day of the roll-ups a slice's growth belongs.
-    public enum Attribution: Sendable {
+    package enum Attribution: Sendable {
         /// The day on which the slice's period starts: the provider says when the usage was.
         case periodStart
         /// The day on which it was read: the provider gives a running figure over a longer period.
@@ -58,16 +58,16 @@ public struct SliceReading: Sendable {
     }
 
     /// Which slice.
-    public let slice: SliceID
+    package let slice: SliceID
     /// Its quantities; cells of one series add up.
-    public let cells: [Cell]
+    package let cells: [Cell]
     /// When it was asked for: usage up to here is in it.
-    public let readAt: Timestamp
+    package let readAt: Timestamp
     /// To which day its growth belongs.
-    public let attribution: Attribution
+    package let attribution: Attribution
 
     /// A slice as it was read.
-    public init(_ slice: SliceID, cells: [Cell], readAt: Timestamp, attribution: Attribution = .periodStart) {
+    package init(_ slice: SliceID, cells: [Cell], readAt: Timestamp, attribution: Attribution = .periodStart) {
         self.slice = slice
         self.cells = cells
         self.readAt = readAt
@@ -77,7 +77,7 @@ public struct SliceReading: Sendable {
 
 extension SliceReading {
     /// The UTC day to which the slice's growth belongs.
-    public var growthDay: UTCDay {
+    package var growthDay: UTCDay {
         switch attribution {
         case .periodStart: slice.period.start.day
         case .reading: readAt.day
@@ -87,16 +87,16 @@ extension SliceReading {
 }
 
 /// What the ledger knows of a slice apart from its cells.
-public struct SliceState: Sendable, Hashable {
+package struct SliceState: Sendable, Hashable {
     /// Which slice.
-    public let slice: SliceID
+    package let slice: SliceID
     /// When it was last read.
-    public let lastRead: Timestamp
+    package let lastRead: Timestamp
     /// Whether its cells are folded into the sums: a further reading of it is ignored.
-    public let isFolded: Bool
+    package let isFolded: Bool
 
     /// What is known of a slice.
-    public init(slice: SliceID, lastRead: Timestamp, isFolded: Bool) {
+    package init(slice: SliceID, lastRead: Timestamp, isFolded: Bool) {
         self.slice = slice
         self.lastRead = lastRead
         self.isFolded = isFolded
@@ -104,16 +104,16 @@ public struct SliceState: Sendable, Hashable {
 }
 
 /// One quantity inside a slice: what a series gained in the slice's period.
-public struct Cell: Sendable, Hashable {
+package struct Cell: Sendable, Hashable {
     /// The family that the quantity belongs to.
-    public let family: LedgerFamily
+    package let family: LedgerFamily
     /// Label values in the order of `family.labelNames`.
-    public let labels: [String]
+    package let labels: [String]
     /// USD, requests, tokens, seconds: the family's unit.
-    public let value: ExactDecimal
+    package let value: ExactDecimal
 
     /// A quantity. `labels` follows `family.labelNames`: missing ones are empty, further ones are dropped.
-    public init(_ family: LedgerFamily, _ labels: [String], _ value: ExactDecimal) {
+    package init(_ family: LedgerFamily, _ labels: [String], _ value: ExactDecimal) {
         self.family = family
         let width = family.labelNames.count
         self.labels =

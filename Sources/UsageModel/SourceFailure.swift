@@ -1,5 +1,5 @@
 /// An error that says why a sync failed in the words of the metric catalogue.
-public protocol ReasonedFailure: Error, Sendable {
+package protocol ReasonedFailure: Error, Sendable {
     /// The reason, as `genai_syncs_total` counts it.
     var reason: FailureReason { get }
     /// What was wrong and what would be right, in plain words; never a secret, never a body.
@@ -12,13 +12,13 @@ public protocol ReasonedFailure: Error, Sendable {
 
 extension ReasonedFailure {
     /// As the reason says.
-    public var isLasting: Bool { reason.isLasting }
+    package var isLasting: Bool { reason.isLasting }
     /// None.
-    public var retryAfter: Duration? { nil }
+    package var retryAfter: Duration? { nil }
 }
 
 /// Why a sync failed: the values of `result` in `genai_syncs_total` beside `success`.
-public enum FailureReason: String, Sendable, Hashable, CaseIterable, Codable {
+package enum FailureReason: String, Sendable, Hashable, CaseIterable, Codable {
     /// 401, 402 or 403 from the API itself: the key is missing, wrong, without the right scope, or the account, a linked
     /// account or its session needs the owner's attention (402, and 412 and 596 of useapi.net).
     case auth
@@ -40,7 +40,7 @@ public enum FailureReason: String, Sendable, Hashable, CaseIterable, Codable {
     case gone
 
     /// Whether failures of this reason normally last until the operator or the account's owner fixes their cause.
-    public var isLasting: Bool {
+    package var isLasting: Bool {
         switch self {
         case .auth, .gone, .http4xx: true
         case .rateLimited, .timeout, .network, .http5xx, .decode, .storage: false
@@ -52,18 +52,18 @@ public enum FailureReason: String, Sendable, Hashable, CaseIterable, Codable {
 ///
 /// It counts as a failure with its reason, but the next sync comes as early as after a success: one bad key of an
 /// account must not make the data of the others old.
-public struct PartialFailure: ReasonedFailure, CustomStringConvertible {
+package struct PartialFailure: ReasonedFailure, CustomStringConvertible {
     /// Why the first part that failed did.
-    public let reason: FailureReason
+    package let reason: FailureReason
     /// Which part failed and why, in plain words; never a secret, never a body.
-    public let message: String
+    package let message: String
     /// Whether the first part's failure lasts.
-    public let isLasting: Bool
+    package let isLasting: Bool
     /// How long the provider asked to wait, where the first part that failed met that.
-    public let retryAfter: Duration?
+    package let retryAfter: Duration?
 
     /// A failure of a part.
-    public init(_ failure: any ReasonedFailure) {
+    package init(_ failure: any ReasonedFailure) {
         reason = failure.reason
         message = failure.message
         isLasting = failure.isLasting
@@ -71,5 +71,5 @@ public struct PartialFailure: ReasonedFailure, CustomStringConvertible {
     }
 
     /// The message.
-    public var description: String { message }
+    package var description: String { message }
 }

@@ -1,46 +1,46 @@
 /// A moment in UTC: whole milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
-public struct Timestamp: Sendable, Hashable, Comparable {
+package struct Timestamp: Sendable, Hashable, Comparable {
     /// Milliseconds since the Unix epoch.
-    public let milliseconds: Int64
+    package let milliseconds: Int64
 
     /// A moment by its milliseconds since the Unix epoch.
-    public init(milliseconds: Int64) {
+    package init(milliseconds: Int64) {
         self.milliseconds = milliseconds
     }
 
     /// A moment by its whole seconds since the Unix epoch.
-    public init(seconds: Int64) {
+    package init(seconds: Int64) {
         milliseconds = seconds * 1000
     }
 
     /// Seconds since the Unix epoch, as Prometheus expects timestamps.
-    public var seconds: Double { Double(milliseconds) / 1000 }
+    package var seconds: Double { Double(milliseconds) / 1000 }
 
     /// Chronological order.
-    public static func < (left: Timestamp, right: Timestamp) -> Bool { left.milliseconds < right.milliseconds }
+    package static func < (left: Timestamp, right: Timestamp) -> Bool { left.milliseconds < right.milliseconds }
 
     /// The moment this much later.
-    public static func + (moment: Timestamp, duration: Duration) -> Timestamp {
+    package static func + (moment: Timestamp, duration: Duration) -> Timestamp {
         Timestamp(milliseconds: moment.milliseconds + duration.wholeMilliseconds)
     }
 
     /// The moment this much earlier.
-    public static func - (moment: Timestamp, duration: Duration) -> Timestamp {
+    package static func - (moment: Timestamp, duration: Duration) -> Timestamp {
         Timestamp(milliseconds: moment.milliseconds - duration.wholeMilliseconds)
     }
 
     /// The time from `right` to `left`.
-    public static func - (left: Timestamp, right: Timestamp) -> Duration {
+    package static func - (left: Timestamp, right: Timestamp) -> Duration {
         .milliseconds(left.milliseconds - right.milliseconds)
     }
 
     /// The UTC day that holds this moment.
-    public var day: UTCDay {
+    package var day: UTCDay {
         UTCDay(daysSinceEpoch: Int(saturating: (Double(milliseconds) / 86_400_000).rounded(.down)))
     }
 
     /// The start of the UTC hour that holds this moment.
-    public var startOfHour: Timestamp {
+    package var startOfHour: Timestamp {
         let hour: Int64 = 3_600_000
         let remainder = milliseconds % hour
         return Timestamp(milliseconds: milliseconds - (remainder < 0 ? remainder + hour : remainder))
@@ -49,31 +49,31 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 
 extension Duration {
     /// Whole milliseconds, the fraction dropped.
-    public var wholeMilliseconds: Int64 {
+    package var wholeMilliseconds: Int64 {
         let (seconds, attoseconds) = components
         return seconds * 1000 + attoseconds / 1_000_000_000_000_000
     }
 
     /// Seconds with their fraction.
-    public var inSeconds: Double {
+    package var inSeconds: Double {
         let (seconds, attoseconds) = components
         return Double(seconds) + Double(attoseconds) / 1e18
     }
 
     /// A number of 24-hour days.
-    public static func days(_ count: Int) -> Duration { .seconds(count * 86_400) }
+    package static func days(_ count: Int) -> Duration { .seconds(count * 86_400) }
 
     /// A number of hours.
-    public static func hours(_ count: Int) -> Duration { .seconds(count * 3600) }
+    package static func hours(_ count: Int) -> Duration { .seconds(count * 3600) }
 
     /// A number of minutes.
-    public static func minutes(_ count: Int) -> Duration { .seconds(count * 60) }
+    package static func minutes(_ count: Int) -> Duration { .seconds(count * 60) }
 }
 
 extension Timestamp: CustomStringConvertible {
     /// Reads RFC 3339: `2026-02-13T10:30:00Z`, with a fraction (digits past the third are dropped), with a zone
     /// offset, or a bare date (its midnight). Nil where the text is none of these.
-    public init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) {
         let bytes = Array(text.utf8)
         guard bytes.count >= 10, let day = UTCDay(String(decoding: bytes[..<10], as: UTF8.self)) else { return nil }
         if bytes.count == 10 {
@@ -102,7 +102,7 @@ extension Timestamp: CustomStringConvertible {
     }
 
     /// `2026-02-13T10:30:00Z`, with three digits of fraction only where there is one.
-    public var description: String {
+    package var description: String {
         let timeOfDay = milliseconds - day.start.milliseconds
         let second = Int(timeOfDay / 1000)
         let fraction = Int(timeOfDay % 1000)
@@ -135,19 +135,19 @@ private func zoneOffset(_ bytes: ArraySlice<UInt8>) -> Int? {
 
 extension Timestamp: Codable {
     /// Reads milliseconds since the epoch.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         self.init(milliseconds: try decoder.singleValueContainer().decode(Int64.self))
     }
 
     /// Writes milliseconds since the epoch.
-    public func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(milliseconds)
     }
 }
 
 /// Where the time comes from, so that tests can make a month pass in milliseconds.
-public protocol WallClock: Sendable {
+package protocol WallClock: Sendable {
     /// The present moment.
     var now: Timestamp { get }
 
@@ -158,7 +158,7 @@ public protocol WallClock: Sendable {
 }
 
 /// Where randomness comes from: jitter in tests is then the same in every run.
-public protocol RandomSource: Sendable {
+package protocol RandomSource: Sendable {
     /// A number from 0 (inclusive) to 1 (exclusive).
     func unit() -> Double
 }

@@ -1,15 +1,15 @@
 /// A calendar day in UTC.
-public struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
+package struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// Days since 1970-01-01.
-    public let daysSinceEpoch: Int
+    package let daysSinceEpoch: Int
 
     /// A day by its distance from 1970-01-01.
-    public init(daysSinceEpoch: Int) {
+    package init(daysSinceEpoch: Int) {
         self.daysSinceEpoch = daysSinceEpoch
     }
 
     /// A day of the proleptic Gregorian calendar; nil where there is no such date.
-    public init?(year: Int, month: Int, day: Int) {
+    package init?(year: Int, month: Int, day: Int) {
         guard (1...9999).contains(year), (1...12).contains(month), (1...31).contains(day) else { return nil }
         // Days from civil: years begin in March, so that the leap day is the last of its year.
         let marchYear = month > 2 ? year : year - 1
@@ -22,7 +22,7 @@ public struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
     }
 
     /// Reads `2026-02-28`; nil where the text is not such a date.
-    public init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 3, parts[0].count == 4, parts[1].count == 2, parts[2].count == 2,
             parts.allSatisfy({ $0.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } }),
@@ -32,18 +32,18 @@ public struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
     }
 
     /// The first day that begins at a moment or after it.
-    public init(firstFrom moment: Timestamp) {
+    package init(firstFrom moment: Timestamp) {
         self = moment == moment.day.start ? moment.day : moment.day.advanced(by: 1)
     }
 
     /// The year.
-    public var year: Int { civil.year }
+    package var year: Int { civil.year }
 
     /// The month, 1 to 12.
-    public var month: Int { civil.month }
+    package var month: Int { civil.month }
 
     /// The day of the month, from 1.
-    public var dayOfMonth: Int { civil.day }
+    package var dayOfMonth: Int { civil.day }
 
     private var civil: (year: Int, month: Int, day: Int) {
         let shifted = daysSinceEpoch + 719_468
@@ -57,30 +57,30 @@ public struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
     }
 
     /// `2026-02-28`.
-    public var description: String {
+    package var description: String {
         let (year, month, day) = civil
         return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
     }
 
     /// 00:00:00 UTC of this day.
-    public var start: Timestamp { Timestamp(milliseconds: Int64(daysSinceEpoch) * 86_400_000) }
+    package var start: Timestamp { Timestamp(milliseconds: Int64(daysSinceEpoch) * 86_400_000) }
 
     /// From 00:00 of this day to 00:00 of the next.
-    public var period: Period { Period(start: start, end: advanced(by: 1).start) }
+    package var period: Period { Period(start: start, end: advanced(by: 1).start) }
 
     /// The first day of this day's month.
-    public var startOfMonth: UTCDay { advanced(by: 1 - dayOfMonth) }
+    package var startOfMonth: UTCDay { advanced(by: 1 - dayOfMonth) }
 
     /// Chronological order.
-    public static func < (left: UTCDay, right: UTCDay) -> Bool { left.daysSinceEpoch < right.daysSinceEpoch }
+    package static func < (left: UTCDay, right: UTCDay) -> Bool { left.daysSinceEpoch < right.daysSinceEpoch }
 }
 
 extension UTCDay: Strideable {
     /// Days from this day to the other.
-    public func distance(to other: UTCDay) -> Int { other.daysSinceEpoch - daysSinceEpoch }
+    package func distance(to other: UTCDay) -> Int { other.daysSinceEpoch - daysSinceEpoch }
 
     /// The day so many days later.
-    public func advanced(by days: Int) -> UTCDay { UTCDay(daysSinceEpoch: daysSinceEpoch + days) }
+    package func advanced(by days: Int) -> UTCDay { UTCDay(daysSinceEpoch: daysSinceEpoch + days) }
 }
 
 func padded(_ number: Int, _ width: Int) -> String {
@@ -89,24 +89,24 @@ func padded(_ number: Int, _ width: Int) -> String {
 }
 
 /// A span of time: from `start` (inclusive) to `end` (exclusive).
-public struct Period: Sendable, Hashable, Codable {
+package struct Period: Sendable, Hashable, Codable {
     /// The first moment inside.
-    public let start: Timestamp
+    package let start: Timestamp
     /// The first moment after.
-    public let end: Timestamp
+    package let end: Timestamp
 
     /// A span; an end before the start is taken as an empty span at the start.
-    public init(start: Timestamp, end: Timestamp) {
+    package init(start: Timestamp, end: Timestamp) {
         self.start = start
         self.end = max(start, end)
     }
 
     /// Whether the moment lies inside.
-    public func contains(_ moment: Timestamp) -> Bool { start <= moment && moment < end }
+    package func contains(_ moment: Timestamp) -> Bool { start <= moment && moment < end }
 }
 
 /// A span of calendar days whose totals are exported as `genai_window_*` gauges, in UTC.
-public enum WindowSpan: String, Sendable, Hashable, CaseIterable {
+package enum WindowSpan: String, Sendable, Hashable, CaseIterable {
     /// From midnight to now.
     case today
     /// The whole day before.
@@ -117,7 +117,7 @@ public enum WindowSpan: String, Sendable, Hashable, CaseIterable {
     case previousMonth = "previous_month"
 
     /// The days of this window as seen on `today`.
-    public func days(on today: UTCDay) -> ClosedRange<UTCDay> {
+    package func days(on today: UTCDay) -> ClosedRange<UTCDay> {
         switch self {
         case .today: return today...today
         case .yesterday: return today.advanced(by: -1)...today.advanced(by: -1)
@@ -130,14 +130,14 @@ public enum WindowSpan: String, Sendable, Hashable, CaseIterable {
 }
 
 /// A span up to now over which a provider itself counts usage (`genai_window_*`).
-public enum RollingWindow: String, Sendable, Hashable, CaseIterable {
+package enum RollingWindow: String, Sendable, Hashable, CaseIterable {
     case lastHour = "last_1h"
     case lastDay = "last_24h"
     case lastWeek = "last_7d"
     case lastMonth = "last_30d"
 
     /// Its length.
-    public var span: Duration {
+    package var span: Duration {
         switch self {
         case .lastHour: .hours(1)
         case .lastDay: .days(1)

@@ -2,7 +2,7 @@
 ///
 /// A source decides nothing about when it runs, keeps nothing between syncs but what it commits, and knows nothing
 /// of metrics text: success, duration and freshness are measured by whoever runs it.
-public protocol UsageSource: Sendable {
+package protocol UsageSource: Sendable {
     /// The endpoint's name: the label `source`.
     var name: String { get }
 
@@ -31,9 +31,9 @@ public protocol UsageSource: Sendable {
 }
 
 /// How a source's usage is cut into slices.
-public struct Slicing: Sendable, Hashable {
+package struct Slicing: Sendable, Hashable {
     /// A slice's length.
-    public enum Unit: Sendable, Hashable {
+    package enum Unit: Sendable, Hashable {
         /// A UTC hour.
         case hour
         /// A UTC day.
@@ -41,19 +41,19 @@ public struct Slicing: Sendable, Hashable {
     }
 
     /// A slice's length.
-    public let unit: Unit
+    package let unit: Unit
     /// How far back the provider keeps its data; nil where it says nothing.
-    public let kept: Duration?
+    package let kept: Duration?
 
     /// How a source's usage is cut.
-    public init(unit: Unit, kept: Duration? = nil) {
+    package init(unit: Unit, kept: Duration? = nil) {
         self.unit = unit
         self.kept = kept
     }
 }
 
 /// One run of a source: what it is asked for, and where it puts what it found.
-public protocol SyncContext: Sendable {
+package protocol SyncContext: Sendable {
     /// When this sync began.
     var startedAt: Timestamp { get }
 
@@ -103,23 +103,23 @@ public protocol SyncContext: Sendable {
 
 extension SyncContext {
     /// A context without a log drops remarks.
-    public func remark(_ text: String) {}
+    package func remark(_ text: String) {}
 
     /// A context without a ledger has no slices to read again.
-    public var reopenable: [DueSlice] { [] }
+    package var reopenable: [DueSlice] { [] }
 }
 
 /// A slice that the re-read ladder asks for.
-public struct DueSlice: Sendable, Hashable {
+package struct DueSlice: Sendable, Hashable {
     /// Which slice.
-    public let slice: SliceID
+    package let slice: SliceID
     /// When it was read last; nil for one that is missing.
-    public let lastRead: Timestamp?
+    package let lastRead: Timestamp?
     /// Whether this reading is its last: the ladder's final rung has passed.
-    public let settles: Bool
+    package let settles: Bool
 
     /// A slice that is due.
-    public init(slice: SliceID, lastRead: Timestamp?, settles: Bool) {
+    package init(slice: SliceID, lastRead: Timestamp?, settles: Bool) {
         self.slice = slice
         self.lastRead = lastRead
         self.settles = settles
@@ -127,31 +127,31 @@ public struct DueSlice: Sendable, Hashable {
 }
 
 /// Why a source could not be read.
-public struct SourceFailure: ReasonedFailure, CustomStringConvertible {
+package struct SourceFailure: ReasonedFailure, CustomStringConvertible {
     /// The reason, as `genai_syncs_total` counts it.
-    public let reason: FailureReason
+    package let reason: FailureReason
     /// What was wrong and what would be right, in plain words; never a secret, never a body.
-    public let message: String
+    package let message: String
 
     /// A failure.
-    public init(_ reason: FailureReason, _ message: String) {
+    package init(_ reason: FailureReason, _ message: String) {
         self.reason = reason
         self.message = message
     }
 
     /// The message.
-    public var description: String { message }
+    package var description: String { message }
 }
 
 /// What an API says about an endpoint's future, in header fields or by having closed it.
-public struct UpstreamNotice: Sendable, Hashable {
+package struct UpstreamNotice: Sendable, Hashable {
     /// Whether the endpoint is deprecated by now, or gone.
-    public let isDeprecated: Bool
+    package let isDeprecated: Bool
     /// When it stops, or stopped, to answer; nil where the API says nothing.
-    public let sunset: Timestamp?
+    package let sunset: Timestamp?
 
     /// What is known of an endpoint's future.
-    public init(isDeprecated: Bool, sunset: Timestamp? = nil) {
+    package init(isDeprecated: Bool, sunset: Timestamp? = nil) {
         self.isDeprecated = isDeprecated
         self.sunset = sunset
     }
@@ -159,5 +159,5 @@ public struct UpstreamNotice: Sendable, Hashable {
 
 extension SyncContext {
     /// Visits outside the exporter need not keep notices.
-    public func notice(_ notice: UpstreamNotice) {}
+    package func notice(_ notice: UpstreamNotice) {}
 }

@@ -4,20 +4,20 @@ import NIOConcurrencyHelpers
 import UsageModel
 
 /// The exporter's own log, as its handler writes it, kept line by line.
-public final class CapturedLog: LogOutput {
+package final class CapturedLog: LogOutput {
     private let kept = NIOLockedValueBox<[String]>([])
 
     /// Nothing logged yet.
-    public init() {}
+    package init() {}
 
     /// The lines so far.
-    public var lines: [String] { kept.withLockedValue { $0 } }
+    package var lines: [String] { kept.withLockedValue { $0 } }
 
     /// Forgets the lines so far.
-    public func clear() { kept.withLockedValue { $0 = [] } }
+    package func clear() { kept.withLockedValue { $0 = [] } }
 
     /// Keeps a line.
-    public func write(_ line: [UInt8]) {
+    package func write(_ line: [UInt8]) {
         kept.withLockedValue { $0.append(String(decoding: line, as: UTF8.self)) }
     }
 
@@ -25,7 +25,7 @@ public final class CapturedLog: LogOutput {
     ///
     /// - Parameter redaction: what the handler blots out; nothing unless given, so that what the code itself lets through
     ///   is seen.
-    public func logger(
+    package func logger(
         clock: any WallClock, threshold: LogThreshold = .debug, redaction: LogRedaction = LogRedaction()
     ) -> Logger {
         Logger(label: "exporter") { label in

@@ -3,7 +3,7 @@ import PrometheusExposition
 import TestSupport
 
 /// Runs a body with an exporter, whose end is an orderly stop.
-public func withExporter<Result>(
+package func withExporter<Result>(
     _ configuration: ExporterConfiguration, storage folder: String, environment: Exporter.Environment,
     isolation: isolated (any Actor)? = #isolation, _ body: (Exporter) async throws -> Result
 ) async throws -> Result {
@@ -20,10 +20,10 @@ public func withExporter<Result>(
 
 extension Exporter {
     /// The two formats of one snapshot say different things.
-    public struct FormatsDiffer: Error {}
+    package struct FormatsDiffer: Error {}
 
     /// What a scrape shows now; both formats have to be strictly well-formed and say the same.
-    public func scrape() throws -> Scrape {
+    package func scrape() throws -> Scrape {
         let snapshot = store.current
         let text = try Scrape(snapshot.body(.text004, .identity).bytes)
         let openMetrics = try Scrape(snapshot.body(.openMetrics100, .identity).bytes, format: .openMetrics100)
@@ -33,5 +33,5 @@ extension Exporter {
     }
 
     /// A scrape of all that is served now, which nobody reads: new series are then released in time.
-    public func noteScrape() { store.markServed(store.current, account: nil, at: now) }
+    package func noteScrape() { store.markServed(store.current, account: nil, at: now) }
 }

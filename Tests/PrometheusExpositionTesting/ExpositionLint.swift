@@ -6,9 +6,9 @@ import PrometheusExposition
 /// which `promtool check metrics` applies as well; they follow "Metric and label naming" on prometheus.io. They differ
 /// in two places: an empty help counts as none, and "not unique" is asked of families, whose names may collide in either
 /// format, rather than of series, whose uniqueness ``ExpositionParser`` enforces.
-public enum ExpositionLint {
+package enum ExpositionLint {
     /// The problems of families that are to be served, sorted by family and then by what is said.
-    public static func problems(in families: [MetricFamily]) -> [LintProblem] {
+    package static func problems(in families: [MetricFamily]) -> [LintProblem] {
         problems(
             of: families.map {
                 LintSubject(
@@ -18,7 +18,7 @@ public enum ExpositionLint {
     }
 
     /// The problems of families that were read from an exposition, their labels being those of their samples.
-    public static func problems(in families: [ParsedFamily]) -> [LintProblem] {
+    package static func problems(in families: [ParsedFamily]) -> [LintProblem] {
         problems(
             of: families.map { family in
                 let labels = Set(family.samples.flatMap(\.labels.keys))
@@ -44,18 +44,18 @@ public enum ExpositionLint {
 }
 
 /// One thing that is wrong with one family.
-public struct LintProblem: Sendable, Hashable, CustomStringConvertible {
+package struct LintProblem: Sendable, Hashable, CustomStringConvertible {
     /// The family's full name.
-    public let family: String
+    package let family: String
     /// What is wrong.
-    public let finding: LintFinding
+    package let finding: LintFinding
 
     /// The family and what is wrong with it.
-    public var description: String { "\(family): \(finding)" }
+    package var description: String { "\(family): \(finding)" }
 }
 
 /// What can be wrong with a family: nine rules, some with several sides.
-public enum LintFinding: Sendable, Hashable {
+package enum LintFinding: Sendable, Hashable {
     /// There is no help text.
     case noHelp
     /// The name has the family's own type as a word.
@@ -84,7 +84,7 @@ public enum LintFinding: Sendable, Hashable {
 
 extension LintFinding: CustomStringConvertible {
     /// One phrase that says what is wrong.
-    public var description: String {
+    package var description: String {
         switch self {
         case .noHelp: "has no help text"
         case .typeInName(let type): "has its type \(type.rawValue) in its name"

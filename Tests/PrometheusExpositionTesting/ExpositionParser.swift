@@ -8,12 +8,12 @@ import PrometheusExposition
 ///
 /// Beyond the grammar it refuses what other readers accept in silence: a series twice, families that are interleaved,
 /// and histograms that do not add up.
-public enum ExpositionParser {
+package enum ExpositionParser {
     /// Reads an exposition.
     ///
     /// - Returns: the families in their order; those with metadata but no samples have no samples.
     /// - Throws: ``ExpositionParseError`` for the first line that is wrong.
-    public static func parse(
+    package static func parse(
         _ text: String, format: ExpositionFormat
     ) throws(ExpositionParseError) -> [ParsedFamily] {
         try parse(Array(text.utf8), format: format)
@@ -23,7 +23,7 @@ public enum ExpositionParser {
     ///
     /// - Returns: the families in their order; those with metadata but no samples have no samples.
     /// - Throws: ``ExpositionParseError`` for the first line that is wrong.
-    public static func parse(
+    package static func parse(
         _ bytes: [UInt8], format: ExpositionFormat
     ) throws(ExpositionParseError) -> [ParsedFamily] {
         var reader = ExpositionReader(format: format)
@@ -41,37 +41,37 @@ public enum ExpositionParser {
 }
 
 /// A metric family as it was read from an exposition.
-public struct ParsedFamily: Sendable, Hashable {
+package struct ParsedFamily: Sendable, Hashable {
     /// The name as ``MetricFamily/name`` has it: a counter's with `_total` whichever format it was read from.
-    public let name: String
+    package let name: String
     /// The type of the `# TYPE` line.
-    public let type: MetricType
+    package let type: MetricType
     /// The help text with its escapes undone; nil when there was no `# HELP` line.
-    public let help: String?
+    package let help: String?
     /// The text of the `# UNIT` line; nil when there was none.
-    public let unit: String?
+    package let unit: String?
     /// The samples in their order, without the `_created` lines, which are in ``ParsedSample/created``.
-    public let samples: [ParsedSample]
+    package let samples: [ParsedSample]
 }
 
 /// A sample as it was read from an exposition.
-public struct ParsedSample: Sendable, Hashable {
+package struct ParsedSample: Sendable, Hashable {
     /// The name as it is written, with `_total`, `_bucket`, `_sum` or `_count`.
-    public let name: String
+    package let name: String
     /// The label values by name with their escapes undone, `le` of a bucket among them.
-    public let labels: [String: String]
+    package let labels: [String: String]
     /// The value.
-    public let value: Double
+    package let value: Double
     /// The sample's own time, when it has one.
-    public let timestamp: UnixTimestamp?
+    package let timestamp: UnixTimestamp?
     /// When its series began, by the `_created` line of its metric, when there was one.
-    public internal(set) var created: UnixTimestamp?
+    package internal(set) var created: UnixTimestamp?
 }
 
 /// Why an exposition was refused, and where.
-public struct ExpositionParseError: Error, Sendable, Hashable {
+package struct ExpositionParseError: Error, Sendable, Hashable {
     /// What the reader found.
-    public enum Reason: Error, Sendable, Hashable {
+    package enum Reason: Error, Sendable, Hashable {
         /// A byte sequence that is not UTF-8.
         case invalidUTF8
         /// The last line has no newline.
@@ -125,12 +125,12 @@ public struct ExpositionParseError: Error, Sendable, Hashable {
     }
 
     /// The line, counted from 1; for something missing, the line after which it should have been.
-    public let line: Int
+    package let line: Int
     /// What is wrong with it.
-    public let reason: Reason
+    package let reason: Reason
 }
 
 extension ExpositionParseError: CustomStringConvertible {
     /// The line and the reason.
-    public var description: String { "line \(line): \(reason)" }
+    package var description: String { "line \(line): \(reason)" }
 }

@@ -1,7 +1,7 @@
 import PrometheusExposition
 
 /// A sample as any reader should see it; texts as bytes, since Swift's `==` takes é for e and an accent.
-public struct ExpectedSample: Hashable, Sendable {
+package struct ExpectedSample: Hashable, Sendable {
     private let name: String
     private let labels: [String: [UInt8]]
     /// The bit pattern, with one for every NaN.
@@ -10,7 +10,7 @@ public struct ExpectedSample: Hashable, Sendable {
     private let moment: UnixTimestamp?
 
     /// A sample that is expected, its label values as they stand after `cleaned`.
-    public init(
+    package init(
         name: String, labels: [String: String], value: Double, created: UnixTimestamp?, moment: UnixTimestamp? = nil
     ) {
         self.name = name
@@ -21,14 +21,14 @@ public struct ExpectedSample: Hashable, Sendable {
     }
 
     /// A sample that was read.
-    public init(_ parsed: ParsedSample) {
+    package init(_ parsed: ParsedSample) {
         self.init(
             name: parsed.name, labels: parsed.labels, value: parsed.value, created: parsed.created,
             moment: parsed.timestamp)
     }
 
     /// What becomes of a text on its way: control characters other than newline turn into U+FFFD.
-    public static func cleaned(_ text: String) -> String {
+    package static func cleaned(_ text: String) -> String {
         var cleaned = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             let isKept = scalar == "\n" || (scalar.value >= 0x20 && scalar.value != 0x7F)

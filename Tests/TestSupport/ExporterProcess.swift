@@ -6,21 +6,21 @@ import NIOSSL
 import NIOConcurrencyHelpers
 
 /// The built program, run as a person runs it.
-public final class ExporterProcess: Sendable {
+package final class ExporterProcess: Sendable {
     /// What a run to the end printed.
-    public struct Outcome: Sendable {
+    package struct Outcome: Sendable {
         /// The exit status.
-        public let status: Int32
+        package let status: Int32
         /// Standard output.
-        public let output: String
+        package let output: String
         /// Standard error.
-        public let errors: String
+        package let errors: String
         /// From its start to its end, whatever else the tests do meanwhile.
-        public let duration: Duration
+        package let duration: Duration
     }
 
     /// Beside the test bundle: `swift test` builds both.
-    public static var binary: Tool {
+    package static var binary: Tool {
         let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         return Tool(path: bundle.deletingLastPathComponent().appendingPathComponent("genai_usage_exporter").path)
     }
@@ -28,7 +28,7 @@ public final class ExporterProcess: Sendable {
     /// Runs the program to its end.
     ///
     /// - Parameter launcher: a program that starts it, given its command line.
-    public static func run(
+    package static func run(
         _ arguments: [String], environment: [String: String] = [:],
         by launcher: (tool: Tool, arguments: [String])? = nil
     ) async throws -> Outcome {
@@ -62,24 +62,24 @@ public final class ExporterProcess: Sendable {
     }
 
     /// The exporter ended, or said nothing of where it listens.
-    public struct DidNotListen: Error, CustomStringConvertible {
+    package struct DidNotListen: Error, CustomStringConvertible {
         let output: String
 
         /// What it said.
-        public var description: String { "the exporter did not listen: \(output)" }
+        package var description: String { "the exporter did not listen: \(output)" }
     }
 
     /// `https` where a web config with TLS is given; the client does not mind whose certificate it meets.
-    public let scheme: String
+    package let scheme: String
     /// The address that the log line `listening` names.
-    public let address: String
+    package let address: String
     private let process: NIOLockedValueBox<Process>
     private let written: NIOLockedValueBox<String>
 
     /// Starts a server and waits until it listens.
     ///
     /// - Parameter launcher: a program that starts it, given its command line.
-    public static func start(
+    package static func start(
         _ arguments: [String], environment: [String: String] = [:], scheme: String = "http",
         by launcher: (tool: Tool, arguments: [String])? = nil
     ) async throws -> ExporterProcess {
@@ -122,19 +122,19 @@ public final class ExporterProcess: Sendable {
     }
 
     /// What it has written to standard error so far.
-    public var log: String { written.withLockedValue { $0 } }
+    package var log: String { written.withLockedValue { $0 } }
 
     /// Its process id.
-    public var processIdentifier: Int32 { process.withLockedValue { $0.processIdentifier } }
+    package var processIdentifier: Int32 { process.withLockedValue { $0.processIdentifier } }
 
     /// Sends a signal.
-    public func signal(_ signal: Int32) {
+    package func signal(_ signal: Int32) {
         process.withLockedValue { _ = kill($0.processIdentifier, signal) }
     }
 
     /// Waits for the end and answers the exit status.
     @discardableResult
-    public func waitForExit() async throws -> Int32 {
+    package func waitForExit() async throws -> Int32 {
         try await aside { [self] in
             process.withLockedValue {
                 $0.waitUntilExit()
@@ -146,7 +146,7 @@ public final class ExporterProcess: Sendable {
     /// Sends a signal and waits for the end.
     ///
     /// - Returns: the exit status, and the time from the signal to the end, whatever else the tests do meanwhile.
-    public func end(by signal: Int32) async throws -> (status: Int32, duration: Duration) {
+    package func end(by signal: Int32) async throws -> (status: Int32, duration: Duration) {
         try await aside { [self] in
             process.withLockedValue {
                 let start = ContinuousClock.now
@@ -158,7 +158,7 @@ public final class ExporterProcess: Sendable {
     }
 
     /// Asks for a path.
-    public func get(_ path: String, headers: [(String, String)] = [], method: String = "GET") async throws -> Answer {
+    package func get(_ path: String, headers: [(String, String)] = [], method: String = "GET") async throws -> Answer {
         var request = HTTPClientRequest(url: "\(scheme)://\(address)\(path)")
         request.method = .RAW(value: method)
         for (name, value) in headers { request.headers.add(name: name, value: value) }
@@ -170,22 +170,22 @@ public final class ExporterProcess: Sendable {
     }
 
     /// What came back.
-    public struct Answer: Sendable {
+    package struct Answer: Sendable {
         /// The HTTP status.
-        public let status: Int
+        package let status: Int
         /// As it came, compressed where it was.
-        public let body: [UInt8]
+        package let body: [UInt8]
         /// By name in lower case.
-        public let headers: [String: String]
+        package let headers: [String: String]
     }
 
     /// Waits until every account was tried once.
-    public func waitUntilReady() async throws {
+    package func waitUntilReady() async throws {
         while try await get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(50)) }
     }
 
     /// Scrapes until a scrape is as it is wanted.
-    public func scrape(until isWanted: (Scrape) throws -> Bool) async throws -> Scrape {
+    package func scrape(until isWanted: (Scrape) throws -> Bool) async throws -> Scrape {
         while true {
             let scrape = try await scrape()
             if try isWanted(scrape) { return scrape }
@@ -194,7 +194,7 @@ public final class ExporterProcess: Sendable {
     }
 
     /// A scrape of `/metrics`.
-    public func scrape() async throws -> Scrape {
+    package func scrape() async throws -> Scrape {
         try Scrape(try await get("/metrics").body)
     }
 

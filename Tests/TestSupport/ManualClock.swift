@@ -2,9 +2,9 @@ import NIOConcurrencyHelpers
 import UsageModel
 
 /// A clock that stands still until a test moves it, forwards or back.
-public final class ManualClock: WallClock {
+package final class ManualClock: WallClock {
     /// What a sleep does.
-    public enum Sleeping: Sendable {
+    package enum Sleeping: Sendable {
         /// It is over at once and time has not passed: for retries, whose waits are then on record.
         case isSkipped
         /// It lasts until the test has moved the clock that far.
@@ -28,19 +28,19 @@ public final class ManualClock: WallClock {
     private let state: NIOLockedValueBox<State>
 
     /// A clock that shows `now`.
-    public init(_ now: Timestamp, sleeping: Sleeping = .isSkipped) {
+    package init(_ now: Timestamp, sleeping: Sleeping = .isSkipped) {
         self.sleeping = sleeping
         state = NIOLockedValueBox(State(now: now))
     }
 
     /// The moment that the clock shows.
-    public var now: Timestamp { state.withLockedValue { $0.now } }
+    package var now: Timestamp { state.withLockedValue { $0.now } }
 
     /// The sleeps that were asked for, in order.
-    public var slept: [Duration] { state.withLockedValue { $0.slept } }
+    package var slept: [Duration] { state.withLockedValue { $0.slept } }
 
     /// Sleeps as the clock was made to.
-    public func sleep(for duration: Duration) async throws {
+    package func sleep(for duration: Duration) async throws {
         try Task.checkCancellation()
         guard case .waits = sleeping else {
             state.withLockedValue { $0.slept.append(duration) }
@@ -70,12 +70,12 @@ public final class ManualClock: WallClock {
     }
 
     /// Moves the clock by a duration and wakes who slept no longer than that.
-    public func advance(by duration: Duration) {
+    package func advance(by duration: Duration) {
         move(to: now + duration)
     }
 
     /// Moves the clock and wakes who slept no longer than until then.
-    public func move(to now: Timestamp) {
+    package func move(to now: Timestamp) {
         let woken = state.withLockedValue { state in
             state.now = now
             let woken = state.sleepers.filter { $0.value.until <= now }
@@ -86,7 +86,7 @@ public final class ManualClock: WallClock {
     }
 
     /// Waits until so many tasks sleep.
-    public func untilAsleep(_ count: Int) async {
+    package func untilAsleep(_ count: Int) async {
         await withCheckedContinuation { continuation in
             let isReached = state.withLockedValue { state in
                 if state.sleepers.count >= count { return true }

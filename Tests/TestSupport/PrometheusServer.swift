@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 
 /// A real Prometheus, started for a test.
-public struct PrometheusServer {
+package struct PrometheusServer {
     private struct Series: Decodable {
         /// The sample's time, then its value as text.
         enum Part: Decodable {
@@ -25,7 +25,7 @@ public struct PrometheusServer {
     }
 
     /// `host:port`.
-    public let address: String
+    package let address: String
     private let process: Process
 
     /// Starts it.
@@ -33,7 +33,7 @@ public struct PrometheusServer {
     /// - Parameters:
     ///   - configuration: what stands in its config file.
     ///   - folder: where the file goes, and its data, into `tsdb`.
-    public init(_ configuration: String, in folder: String, arguments: [String] = []) throws {
+    package init(_ configuration: String, in folder: String, arguments: [String] = []) throws {
         let file = folder + "/prometheus.yml"
         try configuration.write(toFile: file, atomically: true, encoding: .utf8)
         address = "127.0.0.1:\(try freePort())"
@@ -46,7 +46,7 @@ public struct PrometheusServer {
     }
 
     /// Ends it.
-    public func stop() {
+    package func stop() {
         process.terminate()
         process.waitUntilExit()
     }
@@ -54,7 +54,7 @@ public struct PrometheusServer {
     /// An instant query by promtool, which speaks to Prometheus as any client does; nothing while it does not answer.
     ///
     /// - Parameter time: in seconds since 1970; nil for now.
-    public func query(_ expression: String, at time: Int64? = nil) throws -> [[String: String]: Double] {
+    package func query(_ expression: String, at time: Int64? = nil) throws -> [[String: String]: Double] {
         let moment = time.map { ["--time", "\($0)"] } ?? []
         let outcome = try Tool.promtool().run(
             ["query", "instant", "-o", "json"] + moment + ["http://\(address)", expression])
@@ -69,7 +69,7 @@ public struct PrometheusServer {
 }
 
 /// A port that was free a moment ago, for a program that cannot say which one it took.
-public func freePort() throws -> Int {
+package func freePort() throws -> Int {
     let channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         .bind(host: "127.0.0.1", port: 0).wait()
     defer { try? channel.close().wait() }

@@ -2,16 +2,16 @@ import ProviderSimulator
 import UsageModel
 
 /// One simulated account at each of the five providers, with a little usage.
-public struct ProviderAccounts: Sendable {
+package struct ProviderAccounts: Sendable {
     /// The providers by the names that the config and the simulator's paths call them.
-    public enum Provider: String, Sendable, CaseIterable, CustomStringConvertible {
+    package enum Provider: String, Sendable, CaseIterable, CustomStringConvertible {
         case wavespeed, fairstack, venice, cheapestinference, useapi
 
         /// The provider's name, which the account has as well.
-        public var description: String { rawValue }
+        package var description: String { rawValue }
 
         /// The endpoint that its usage comes from, by its label `source`: of CheapestInference, that of the requests.
-        public var usageSource: String {
+        package var usageSource: String {
             switch self {
             case .wavespeed: "usage_stats"
             case .fairstack, .venice: "usage"
@@ -21,16 +21,16 @@ public struct ProviderAccounts: Sendable {
         }
 
         /// The account's key: no failure may ever show it.
-        public var token: String { "token-of-\(rawValue)" }
+        package var token: String { "token-of-\(rawValue)" }
     }
 
     /// The bot of the useapi.net account.
-    public static let bot = "midjourney"
+    package static let bot = "midjourney"
     /// The consumption key of the CheapestInference account: its name and itself.
-    public static let key = (name: "web", token: "token-of-the-key-web")
+    package static let key = (name: "web", token: "token-of-the-key-web")
 
     /// The APIs to serve.
-    public let providers: [any SimulatedProvider]
+    package let providers: [any SimulatedProvider]
     private let clock: any WallClock
     private let waveSpeed: UsageEventStore
     private let fairStack: FairStackStore
@@ -39,7 +39,7 @@ public struct ProviderAccounts: Sendable {
     private let useAPI: UseAPIRequestStore
 
     /// Accounts each of which was used three times within the last half hour.
-    public init(clock: any WallClock) {
+    package init(clock: any WallClock) {
         self.clock = clock
         waveSpeed = UsageEventStore(clock: clock)
         fairStack = FairStackStore(clock: clock)
@@ -79,10 +79,10 @@ public struct ProviderAccounts: Sendable {
     }
 
     /// What each use costs, in USD; useapi.net tells no cost.
-    public static let cost = ExactDecimal(micros: 250_000)
+    package static let cost = ExactDecimal(micros: 250_000)
 
     /// Has an account used once more: one request that costs `cost`.
-    public func use(_ provider: Provider, model: String = "model-0", ago: Duration = .minutes(1)) {
+    package func use(_ provider: Provider, model: String = "model-0", ago: Duration = .minutes(1)) {
         let time = clock.now - ago
         switch provider {
         case .wavespeed:

@@ -3,21 +3,21 @@ import NIOCore
 import NIOPosix
 
 /// A real HTTP proxy (tinyproxy) that wants a user name and a password, started for a test.
-public struct ProxyProcess: Sendable {
+package struct ProxyProcess: Sendable {
     /// The user name that it wants.
-    public static let user = "scraper"
+    package static let user = "scraper"
     /// The password that it wants.
-    public static let password = "proxy-5f2d9c81"
+    package static let password = "proxy-5f2d9c81"
 
     /// Where it listens at 127.0.0.1.
-    public let port: Int
+    package let port: Int
     private let logFile: String
 
     /// What it logged so far: a line for each connection, with its method and target.
-    public var log: String { (try? String(contentsOfFile: logFile, encoding: .utf8)) ?? "" }
+    package var log: String { (try? String(contentsOfFile: logFile, encoding: .utf8)) ?? "" }
 
     /// Runs a body with a proxy that has ended after it.
-    public static func run<Result>(
+    package static func run<Result>(
         isolation: isolated (any Actor)? = #isolation, _ body: (ProxyProcess) async throws -> Result
     ) async throws -> Result {
         let tool = try Tool(named: "tinyproxy", installation: "apt-get install tinyproxy")

@@ -3,21 +3,21 @@ import PrometheusExpositionTesting
 import UsageModel
 
 /// A scrape as a reader of Prometheus sees it.
-public struct Scrape {
+package struct Scrape {
     /// The families by name.
-    public let families: [String: ParsedFamily]
+    package let families: [String: ParsedFamily]
 
     /// Reads an exposition strictly: a body that breaks a rule of its format fails the test.
-    public init(_ body: [UInt8], format: ExpositionFormat = .text004) throws {
+    package init(_ body: [UInt8], format: ExpositionFormat = .text004) throws {
         let parsed = try ExpositionParser.parse(body, format: format)
         families = Dictionary(parsed.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The samples of a family; none where it is absent.
-    public func samples(_ family: String) -> [ParsedSample] { families[family]?.samples ?? [] }
+    package func samples(_ family: String) -> [ParsedSample] { families[family]?.samples ?? [] }
 
     /// The value of the one series of a family that has these labels; nil where it is absent.
-    public func value(_ family: String, _ labels: [String: String] = [:]) -> Double? {
+    package func value(_ family: String, _ labels: [String: String] = [:]) -> Double? {
         let found = samples(family).filter { sample in
             labels.allSatisfy { sample.labels[$0.key, default: ""] == $0.value }
         }
@@ -25,7 +25,7 @@ public struct Scrape {
     }
 
     /// The values of a family by one label, those of an account alone; sums where other labels tell series apart.
-    public func values(_ family: String, by label: String, account: String) -> [String: Double] {
+    package func values(_ family: String, by label: String, account: String) -> [String: Double] {
         var values: [String: Double] = [:]
         for sample in samples(family) where sample.labels["account"] == account {
             values[sample.labels[label, default: ""], default: 0] += sample.value
@@ -34,7 +34,7 @@ public struct Scrape {
     }
 
     /// Every counter's value by its full identity, to hold that none ever falls.
-    public var counters: [String: Double] {
+    package var counters: [String: Double] {
         var counters: [String: Double] = [:]
         for family in families.values where family.type != .gauge {
             for sample in family.samples where !sample.name.hasPrefix("process_") {

@@ -2,16 +2,16 @@ import NIOConcurrencyHelpers
 import UsageModel
 
 /// SplitMix64: the same numbers in every run of a test.
-public final class SeededRandom: RandomSource {
+package final class SeededRandom: RandomSource {
     private let state: NIOLockedValueBox<UInt64>
 
     /// The numbers of a seed.
-    public init(_ seed: UInt64) {
+    package init(_ seed: UInt64) {
         state = NIOLockedValueBox(seed)
     }
 
     /// The next 64 bits.
-    public func next() -> UInt64 {
+    package func next() -> UInt64 {
         state.withLockedValue { state in
             state &+= 0x9e37_79b9_7f4a_7c15
             var mixed = state
@@ -22,10 +22,10 @@ public final class SeededRandom: RandomSource {
     }
 
     /// A number from 0 (inclusive) to 1 (exclusive).
-    public func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
+    package func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
 
     /// A whole number of the range.
-    public func int(_ range: ClosedRange<Int>) -> Int {
+    package func int(_ range: ClosedRange<Int>) -> Int {
         range.lowerBound + Int(next() % UInt64(range.count))
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Runs a body with a folder of its own that is gone afterwards.
-public func withTemporaryFolder<Result>(
+package func withTemporaryFolder<Result>(
     isolation: isolated (any Actor)? = #isolation, _ body: (String) async throws -> Result
 ) async throws -> Result {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("genai-test-\(UUID().uuidString)").path

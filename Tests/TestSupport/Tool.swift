@@ -1,18 +1,18 @@
 import Foundation
 
 /// A program of this machine that judges our output, or that our output is for.
-public struct Tool: Sendable {
+package struct Tool: Sendable {
     /// The program is not there: the test fails with the way to install it.
-    public struct Missing: Error, CustomStringConvertible {
+    package struct Missing: Error, CustomStringConvertible {
         /// What is missing and how to get it.
-        public let description: String
+        package let description: String
     }
 
     /// Where the program is.
-    public let path: String
+    package let path: String
 
     /// Looks the program up in `PATH`.
-    public init(named name: String, installation: String) throws {
+    package init(named name: String, installation: String) throws {
         let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":") ?? []
         guard let found = folders.map({ "\($0)/\(name)" }).first(where: FileManager.default.isExecutableFile) else {
             throw Missing(description: "\(name) is not installed; install it with: \(installation)")
@@ -21,17 +21,17 @@ public struct Tool: Sendable {
     }
 
     /// Prometheus' own judge of expositions and rules.
-    public static func promtool() throws -> Tool {
+    package static func promtool() throws -> Tool {
         try Tool(named: "promtool", installation: "apt-get install prometheus")
     }
 
     /// A program by its path.
-    public init(path: String) {
+    package init(path: String) {
         self.path = path
     }
 
     /// A process of the program that is not started yet.
-    public func process(_ arguments: [String]) -> Process {
+    package func process(_ arguments: [String]) -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
@@ -41,7 +41,7 @@ public struct Tool: Sendable {
     /// Runs the program with the bytes as its standard input.
     ///
     /// - Returns: its exit status, and standard output and standard error as they came.
-    public func run(_ arguments: [String], input: [UInt8] = []) throws -> (status: Int32, output: String) {
+    package func run(_ arguments: [String], input: [UInt8] = []) throws -> (status: Int32, output: String) {
         // Input from a file, so that no pipe can fill up while the other is being read.
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("judged-\(UUID().uuidString)")
         try Data(input).write(to: file)

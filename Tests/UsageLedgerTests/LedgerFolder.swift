@@ -90,7 +90,7 @@ extension SliceID {
 
 extension ExactDecimal: ExpressibleByIntegerLiteral {
     /// A whole number as it is written in a test.
-    public init(integerLiteral value: Int) { self.init(value) }
+    package init(integerLiteral value: Int) { self.init(value) }
 }
 
 /// The name of a cost series.

@@ -6,13 +6,13 @@ import UsageModel
 ///
 /// Every counter of `/metrics` that comes from the ledger, under the same labels, ends where the live series goes on.
 /// Windows, balances and the exporter's own families have no past in the ledger.
-public struct Backfill: Sendable {
+package struct Backfill: Sendable {
     /// How far the work is.
-    public struct Progress: Sendable {
+    package struct Progress: Sendable {
         /// Series that are written.
-        public let done: Int
+        package let done: Int
         /// Series in all.
-        public let total: Int
+        package let total: Int
     }
 
     private let span: BackfillSpan
@@ -26,7 +26,7 @@ public struct Backfill: Sendable {
     ///
     /// - Parameter scrapeLabels: what Prometheus adds to every series that it scrapes: `job`, `instance` and their like.
     /// - Throws: `MetricFamilyError` where a name is none, or is a label of ours.
-    public init(
+    package init(
         _ span: BackfillSpan, configuration: ExporterConfiguration?, scrapeLabels: [ScrapeLabel] = []
     ) throws(MetricFamilyError) {
         self.span = span
@@ -51,7 +51,7 @@ public struct Backfill: Sendable {
     ///   - progress: called after each series.
     /// - Returns: how many samples were written; a histogram at one moment counts as one.
     /// - Throws: `LedgerError`, and what `write` throws.
-    public func run(
+    package func run(
         folder: String, write: @escaping @Sendable ([UInt8]) throws -> Void,
         progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Int {
@@ -142,12 +142,12 @@ private struct BackfillFamily {
 }
 
 /// A label that a scrape adds.
-public struct ScrapeLabel: Sendable, Hashable {
+package struct ScrapeLabel: Sendable, Hashable {
     let name: String
     let value: String
 
     /// Reads `NAME=VALUE`; nil where there is no `=`, no name or no value.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { return nil }
         (name, value) = (parts[0], parts[1])
@@ -163,7 +163,7 @@ extension UnixTimestamp {
 /// Which moments a backfill writes: a sample each half hour, on the hour and half past it.
 ///
 /// Half an hour, so that a range of an hour holds two samples and has a rate.
-public struct BackfillSpan: Sendable {
+package struct BackfillSpan: Sendable {
     /// Between two samples.
     static let step = Duration.minutes(30)
     /// What is newer belongs to the Prometheus that scrapes: its newest block is not on disk yet.
@@ -178,7 +178,7 @@ public struct BackfillSpan: Sendable {
     /// - Parameters:
     ///   - from: the first day; nil for the ledger's first.
     ///   - to: the last day, whole; nil for all but the newest three hours.
-    public init(from: UTCDay?, to: UTCDay?, now: Timestamp) {
+    package init(from: UTCDay?, to: UTCDay?, now: Timestamp) {
         start = from?.start
         let newest = now - Self.headStart
         end = to.map { min($0.advanced(by: 1).start, newest) } ?? newest

@@ -2,54 +2,54 @@ import Upstream
 import UsageModel
 
 /// One account as the config file describes it, with everything it inherits from `global` filled in.
-public struct AccountConfiguration: Sendable, Hashable {
+package struct AccountConfiguration: Sendable, Hashable {
     /// The label `account`: unique, `[A-Za-z0-9._-]{1,64}`.
-    public var name: String
+    package var name: String
     /// Whose API it is.
-    public var provider: ProviderName
+    package var provider: ProviderName
     /// The API key; nil for CheapestInference, which has a management key and keys of its own instead.
-    public var credential: SecretSource?
+    package var credential: SecretSource?
     /// CheapestInference's management key.
-    public var managementKey: SecretSource?
+    package var managementKey: SecretSource?
     /// FairStack's keys to tell apart, or CheapestInference's consumption keys.
-    public var keys: [KeyConfiguration] = []
+    package var keys: [KeyConfiguration] = []
     /// CheapestInference's keys to read; empty for every key of the account.
-    public var keyIDs: [String] = []
+    package var keyIDs: [String] = []
     /// Venice's billing endpoint.
-    public var endpoint: VeniceEndpoint = .auto
+    package var endpoint: VeniceEndpoint = .auto
     /// The bots of useapi.net whose statistics are read.
-    public var bots: [String] = []
+    package var bots: [String] = []
     /// USD a successful request by model: estimates for useapi.net, which reports no cost.
-    public var prices: [String: ExactDecimal] = [:]
+    package var prices: [String: ExactDecimal] = [:]
     /// Whether WaveSpeed is asked for the success of each model: one more request a changed model.
-    public var successByModel = true
+    package var successByModel = true
     /// A budget of our own in USD a calendar month (UTC).
-    public var monthlyBudget: ExactDecimal?
+    package var monthlyBudget: ExactDecimal?
     /// Where the API is, without a slash at its end; nil for the provider's own address.
-    public var baseURL: String?
+    package var baseURL: String?
     /// Whether an `http://` address beyond loopback is allowed.
-    public var allowInsecure = false
+    package var allowInsecure = false
     /// How often the account's sources are read.
-    public var syncInterval: Duration = GlobalConfiguration.standard.syncInterval
+    package var syncInterval: Duration = GlobalConfiguration.standard.syncInterval
     /// Whether `sync_interval` stands on the account itself: it may then go below a source's floor.
-    public var isSyncIntervalOwn = false
+    package var isSyncIntervalOwn = false
     /// The longest that one upstream request may take.
-    public var timeout: Duration = GlobalConfiguration.standard.timeout
+    package var timeout: Duration = GlobalConfiguration.standard.timeout
     /// How long before the first sync the ledger begins, where `ledgerStart` is nil.
-    public var history: Duration = GlobalConfiguration.standard.history
+    package var history: Duration = GlobalConfiguration.standard.history
     /// The day the ledger begins; nil where `history` says it.
-    public var ledgerStart: UTCDay?
+    package var ledgerStart: UTCDay?
     /// The most series that the account may have.
-    public var seriesLimit: Int = GlobalConfiguration.standard.seriesLimit
+    package var seriesLimit: Int = GlobalConfiguration.standard.seriesLimit
     /// How label values are shown.
-    public var labels = LabelOptions()
+    package var labels = LabelOptions()
     /// The proxy for this account's requests, its own or the environment's; nil for none.
-    public var proxy: ProxyServer?
+    package var proxy: ProxyServer?
     /// Absolute or working-directory path of a PEM file with the certificate authorities to trust.
-    public var caFile: String?
+    package var caFile: String?
 
     /// An account with everything that is not required at its default.
-    public init(name: String, provider: ProviderName, credential: SecretSource? = nil) {
+    package init(name: String, provider: ProviderName, credential: SecretSource? = nil) {
         self.name = name
         self.provider = provider
         self.credential = credential
@@ -57,16 +57,16 @@ public struct AccountConfiguration: Sendable, Hashable {
 }
 
 /// One key of an account that the config file names.
-public struct KeyConfiguration: Sendable, Hashable {
+package struct KeyConfiguration: Sendable, Hashable {
     /// The label `key`.
-    public var name: String
+    package var name: String
     /// The provider's id of the key (FairStack).
-    public var id: String?
+    package var id: String?
     /// The key itself (CheapestInference).
-    public var credential: SecretSource?
+    package var credential: SecretSource?
 
     /// A key of an account.
-    public init(name: String, id: String? = nil, credential: SecretSource? = nil) {
+    package init(name: String, id: String? = nil, credential: SecretSource? = nil) {
         self.name = name
         self.id = id
         self.credential = credential
@@ -74,7 +74,7 @@ public struct KeyConfiguration: Sendable, Hashable {
 }
 
 /// The providers that an account can be of: the values of `provider:` in the config file and of the label `provider`.
-public enum ProviderName: String, Sendable, Hashable, CaseIterable {
+package enum ProviderName: String, Sendable, Hashable, CaseIterable {
     /// WaveSpeedAI.
     case wavespeed
     /// FairStack.
@@ -88,7 +88,7 @@ public enum ProviderName: String, Sendable, Hashable, CaseIterable {
 }
 
 /// Which endpoint of Venice's billing API is read (`endpoint:`).
-public enum VeniceEndpoint: String, Sendable, Hashable, CaseIterable {
+package enum VeniceEndpoint: String, Sendable, Hashable, CaseIterable {
     /// The successor first, the older one where that is missing.
     case auto
     /// `GET /api/v1/billing/usage` alone.

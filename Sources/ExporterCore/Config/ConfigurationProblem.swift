@@ -1,20 +1,20 @@
 import Yams
 
 /// One thing that is wrong in the config file, and what would be right. Never holds a secret.
-public struct ConfigurationProblem: Error, Sendable, Hashable, CustomStringConvertible {
+package struct ConfigurationProblem: Error, Sendable, Hashable, CustomStringConvertible {
     /// The file as it was named on the command line.
-    public let file: String
+    package let file: String
     /// The line, from 1; nil where the file as a whole is meant.
-    public let line: Int?
+    package let line: Int?
     /// The column, from 1, counted in Unicode scalars; nil where the file as a whole is meant.
-    public let column: Int?
+    package let column: Int?
     /// The place in the document, such as `accounts[0].sync_interval`; empty for the document itself.
-    public let path: String
+    package let path: String
     /// What is wrong, and what would be right.
-    public let message: String
+    package let message: String
 
     /// A problem at a place.
-    public init(file: String, line: Int? = nil, column: Int? = nil, path: String = "", message: String) {
+    package init(file: String, line: Int? = nil, column: Int? = nil, path: String = "", message: String) {
         self.file = file
         self.line = line
         self.column = column
@@ -23,7 +23,7 @@ public struct ConfigurationProblem: Error, Sendable, Hashable, CustomStringConve
     }
 
     /// `file:line:column: path: message`, the form that editors and CI systems make clickable.
-    public var description: String {
+    package var description: String {
         var parts = [file]
         if let line, let column { parts[0] += ":\(line):\(column)" }
         if !path.isEmpty { parts.append(path) }
@@ -34,24 +34,24 @@ public struct ConfigurationProblem: Error, Sendable, Hashable, CustomStringConve
 
 extension ConfigurationProblem: Comparable {
     /// Order of place in the file.
-    public static func < (left: ConfigurationProblem, right: ConfigurationProblem) -> Bool {
+    package static func < (left: ConfigurationProblem, right: ConfigurationProblem) -> Bool {
         (left.line ?? 0, left.column ?? 0, left.path, left.message)
             < (right.line ?? 0, right.column ?? 0, right.path, right.message)
     }
 }
 
 /// Everything that is wrong in the config file, sorted by place; never empty.
-public struct ConfigurationProblems: Error, Sendable, Hashable, CustomStringConvertible {
+package struct ConfigurationProblems: Error, Sendable, Hashable, CustomStringConvertible {
     /// The problems, sorted by place.
-    public let problems: [ConfigurationProblem]
+    package let problems: [ConfigurationProblem]
 
     /// All problems of a file.
-    public init(_ problems: [ConfigurationProblem]) {
+    package init(_ problems: [ConfigurationProblem]) {
         self.problems = problems.sorted()
     }
 
     /// One problem a line.
-    public var description: String { problems.map(\.description).joined(separator: "\n") }
+    package var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
 /// A place in the config file: line and column from 1, columns counted in Unicode scalars.

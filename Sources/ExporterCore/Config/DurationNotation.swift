@@ -1,11 +1,11 @@
 /// Durations as Prometheus writes them: whole numbers with a unit, larger units first: `90s`, `1h30m`, `2w`, `500ms`.
-public enum DurationNotation {
+package enum DurationNotation {
     private static let units: [(name: String, milliseconds: Int64)] = [
         ("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
     ]
 
     /// The duration that a text means, never negative; nil where it is none.
-    public static func duration(_ text: some StringProtocol) -> Duration? {
+    package static func duration(_ text: some StringProtocol) -> Duration? {
         guard !text.isEmpty else { return nil }
         var rest = text.utf8[...]
         var allowed = units[...]
@@ -26,7 +26,7 @@ public enum DurationNotation {
     }
 
     /// The shortest text that means a duration; parts of a millisecond are dropped: 5400 s is `1h30m`, 400 days `400d`.
-    public static func text(_ duration: Duration) -> String {
+    package static func text(_ duration: Duration) -> String {
         var rest = duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
         var text = ""
         // Weeks only where they say all: 400d, not 57w1d.

@@ -13,7 +13,7 @@ extension ExporterConfiguration {
     ///   - needsSecrets: false where no provider will be asked: keys may then be missing.
     ///   - redaction: learns every secret as it is read, so that no later log line can hold one.
     /// - Throws: all problems together, sorted by place.
-    public static func load(
+    package static func load(
         path: String, environment: [String: String], today: UTCDay, files: any FileReading = SystemFiles(),
         needsSecrets: Bool = true, redaction: LogRedaction = LogRedaction()
     ) throws(ConfigurationProblems) -> ExporterConfiguration {

@@ -3,18 +3,18 @@ import Foundation
 import UsageModel
 
 /// The whole config file: checked, with all defaults filled in.
-public struct ExporterConfiguration: Sendable, Hashable {
+package struct ExporterConfiguration: Sendable, Hashable {
     /// What holds for all accounts together.
-    public var global: GlobalConfiguration
+    package var global: GlobalConfiguration
     /// How label values are shown, where an account does not say otherwise.
-    public var labels: LabelOptions
+    package var labels: LabelOptions
     /// The accounts in the file's order; never empty when it was read from a file.
-    public var accounts: [AccountConfiguration]
+    package var accounts: [AccountConfiguration]
     /// What is allowed but probably not meant, sorted by place.
-    public var warnings: [ConfigurationProblem]
+    package var warnings: [ConfigurationProblem]
 
     /// A configuration put together in code: the demo's, a test's.
-    public init(
+    package init(
         global: GlobalConfiguration = .standard, labels: LabelOptions = LabelOptions(),
         accounts: [AccountConfiguration], warnings: [ConfigurationProblem] = []
     ) {
@@ -26,54 +26,54 @@ public struct ExporterConfiguration: Sendable, Hashable {
 }
 
 /// The section `global`.
-public struct GlobalConfiguration: Sendable, Hashable {
+package struct GlobalConfiguration: Sendable, Hashable {
     /// How often each source is read; a source never syncs faster than its own floor for this value.
-    public var syncInterval: Duration = .minutes(5)
+    package var syncInterval: Duration = .minutes(5)
     /// The longest that one upstream request may take.
-    public var timeout: Duration = .seconds(30)
+    package var timeout: Duration = .seconds(30)
     /// How long before an account's first sync its ledger begins, at UTC midnight.
-    public var history: Duration = .days(30)
+    package var history: Duration = .days(30)
     /// The day ledgers begin, in place of `history`, so that replicas agree.
-    public var ledgerStart: UTCDay?
+    package var ledgerStart: UTCDay?
     /// How long a series that is born later is served as 0 first.
-    public var zeroFirst: Duration = .seconds(90)
+    package var zeroFirst: Duration = .seconds(90)
     /// The windows that are computed here, in the order of the file.
-    public var windows: [WindowSpan] = WindowSpan.allCases
+    package var windows: [WindowSpan] = WindowSpan.allCases
     /// The most series that one account may have.
-    public var seriesLimit = 5000
+    package var seriesLimit = 5000
     /// How long daily roll-ups stay in storage.
-    public var retention: Duration = .days(400)
+    package var retention: Duration = .days(400)
 
     /// The section with nothing in it.
-    public static let standard = GlobalConfiguration()
+    package static let standard = GlobalConfiguration()
 
     /// The section with nothing in it.
-    public init() {}
+    package init() {}
 }
 
 /// The section `labels`.
-public struct LabelOptions: Sendable, Hashable {
+package struct LabelOptions: Sendable, Hashable {
     /// Whether values of `key` are replaced by a hash, for e-mail addresses that must not reach Prometheus.
-    public var hashKeys = false
+    package var hashKeys = false
     /// New values for label values: label name → value as the provider gives it → value to show.
-    public var rename: [String: [String: String]] = [:]
+    package var rename: [String: [String: String]] = [:]
 
     /// Label values are shown as they are.
-    public init() {}
+    package init() {}
 }
 
 /// The part of the accounts that one exporter of several reads.
 ///
 /// An account belongs to the shard that ranks highest for its name (rendezvous hashing), so that one more shard takes
 /// accounts from the others and none moves between those: an account that moves begins a new ledger.
-public struct Shard: Sendable, Hashable {
+package struct Shard: Sendable, Hashable {
     /// Its number, from 0.
-    public let ordinal: Int
+    package let ordinal: Int
     /// How many there are.
-    public let total: Int
+    package let total: Int
 
     /// The only one: every account.
-    public static let whole = Shard(0, of: 1)
+    package static let whole = Shard(0, of: 1)
 
     private init(_ ordinal: Int, of total: Int) {
         self.ordinal = ordinal
@@ -81,13 +81,13 @@ public struct Shard: Sendable, Hashable {
     }
 
     /// A shard; nil unless the number is one of `0..<total`.
-    public init?(ordinal: Int, total: Int) {
+    package init?(ordinal: Int, total: Int) {
         guard total >= 1, (0..<total).contains(ordinal) else { return nil }
         self.init(ordinal, of: total)
     }
 
     /// Whether an account is read here: each is by exactly one of the shards.
-    public func holds(account name: String) -> Bool {
+    package func holds(account name: String) -> Bool {
         let ranks = (0..<total).map { Self.rank(of: name, in: $0) }
         return ranks.indices.max { (ranks[$0], $1) < (ranks[$1], $0) } == ordinal
     }
@@ -100,7 +100,7 @@ public struct Shard: Sendable, Hashable {
 
 extension ExporterConfiguration {
     /// Keeps the accounts of one shard alone.
-    public func part(of shard: Shard) -> ExporterConfiguration {
+    package func part(of shard: Shard) -> ExporterConfiguration {
         var part = self
         part.accounts = accounts.filter { shard.holds(account: $0.name) }
         return part

@@ -1,7 +1,7 @@
 import Foundation
 
 /// How files are read, so that tests need none.
-public protocol FileReading: Sendable {
+package protocol FileReading: Sendable {
     /// The whole file.
     ///
     /// - Parameter limit: the most bytes that are accepted.
@@ -12,23 +12,23 @@ public protocol FileReading: Sendable {
 }
 
 /// Why a file could not be read, in plain words and without its name.
-public struct FileReadingFailure: Error, Sendable, Hashable {
+package struct FileReadingFailure: Error, Sendable, Hashable {
     /// What was wrong.
-    public let reason: String
+    package let reason: String
 
     /// A failure to read.
-    public init(_ reason: String) {
+    package init(_ reason: String) {
         self.reason = reason
     }
 }
 
 /// The machine's own files.
-public struct SystemFiles: FileReading {
+package struct SystemFiles: FileReading {
     /// The machine's own files.
-    public init() {}
+    package init() {}
 
     /// The whole file.
-    public func contents(of path: String, limit: Int) throws(FileReadingFailure) -> [UInt8] {
+    package func contents(of path: String, limit: Int) throws(FileReadingFailure) -> [UInt8] {
         // A pipe without a writer would hold the reader up for ever.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw Self.failure(errno) }
@@ -52,7 +52,7 @@ public struct SystemFiles: FileReading {
     }
 
     /// Whether the mode lets the group or everyone read.
-    public func isReadableByOthers(_ path: String) -> Bool {
+    package func isReadableByOthers(_ path: String) -> Bool {
         var status = stat()
         guard stat(path, &status) == 0 else { return false }
         return status.st_mode & (S_IRGRP | S_IROTH) != 0

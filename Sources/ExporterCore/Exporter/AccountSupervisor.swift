@@ -171,19 +171,19 @@ actor AccountSupervisor {
 }
 
 /// A reload was asked for while another was being carried out.
-public struct ReloadUnderWay: Error, CustomStringConvertible {
+package struct ReloadUnderWay: Error, CustomStringConvertible {
     /// What to do.
-    public var description: String { "a reload is under way already; ask again when it is done" }
+    package var description: String { "a reload is under way already; ask again when it is done" }
 }
 
 /// A configured account as readers address it.
-public struct AccountPlace: Sendable, Hashable {
+package struct AccountPlace: Sendable, Hashable {
     /// The label `account`.
-    public let name: String
+    package let name: String
     /// The label `provider`.
-    public let provider: String
+    package let provider: String
     /// Its place among the accounts, by which a snapshot knows it.
-    public let index: Int
+    package let index: Int
 }
 
 /// A configured account at work.

@@ -6,36 +6,36 @@ import UsageLedger
 import UsageModel
 
 /// The whole exporter but its web face: accounts, their sources, the ledger, and the snapshot that scrapes are given.
-public final class Exporter: Service {
+package final class Exporter: Service {
     /// What the exporter is made with, apart from its config.
-    public struct Environment: Sendable {
+    package struct Environment: Sendable {
         /// Where the time comes from.
-        public var clock: any WallClock = SystemClock()
+        package var clock: any WallClock = SystemClock()
         /// Where jitter comes from.
-        public var random: any RandomSource = SystemRandom()
+        package var random: any RandomSource = SystemRandom()
         /// What the exporter was built from.
-        public var build = BuildInformation(revision: "unknown")
+        package var build = BuildInformation(revision: "unknown")
         /// Which part of the accounts the config was left with.
-        public var shard = Shard.whole
+        package var shard = Shard.whole
         /// Where log records go.
-        public var logger: Logger
+        package var logger: Logger
         /// Whether a new series is served as 0 until a scrape has seen it; not where each print is a final one.
-        public var holdsNewSeries = true
+        package var holdsNewSeries = true
         /// Whether the OpenMetrics format has `_created` lines: a scraper stores each of them as one more series.
-        public var showsCreated = false
+        package var showsCreated = false
         /// What the log must never show: keys that rotate are added as they are read.
-        public var redaction = LogRedaction()
+        package var redaction = LogRedaction()
 
         /// The machine's clock and randomness.
-        public init(logger: Logger) {
+        package init(logger: Logger) {
             self.logger = logger
         }
     }
 
     /// The newest complete snapshot.
-    public let store = SnapshotStore()
+    package let store = SnapshotStore()
     /// Scrapes, as the web face counts them.
-    public let scrapes = ScrapeTally()
+    package let scrapes = ScrapeTally()
 
     let renderer: MetricsRenderer
     private let ledger: UsageLedger
@@ -45,11 +45,11 @@ public final class Exporter: Service {
     private let housekeeping: Housekeeping
     private let readiness: Readiness
     /// Where the exporter's time comes from.
-    public let clock: any WallClock
+    package let clock: any WallClock
     private let logger: Logger
 
     /// What becomes of a request to read days again.
-    public enum SyncRequestResult: Sendable {
+    package enum SyncRequestResult: Sendable {
         /// The next sync reads them, which comes now unless the last one failed.
         case accepted
         /// No account has this name.
@@ -65,7 +65,7 @@ public final class Exporter: Service {
     ///   - folder: the ledger's folder.
     /// - Throws: `LedgerError` where the storage is refused; `InvalidUpstreamSetting` for an address or proxy that
     ///   cannot be used.
-    public init(
+    package init(
         _ configuration: ExporterConfiguration, storage folder: String, environment: Environment
     ) async throws {
         clock = environment.clock
@@ -118,13 +118,13 @@ public final class Exporter: Service {
     }
 
     /// The present moment by the exporter's clock.
-    public var now: Timestamp { clock.now }
+    package var now: Timestamp { clock.now }
 
     /// Whether the storage is open and every account was tried once.
-    public var isReady: Bool { readiness.isReady }
+    package var isReady: Bool { readiness.isReady }
 
     /// Whether the last config that was to be taken over was: false while an older one goes on.
-    public var isConfigurationCurrent: Bool {
+    package var isConfigurationCurrent: Bool {
         get async { await housekeeping.isConfigurationCurrent }
     }
 
@@ -134,7 +134,7 @@ public final class Exporter: Service {
     }
 
     /// The accounts in the order of the config.
-    public var accountPlaces: [AccountPlace] {
+    package var accountPlaces: [AccountPlace] {
         get async {
             await supervisor.places
         }
@@ -145,7 +145,7 @@ public final class Exporter: Service {
     ///
     /// - Throws: `LedgerError`, `InvalidUpstreamSetting` or `ReloadUnderWay`; what could not be changed goes on as
     ///   before, and the metrics say that the reload failed.
-    public func reload(_ configuration: ExporterConfiguration) async throws {
+    package func reload(_ configuration: ExporterConfiguration) async throws {
         let result: Result<Void, any Error>
         do {
             try await supervisor.reload(configuration, with: builder(configuration))
@@ -165,14 +165,14 @@ public final class Exporter: Service {
     }
 
     /// Shows that a new config could not be read: the running one stays.
-    public func reloadFailed() async {
+    package func reloadFailed() async {
         await showReload(succeeded: false)
     }
 
     /// Shows whether the web config file as it is now is the active one.
     ///
     /// - Parameter isCurrent: false while an older one stays active, because the newest was refused.
-    public func showWebConfiguration(isCurrent: Bool) async {
+    package func showWebConfiguration(isCurrent: Bool) async {
         do {
             try await housekeeping.showWebConfiguration(isCurrent: isCurrent)
         } catch {
@@ -186,7 +186,7 @@ public final class Exporter: Service {
     /// - Parameter account: the account's name; nil for all.
     /// - Returns: how many sources wait out the back-off after a failure, and are synced at its end; nil where there is no
     ///   such account.
-    public func syncSoon(account: String?) async -> Int? {
+    package func syncSoon(account: String?) async -> Int? {
         let chosen = await supervisor.accounts.filter { account == nil || $0.name == account }
         guard account == nil || !chosen.isEmpty else { return nil }
         var waiting = 0
@@ -197,7 +197,7 @@ public final class Exporter: Service {
     /// Has days of one account read again, settled or not: the difference to what was counted is counted once.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func sync(account name: String, days: ClosedRange<UTCDay>) async throws -> SyncRequestResult {
+    package func sync(account name: String, days: ClosedRange<UTCDay>) async throws -> SyncRequestResult {
         guard let account = await supervisor.accounts.first(where: { $0.name == name }) else { return .unknownAccount }
         var isReadable = false
         for runner in account.runners where try await runner.read(days) { isReadable = true }
@@ -214,7 +214,7 @@ public final class Exporter: Service {
     }
 
     /// Syncs every source on its schedule until shutdown, then closes the ledger.
-    public func run() async throws {
+    package func run() async throws {
         let result: Result<Void, any Error>
         do {
             try await cancelWhenGracefulShutdown { try await self.work() }
@@ -233,7 +233,7 @@ public final class Exporter: Service {
     /// Syncs every source once, or those of one account, and returns whether all succeeded. Call `close` afterwards.
     ///
     /// - Parameter account: the account's name; nil for all.
-    public func syncOnce(account: String? = nil) async throws -> Bool {
+    package func syncOnce(account: String? = nil) async throws -> Bool {
         let accounts = await supervisor.accounts.filter { account == nil || $0.name == account }
         let succeeded = try await withThrowingTaskGroup(of: Bool.self) { group in
             for account in accounts {
@@ -249,7 +249,7 @@ public final class Exporter: Service {
     }
 
     /// Ends connections to the providers and closes the ledger.
-    public func close() async throws {
+    package func close() async throws {
         try await connections.shutdown()
         try await ledger.close()
     }
@@ -257,7 +257,7 @@ public final class Exporter: Service {
     /// What a status page shows of each account.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func overview() async throws -> [AccountOverview] {
+    package func overview() async throws -> [AccountOverview] {
         var overviews: [AccountOverview] = []
         for account in await supervisor.accounts { overviews.append(try await account.overview()) }
         return overviews

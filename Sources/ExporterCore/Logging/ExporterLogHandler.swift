@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 import UsageModel
 
 /// The form of log lines: the values of `--log.format`.
-public enum LogFormat: String, Sendable, Hashable, CaseIterable {
+package enum LogFormat: String, Sendable, Hashable, CaseIterable {
     /// `ts=… level=… msg=…`.
     case logfmt
     /// One JSON object a line.
@@ -12,7 +12,7 @@ public enum LogFormat: String, Sendable, Hashable, CaseIterable {
 }
 
 /// The least level that is logged: the values of `--log.level`.
-public enum LogThreshold: String, Sendable, Hashable, CaseIterable {
+package enum LogThreshold: String, Sendable, Hashable, CaseIterable {
     /// Everything that helps to find a fault.
     case debug
     /// What an operator wants to read on an ordinary day.
@@ -24,7 +24,7 @@ public enum LogThreshold: String, Sendable, Hashable, CaseIterable {
 
     /// The least of swift-log's levels that this lets through; swift-log's `trace` is never logged, since libraries
     /// write whole requests there.
-    public var level: Logger.Level {
+    package var level: Logger.Level {
         switch self {
         case .debug: .debug
         case .info: .info
@@ -41,13 +41,13 @@ public enum LogThreshold: String, Sendable, Hashable, CaseIterable {
 ///     ExporterLogHandler(component: label, format: .logfmt, threshold: .info, clock: clock, redaction: redaction)
 /// }
 /// ```
-public struct ExporterLogHandler: LogHandler {
+package struct ExporterLogHandler: LogHandler {
     /// The least level that is logged.
-    public var logLevel: Logger.Level
+    package var logLevel: Logger.Level
     /// What every line of this logger carries.
-    public var metadata: Logger.Metadata = [:]
+    package var metadata: Logger.Metadata = [:]
     /// What the task at hand adds to a line.
-    public var metadataProvider: Logger.MetadataProvider?
+    package var metadataProvider: Logger.MetadataProvider?
 
     private let component: String
     private let format: LogFormat
@@ -56,7 +56,7 @@ public struct ExporterLogHandler: LogHandler {
     private let redaction: LogRedaction
 
     /// A handler for the logger of a component, whose name is the field `component`.
-    public init(
+    package init(
         component: String, format: LogFormat, threshold: LogThreshold, clock: any WallClock, redaction: LogRedaction,
         output: any LogOutput = DescriptorOutput.standardError
     ) {
@@ -69,13 +69,13 @@ public struct ExporterLogHandler: LogHandler {
     }
 
     /// One key of the metadata that every line carries.
-    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
     /// Writes the line; the call site's metadata wins over the task's, and that over the logger's.
-    public func log(event: LogEvent) {
+    package func log(event: LogEvent) {
         let merged =
             metadata
             .merging(metadataProvider?.get() ?? [:]) { $1 }
@@ -90,21 +90,21 @@ public struct ExporterLogHandler: LogHandler {
 }
 
 /// Where log lines go.
-public protocol LogOutput: Sendable {
+package protocol LogOutput: Sendable {
     /// Writes one line, its line break included.
     func write(_ line: [UInt8])
 }
 
 /// An open file, unbuffered: what was logged before a crash has been written.
-public final class DescriptorOutput: LogOutput {
+package final class DescriptorOutput: LogOutput {
     /// Standard error, once for the whole process: lines of two outputs would not wait for each other.
-    public static let standardError = DescriptorOutput(STDERR_FILENO)
+    package static let standardError = DescriptorOutput(STDERR_FILENO)
 
     private let descriptor: Int32
     private let turn = NIOLock()
 
     /// Writes to this descriptor, which stays the caller's to close.
-    public init(_ descriptor: Int32) {
+    package init(_ descriptor: Int32) {
         self.descriptor = descriptor
     }
 
@@ -112,7 +112,7 @@ public final class DescriptorOutput: LogOutput {
     ///
     /// A line that the kernel takes in parts (a full pipe) is continued before another begins. A line that cannot be
     /// written is lost: logging must not stop the program.
-    public func write(_ line: [UInt8]) {
+    package func write(_ line: [UInt8]) {
         turn.withLock { _ = DescriptorWriting.write(line, to: descriptor) }
     }
 }

@@ -4,21 +4,21 @@ import Upstream
 /// The secrets that must not reach a log line: the last line of defence behind code that never logs them.
 ///
 /// A reference: config loading and key files that are read again add to it while handlers use it.
-public final class LogRedaction: Sendable {
+package final class LogRedaction: Sendable {
     /// What stands in a secret's place.
-    public static let replacement = "<redacted>"
+    package static let replacement = "<redacted>"
 
     /// Values shorter than this are not registered: replacing `test` everywhere would ruin logs and hide nothing.
-    public static let shortestSecret = 6
+    package static let shortestSecret = 6
 
     /// Longest first, so that a secret that holds another is replaced whole.
     private let secrets = NIOLockedValueBox<[[UInt8]]>([])
 
     /// No secrets yet.
-    public init() {}
+    package init() {}
 
     /// From now on this value is replaced wherever it appears, in each form of `SecretSpellings`.
-    public func register(_ secret: String) {
+    package func register(_ secret: String) {
         guard secret.utf8.count >= Self.shortestSecret else { return }
         // Key files are read at each request, and most often say what they said before.
         guard !secrets.withLockedValue({ $0.contains(Array(secret.utf8)) }) else { return }
@@ -32,7 +32,7 @@ public final class LogRedaction: Sendable {
     }
 
     /// The text with each secret in it replaced.
-    public func redacted(_ text: String) -> String {
+    package func redacted(_ text: String) -> String {
         let secrets = secrets.withLockedValue { $0 }
         // Bytes rather than characters: a combining mark after a secret makes another character of its last letter.
         var bytes = Array(text.utf8)

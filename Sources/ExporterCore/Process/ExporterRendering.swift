@@ -76,7 +76,7 @@ struct ExporterRendering {
 }
 
 /// Counts scrapes: how many are being answered, and how many were, by HTTP status code.
-public final class ScrapeTally: Sendable {
+package final class ScrapeTally: Sendable {
     private struct State {
         var inFlight = 0
         var byCode: [Int: Int64] = [:]
@@ -85,10 +85,10 @@ public final class ScrapeTally: Sendable {
     private let state = NIOLockedValueBox(State())
 
     /// Nothing scraped yet.
-    public init() {}
+    package init() {}
 
     /// A scrape that is being answered, until it ends or this is let go of: also when its client goes away half-way.
-    public final class InFlight: Sendable {
+    package final class InFlight: Sendable {
         private let tally: ScrapeTally
         private let isOver = NIOLockedValueBox(false)
 
@@ -101,7 +101,7 @@ public final class ScrapeTally: Sendable {
         }
 
         /// Counts it no more. Ending twice does nothing.
-        public func end() {
+        package func end() {
             let isFirst = isOver.withLockedValue { isOver in
                 defer { isOver = true }
                 return !isOver
@@ -111,7 +111,7 @@ public final class ScrapeTally: Sendable {
     }
 
     /// Begins a scrape; nil where `limit` of them are already being answered.
-    public func begin(limit: Int) -> InFlight? {
+    package func begin(limit: Int) -> InFlight? {
         let isLetIn = state.withLockedValue { state in
             guard state.inFlight < limit else { return false }
             state.inFlight += 1
@@ -121,12 +121,12 @@ public final class ScrapeTally: Sendable {
     }
 
     /// Counts an answer.
-    public func answered(_ code: Int) {
+    package func answered(_ code: Int) {
         state.withLockedValue { $0.byCode[code, default: 0] += 1 }
     }
 
     /// Scrapes being answered.
-    public var inFlight: Int { state.withLockedValue { $0.inFlight } }
+    package var inFlight: Int { state.withLockedValue { $0.inFlight } }
 
     var byCode: [Int: Int64] { state.withLockedValue { $0.byCode } }
 

@@ -78,15 +78,15 @@ struct ProcessFigures: Sendable {
 }
 
 /// What this exporter was built from: the labels of `genai_exporter_build_info`.
-public struct BuildInformation: Sendable {
+package struct BuildInformation: Sendable {
     /// The version of the exporter.
-    public static let version = "0.1.0"
+    package static let version = "0.1.0"
 
     /// The git commit, or `unknown`.
-    public let revision: String
+    package let revision: String
 
     /// The compiler's language version.
-    public var swiftVersion: String {
+    package var swiftVersion: String {
         #if compiler(>=6.4)
             "6.4"
         #elseif compiler(>=6.3)
@@ -99,7 +99,7 @@ public struct BuildInformation: Sendable {
     }
 
     /// - Parameter revision: the git commit this was built from.
-    public init(revision: String) {
+    package init(revision: String) {
         self.revision = revision
     }
 }

@@ -4,9 +4,9 @@ import UsageModel
 /// The families that `/metrics` may show, in the order in which it shows them: names, types, help and labels.
 ///
 /// The contract with dashboards and rules: a name, a label or a meaning changes here first.
-public enum MetricCatalogue {
+package enum MetricCatalogue {
     /// Every family, in output order. A test holds that each entry makes a valid family and that none is named twice.
-    public static let families: [MetricFamily] = entries.compactMap { entry in
+    package static let families: [MetricFamily] = entries.compactMap { entry in
         try? MetricFamily(name: entry.name, type: entry.type, help: entry.help, labelNames: entry.labelNames)
     }
 

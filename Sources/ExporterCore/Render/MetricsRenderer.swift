@@ -4,9 +4,9 @@ import UsageModel
 /// Keeps the text of every family and publishes a new snapshot when something changed.
 ///
 /// Rendering follows what changed; a scrape never comes here.
-public actor MetricsRenderer {
+package actor MetricsRenderer {
     /// Pages rendered so far: a scrape must not move it.
-    public private(set) var renderings = 0
+    package private(set) var renderings = 0
 
     /// Where snapshots are published.
     nonisolated let store: SnapshotStore
@@ -25,7 +25,7 @@ public actor MetricsRenderer {
     ///   - store: where snapshots are published.
     ///   - showsCreated: whether the OpenMetrics format has `_created` lines.
     /// - Throws: where there is no memory to compress with.
-    public init(publishingTo store: SnapshotStore, showsCreated: Bool = false) throws {
+    package init(publishingTo store: SnapshotStore, showsCreated: Bool = false) throws {
         self.store = store
         let deflater = try Deflater()
         self.deflater = deflater

@@ -4,7 +4,7 @@ import PrometheusExposition
 import UsageModel
 
 /// How a body is sent.
-public enum BodyEncoding: Sendable, Hashable {
+package enum BodyEncoding: Sendable, Hashable {
     case identity
     case gzip
 }
@@ -12,14 +12,14 @@ public enum BodyEncoding: Sendable, Hashable {
 /// A complete exposition at one moment, as bytes: immutable, shared by every scrape that begins before the next.
 ///
 /// Its parts are listed by each scrape, which sends as many.
-public struct Snapshot: Sendable {
+package struct Snapshot: Sendable {
     private let main: AccountsSection
     private let end: ExporterSection
     /// Which of the published snapshots it is, from 1.
-    public let number: UInt64
+    package let number: UInt64
 
     /// Nothing yet.
-    public static let empty = Snapshot(main: .empty, end: .empty, number: 0)
+    package static let empty = Snapshot(main: .empty, end: .empty, number: 0)
 
     init(main: AccountsSection, end: ExporterSection, number: UInt64) {
         self.number = number
@@ -33,7 +33,7 @@ public struct Snapshot: Sendable {
     var tail: [RenderedFamily] { end.families }
 
     /// The ready-made body of a scrape.
-    public func body(_ format: ExpositionFormat, _ encoding: BodyEncoding) -> SnapshotBody {
+    package func body(_ format: ExpositionFormat, _ encoding: BodyEncoding) -> SnapshotBody {
         let last = end.parts[format]
         switch encoding {
         case .identity:
@@ -48,11 +48,11 @@ public struct Snapshot: Sendable {
 }
 
 /// A body as the parts it is sent in.
-public struct SnapshotBody: Sendable {
+package struct SnapshotBody: Sendable {
     /// Bytes of all parts.
-    public let length: Int
+    package let length: Int
     /// Buffers to be sent one after the other; shared, not copied.
-    public let parts: [ByteBuffer]
+    package let parts: [ByteBuffer]
 
     init(parts: [ByteBuffer]) {
         self.parts = parts.filter { $0.readableBytes > 0 }
@@ -60,7 +60,7 @@ public struct SnapshotBody: Sendable {
     }
 
     /// The same bytes in buffers of no more than `size` each; shared, not copied.
-    public func slices(upTo size: Int) -> some Sequence<ByteBuffer> {
+    package func slices(upTo size: Int) -> some Sequence<ByteBuffer> {
         parts.lazy.flatMap { part in
             stride(from: part.readerIndex, to: part.writerIndex, by: size).lazy.compactMap { start in
                 part.getSlice(at: start, length: Swift.min(size, part.writerIndex - start))
@@ -69,7 +69,7 @@ public struct SnapshotBody: Sendable {
     }
 
     /// The body as one array, for tests and files.
-    public var bytes: [UInt8] { parts.flatMap { Array($0.readableBytesView) } }
+    package var bytes: [UInt8] { parts.flatMap { Array($0.readableBytesView) } }
 }
 
 /// A snapshot that a scrape was given.
@@ -80,21 +80,21 @@ struct ServedSnapshot: Sendable {
 }
 
 /// Where the newest complete snapshot is: swapped whole, read without waiting for a sync.
-public final class SnapshotStore: Sendable {
+package final class SnapshotStore: Sendable {
     private let snapshot = NIOLockedValueBox(Snapshot.empty)
     /// The newest snapshot that a scrape was given whole, by account where it was given one account's series only.
     private let served = NIOLockedValueBox<[Int?: ServedSnapshot]>([:])
 
     /// A store that shows nothing yet.
-    public init() {}
+    package init() {}
 
     /// The newest snapshot.
-    public var current: Snapshot { snapshot.withLockedValue { $0 } }
+    package var current: Snapshot { snapshot.withLockedValue { $0 } }
 
     /// Records that a scrape was given all of a snapshot's series, or all of one account's.
     ///
     /// - Parameter now: when.
-    public func markServed(_ snapshot: Snapshot, account: Int?, at now: Timestamp) {
+    package func markServed(_ snapshot: Snapshot, account: Int?, at now: Timestamp) {
         served.withLockedValue { served in
             guard snapshot.number >= served[account]?.number ?? 0 else { return }
             served[account] = ServedSnapshot(number: snapshot.number, at: now)

@@ -2,23 +2,23 @@ import NIOCore
 import PrometheusExposition
 
 /// A part of a snapshot that a reader asks for.
-public struct SnapshotSelection: Sendable, Hashable {
+package struct SnapshotSelection: Sendable, Hashable {
     /// The one account whose series are wanted, by its place among the accounts; nil for all accounts and the
     /// exporter's own series.
-    public var account: Int?
+    package var account: Int?
     /// Names of families, or of samples, whose whole family is then wanted; none for all.
-    public var names: Set<String>
+    package var names: Set<String>
     /// Whether the exporter's own families (`genai_exporter_*`, `process_*`) are left out, though no account is chosen.
-    public var isAccountsOnly = false
+    package var isAccountsOnly = false
 
     /// A part; the whole, unless something is given.
-    public init(account: Int? = nil, names: Set<String> = []) {
+    package init(account: Int? = nil, names: Set<String> = []) {
         self.account = account
         self.names = names
     }
 
     /// Whether everything is wanted.
-    public var isWhole: Bool { account == nil && names.isEmpty && !isAccountsOnly }
+    package var isWhole: Bool { account == nil && names.isEmpty && !isAccountsOnly }
 
     /// What the samples of a family may be called beside the family itself, in either format.
     private static let suffixes = ["", "_total", "_created", "_bucket", "_sum", "_count"]
@@ -37,7 +37,7 @@ extension Snapshot {
     /// with others, and compressed here.
     ///
     /// - Throws: where there is no memory to compress with.
-    public func body(
+    package func body(
         _ format: ExpositionFormat, _ encoding: BodyEncoding, of selection: SnapshotSelection
     ) throws -> SnapshotBody {
         if selection.isWhole { return body(format, encoding) }

@@ -16,9 +16,9 @@ import UsageModel
 /// | 5 and more | 5 min | 1 h |
 ///
 /// A rate limit, and a refusal that did not come from the API itself, wait the ordinary interval each time.
-public struct SyncSchedule: Sendable, Equatable {
+package struct SyncSchedule: Sendable, Equatable {
     /// The time between two syncs that succeed.
-    public let interval: Duration
+    package let interval: Duration
 
     private static let firstRetry = Duration.seconds(30)
     private static let longestBackOff = Duration.seconds(3600)
@@ -29,7 +29,7 @@ public struct SyncSchedule: Sendable, Equatable {
     ///   - wanted: the configured interval.
     ///   - floor: the source's own shortest interval.
     ///   - isOwn: whether the account itself asks for `wanted`, which then may go below the floor.
-    public init(wanted: Duration, floor: Duration, isOwn: Bool) {
+    package init(wanted: Duration, floor: Duration, isOwn: Bool) {
         interval = isOwn ? wanted : max(wanted, floor)
     }
 
@@ -49,7 +49,7 @@ public struct SyncSchedule: Sendable, Equatable {
     ///   - failuresInRow: how often it has failed in this way, which may pass or must be mended, this time included.
     ///   - retryAfter: how long the provider asked to wait.
     ///   - unit: a random number from 0 to 1.
-    public func delay(
+    package func delay(
         after failure: FailureReason?, isLasting: Bool, failuresInRow: Int, retryAfter: Duration?, unit: Double
     ) -> Duration {
         let jittered: (Duration) -> Duration = { $0 * (0.9 + 0.2 * unit) }

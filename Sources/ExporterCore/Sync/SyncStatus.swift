@@ -3,47 +3,47 @@ import Upstream
 import UsageModel
 
 /// What is known of a source's syncs: kept in the ledger's storage, so that no counter of ours falls at a restart.
-public struct SyncStatus: Sendable, Codable, Equatable {
+package struct SyncStatus: Sendable, Codable, Equatable {
     /// Whether the last sync succeeded; nil before the first.
-    public var isUp: Bool?
+    package var isUp: Bool?
     /// When the last sync that succeeded began.
-    public var lastSuccess: Timestamp?
+    package var lastSuccess: Timestamp?
     /// When the last sync began.
-    public var lastAttempt: Timestamp?
+    package var lastAttempt: Timestamp?
     /// When the next sync begins.
-    public var next: Timestamp?
+    package var next: Timestamp?
     /// How long the last sync took, in seconds.
-    public var duration: Double?
+    package var duration: Double?
     /// Syncs by `success` or reason of failure.
-    public var results: [String: Int] = [:]
+    package var results: [String: Int] = [:]
     /// The ledger is complete up to here; nil for a source without slices that has never succeeded.
-    public var dataThrough: Timestamp?
+    package var dataThrough: Timestamp?
     /// Whose usage is known whole: by the label `key` where keys are read one by one, else under "".
-    public var coverage: [String: Coverage] = [:]
+    package var coverage: [String: Coverage] = [:]
     /// Our clock minus the provider's, in seconds; nil where its responses have no `Date`.
-    public var clockSkew: Double?
+    package var clockSkew: Double?
     /// What is left of our allowance at the endpoint; nil where there is none.
-    public var quota: QuotaState?
+    package var quota: QuotaState?
     /// What went wrong last, in plain words; nil after a success.
-    public var lastError: String?
+    package var lastError: String?
     /// Whether the API calls the endpoint deprecated; nil where nobody looked.
-    public var isDeprecated: Bool?
+    package var isDeprecated: Bool?
     /// When the endpoint stops to answer, where the API says so.
-    public var sunset: Timestamp?
+    package var sunset: Timestamp?
     /// Until when the source is left alone after a failure; nil where a restart may query it at once.
     var hold: SyncHold?
     /// Our own calls to the endpoint.
-    public var upstream = UpstreamTally()
+    package var upstream = UpstreamTally()
     /// When counting began.
-    public var since: Timestamp?
+    package var since: Timestamp?
 
     /// Failures of the last one's kind since the last success or the last failure of the other kind.
-    public private(set) var failuresInRow = 0
+    package private(set) var failuresInRow = 0
     /// Of which kind they are: whether a person must mend them; nil after a success.
     private var isFailureLasting: Bool?
 
     /// A source that was never synced.
-    public init() {}
+    package init() {}
 
     /// The coverage of a key's usage; that of the whole source where keys are not read one by one.
     func coverage(of key: String) -> Coverage { coverage[key] ?? coverage[""] ?? Coverage() }
@@ -61,18 +61,18 @@ public struct SyncStatus: Sendable, Codable, Equatable {
 }
 
 /// Our calls to one endpoint, counted.
-public struct UpstreamTally: Sendable, Codable, Equatable {
+package struct UpstreamTally: Sendable, Codable, Equatable {
     /// By HTTP status code, `error` where no answer came.
-    public var requests: [String: Int] = [:]
+    package var requests: [String: Int] = [:]
     /// Calls that were repeats.
-    public var retries = 0
+    package var retries = 0
     /// Durations by bucket of `MetricCatalogue.upstreamDurationBounds`, not cumulative.
-    public var buckets: [UInt64] = Array(repeating: 0, count: MetricCatalogue.upstreamDurationBounds.count + 1)
+    package var buckets: [UInt64] = Array(repeating: 0, count: MetricCatalogue.upstreamDurationBounds.count + 1)
     /// Sum of the durations in seconds.
-    public var seconds = 0.0
+    package var seconds = 0.0
 
     /// Nothing called yet.
-    public init() {}
+    package init() {}
 
     mutating func add(code: Int?, duration: Duration) {
         requests[code.map(String.init) ?? "error", default: 0] += 1
@@ -90,7 +90,7 @@ extension SyncStatus {
     }
 
     /// Reads what is stored; what an earlier version did not store is not known.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         isUp = try fields.decodeIfPresent(Bool.self, forKey: .isUp)
         lastSuccess = try fields.decodeIfPresent(Timestamp.self, forKey: .lastSuccess)

@@ -2,19 +2,19 @@ import Foundation
 import UsageModel
 
 /// The machine's clock.
-public struct SystemClock: WallClock {
+package struct SystemClock: WallClock {
     /// The machine's clock.
-    public init() {}
+    package init() {}
 
     /// The present moment.
-    public var now: Timestamp {
+    package var now: Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
     /// Waits on the steady clock.
-    public func sleep(for duration: Duration) async throws {
+    package func sleep(for duration: Duration) async throws {
         // Real time, since this is the machine's clock itself; tests inject a clock that they move. A duration below zero
         // has passed already.
         try await Task.sleep(for: max(.zero, duration))
@@ -22,10 +22,10 @@ public struct SystemClock: WallClock {
 }
 
 /// The system's generator of random numbers.
-public struct SystemRandom: RandomSource {
+package struct SystemRandom: RandomSource {
     /// The system's generator of random numbers.
-    public init() {}
+    package init() {}
 
     /// A number from 0 (inclusive) to 1 (exclusive).
-    public func unit() -> Double { Double.random(in: 0..<1) }
+    package func unit() -> Double { Double.random(in: 0..<1) }
 }

@@ -2,14 +2,14 @@ import Foundation
 import NIOCore
 
 /// Where the exporter listens: `:10061`, `host:port` or `[v6]:port`, as Prometheus exporters write it.
-public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
+package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// Name or address of one interface; nil for all of them.
-    public let host: String?
+    package let host: String?
     /// 0 picks a free port.
-    public let port: Int
+    package let port: Int
 
     /// An address.
-    public init(host: String?, port: Int) {
+    package init(host: String?, port: Int) {
         self.host = host
         self.port = port
     }
@@ -17,7 +17,7 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// Reads an address.
     ///
     /// - Throws: `InvalidListenAddress` that says what would be right.
-    public init(_ text: String) throws(InvalidListenAddress) {
+    package init(_ text: String) throws(InvalidListenAddress) {
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
             (0...65_535).contains(port)
         else { throw InvalidListenAddress(text: text) }
@@ -31,13 +31,13 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// `host:port`, the host of an IPv6 address in brackets.
-    public var description: String {
+    package var description: String {
         guard let host else { return ":\(port)" }
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
     /// Whether it stands for every interface of the machine.
-    public var isEverywhere: Bool { host.map { ["0.0.0.0", "::"].contains($0) } ?? true }
+    package var isEverywhere: Bool { host.map { ["0.0.0.0", "::"].contains($0) } ?? true }
 
     /// What to bind: all interfaces by IPv6, which takes IPv4 too, where the machine has it.
     var bindHost: String {
@@ -67,13 +67,13 @@ extension ListenAddress {
 }
 
 /// An address that the machine does not let us listen on.
-public struct ListenFailure: Error, Sendable, CustomStringConvertible {
+package struct ListenFailure: Error, Sendable, CustomStringConvertible {
     let address: ListenAddress
     /// As in errno(3).
     let code: CInt
 
     /// What was wrong and what would be right.
-    public var description: String {
+    package var description: String {
         let reason = String(cString: strerror(code))
         let advice =
             switch code {
@@ -88,11 +88,11 @@ public struct ListenFailure: Error, Sendable, CustomStringConvertible {
 }
 
 /// A text that is no address to listen on.
-public struct InvalidListenAddress: Error, Sendable, CustomStringConvertible {
+package struct InvalidListenAddress: Error, Sendable, CustomStringConvertible {
     let text: String
 
     /// What would be right.
-    public var description: String {
+    package var description: String {
         "cannot listen on \"\(text)\": expected host:port, [IPv6]:port or :port with a port from 0 to 65535"
     }
 }
@@ -134,7 +134,7 @@ struct BoundPlace: Sendable, CustomStringConvertible {
 /// Listening sockets that systemd opened and handed over (sd_listen_fds(3)): `--web.systemd-socket`.
 ///
 /// Systemd may then own a port below 1024, and keeps it open while the exporter restarts.
-public enum InheritedSockets {
+package enum InheritedSockets {
     /// The first of them, SD_LISTEN_FDS_START of sd-daemon.h; the others follow it.
     private static let first: CInt = 3
 
@@ -142,7 +142,7 @@ public enum InheritedSockets {
     ///
     /// - Parameter environment: the process's, where systemd says whose sockets they are and how many.
     /// - Throws: where there are none, or one is not a stream socket that listens.
-    public static func take(
+    package static func take(
         environment: [String: String] = ProcessInfo.processInfo.environment, processID: Int32 = getpid()
     ) throws(InheritedSocketFailure) -> [CInt] {
         guard environment["LISTEN_PID"].flatMap({ Int32($0) }) == processID,
@@ -171,12 +171,12 @@ public enum InheritedSockets {
 }
 
 /// Why no socket could be taken over from systemd.
-public enum InheritedSocketFailure: Error, Sendable, Equatable, CustomStringConvertible {
+package enum InheritedSocketFailure: Error, Sendable, Equatable, CustomStringConvertible {
     case none
     case notListening(CInt)
 
     /// What was wrong and what would be right.
-    public var description: String {
+    package var description: String {
         switch self {
         case .none:
             "--web.systemd-socket: systemd handed over no socket (LISTEN_PID and LISTEN_FDS); start the exporter by a "

@@ -3,29 +3,29 @@ import UsageModel
 
 /// The CheapestInference API: `GET /v1/usage`, `/api/usage`, `/api/usage/:keyId` and `/api/plans` as its documentation
 /// page "Usage" has them, and `/api/billing/credits`, which one public source names.
-public struct CheapestInferenceAPI: SimulatedProvider {
+package struct CheapestInferenceAPI: SimulatedProvider {
     /// `cheapestinference`.
-    public let name = "cheapestinference"
+    package let name = "cheapestinference"
 
     private let accounts: [CheapestInferenceAccount]
     private let wrapsUsage: Bool
     private let offersCredits: Bool
     /// How the API deviates from its documentation.
-    public var quirks = CheapestInferenceQuirks()
+    package var quirks = CheapestInferenceQuirks()
 
     /// An API with these accounts.
     ///
     /// - Parameters:
     ///   - wrapsUsage: whether `/v1/usage` answers inside `{"success", "data"}` too.
     ///   - offersCredits: whether there is a `/api/billing/credits`.
-    public init(accounts: [CheapestInferenceAccount], wrapsUsage: Bool = false, offersCredits: Bool = true) {
+    package init(accounts: [CheapestInferenceAccount], wrapsUsage: Bool = false, offersCredits: Bool = true) {
         self.accounts = accounts
         self.wrapsUsage = wrapsUsage
         self.offersCredits = offersCredits
     }
 
     /// The account's name for its management key, `account/key id` for a consumption key.
-    public func account(ofToken token: String) -> String? {
+    package func account(ofToken token: String) -> String? {
         for account in accounts {
             if account.managementToken == token { return account.name }
             if let key = account.keys.first(where: { $0.properties.token == token }) {
@@ -37,7 +37,7 @@ public struct CheapestInferenceAPI: SimulatedProvider {
 
     /// The documented answer; 401 for a key of the wrong kind or none, 403 for a deactivated one, 404 for an unknown
     /// key id or path, 429 past 12 usage requests in 12 hours.
-    public func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
+    package func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         guard request.method == "GET" else { return error(404, "Not found") }
         if quirks.fails(request) { return SimulatedResponse(body: error(500, "Internal error").body) }
         let forms = CheapestInferenceForms(style)
@@ -69,7 +69,7 @@ public struct CheapestInferenceAPI: SimulatedProvider {
     }
 
     /// `{"success": false, "error": "…"}`; the documentation lists the statuses and no body.
-    public func error(_ status: Int, _ message: String) -> SimulatedResponse {
+    package func error(_ status: Int, _ message: String) -> SimulatedResponse {
         SimulatedResponse(status: status, body: ["success": .bool(false), "error": .string(message)])
     }
 
@@ -90,23 +90,23 @@ public struct CheapestInferenceAPI: SimulatedProvider {
 }
 
 /// Ways in which the simulated CheapestInference deviates from its documentation; none unless set.
-public struct CheapestInferenceQuirks: ErrorObjects, Sendable, Hashable {
+package struct CheapestInferenceQuirks: ErrorObjects, Sendable, Hashable {
     /// The most, in millionths of a dollar, that `spent` may be behind what an earlier response said.
-    public var largestDip = 0
+    package var largestDip = 0
     /// The share of responses whose `spent` is behind, in percent.
-    public var dipPercentage = 0
+    package var dipPercentage = 0
     /// Whether `budget.resets_at` is null.
-    public var omitsResets = false
+    package var omitsResets = false
     /// The share of requests that get an error object with status 200, in percent.
-    public var errorPercentage = 0
+    package var errorPercentage = 0
     /// Decides which requests those are.
-    public var seed: UInt64 = 0
+    package var seed: UInt64 = 0
 
     /// No deviation.
-    public init() {}
+    package init() {}
 
     /// A mix of deviations that follows from the seed.
-    public init(seed: UInt64) {
+    package init(seed: UInt64) {
         self.seed = seed
         var random = SplitMix64(seed: SplitMix64.mixed(seed))
         largestDip = [1, 9_999][random.below(2)]

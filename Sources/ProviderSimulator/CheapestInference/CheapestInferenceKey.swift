@@ -2,15 +2,15 @@ import NIOConcurrencyHelpers
 import UsageModel
 
 /// An account at the simulated CheapestInference.
-public final class CheapestInferenceAccount: Sendable {
+package final class CheapestInferenceAccount: Sendable {
     /// How tests and the request log name it.
-    public let name: String
+    package let name: String
     /// Its management key.
-    public let managementToken: String
+    package let managementToken: String
     /// Its consumption keys.
-    public let keys: [CheapestInferenceKey]
+    package let keys: [CheapestInferenceKey]
     /// Its prepaid money, which all keys use up.
-    public let balance: PrepaidBalance
+    package let balance: PrepaidBalance
 
     /// "Rate limited to 12 requests per 12 hours."
     static let usageLimit = 12
@@ -19,7 +19,7 @@ public final class CheapestInferenceAccount: Sendable {
     private let usageRequests = NIOLockedValueBox<[Timestamp]>([])
 
     /// An account.
-    public init(name: String, managementToken: String, keys: [CheapestInferenceKey], balance: PrepaidBalance) {
+    package init(name: String, managementToken: String, keys: [CheapestInferenceKey], balance: PrepaidBalance) {
         self.name = name
         self.managementToken = managementToken
         self.keys = keys
@@ -45,32 +45,32 @@ public final class CheapestInferenceAccount: Sendable {
 }
 
 /// A key of a simulated CheapestInference account, with everything that was asked with it.
-public final class CheapestInferenceKey: Sendable {
+package final class CheapestInferenceKey: Sendable {
     /// What the API says of a key beside its usage.
-    public struct Properties: Sendable {
+    package struct Properties: Sendable {
         /// UUID.
-        public var id: String
+        package var id: String
         /// What its owner calls it.
-        public var name: String
+        package var name: String
         /// The consumption key itself.
-        public var token: String
+        package var token: String
         /// When it was made; budget periods count from here.
-        public var createdAt: Timestamp
+        package var createdAt: Timestamp
         /// `standard`, `pro`; nil for a key that uses up credits.
-        public var plan: String?
+        package var plan: String?
         /// When the subscription ends; nil for a credit key.
-        public var expiresAt: Timestamp?
+        package var expiresAt: Timestamp?
         /// USD a budget period; nil for no cap.
-        public var budgetLimit: ExactDecimal?
+        package var budgetLimit: ExactDecimal?
         /// Days that a budget period has.
-        public var budgetDays = 30
+        package var budgetDays = 30
         /// Requests a minute.
-        public var requestsPerMinute = 60
+        package var requestsPerMinute = 60
         /// Tokens a minute.
-        public var tokensPerMinute = 3333
+        package var tokensPerMinute = 3333
 
         /// A credit key.
-        public init(id: String, name: String, token: String, createdAt: Timestamp) {
+        package init(id: String, name: String, token: String, createdAt: Timestamp) {
             self.id = id
             self.name = name
             self.token = token
@@ -79,7 +79,7 @@ public final class CheapestInferenceKey: Sendable {
     }
 
     /// Names a request for a later change.
-    public struct RequestID: Sendable, Hashable {
+    package struct RequestID: Sendable, Hashable {
         let index: Int
     }
 
@@ -90,30 +90,30 @@ public final class CheapestInferenceKey: Sendable {
     }
 
     /// What the API says of it beside its usage.
-    public let properties: Properties
+    package let properties: Properties
 
     private let clock: any WallClock
     private let traffic: TrafficGenerator?
     private let state = NIOLockedValueBox(State())
 
     /// A key; with `traffic` the generator's requests are its own, made when somebody first asks for them.
-    public init(_ properties: Properties, clock: any WallClock, traffic: TrafficGenerator? = nil) {
+    package init(_ properties: Properties, clock: any WallClock, traffic: TrafficGenerator? = nil) {
         self.properties = properties
         self.clock = clock
         self.traffic = traffic
     }
 
     /// Whether it can be used.
-    public var isActive: Bool { state.withLockedValue { $0.isActive } }
+    package var isActive: Bool { state.withLockedValue { $0.isActive } }
 
     /// Its owner switches it on or off.
-    public func setActive(_ isActive: Bool) {
+    package func setActive(_ isActive: Bool) {
         state.withLockedValue { $0.isActive = isActive }
     }
 
     /// Adds a request, whenever it was made.
     @discardableResult
-    public func add(_ request: CheapestInferenceRequest) -> RequestID {
+    package func add(_ request: CheapestInferenceRequest) -> RequestID {
         state.withLockedValue { state in
             state.requests.append(request)
             return RequestID(index: state.requests.count - 1)
@@ -121,28 +121,28 @@ public final class CheapestInferenceKey: Sendable {
     }
 
     /// Adds requests, whenever they were made.
-    public func add(_ requests: [CheapestInferenceRequest]) {
+    package func add(_ requests: [CheapestInferenceRequest]) {
         state.withLockedValue { $0.requests += requests }
     }
 
     /// The provider charges another amount (USD) for a request than it said before.
-    public func revise(_ id: RequestID, cost: ExactDecimal) {
+    package func revise(_ id: RequestID, cost: ExactDecimal) {
         state.withLockedValue { $0.requests[id.index] = $0.requests[id.index]?.costing(cost) }
     }
 
     /// The provider takes a request back.
-    public func remove(_ id: RequestID) {
+    package func remove(_ id: RequestID) {
         state.withLockedValue { $0.requests[id.index] = nil }
     }
 
     /// What the API counts over a span up to now: requests after its beginning, up to and with this moment.
-    public func rolling(_ span: Duration) -> CheapestInferenceTotals {
+    package func rolling(_ span: Duration) -> CheapestInferenceTotals {
         let now = clock.now
         return shown { $0.time > now - span }
     }
 
     /// The present budget period.
-    public var budgetPeriod: Period {
+    package var budgetPeriod: Period {
         let length = Duration.days(properties.budgetDays).wholeMilliseconds
         let passed = clock.now.milliseconds - properties.createdAt.milliseconds
         let whole = passed >= 0 ? passed / length : (passed - length + 1) / length
@@ -151,16 +151,16 @@ public final class CheapestInferenceKey: Sendable {
     }
 
     /// What was spent in the present budget period, in USD.
-    public var spent: ExactDecimal {
+    package var spent: ExactDecimal {
         let period = budgetPeriod
         return shown { period.contains($0.time) }.cost
     }
 
     /// What was spent since ever, in USD.
-    public var spentInAll: ExactDecimal { shown { _ in true }.cost }
+    package var spentInAll: ExactDecimal { shown { _ in true }.cost }
 
     /// A recount of what the API shows by now of the requests made after a moment.
-    public func truth(after start: Timestamp) -> CheapestInferenceTotals {
+    package func truth(after start: Timestamp) -> CheapestInferenceTotals {
         shown { $0.time > start }
     }
 
@@ -185,20 +185,20 @@ public final class CheapestInferenceKey: Sendable {
 }
 
 /// One request that was made with a simulated CheapestInference key.
-public struct CheapestInferenceRequest: Sendable, Hashable {
+package struct CheapestInferenceRequest: Sendable, Hashable {
     /// When it was made.
-    public let time: Timestamp
+    package let time: Timestamp
     /// What was charged, in USD.
-    public let cost: ExactDecimal
+    package let cost: ExactDecimal
     /// Tokens sent.
-    public let promptTokens: Int
+    package let promptTokens: Int
     /// Tokens received.
-    public let completionTokens: Int
+    package let completionTokens: Int
     /// The API does not count it before this moment.
-    public let visibleFrom: Timestamp
+    package let visibleFrom: Timestamp
 
     /// A request, counted at once unless `visibleFrom` is later.
-    public init(
+    package init(
         time: Timestamp, cost: ExactDecimal, promptTokens: Int, completionTokens: Int, visibleFrom: Timestamp? = nil
     ) {
         self.time = time
@@ -225,18 +225,18 @@ public struct CheapestInferenceRequest: Sendable, Hashable {
 }
 
 /// Exact sums over some requests of a key.
-public struct CheapestInferenceTotals: Sendable, Hashable {
+package struct CheapestInferenceTotals: Sendable, Hashable {
     /// USD charged.
-    public private(set) var cost = ExactDecimal.zero
+    package private(set) var cost = ExactDecimal.zero
     /// Requests made.
-    public private(set) var requests = 0
+    package private(set) var requests = 0
     /// Tokens sent.
-    public private(set) var promptTokens = 0
+    package private(set) var promptTokens = 0
     /// Tokens received.
-    public private(set) var completionTokens = 0
+    package private(set) var completionTokens = 0
 
     /// Nothing yet.
-    public init() {}
+    package init() {}
 
     mutating func add(_ request: CheapestInferenceRequest) {
         cost += request.cost

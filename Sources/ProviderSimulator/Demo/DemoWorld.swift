@@ -7,43 +7,43 @@ import UsageModel
 /// let server = SimulatorServer(world.providers, clock: clock)
 /// // … for each of world.accounts a config entry with base_url = server.baseURL + account.basePath
 /// ```
-public struct DemoWorld: Sendable {
+package struct DemoWorld: Sendable {
     /// What the exporter's config needs to know of an account.
-    public struct Account: Sendable, Hashable {
+    package struct Account: Sendable, Hashable {
         /// The provider's name: `wavespeed`.
-        public let provider: String
+        package let provider: String
         /// The account's name.
-        public let name: String
+        package let name: String
         /// Its key; it opens nothing but the simulator. Nil where the provider has none for the account.
-        public var token: String?
+        package var token: String?
         /// What follows the server's base URL: `/wavespeed`.
-        public let basePath: String
+        package let basePath: String
         /// Its management key, where the provider has such.
-        public var managementToken: String?
+        package var managementToken: String?
         /// Its keys, where they are read apart.
-        public var keys: [Key] = []
+        package var keys: [Key] = []
         /// Its bots, where it has such.
-        public var bots: [String] = []
+        package var bots: [String] = []
         /// USD for a successful request by model, where the provider reports no cost.
-        public var prices: [String: ExactDecimal] = [:]
+        package var prices: [String: ExactDecimal] = [:]
         /// A monthly budget of our own in USD.
-        public var monthlyBudget: ExactDecimal?
+        package var monthlyBudget: ExactDecimal?
 
         /// One of an account's keys.
-        public struct Key: Sendable, Hashable {
+        package struct Key: Sendable, Hashable {
             /// How it is called.
-            public let name: String
+            package let name: String
             /// The provider's id of it.
-            public var id: String?
+            package var id: String?
             /// What it is used by.
-            public var token: String?
+            package var token: String?
         }
     }
 
     /// The accounts, in the order in which a config should list them.
-    public let accounts: [Account]
+    package let accounts: [Account]
     /// The APIs to serve.
-    public let providers: [any SimulatedProvider]
+    package let providers: [any SimulatedProvider]
 
     /// When an account's traffic begins, and how much of it there is.
     struct Era {
@@ -64,7 +64,7 @@ public struct DemoWorld: Sendable {
     /// - Parameters:
     ///   - history: how far the history reaches back.
     ///   - load: by what every account's requests are multiplied.
-    public init(clock: any WallClock, seed: UInt64 = 1, history: Duration = .days(31), load: Double = 1) {
+    package init(clock: any WallClock, seed: UInt64 = 1, history: Duration = .days(31), load: Double = 1) {
         // From a midnight on, so that the oldest day shown is whole.
         let era = Era(start: (clock.now - history).day.start, history: history, load: load)
         let waveSpeed = [

@@ -3,24 +3,24 @@ import UsageModel
 
 /// The FairStack API: `GET /v1/usage`, `/v1/usage/daily` and `/v1/usage/transactions` as its documentation page "Usage
 /// API" has them, and `GET /v1/credits`, which one public client uses.
-public struct FairStackAPI: SimulatedProvider {
+package struct FairStackAPI: SimulatedProvider {
     /// `fairstack`.
-    public let name = "fairstack"
+    package let name = "fairstack"
 
     private let accounts: [FairStackAccount]
 
     /// An API with these accounts.
-    public init(accounts: [FairStackAccount]) {
+    package init(accounts: [FairStackAccount]) {
         self.accounts = accounts
     }
 
     /// The name of the account whose key the token is.
-    public func account(ofToken token: String) -> String? {
+    package func account(ofToken token: String) -> String? {
         accounts.first { $0.token == token }?.name
     }
 
     /// The documented answer; 401 without a known key, 403 without the scope, 429 past the rate limit, 400 for a bad query.
-    public func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
+    package func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         guard let account = accounts.first(where: { $0.name == request.account }) else {
             return error(401, "Invalid API key")
         }
@@ -58,7 +58,7 @@ public struct FairStackAPI: SimulatedProvider {
     }
 
     /// `{"error": {"code": "http_400", "message": "…", "status": 400}}` under the same HTTP status.
-    public func error(_ status: Int, _ message: String) -> SimulatedResponse { error(status, message, wrapped: false) }
+    package func error(_ status: Int, _ message: String) -> SimulatedResponse { error(status, message, wrapped: false) }
 
     private func error(_ status: Int, _ message: String, wrapped: Bool) -> SimulatedResponse {
         let code = JSONValue.string("http_\(status)")
@@ -87,25 +87,25 @@ extension SimulatedResponse {
 }
 
 /// Ways in which the simulated FairStack deviates from its documentation; none unless set.
-public struct FairStackQuirks: ErrorObjects, Sendable, Hashable {
+package struct FairStackQuirks: ErrorObjects, Sendable, Hashable {
     /// How far `GET /v1/usage/daily` lags behind `GET /v1/usage`.
-    public var dailyLag = Duration.zero
+    package var dailyLag = Duration.zero
     /// Whether `GET /v1/usage/daily` lists up to yesterday only.
-    public var dailyOmitsToday = false
+    package var dailyOmitsToday = false
     /// How many of the oldest transactions are listed on top of the first page, as jobs are whose status changed late.
-    public var oldTransactionsOnTop = 0
+    package var oldTransactionsOnTop = 0
     /// Ids of keys that are unknown from a time on.
-    public var unknownKeys: [String: Timestamp] = [:]
+    package var unknownKeys: [String: Timestamp] = [:]
     /// The share of requests that get an error object with status 200, in percent.
-    public var errorPercentage = 0
+    package var errorPercentage = 0
     /// Decides which requests those are.
-    public var seed: UInt64 = 0
+    package var seed: UInt64 = 0
 
     /// No deviation.
-    public init() {}
+    package init() {}
 
     /// A mix of deviations that follows from the seed.
-    public init(seed: UInt64) {
+    package init(seed: UInt64) {
         self.seed = seed
         var random = SplitMix64(seed: SplitMix64.mixed(seed))
         dailyLag = [Duration.zero, .minutes(10), .hours(3), .days(1)][random.below(4)]

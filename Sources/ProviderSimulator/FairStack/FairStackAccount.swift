@@ -2,46 +2,46 @@ import NIOConcurrencyHelpers
 import UsageModel
 
 /// An account at the simulated FairStack.
-public struct FairStackAccount: Sendable {
+package struct FairStackAccount: Sendable {
     /// A spending cap for the running month (UTC), in millionths of a dollar.
-    public struct Cap: Sendable, Hashable {
+    package struct Cap: Sendable, Hashable {
         /// `organization`, `project` or `key`.
-        public let scope: String
+        package let scope: String
         /// Nil where the scope has none.
-        public let micro: Int?
+        package let micro: Int?
 
         /// A cap.
-        public init(scope: String, micro: Int?) {
+        package init(scope: String, micro: Int?) {
             self.scope = scope
             self.micro = micro
         }
     }
 
     /// How tests and the request log name it.
-    public let name: String
+    package let name: String
     /// Its API key.
-    public let token: String
+    package let token: String
     /// What it did.
-    public let store: FairStackStore
+    package let store: FairStackStore
     /// Ids of the keys that `key_id` may ask for; an unknown one is answered with 404.
-    public var keyIDs: Set<String> = []
+    package var keyIDs: Set<String> = []
     /// The key's scopes; without `credits:read` every answer is 403.
-    public var scopes: Set<String> = ["credits:read"]
+    package var scopes: Set<String> = ["credits:read"]
     /// Whether there is a `GET /v1/credits`.
-    public var hasCredits = true
+    package var hasCredits = true
     /// Its caps.
-    public var caps: [Cap] = []
+    package var caps: [Cap] = []
     /// Whether answers come inside `{"request_id", "data"}`, and errors with `type`.
-    public var wrapsBodies = false
+    package var wrapsBodies = false
     /// The currency of its money.
-    public var currency = "USD"
+    package var currency = "USD"
     /// How many requests it may make.
-    public var rateLimit: FairStackRateLimit?
+    package var rateLimit: FairStackRateLimit?
     /// How it deviates from its documentation.
-    public var quirks = FairStackQuirks()
+    package var quirks = FairStackQuirks()
 
     /// An account.
-    public init(name: String, token: String, store: FairStackStore) {
+    package init(name: String, token: String, store: FairStackStore) {
         self.name = name
         self.token = token
         self.store = store
@@ -49,13 +49,13 @@ public struct FairStackAccount: Sendable {
 }
 
 /// Requests in the last minute, by the simulator's clock; those beyond are refused with 429.
-public final class FairStackRateLimit: Sendable {
+package final class FairStackRateLimit: Sendable {
     /// Requests in any minute.
-    public let perMinute: Int
+    package let perMinute: Int
     private let times = NIOLockedValueBox<[Timestamp]>([])
 
     /// A limit.
-    public init(perMinute: Int) {
+    package init(perMinute: Int) {
         self.perMinute = perMinute
     }
 
@@ -72,9 +72,9 @@ public final class FairStackRateLimit: Sendable {
 }
 
 /// A transaction at the simulated FairStack: a generation, money paid in, or money given back.
-public struct FairStackTransaction: Sendable, Hashable {
+package struct FairStackTransaction: Sendable, Hashable {
     /// The values of `type`.
-    public enum Kind: String, Sendable, Hashable {
+    package enum Kind: String, Sendable, Hashable {
         /// A request for an image, a video, a voice or music.
         case generation
         /// Money paid in.
@@ -84,28 +84,28 @@ public struct FairStackTransaction: Sendable, Hashable {
     }
 
     /// The API's id of it; unique in an account.
-    public let id: String
+    package let id: String
     /// What it is.
-    public let kind: Kind
+    package let kind: Kind
     /// `created_at`, to the second.
-    public let time: Timestamp
+    package let time: Timestamp
     /// The id of the key that made it; nil for what no key did. The API does not show it, and counts by it.
-    public var key: String?
+    package var key: String?
     /// The model; nil for what is no generation. Empty: in the totals, and named under no model.
-    public var model: String?
+    package var model: String?
     /// `image`, `video`, `voice` or `music`. Empty: in the totals, and named under no modality.
-    public var modality: String?
+    package var modality: String?
     /// Millionths of a dollar: what was charged; below zero for money paid in or given back.
-    public var micro: Int
+    package var micro: Int
     /// The status that it comes to: `completed`, `failed`, `refunded`.
-    public var status: String
+    package var status: String
     /// Before this moment it is `pending`.
-    public var decidedAt: Timestamp
+    package var decidedAt: Timestamp
     /// The API does not show it before this moment.
-    public var visibleFrom: Timestamp
+    package var visibleFrom: Timestamp
 
     /// A transaction, decided and shown at once unless said otherwise.
-    public init(
+    package init(
         id: String, kind: Kind = .generation, time: Timestamp, key: String? = nil, model: String? = nil,
         modality: String? = nil, micro: Int, status: String = "completed", decidedAt: Timestamp? = nil,
         visibleFrom: Timestamp? = nil

@@ -31,29 +31,29 @@ struct FairStackFigures {
 }
 
 /// What a test holds the exporter's figures against: counted anew from the transactions themselves.
-public struct FairStackTruth: Sendable, Hashable {
+package struct FairStackTruth: Sendable, Hashable {
     /// A key's id (nil for no key) and a model's.
-    public struct Labels: Sendable, Hashable {
+    package struct Labels: Sendable, Hashable {
         /// The id of the key; nil for no key.
-        public let key: String?
+        package let key: String?
         /// The model; empty for what is named under none.
-        public let model: String
+        package let model: String
     }
 
     /// Cost in USD of successful generations.
-    public private(set) var cost: [Labels: ExactDecimal] = [:]
+    package private(set) var cost: [Labels: ExactDecimal] = [:]
     /// Successful generations.
-    public private(set) var successes: [Labels: Int] = [:]
+    package private(set) var successes: [Labels: Int] = [:]
     /// Generations that ended otherwise, by model.
-    public private(set) var failures: [String: Int] = [:]
+    package private(set) var failures: [String: Int] = [:]
     /// Cost in USD by modality.
-    public private(set) var modalityCost: [String: ExactDecimal] = [:]
+    package private(set) var modalityCost: [String: ExactDecimal] = [:]
     /// Successful generations by modality.
-    public private(set) var modalityCount: [String: Int] = [:]
+    package private(set) var modalityCount: [String: Int] = [:]
     /// USD paid in.
-    public private(set) var topUps = ExactDecimal.zero
+    package private(set) var topUps = ExactDecimal.zero
     /// USD given back.
-    public private(set) var refunds = ExactDecimal.zero
+    package private(set) var refunds = ExactDecimal.zero
 
     mutating func count(_ transaction: FairStackTransaction, status: String) {
         let amount = ExactDecimal(micros: transaction.micro)

@@ -5,7 +5,7 @@ import UsageModel
 ///
 /// The present comes from the clock. With `traffic` the store also holds the generator's requests, made when somebody
 /// first asks for them, so that live traffic needs no timer.
-public final class FairStackStore: Sendable {
+package final class FairStackStore: Sendable {
     private struct State {
         /// By time, the oldest first; those of one second by id.
         var transactions: [FairStackTransaction] = []
@@ -19,14 +19,14 @@ public final class FairStackStore: Sendable {
     private let state = NIOLockedValueBox(State())
 
     /// A store without transactions but those of `traffic`, whose requests the `keys` share.
-    public init(clock: any WallClock, traffic: TrafficGenerator? = nil, keys: [String] = []) {
+    package init(clock: any WallClock, traffic: TrafficGenerator? = nil, keys: [String] = []) {
         self.clock = clock
         self.traffic = traffic
         self.keys = keys
     }
 
     /// Adds transactions, whenever they happened.
-    public func add(_ transactions: [FairStackTransaction]) {
+    package func add(_ transactions: [FairStackTransaction]) {
         state.withLockedValue { state in
             state.transactions += transactions
             state.isSorted = false
@@ -35,7 +35,7 @@ public final class FairStackStore: Sendable {
 
     /// The provider says something else of a transaction than before; false where there is no such transaction.
     @discardableResult
-    public func revise(_ id: String, _ change: (inout FairStackTransaction) -> Void) -> Bool {
+    package func revise(_ id: String, _ change: (inout FairStackTransaction) -> Void) -> Bool {
         state.withLockedValue { state in
             guard let index = state.transactions.firstIndex(where: { $0.id == id }) else { return false }
             change(&state.transactions[index])
@@ -45,7 +45,7 @@ public final class FairStackStore: Sendable {
 
     /// Adds charges to the days of a period that the provider shows late: some at once, some up to the given age later.
     /// Which ones follows from the seed.
-    public func addLateCharges(_ count: Int, in period: Period, upTo age: Duration, seed: UInt64) {
+    package func addLateCharges(_ count: Int, in period: Period, upTo age: Duration, seed: UInt64) {
         var random = SplitMix64(seed: SplitMix64.mixed(seed))
         let length = Int(period.end.milliseconds - period.start.milliseconds)
         add(
@@ -128,7 +128,7 @@ public final class FairStackStore: Sendable {
     }
 
     /// A recount of what the API shows of a period by now, which shares nothing with its answers.
-    public func truth(in period: Period) -> FairStackTruth {
+    package func truth(in period: Period) -> FairStackTruth {
         withTransactions { transactions, now in
             var truth = FairStackTruth()
             for transaction in transactions where period.contains(transaction.time) && transaction.visibleFrom <= now {

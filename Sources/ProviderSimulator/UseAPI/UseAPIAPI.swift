@@ -1,18 +1,18 @@
 import UsageModel
 
 /// An account at the simulated useapi.net.
-public struct UseAPIAccount: Sendable {
+package struct UseAPIAccount: Sendable {
     /// The linked accounts of one service.
-    public struct Service: Sendable, Hashable {
+    package struct Service: Sendable, Hashable {
         /// The service's name: `Midjourney API`.
-        public let name: String
+        package let name: String
         /// Accounts in order.
-        public let active: Int
+        package let active: Int
         /// Accounts with an issue; left out of the answer where there are none.
-        public let error: Int
+        package let error: Int
 
         /// The linked accounts of a service.
-        public init(_ name: String, active: Int, error: Int = 0) {
+        package init(_ name: String, active: Int, error: Int = 0) {
             self.name = name
             self.active = active
             self.error = error
@@ -20,20 +20,20 @@ public struct UseAPIAccount: Sendable {
     }
 
     /// How tests and the request log name it.
-    public let name: String
+    package let name: String
     /// Its API token.
-    public let token: String
+    package let token: String
     /// What its bots did.
-    public let store: UseAPIRequestStore
+    package let store: UseAPIRequestStore
     /// Its linked accounts.
-    public let services: [Service]
+    package let services: [Service]
     /// Whether its subscription is active; without it there are no statistics.
-    public let isSubscribed: Bool
+    package let isSubscribed: Bool
     /// How it deviates from its documentation.
-    public var quirks = UseAPIQuirks()
+    package var quirks = UseAPIQuirks()
 
     /// An account.
-    public init(
+    package init(
         name: String, token: String, store: UseAPIRequestStore, services: [Service] = [], isSubscribed: Bool = true
     ) {
         self.name = name
@@ -45,33 +45,33 @@ public struct UseAPIAccount: Sendable {
 }
 
 /// The useapi.net API: `GET /v2/account/stats` as its page "Query Usage Statistics" has it, and `GET /v2/account`.
-public struct UseAPIAPI: SimulatedProvider {
+package struct UseAPIAPI: SimulatedProvider {
     /// `useapi`.
-    public let name = "useapi"
+    package let name = "useapi"
 
     /// The bots of the documentation, and `flowmusic`, which is newer.
-    public static let bots = [
+    package static let bots = [
         "midjourney", "google-flow", "dreamina", "kling", "runwayml", "pixverse", "minimax", "mureka", "tempolor",
         "ltxstudio", "luma", "flowmusic",
     ]
 
     /// The most records that `limit` may ask for.
-    public static let largestLimit = 50_000
+    package static let largestLimit = 50_000
 
     private let accounts: [UseAPIAccount]
 
     /// An API with these accounts.
-    public init(accounts: [UseAPIAccount]) {
+    package init(accounts: [UseAPIAccount]) {
         self.accounts = accounts
     }
 
     /// The name of the account whose token it is.
-    public func account(ofToken token: String) -> String? {
+    package func account(ofToken token: String) -> String? {
         accounts.first { $0.token == token }?.name
     }
 
     /// The documented answer; 401 without a known token, 402 without a subscription, 404 for any other path or method.
-    public func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
+    package func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         guard let account = accounts.first(where: { $0.name == request.account }) else {
             return error(401, "Unauthorized")
         }
@@ -88,7 +88,7 @@ public struct UseAPIAPI: SimulatedProvider {
     }
 
     /// `{"error": "Unauthorized"}` under the same HTTP status.
-    public func error(_ status: Int, _ message: String) -> SimulatedResponse {
+    package func error(_ status: Int, _ message: String) -> SimulatedResponse {
         SimulatedResponse(status: status, body: ["error": .string(message)])
     }
 
@@ -137,25 +137,25 @@ public struct UseAPIAPI: SimulatedProvider {
 }
 
 /// Ways in which the simulated useapi.net deviates from its documentation; none unless set.
-public struct UseAPIQuirks: ErrorObjects, Sendable, Hashable {
+package struct UseAPIQuirks: ErrorObjects, Sendable, Hashable {
     /// How far the list lags behind the count and the summary.
-    public var listLag = Duration.zero
+    package var listLag = Duration.zero
     /// Whether days are counted and not listed while they are open.
-    public var hidesRowsOfOpenDay = false
+    package var hidesRowsOfOpenDay = false
     /// The most requests that are listed, the newest; nil for all.
-    public var longestList: Int?
+    package var longestList: Int?
     /// Whether count and summary are of what is listed ("total records returned"), and not of the day.
-    public var countsListOnly = false
+    package var countsListOnly = false
     /// The share of requests that get an error object with status 200, in percent.
-    public var errorPercentage = 0
+    package var errorPercentage = 0
     /// Decides which requests those are.
-    public var seed: UInt64 = 0
+    package var seed: UInt64 = 0
 
     /// No deviation.
-    public init() {}
+    package init() {}
 
     /// A mix of deviations that follows from the seed.
-    public init(seed: UInt64) {
+    package init(seed: UInt64) {
         self.seed = seed
         var random = SplitMix64(seed: SplitMix64.mixed(seed))
         listLag = [Duration.zero, .minutes(5), .minutes(15)][random.below(3)]

@@ -5,9 +5,9 @@ import UsageModel
 ///
 /// The present comes from the clock. With `traffic` the store also holds generated requests, made when somebody first
 /// asks for them.
-public final class UseAPIRequestStore: Sendable {
+package final class UseAPIRequestStore: Sendable {
     /// Names a request for a later change.
-    public struct RequestID: Sendable, Hashable {
+    package struct RequestID: Sendable, Hashable {
         let index: Int
     }
 
@@ -24,32 +24,32 @@ public final class UseAPIRequestStore: Sendable {
     }
 
     /// "Data is retained for 3 months."
-    public static let retention = Duration.days(90)
+    package static let retention = Duration.days(90)
 
     private let clock: any WallClock
     private let traffic: [UseAPITraffic]
     private let state = NIOLockedValueBox(State())
 
     /// A store without requests but those of `traffic`, whose starts must be the same.
-    public init(clock: any WallClock, traffic: [UseAPITraffic] = []) {
+    package init(clock: any WallClock, traffic: [UseAPITraffic] = []) {
         self.clock = clock
         self.traffic = traffic
     }
 
     /// Adds a request, whenever it happened.
     @discardableResult
-    public func add(_ request: UseAPIRequest) -> RequestID {
+    package func add(_ request: UseAPIRequest) -> RequestID {
         state.withLockedValue { $0.add(request) }
     }
 
     /// Adds requests, whenever they happened.
-    public func add(_ requests: [UseAPIRequest]) {
+    package func add(_ requests: [UseAPIRequest]) {
         state.withLockedValue { state in for request in requests { _ = state.add(request) } }
     }
 
     /// The statistics tell another status of a request than before; false where there is no such request.
     @discardableResult
-    public func revise(_ id: RequestID, code: Int) -> Bool {
+    package func revise(_ id: RequestID, code: Int) -> Bool {
         state.withLockedValue { state in
             guard state.requests.indices.contains(id.index), state.requests[id.index] != nil else { return false }
             state.requests[id.index]?.code = code
@@ -59,7 +59,7 @@ public final class UseAPIRequestStore: Sendable {
 
     /// The statistics drop a request; false where there is no such request.
     @discardableResult
-    public func remove(_ id: RequestID) -> Bool {
+    package func remove(_ id: RequestID) -> Bool {
         state.withLockedValue { state in
             guard state.requests.indices.contains(id.index), state.requests[id.index] != nil else { return false }
             state.requests[id.index] = nil
@@ -69,7 +69,7 @@ public final class UseAPIRequestStore: Sendable {
 
     /// The requests of a bot that the statistics show now, oldest first: of one UTC day or of all, of one config or of
     /// all.
-    public func shown(bot: String, day: UTCDay? = nil, config: String? = nil) -> [UseAPIRequest] {
+    package func shown(bot: String, day: UTCDay? = nil, config: String? = nil) -> [UseAPIRequest] {
         withState { state, now in
             let days = day.map { [$0] } ?? Array(state.byDay.keys)
             return days.filter { $0.start > now - Self.retention }
@@ -81,7 +81,7 @@ public final class UseAPIRequestStore: Sendable {
     }
 
     /// Every request made in a period that may be shown by now: what a test counts anew.
-    public func visible(in period: Period) -> [UseAPIRequest] {
+    package func visible(in period: Period) -> [UseAPIRequest] {
         withState { state, now in
             state.requests.compactMap { $0 }.filter { period.contains($0.time) && $0.visibleFrom <= now }
         }
@@ -104,34 +104,34 @@ public final class UseAPIRequestStore: Sendable {
 }
 
 /// One request to a bot of useapi.net, as its statistics list it.
-public struct UseAPIRequest: Sendable, Hashable {
+package struct UseAPIRequest: Sendable, Hashable {
     /// When it was made.
-    public var time: Timestamp
+    package var time: Timestamp
     /// The bot: `google-flow`, `midjourney`, …
-    public var bot: String
+    package var bot: String
     /// The linked account that it went through: an e-mail address, a channel.
-    public var config: String
+    package var config: String
     /// What was asked for: `post-images`.
-    public var endpoint: String
+    package var endpoint: String
     /// The HTTP status.
-    public var code: Int
+    package var code: Int
     /// How long it took, in milliseconds.
-    public var milliseconds: Int
+    package var milliseconds: Int
     /// The AI model; nil for bots that tell none.
-    public var model: String?
+    package var model: String?
     /// google-flow: the captcha providers tried, one for each attempt; nil for other bots.
-    public var captchaProviders: [String]?
+    package var captchaProviders: [String]?
     /// google-flow: how often the captcha was tried again.
-    public var captchaRetries: Int?
+    package var captchaRetries: Int?
     /// google-flow: Google's plan family, empty for requests before 2026-05-21; nil for other bots.
-    public var tier: String?
+    package var tier: String?
     /// google-flow: Google's subscription, empty for requests before 2026-05-21; nil for other bots.
-    public var sku: String?
+    package var sku: String?
     /// The statistics do not show it before this moment: they lag by 5 to 15 minutes.
-    public var visibleFrom: Timestamp
+    package var visibleFrom: Timestamp
 
     /// A request, shown at once unless `visibleFrom` is later.
-    public init(
+    package init(
         time: Timestamp, bot: String, config: String, endpoint: String, code: Int = 200, milliseconds: Int = 1000,
         model: String? = nil, captchaProviders: [String]? = nil, captchaRetries: Int? = nil, tier: String? = nil,
         sku: String? = nil, visibleFrom: Timestamp? = nil

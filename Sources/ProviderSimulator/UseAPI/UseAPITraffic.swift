@@ -4,15 +4,15 @@ import UsageModel
 ///
 /// A model of the profile is a model of the bot (none for bots that tell none), its modality the endpoint. What the
 /// generator does not know (linked account, status, duration, captcha) follows from the request's moment alone.
-public struct UseAPITraffic: Sendable {
+package struct UseAPITraffic: Sendable {
     /// A linked account.
-    public struct Config: Sendable, Hashable {
+    package struct Config: Sendable, Hashable {
         let name: String
         let tier: String?
         let sku: String?
 
         /// A linked account; `tier` and `sku` for google-flow alone.
-        public init(_ name: String, tier: String? = nil, sku: String? = nil) {
+        package init(_ name: String, tier: String? = nil, sku: String? = nil) {
             self.name = name
             self.tier = tier
             self.sku = sku
@@ -28,7 +28,7 @@ public struct UseAPITraffic: Sendable {
     var start: Timestamp { generator.start }
 
     /// Traffic of a bot, spread over its linked accounts, of which there must be one at least to have any.
-    public init(
+    package init(
         bot: String, account: String, configs: [Config], profile: TrafficProfile, seed: UInt64, start: Timestamp
     ) {
         self.bot = bot

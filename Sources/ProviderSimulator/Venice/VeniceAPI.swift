@@ -3,26 +3,26 @@ import NIOConcurrencyHelpers
 import UsageModel
 
 /// An account at the simulated Venice.ai.
-public struct VeniceAccount: Sendable {
+package struct VeniceAccount: Sendable {
     /// How tests and the request log name it.
-    public let name: String
+    package let name: String
     /// Its ADMIN key.
-    public let adminToken: String
+    package let adminToken: String
     /// A key that may only infer.
-    public var inferenceToken: String?
+    package var inferenceToken: String?
     /// What it was charged.
-    public let store: VeniceBillingStore
+    package let store: VeniceBillingStore
     /// Its prepaid USD.
-    public let balance: PrepaidBalance
+    package let balance: PrepaidBalance
     /// Its DIEM a day; nil where it stakes none.
-    public var diemAllocation: ExactDecimal?
+    package var diemAllocation: ExactDecimal?
     /// Its keys.
-    public var keys: [VeniceKey] = []
+    package var keys: [VeniceKey] = []
     /// Requests and tokens a minute by model.
-    public var limits: [VeniceModelLimit] = []
+    package var limits: [VeniceModelLimit] = []
 
     /// An account.
-    public init(name: String, adminToken: String, store: VeniceBillingStore, balance: PrepaidBalance) {
+    package init(name: String, adminToken: String, store: VeniceBillingStore, balance: PrepaidBalance) {
         self.name = name
         self.adminToken = adminToken
         self.store = store
@@ -31,9 +31,9 @@ public struct VeniceAccount: Sendable {
 }
 
 /// Which of the simulated billing endpoints answer.
-public final class VeniceAvailability: Sendable {
+package final class VeniceAvailability: Sendable {
     /// What becomes of an endpoint.
-    public enum State: Sendable, Hashable {
+    package enum State: Sendable, Hashable {
         /// It answers.
         case open
         /// It answers, and says when it will stop.
@@ -47,38 +47,38 @@ public final class VeniceAvailability: Sendable {
     private let states: NIOLockedValueBox<(usage: State, history: State)>
 
     /// As it is since September 2026 unless said otherwise: the older endpoint gone, its successor open.
-    public init(usage: State = .gone, history: State = .open) {
+    package init(usage: State = .gone, history: State = .open) {
         states = NIOLockedValueBox((usage, history))
     }
 
     /// `/api/v1/billing/usage`.
-    public var usage: State {
+    package var usage: State {
         get { states.withLockedValue { $0.usage } }
         set { states.withLockedValue { $0.usage = newValue } }
     }
 
     /// `/api/v1/billing/usage-history`.
-    public var history: State {
+    package var history: State {
         get { states.withLockedValue { $0.history } }
         set { states.withLockedValue { $0.history = newValue } }
     }
 }
 
 /// The Venice.ai API: both billing endpoints, the analytics by key, the balance, rate limits and keys.
-public struct VeniceAPI: SimulatedProvider {
+package struct VeniceAPI: SimulatedProvider {
     /// `venice`.
-    public let name = "venice"
+    package let name = "venice"
     /// Which billing endpoints answer.
-    public let availability: VeniceAvailability
+    package let availability: VeniceAvailability
     /// What it does beside its documentation.
-    public let misbehavior: VeniceMisbehavior
+    package let misbehavior: VeniceMisbehavior
 
     private let accounts: [VeniceAccount]
     /// Follows an account's name where the request came with its inference key.
     private static let inferenceMark = "/inference"
 
     /// An API with these accounts.
-    public init(
+    package init(
         accounts: [VeniceAccount], availability: VeniceAvailability = VeniceAvailability(),
         misbehavior: VeniceMisbehavior = VeniceMisbehavior()
     ) {
@@ -88,7 +88,7 @@ public struct VeniceAPI: SimulatedProvider {
     }
 
     /// The name of the account whose key the token is, with `/inference` behind it for an inference key.
-    public func account(ofToken token: String) -> String? {
+    package func account(ofToken token: String) -> String? {
         for account in accounts {
             if account.adminToken == token { return account.name }
             if account.inferenceToken == token { return account.name + Self.inferenceMark }
@@ -97,7 +97,7 @@ public struct VeniceAPI: SimulatedProvider {
     }
 
     /// The answer of the endpoint; 401 without a key that opens it, 404 for any other path or method.
-    public func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
+    package func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         // It is gone for everyone, with or without a key.
         if request.endpoint == VeniceBilling.usagePath, availability.usage == .gone { return VeniceBilling.gone }
         guard let asking = request.account,
@@ -123,7 +123,7 @@ public struct VeniceAPI: SimulatedProvider {
     }
 
     /// `{"error": "…"}`.
-    public func error(_ status: Int, _ message: String) -> SimulatedResponse {
+    package func error(_ status: Int, _ message: String) -> SimulatedResponse {
         SimulatedResponse(status: status, body: ["error": .string(message)])
     }
 }

@@ -4,9 +4,9 @@ import UsageModel
 /// What a simulated Venice account was charged, and how much of it the provider shows at the moment.
 ///
 /// With `traffic` it also holds that traffic's charges, made when somebody first asks for them.
-public final class VeniceBillingStore: Sendable {
+package final class VeniceBillingStore: Sendable {
     /// Names a charge for a later change.
-    public struct ChargeID: Sendable, Hashable {
+    package struct ChargeID: Sendable, Hashable {
         let index: Int
     }
 
@@ -60,14 +60,14 @@ public final class VeniceBillingStore: Sendable {
     private let state = NIOLockedValueBox(State())
 
     /// A store without charges but those of `traffic`.
-    public init(clock: any WallClock, traffic: VeniceTraffic? = nil) {
+    package init(clock: any WallClock, traffic: VeniceTraffic? = nil) {
         self.clock = clock
         self.traffic = traffic
     }
 
     /// Adds a charge, whenever it was.
     @discardableResult
-    public func add(_ charge: VeniceCharge) -> ChargeID {
+    package func add(_ charge: VeniceCharge) -> ChargeID {
         state.withLockedValue { state in
             state.charges.append(charge)
             state.append(charge.rows)
@@ -76,12 +76,12 @@ public final class VeniceBillingStore: Sendable {
     }
 
     /// Adds charges, whenever they were.
-    public func add(_ charges: [VeniceCharge]) {
+    package func add(_ charges: [VeniceCharge]) {
         for charge in charges { add(charge) }
     }
 
     /// Adds money that came in.
-    public func add(_ income: VeniceIncome) {
+    package func add(_ income: VeniceIncome) {
         state.withLockedValue { state in
             state.incomes.append(income)
             state.append([income.row])
@@ -90,7 +90,7 @@ public final class VeniceBillingStore: Sendable {
 
     /// The provider says otherwise of a charge than before, or takes it back (nil); false where there is no such charge.
     @discardableResult
-    public func replace(_ id: ChargeID, by charge: VeniceCharge?) -> Bool {
+    package func replace(_ id: ChargeID, by charge: VeniceCharge?) -> Bool {
         state.withLockedValue { state in
             state.sort()
             guard state.charges.indices.contains(id.index), let old = state.charges[id.index] else { return false }
@@ -103,7 +103,7 @@ public final class VeniceBillingStore: Sendable {
     }
 
     /// What the provider shows by now of what was charged from `start` on.
-    public func visibleTruth(from start: Timestamp) -> VeniceTruth {
+    package func visibleTruth(from start: Timestamp) -> VeniceTruth {
         withState { state, now in
             var truth = VeniceTruth()
             for case let charge? in state.charges where charge.time >= start && charge.visibleFrom <= now {
@@ -190,16 +190,16 @@ struct VeniceWalkPosition: Sendable, Hashable, Comparable {
 
 extension VeniceBillingStore {
     /// What `disturb` does.
-    public struct Disturbance: Sendable, Hashable {
+    package struct Disturbance: Sendable, Hashable {
         /// The number of charges that are posted now.
-        public var late: Int
+        package var late: Int
         /// The number of charges that are raised, lowered or taken back.
-        public var revised: Int
+        package var revised: Int
         /// The oldest of all these charges.
-        public var age: Duration
+        package var age: Duration
 
         /// Charges posted late and revised.
-        public init(late: Int, revised: Int, age: Duration) {
+        package init(late: Int, revised: Int, age: Duration) {
             self.late = late
             self.revised = revised
             self.age = age
@@ -207,7 +207,7 @@ extension VeniceBillingStore {
     }
 
     /// Posts charges late and revises others both ways, the same ones for the same seed and store.
-    public func disturb(_ disturbance: Disturbance, now: Timestamp, seed: UInt64) {
+    package func disturb(_ disturbance: Disturbance, now: Timestamp, seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let known = charges(from: now - disturbance.age)
         for number in 0..<disturbance.late {

@@ -1,9 +1,9 @@
 import UsageModel
 
 /// One inference of a simulated account: it becomes one row in the provider's billing, or several.
-public struct VeniceCharge: Sendable, Hashable {
+package struct VeniceCharge: Sendable, Hashable {
     /// What was done.
-    public enum Work: Sendable, Hashable {
+    package enum Work: Sendable, Hashable {
         /// A conversation: tokens of the prompt, how many of them came from the cache, and of the answer.
         case tokens(prompt: Int, cached: Int, completion: Int)
         /// So many images.
@@ -11,32 +11,32 @@ public struct VeniceCharge: Sendable, Hashable {
     }
 
     /// The request's id.
-    public var id: String
+    package var id: String
     /// When its first row was written.
-    public var time: Timestamp
+    package var time: Timestamp
     /// The provider's model id.
-    public var model: String
+    package var model: String
     /// What was done.
-    public var work: Work
+    package var work: Work
     /// The price of a million cached tokens, or of an image; input costs four times that, output sixteen times.
-    public var unitPrice: ExactDecimal
+    package var unitPrice: ExactDecimal
     /// What it was paid with.
-    public var currency = "USD"
+    package var currency = "USD"
     /// The id of the key that asked; nil for the web app.
-    public var keyID: String?
+    package var keyID: String?
     /// How long it took; nil where it is not recorded.
-    public var milliseconds: Int? = 1500
+    package var milliseconds: Int? = 1500
     /// Whether its rows have `inferenceDetails`.
-    public var hasDetails = true
+    package var hasDetails = true
     /// Whether the web was searched for it, which is a row of its own.
-    public var searchesWeb = false
+    package var searchesWeb = false
     /// The time between two of its rows.
-    public var rowSpacing = Duration.zero
+    package var rowSpacing = Duration.zero
     /// The API does not show it before this moment.
-    public var visibleFrom: Timestamp
+    package var visibleFrom: Timestamp
 
     /// An inference, shown at once.
-    public init(id: String, time: Timestamp, model: String, work: Work, unitPrice: ExactDecimal) {
+    package init(id: String, time: Timestamp, model: String, work: Work, unitPrice: ExactDecimal) {
         self.id = id
         self.time = time
         self.model = model

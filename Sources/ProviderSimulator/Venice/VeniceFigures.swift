@@ -2,24 +2,24 @@ import Foundation
 import UsageModel
 
 /// A key of a simulated Venice account.
-public struct VeniceKey: Sendable, Hashable {
+package struct VeniceKey: Sendable, Hashable {
     /// The provider's id of it.
-    public let id: String
+    package let id: String
     /// How it is called.
-    public var description: String
+    package var description: String
     /// `INFERENCE` or `ADMIN`.
-    public let type: String
+    package let type: String
     /// When it was made.
-    public let created: Timestamp
+    package let created: Timestamp
     /// The most USD it may spend in a period; nil for no limit.
-    public var usdLimit: ExactDecimal?
+    package var usdLimit: ExactDecimal?
     /// `EPOCH`, `MONTH` or `LIFETIME`.
-    public var period = "EPOCH"
+    package var period = "EPOCH"
     /// When it ends; nil for never.
-    public var expires: Timestamp?
+    package var expires: Timestamp?
 
     /// A key without a limit.
-    public init(id: String, description: String, type: String = "INFERENCE", created: Timestamp) {
+    package init(id: String, description: String, type: String = "INFERENCE", created: Timestamp) {
         self.id = id
         self.description = description
         self.type = type
@@ -28,14 +28,14 @@ public struct VeniceKey: Sendable, Hashable {
 }
 
 /// The limits of one model.
-public struct VeniceModelLimit: Sendable, Hashable {
+package struct VeniceModelLimit: Sendable, Hashable {
     /// The model's id.
-    public let model: String
+    package let model: String
     /// By type: `RPM`, `RPD`, `TPM`.
-    public let amounts: [String: Int]
+    package let amounts: [String: Int]
 
     /// The limits of one model.
-    public init(model: String, amounts: [String: Int]) {
+    package init(model: String, amounts: [String: Int]) {
         self.model = model
         self.amounts = amounts
     }

@@ -2,34 +2,34 @@ import NIOConcurrencyHelpers
 import UsageModel
 
 /// What a simulated Venice.ai does that its documentation does not say; nothing until a test switches it on.
-public final class VeniceMisbehavior: Sendable {
+package final class VeniceMisbehavior: Sendable {
     /// The deviations.
-    public struct Modes: Sendable, Hashable {
+    package struct Modes: Sendable, Hashable {
         /// The most rows of a page at both billing endpoints, whatever was requested; nil for no cap.
-        public var mostRowsPerPage: Int?
+        package var mostRowsPerPage: Int?
         /// Numbered pages do not say how many there are.
-        public var omitsTotalPages = false
+        package var omitsTotalPages = false
         /// Numbered pages do not say how many rows there are.
-        public var omitsTotal = false
+        package var omitsTotal = false
         /// The share of pages, in percent, that repeat the page before, or the cursor that led to them.
-        public var repeatedPages = 0
+        package var repeatedPages = 0
         /// The share of numbered pages, in percent, that begin a row too early.
-        public var shiftedPages = 0
+        package var shiftedPages = 0
         /// How old the figures of `usage-analytics` are.
-        public var analyticsLag = Duration.zero
+        package var analyticsLag = Duration.zero
         /// The number of keys that `usage-analytics` lists, those with the most usage; the others are added up in
         /// `Other`. Nil for all.
-        public var listedKeys: Int?
+        package var listedKeys: Int?
         /// The share of responses, in percent, that are an error object with status 200.
-        public var errorObjects = 0
+        package var errorObjects = 0
         /// The endpoints of which these are; nil for all.
-        public var errorEndpoints: Set<String>?
+        package var errorEndpoints: Set<String>?
 
         /// No deviation.
-        public init() {}
+        package init() {}
 
         /// A mixture of deviations, the same for the same seed.
-        public static func random(seed: UInt64) -> Modes {
+        package static func random(seed: UInt64) -> Modes {
             var random = SplitMix64(seed: seed)
             var modes = Modes()
             if random.below(2) == 0 { modes.mostRowsPerPage = 20 + random.below(400) }
@@ -48,12 +48,12 @@ public final class VeniceMisbehavior: Sendable {
     private let state: NIOLockedValueBox<(modes: Modes, random: SplitMix64)>
 
     /// Deviations; the seed decides which responses those with a share are.
-    public init(_ modes: Modes = Modes(), seed: UInt64 = 1) {
+    package init(_ modes: Modes = Modes(), seed: UInt64 = 1) {
         state = NIOLockedValueBox((modes, SplitMix64(seed: seed)))
     }
 
     /// The deviations from now on.
-    public var modes: Modes {
+    package var modes: Modes {
         get { state.withLockedValue { $0.modes } }
         set { state.withLockedValue { $0.modes = newValue } }
     }

@@ -1,25 +1,25 @@
 import UsageModel
 
 /// What a test holds the exporter's figures against: counted from the inferences themselves, not from answers.
-public struct VeniceTruth: Sendable, Hashable {
+package struct VeniceTruth: Sendable, Hashable {
     /// USD by model.
-    public private(set) var cost: [String: ExactDecimal] = [:]
+    package private(set) var cost: [String: ExactDecimal] = [:]
     /// Other charges by model and unit in lower case.
-    public private(set) var credits: [[String]: ExactDecimal] = [:]
+    package private(set) var credits: [[String]: ExactDecimal] = [:]
     /// Requests by model.
-    public private(set) var requests: [String: Int] = [:]
+    package private(set) var requests: [String: Int] = [:]
     /// Tokens by model and type.
-    public private(set) var tokens: [[String]: Int] = [:]
+    package private(set) var tokens: [[String]: Int] = [:]
     /// Durations in milliseconds by model.
-    public private(set) var durations: [String: [Int]] = [:]
+    package private(set) var durations: [String: [Int]] = [:]
     /// USD paid in.
-    public private(set) var topups = ExactDecimal.zero
+    package private(set) var topups = ExactDecimal.zero
     /// USD given back.
-    public private(set) var refunds = ExactDecimal.zero
+    package private(set) var refunds = ExactDecimal.zero
     /// USD, bundled credits included, by the key's id (empty: the web app).
-    public private(set) var keyCost: [String: ExactDecimal] = [:]
+    package private(set) var keyCost: [String: ExactDecimal] = [:]
     /// DIEM by the key's id.
-    public private(set) var keyDiem: [String: ExactDecimal] = [:]
+    package private(set) var keyDiem: [String: ExactDecimal] = [:]
 
     init() {}
 
@@ -57,18 +57,18 @@ public struct VeniceTruth: Sendable, Hashable {
 }
 
 /// Money that comes into a simulated account.
-public struct VeniceIncome: Sendable, Hashable {
+package struct VeniceIncome: Sendable, Hashable {
     /// When it came.
-    public let time: Timestamp
+    package let time: Timestamp
     /// How much, in `currency`.
-    public let amount: ExactDecimal
+    package let amount: ExactDecimal
     /// Its currency.
-    public let currency: String
+    package let currency: String
     /// Whether it is money given back, rather than paid in.
-    public let isRefund: Bool
+    package let isRefund: Bool
 
     /// Money that comes in.
-    public init(time: Timestamp, amount: ExactDecimal, currency: String = "USD", isRefund: Bool = false) {
+    package init(time: Timestamp, amount: ExactDecimal, currency: String = "USD", isRefund: Bool = false) {
         self.time = time
         self.amount = amount
         self.currency = currency
@@ -85,16 +85,16 @@ public struct VeniceIncome: Sendable, Hashable {
 }
 
 /// Charges made of a generator's events: a pure function of the events, so the same in every run.
-public struct VeniceTraffic: Sendable {
+package struct VeniceTraffic: Sendable {
     /// The hour with which the traffic begins.
-    public var start: Timestamp { generator.start }
+    package var start: Timestamp { generator.start }
 
     private let generator: TrafficGenerator
     private let keyIDs: [String?]
 
     /// Traffic of an account with these keys; nil stands for the web app. Models of the modality `text` are charged by
     /// tokens, all others by image.
-    public init(generator: TrafficGenerator, keyIDs: [String?]) {
+    package init(generator: TrafficGenerator, keyIDs: [String?]) {
         self.generator = generator
         self.keyIDs = keyIDs
     }

@@ -1,20 +1,20 @@
 import UsageModel
 
 /// An account at the simulated WaveSpeedAI.
-public struct WaveSpeedAccount: Sendable {
+package struct WaveSpeedAccount: Sendable {
     /// How tests and the request log name it.
-    public let name: String
+    package let name: String
     /// Its API key.
-    public let token: String
+    package let token: String
     /// What it used.
-    public let store: UsageEventStore
+    package let store: UsageEventStore
     /// Its prepaid money.
-    public let balance: PrepaidBalance
+    package let balance: PrepaidBalance
     /// How the API deviates from its documentation.
-    public var quirks = WaveSpeedQuirks()
+    package var quirks = WaveSpeedQuirks()
 
     /// An account; `balance` falls with what `store` shows.
-    public init(name: String, token: String, store: UsageEventStore, balance: PrepaidBalance) {
+    package init(name: String, token: String, store: UsageEventStore, balance: PrepaidBalance) {
         self.name = name
         self.token = token
         self.store = store
@@ -24,24 +24,24 @@ public struct WaveSpeedAccount: Sendable {
 
 /// The WaveSpeedAI API: `POST /api/v3/user/usage_stats` as its documentation page "How to Check Usage" has it, and
 /// `GET /api/v3/balance`, which the provider's clients use.
-public struct WaveSpeedAPI: SimulatedProvider {
+package struct WaveSpeedAPI: SimulatedProvider {
     /// `wavespeed`.
-    public let name = "wavespeed"
+    package let name = "wavespeed"
 
     private let accounts: [WaveSpeedAccount]
 
     /// An API with these accounts.
-    public init(accounts: [WaveSpeedAccount]) {
+    package init(accounts: [WaveSpeedAccount]) {
         self.accounts = accounts
     }
 
     /// The name of the account whose key the token is.
-    public func account(ofToken token: String) -> String? {
+    package func account(ofToken token: String) -> String? {
         accounts.first { $0.token == token }?.name
     }
 
     /// The documented answer; 401 without a known key, 404 for any other path or method.
-    public func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
+    package func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         guard let account = accounts.first(where: { $0.name == request.account }) else {
             return error(401, "access_key is required")
         }
@@ -58,7 +58,7 @@ public struct WaveSpeedAPI: SimulatedProvider {
     }
 
     /// `{"code": 400, "message": "invalid time range"}` under the same HTTP status.
-    public func error(_ status: Int, _ message: String) -> SimulatedResponse {
+    package func error(_ status: Int, _ message: String) -> SimulatedResponse {
         SimulatedResponse(status: status, body: ["code": .count(status), "message": .string(message)])
     }
 
@@ -88,23 +88,23 @@ public struct WaveSpeedAPI: SimulatedProvider {
 }
 
 /// Ways in which the simulated WaveSpeedAI deviates from its documentation; none unless set.
-public struct WaveSpeedQuirks: ErrorObjects, Sendable, Hashable {
+package struct WaveSpeedQuirks: ErrorObjects, Sendable, Hashable {
     /// How long a job runs: it is charged when it starts, and counted among the successes only after this time.
-    public var runTime = Duration.zero
+    package var runTime = Duration.zero
     /// Whether the dates of `daily_usage` are written as timestamps.
-    public var writesTimestamps = false
+    package var writesTimestamps = false
     /// Whether models have no `total_count`.
-    public var omitsModelCounts = false
+    package var omitsModelCounts = false
     /// The share of requests that get an error object with status 200, in percent.
-    public var errorPercentage = 0
+    package var errorPercentage = 0
     /// Decides which requests those are.
-    public var seed: UInt64 = 0
+    package var seed: UInt64 = 0
 
     /// No deviation.
-    public init() {}
+    package init() {}
 
     /// A mix of deviations that follows from the seed.
-    public init(seed: UInt64) {
+    package init(seed: UInt64) {
         self.seed = seed
         var random = SplitMix64(seed: SplitMix64.mixed(seed))
         runTime = [Duration.zero, .minutes(3), .minutes(40)][random.below(3)]

@@ -5,15 +5,15 @@ import Upstream
 /// account's keys; the balance; the price list.
 ///
 /// An account has a management key, consumption keys, or both; what a missing one would open is not read.
-public enum CheapestInference: Provider {
+package enum CheapestInference: Provider {
     /// `cheapestinference`.
-    public static let name = "cheapestinference"
+    package static let name = "cheapestinference"
 
     /// The address in CheapestInference's documentation.
-    public static let defaultBaseURL = "https://api.cheapestinference.com"
+    package static let defaultBaseURL = "https://api.cheapestinference.com"
 
     /// `usage` by consumption keys; `api_usage` and `billing_credits` by the management key; `plans` by none.
-    public static func sources(for account: ProviderAccount) -> [any UsageSource] {
+    package static func sources(for account: ProviderAccount) -> [any UsageSource] {
         var sources: [any UsageSource] = []
         let keys = account.options.keys.filter(\.hasCredential).map { key in
             CheapestInferenceKeySource.Key(

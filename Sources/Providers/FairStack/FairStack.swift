@@ -3,19 +3,19 @@ import Upstream
 
 /// FairStack: cost and generations by key, model, modality and UTC day, failures, top-ups and refunds, the balance and
 /// its caps.
-public enum FairStack: Provider {
+package enum FairStack: Provider {
     /// `fairstack`.
-    public static let name = "fairstack"
+    package static let name = "fairstack"
 
     /// The address in FairStack's documentation.
-    public static let defaultBaseURL = "https://api.fairstack.ai"
+    package static let defaultBaseURL = "https://api.fairstack.ai"
 
     /// FairStack takes 60 requests a minute from a key (a public source, not its documentation); some are left to whoever
     /// else uses the key.
-    public static let requestsPerMinute: Int? = 50
+    package static let requestsPerMinute: Int? = 50
 
     /// `usage` (with `daily`), `transactions` and `credits`.
-    public static func sources(for account: ProviderAccount) -> [any UsageSource] {
+    package static func sources(for account: ProviderAccount) -> [any UsageSource] {
         // Without an id the API cannot be asked for a key's part.
         let keys = account.options.keys.compactMap { key in key.id.map { FairStackKey(id: $0, name: key.name) } }
         return [

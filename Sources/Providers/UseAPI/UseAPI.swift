@@ -3,12 +3,12 @@ import Upstream
 
 /// useapi.net: requests, outcomes, durations and responses of each bot by UTC day, captcha and plan figures of
 /// google-flow, the subscription and its linked accounts. It reports no cost; the config's `prices` give an estimate.
-public enum UseAPI: Provider {
+package enum UseAPI: Provider {
     /// `useapi`.
-    public static let name = "useapi"
+    package static let name = "useapi"
 
     /// The address in useapi.net's documentation.
-    public static let defaultBaseURL = "https://api.useapi.net"
+    package static let defaultBaseURL = "https://api.useapi.net"
 
     /// What useapi.net means by statuses of its own. 412 and 596 concern an account of a service that is linked to it.
     static let meanings: [Int: StatusMeaning] = [
@@ -22,7 +22,7 @@ public enum UseAPI: Provider {
     ///
     /// One endpoint serves all bots, and one bot's trouble (a name that the API refuses) must not hide the others', so
     /// each bot is a source of its own. Any name is asked for: the list of bots changes.
-    public static func sources(for account: ProviderAccount) -> [any UsageSource] {
+    package static func sources(for account: ProviderAccount) -> [any UsageSource] {
         let bots = account.options.bots.map { bot in
             UseAPIStatsSource(
                 bot: bot, prices: account.options.prices, api: account.api(for: UseAPIStatsSource.name(of: bot)))

@@ -9,7 +9,7 @@ import UsageModel
 /// | wanted at | 0 | 1 | 2 | 3 | 3 | 70 |
 /// |---|---|---|---|---|---|---|
 /// | sent at | 0 | 1 | 2 | 60 | 61 | 70 |
-public struct RequestPace: Sendable, Hashable {
+package struct RequestPace: Sendable, Hashable {
     /// The span that limits are counted over.
     static let window = Duration.seconds(60)
     /// Of a limit that the API itself tells, five sixths are used: others use the same key, and two clocks and a network
@@ -17,19 +17,19 @@ public struct RequestPace: Sendable, Hashable {
     static let share = (of: 5, in: 6)
 
     /// Requests in any minute.
-    public private(set) var perMinute: Int
+    package private(set) var perMinute: Int
     /// When the last `perMinute` requests were or will be sent, ascending.
     private var sent: [Timestamp] = []
     /// The API said that nothing is left: no request before this moment.
     private var pausedUntil: Timestamp?
 
     /// A pace of at least one request a minute.
-    public init(perMinute: Int) {
+    package init(perMinute: Int) {
         self.perMinute = max(1, perMinute)
     }
 
     /// Takes the next free place and says how long to wait for it.
-    public mutating func reserve(now: Timestamp) -> Duration {
+    package mutating func reserve(now: Timestamp) -> Duration {
         // What lies further ahead than a handful of callers wait was dated by a clock that has been set back since.
         let horizon = now + Self.window * 3
         sent.removeAll { $0 <= now - Self.window || $0 > horizon }
@@ -44,7 +44,7 @@ public struct RequestPace: Sendable, Hashable {
     ///
     /// `X-RateLimit-Reset` is not used: some APIs mean seconds to go by it and some a moment. A whole window is always
     /// long enough.
-    public mutating func learn(from headers: UpstreamHeaders, now: Timestamp) {
+    package mutating func learn(from headers: UpstreamHeaders, now: Timestamp) {
         func number(_ name: String) -> Int? {
             headers.first(name: name).flatMap { Int($0.trimmingWhitespace()) }
         }
@@ -56,12 +56,12 @@ public struct RequestPace: Sendable, Hashable {
 }
 
 /// The pace that all calls of one account keep together, whichever source makes them.
-public final class SharedPace: Sendable {
+package final class SharedPace: Sendable {
     private let pace: NIOLockedValueBox<RequestPace>
     private let clock: any WallClock
 
     /// A pace of so many requests in any minute, until the API tells another limit.
-    public init(perMinute: Int, clock: any WallClock) {
+    package init(perMinute: Int, clock: any WallClock) {
         pace = NIOLockedValueBox(RequestPace(perMinute: perMinute))
         self.clock = clock
     }
@@ -82,18 +82,18 @@ public final class SharedPace: Sendable {
 /// An API whose calls keep a pace.
 ///
 /// A call that is sent again after a failure keeps the retry policy's waits, which are longer.
-public struct PacedAPI: UpstreamAPI {
+package struct PacedAPI: UpstreamAPI {
     private let api: any UpstreamAPI
     private let pace: SharedPace
 
     /// Holds an API's calls to a pace.
-    public init(_ api: any UpstreamAPI, pace: SharedPace) {
+    package init(_ api: any UpstreamAPI, pace: SharedPace) {
         self.api = api
         self.pace = pace
     }
 
     /// Waits for the call's turn, then sends it; see ``UpstreamAPI/send(_:)``.
-    public func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
+    package func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         try await pace.wait()
         let answer = try await api.send(call)
         pace.learn(from: answer.headers)
@@ -101,5 +101,5 @@ public struct PacedAPI: UpstreamAPI {
     }
 
     /// The credential of the API behind the pace.
-    public func credentialFingerprint() throws -> String? { try api.credentialFingerprint() }
+    package func credentialFingerprint() throws -> String? { try api.credentialFingerprint() }
 }

@@ -19,20 +19,20 @@ import UsageModel
 /// | 408, 429, 500, 502, 503, 504 | yes, not before `Retry-After` |
 /// | any other status | no |
 /// | an answer of no use (HTML, too large, a redirect elsewhere), a certificate that is not trusted | no |
-public struct RetryPolicy: Sendable, Hashable {
+package struct RetryPolicy: Sendable, Hashable {
     /// How often a call is sent again at most.
-    public let maximumRetries: Int
+    package let maximumRetries: Int
     /// The first retry's backoff.
-    public let base: Duration
+    package let base: Duration
     /// The longest backoff.
-    public let cap: Duration
+    package let cap: Duration
     /// The longest `Retry-After` that a call waits for itself.
-    public let longestRetryAfter: Duration
+    package let longestRetryAfter: Duration
     /// The longest that all waits of one call may take together.
-    public let waitBudget: Duration
+    package let waitBudget: Duration
 
     /// A policy.
-    public init(
+    package init(
         maximumRetries: Int = 4, base: Duration = .milliseconds(500), cap: Duration = .seconds(30),
         longestRetryAfter: Duration = .seconds(10), waitBudget: Duration = .minutes(2)
     ) {
@@ -44,7 +44,7 @@ public struct RetryPolicy: Sendable, Hashable {
     }
 
     /// How an attempt failed.
-    public enum Outcome: Sendable, Hashable {
+    package enum Outcome: Sendable, Hashable {
         /// No whole answer arrived, and another attempt may fare better.
         case noAnswer
         /// An answer with a status that is not 2xx.
@@ -54,7 +54,7 @@ public struct RetryPolicy: Sendable, Hashable {
     }
 
     /// What to do after a failed attempt.
-    public enum Decision: Sendable, Hashable {
+    package enum Decision: Sendable, Hashable {
         /// Send the call again after this long.
         case retry(after: Duration)
         /// Report the failure.
@@ -69,7 +69,7 @@ public struct RetryPolicy: Sendable, Hashable {
     ///   - waited: how long the call has waited between its attempts so far.
     ///   - now: the present moment, against which a `Retry-After` date is held.
     ///   - randomUnit: a number from 0 (inclusive) to 1 (exclusive).
-    public func decision(
+    package func decision(
         retries: Int, outcome: Outcome, waited: Duration, now: Timestamp, randomUnit: Double
     ) -> Decision {
         guard retries < maximumRetries else { return .giveUp }
@@ -99,7 +99,7 @@ public struct RetryPolicy: Sendable, Hashable {
 }
 
 /// How long an API asks to wait: the `Retry-After` header field, in both of its forms (RFC 9110 section 10.2.3).
-public enum RetryAfter: Sendable, Hashable {
+package enum RetryAfter: Sendable, Hashable {
     /// So long after the answer.
     case delay(Duration)
     /// Until this moment.
@@ -110,7 +110,7 @@ public enum RetryAfter: Sendable, Hashable {
 
     /// Reads the header field: whole seconds or an HTTP date; nil where it is neither (negative numbers, fractions,
     /// words), and the answer then counts as having said nothing.
-    public init?(_ text: String, now: Timestamp) {
+    package init?(_ text: String, now: Timestamp) {
         let trimmed = String(text.trimmingWhitespace())
         if !trimmed.isEmpty, trimmed.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
             // Digits that Int cannot hold are a very long wait all the same.
@@ -124,7 +124,7 @@ public enum RetryAfter: Sendable, Hashable {
     }
 
     /// How long to wait from this moment: at least nothing, at most one year.
-    public func wait(from now: Timestamp) -> Duration {
+    package func wait(from now: Timestamp) -> Duration {
         switch self {
         case .delay(let duration): max(.zero, min(duration, Self.longest))
         case .date(let date): max(.zero, min(date - now, Self.longest))

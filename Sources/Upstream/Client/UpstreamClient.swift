@@ -9,7 +9,7 @@ import UsageModel
 ///
 /// Calls, failures and logs never show the credential: it goes into the `Authorization` header of requests to the base
 /// URL's own scheme, host and port, and is taken out of whatever text an API sends back.
-public final class UpstreamClient: UpstreamAPI {
+package final class UpstreamClient: UpstreamAPI {
     private let settings: UpstreamSettings
     private let credential: Credential?
     private let fingerprintSalt: String
@@ -30,7 +30,7 @@ public final class UpstreamClient: UpstreamAPI {
     ///   - random: jitter.
     ///   - observer: counts requests and retries.
     ///   - logger: gets method, path, status and duration at debug, and never a query, a body or a credential.
-    public init(
+    package init(
         settings: UpstreamSettings, credential: Credential?, fingerprintSalt: String,
         connections: UpstreamConnections, clock: any WallClock, random: any RandomSource,
         observer: any UpstreamObserver, logger: Logger
@@ -46,17 +46,17 @@ public final class UpstreamClient: UpstreamAPI {
     }
 
     /// The same account with another key.
-    public func authenticated(with credential: Credential) -> UpstreamClient {
+    package func authenticated(with credential: Credential) -> UpstreamClient {
         UpstreamClient(
             settings: settings, credential: credential, fingerprintSalt: fingerprintSalt, connections: connections,
             clock: clock, random: random, observer: observer, logger: logger)
     }
 
     /// A keyed hash of the credential; see ``UpstreamAPI/credentialFingerprint()``.
-    public func credentialFingerprint() throws -> String? { try credential?.fingerprint(salt: fingerprintSalt) }
+    package func credentialFingerprint() throws -> String? { try credential?.fingerprint(salt: fingerprintSalt) }
 
     /// Sends a call, again where that helps, and gives its 2xx answer; see ``UpstreamAPI/send(_:)``.
-    public func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
+    package func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         var retries = 0
         var waited = Duration.zero
         var last: UpstreamFailure?

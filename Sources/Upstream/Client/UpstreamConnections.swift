@@ -8,7 +8,7 @@ import UsageModel
 /// The connections of all accounts: one pool for each way of connecting (time-outs, proxy, certificate authorities).
 ///
 /// A pool whose `ca_file` or proxy password has changed is replaced at the next request, so that no restart is needed.
-public final class UpstreamConnections: Sendable {
+package final class UpstreamConnections: Sendable {
     private enum State {
         case open([Route: Pool])
         case shutDown
@@ -84,12 +84,12 @@ public final class UpstreamConnections: Sendable {
     private let state = NIOLockedValueBox(State.open([:]))
 
     /// No connection yet: they are made when they are needed.
-    public init() {}
+    package init() {}
 
     /// Closes every connection; calls that are under way fail, and so do later ones.
     ///
     /// Whoever makes an `UpstreamConnections` must end it by this before letting go of it.
-    public func shutdown() async throws {
+    package func shutdown() async throws {
         let pools = state.withLockedValue { state -> [Pool] in
             guard case .open(let pools) = state else { return [] }
             state = .shutDown
@@ -99,7 +99,7 @@ public final class UpstreamConnections: Sendable {
     }
 
     /// Shuts down the pools that none of these settings uses, each after its last request.
-    public func keep(only used: [UpstreamSettings]) {
+    package func keep(only used: [UpstreamSettings]) {
         let routes = Set(used.map(Route.init))
         state.withLockedValue { state in
             guard case .open(var pools) = state else { return }

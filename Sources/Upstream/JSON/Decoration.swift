@@ -6,17 +6,17 @@ import UsageModel
 ///
 /// Where it is missing or null it is absent. Where it cannot be read it is absent too, and `JSONBody.decode` reports
 /// it, so that a source does not stand still for it. Money and counts are never read in this way.
-public struct Decoration<Value: Decodable>: Decodable {
+package struct Decoration<Value: Decodable>: Decodable {
     /// The value; nil where there is none that can be read.
-    public let value: Value?
+    package let value: Value?
 
     /// A decoration that was read.
-    public init(_ value: Value?) {
+    package init(_ value: Value?) {
         self.value = value
     }
 
     /// Reads the value, or nothing.
-    public init(from decoder: any Decoder) {
+    package init(from decoder: any Decoder) {
         guard let container = try? decoder.singleValueContainer(), !container.decodeNil() else {
             value = nil
             return
@@ -34,7 +34,7 @@ extension Decoration: Sendable where Value: Sendable {}
 
 extension KeyedDecodingContainer {
     /// Reads a decoration that may be missing: what the compiler writes for a `Decoration` property calls this.
-    public func decode<Value>(_ type: Decoration<Value>.Type, forKey key: Key) throws -> Decoration<Value> {
+    package func decode<Value>(_ type: Decoration<Value>.Type, forKey key: Key) throws -> Decoration<Value> {
         try decodeIfPresent(type, forKey: key) ?? Decoration(nil)
     }
 }

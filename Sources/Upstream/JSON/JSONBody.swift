@@ -2,14 +2,14 @@ import Foundation
 import UsageModel
 
 /// Reads a JSON answer into a type, and says in plain words where it does not fit.
-public enum JSONBody {
+package enum JSONBody {
     /// Reads the body of an answer.
     ///
     /// - Throws: `SourceFailure` with the reason `decode`: the path to what does not fit, what was expected and what
     ///   kind of value was found (`data.items[3].cost: expected a number, found text`), never the value itself.
     ///
     /// - Parameter remark: gets each decoration (``Decoration``) that could not be read, as path, expectation and kind.
-    public static func decode<T: Decodable>(
+    package static func decode<T: Decodable>(
         _ type: T.Type, from answer: UpstreamResponse, remark: (String) -> Void = { _ in }
     ) throws -> T {
         let remarks = DecodingRemarks()

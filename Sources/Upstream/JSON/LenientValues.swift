@@ -6,19 +6,19 @@ import UsageModel
 ///
 /// `Decimal` holds 38 digits, and `ExactDecimal` 20 after the point. Numbers past ±10¹⁵ are refused, and so are the words
 /// `NaN` and `Infinity`: no account has a million billion of anything, and a counter would never come down from it.
-public struct LenientDecimal: Decodable, Sendable, Hashable {
+package struct LenientDecimal: Decodable, Sendable, Hashable {
     /// The number.
-    public let value: ExactDecimal
+    package let value: ExactDecimal
 
     /// A number.
-    public init(_ value: ExactDecimal) {
+    package init(_ value: ExactDecimal) {
         self.value = value
     }
 
     /// Reads a JSON number or a numeric string.
     ///
     /// - Throws: `DecodingError` for any other value.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         let found: String
         // Numbers first: they are by far the most, and an attempt at the wrong type costs more than the reading.
@@ -46,27 +46,27 @@ extension LenientDecimal {
     private static let largest = 1_000_000_000_000_000
 
     /// Whether an account can have so much of something: what is past ±10¹⁵ is a wrong number.
-    public static func isPlausible(_ number: Int) -> Bool { (-largest...largest).contains(number) }
+    package static func isPlausible(_ number: Int) -> Bool { (-largest...largest).contains(number) }
 
     /// Whether an account can have so much of something.
-    public static func isPlausible(_ number: ExactDecimal) -> Bool { number.magnitude <= ExactDecimal(largest) }
+    package static func isPlausible(_ number: ExactDecimal) -> Bool { number.magnitude <= ExactDecimal(largest) }
 }
 
 /// A whole number in any of the ways APIs write it: `12`, `"12"` or `12.0`; `12.5` is refused, and so is what is past
 /// ±10¹⁵, as with ``LenientDecimal``.
-public struct LenientInt: Decodable, Sendable, Hashable {
+package struct LenientInt: Decodable, Sendable, Hashable {
     /// The number.
-    public let value: Int
+    package let value: Int
 
     /// A whole number.
-    public init(_ value: Int) {
+    package init(_ value: Int) {
         self.value = value
     }
 
     /// Reads a JSON number without a fraction, or a string that holds one.
     ///
     /// - Throws: `DecodingError` for any other value, and for one that `Int` cannot hold.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let value = try? container.decode(Int.self), LenientDecimal.isPlausible(value) {
             self.value = value
@@ -112,22 +112,22 @@ enum JSONKind {
 }
 
 /// A text that some APIs write as a number: identifiers, codes.
-public struct LenientString: Decodable, Sendable, Hashable {
+package struct LenientString: Decodable, Sendable, Hashable {
     /// The text as it came, however long: for what is sent back as it is, such as cursors.
-    public let whole: String
+    package let whole: String
 
     /// The text, at a length that a label can have (``LongName``).
-    public var value: String { LongName.bounded(whole) }
+    package var value: String { LongName.bounded(whole) }
 
     /// A text.
-    public init(_ text: String) {
+    package init(_ text: String) {
         whole = text
     }
 
     /// Reads a string, or a number in its plain decimal digits.
     ///
     /// - Throws: `DecodingError` for any other value.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let text = try? container.decode(String.self) {
             whole = text
@@ -147,19 +147,19 @@ public struct LenientString: Decodable, Sendable, Hashable {
 ///
 /// Numbers below 10¹¹ are seconds (that is the year 5138), others milliseconds; what lies before 1970 or after 9999 is
 /// refused.
-public struct LenientTimestamp: Decodable, Sendable, Hashable {
+package struct LenientTimestamp: Decodable, Sendable, Hashable {
     /// The moment.
-    public let value: Timestamp
+    package let value: Timestamp
 
     /// A moment.
-    public init(_ value: Timestamp) {
+    package init(_ value: Timestamp) {
         self.value = value
     }
 
     /// Reads text or a number.
     ///
     /// - Throws: `DecodingError` for any other value.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let text = try? container.decode(String.self), let moment = Timestamp(text.trimmingWhitespace()) {
             value = moment
@@ -193,14 +193,14 @@ public struct LenientTimestamp: Decodable, Sendable, Hashable {
 
 /// A list, refused before its elements are read where it is longer than any that is honest: a million models are a
 /// million series, and a reader's memory.
-public struct BoundedArray<Element: Decodable>: Decodable {
+package struct BoundedArray<Element: Decodable>: Decodable {
     /// The elements.
-    public let values: [Element]
+    package let values: [Element]
 
     /// Reads a list.
     ///
     /// - Throws: `DecodingError` for any other value, and for a list of more than `longestArray` elements.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         if let count = try decoder.unkeyedContainer().count, count > longestArray {
             throw JSONMismatch.error(
                 at: decoder.codingPath, expected: "a list of at most \(longestArray)", found: "one of \(count)")
@@ -210,22 +210,22 @@ public struct BoundedArray<Element: Decodable>: Decodable {
 }
 
 /// The most elements of one list in an answer: models, keys, days, the rows of a page.
-public let longestArray = 10_000
+package let longestArray = 10_000
 
 /// A list that some APIs leave out or write as null where it is empty.
 ///
 /// Its elements are strict: an element that cannot be read fails the whole document, since usage must not get lost.
-public struct LenientArray<Element: Decodable>: Decodable {
+package struct LenientArray<Element: Decodable>: Decodable {
     /// The elements; none where the answer had no list.
-    public let values: [Element]
+    package let values: [Element]
 
     /// A list.
-    public init(_ values: [Element]) {
+    package init(_ values: [Element]) {
         self.values = values
     }
 
     /// Reads a list or null.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         values = container.decodeNil() ? [] : try BoundedArray<Element>(from: decoder).values
     }
@@ -233,12 +233,12 @@ public struct LenientArray<Element: Decodable>: Decodable {
 
 /// A list that must be there, if only as null: an answer of another form must not read as one without usage, which would
 /// take back what was counted.
-public struct RequiredArray<Element: Decodable>: Decodable {
+package struct RequiredArray<Element: Decodable>: Decodable {
     /// The elements; none where the list is null.
-    public let values: [Element]
+    package let values: [Element]
 
     /// Reads a list or null.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         values = container.decodeNil() ? [] : try BoundedArray<Element>(from: decoder).values
     }
@@ -251,7 +251,7 @@ extension LenientArray: Hashable where Element: Hashable {}
 
 extension KeyedDecodingContainer {
     /// Reads a list that may be missing: what the compiler writes for a `LenientArray` property calls this.
-    public func decode<Element>(
+    package func decode<Element>(
         _ type: LenientArray<Element>.Type, forKey key: Key
     ) throws -> LenientArray<Element> {
         try decodeIfPresent(type, forKey: key) ?? LenientArray([])

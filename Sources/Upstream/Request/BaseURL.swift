@@ -1,20 +1,20 @@
 import Foundation
 
 /// Where an API is: scheme, host, port and a path prefix, without credentials, query or fragment.
-public struct BaseURL: Sendable, Hashable, CustomStringConvertible {
+package struct BaseURL: Sendable, Hashable, CustomStringConvertible {
     /// `http` or `https`.
-    public let scheme: String
+    package let scheme: String
     /// The host in lower case; an IPv6 address stands in brackets.
-    public let host: String
+    package let host: String
     /// The port, the scheme's own one where the text names none.
-    public let port: Int
+    package let port: Int
     /// The path prefix, percent-encoded, without a `/` at its end; empty for none.
-    public let path: String
+    package let path: String
 
     /// Reads `https://api.example.com` or `https://proxy.example.com/prefix`.
     ///
     /// - Throws: `InvalidUpstreamSetting`, whose message does not repeat the text: it may hold a password.
-    public init(_ text: String) throws(InvalidUpstreamSetting) {
+    package init(_ text: String) throws(InvalidUpstreamSetting) {
         guard let parts = URLComponents(string: text) else {
             throw InvalidUpstreamSetting("base_url is not a URL; write it like https://api.example.com")
         }
@@ -44,7 +44,7 @@ public struct BaseURL: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// The URL in its shortest form: no default port, no `/` at the end.
-    public var description: String { origin + path }
+    package var description: String { origin + path }
 
     /// Scheme, host and port: what two URLs must share for a credential to go from one to the other.
     var origin: String { "\(scheme)://\(host)\(port == Self.defaultPort(scheme) ? "" : ":\(port)")" }

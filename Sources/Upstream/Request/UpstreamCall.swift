@@ -4,9 +4,9 @@ import UsageModel
 ///
 /// Every call must be safe to send twice: a GET, or a POST that only reads (a query in a JSON body). Retries count
 /// on it.
-public struct UpstreamCall: Sendable {
+package struct UpstreamCall: Sendable {
     /// The HTTP method.
-    public enum Method: String, Sendable {
+    package enum Method: String, Sendable {
         /// Reads a resource.
         case get = "GET"
         /// Reads by a query in the body.
@@ -14,28 +14,28 @@ public struct UpstreamCall: Sendable {
     }
 
     /// The HTTP method.
-    public let method: Method
+    package let method: Method
     /// The path below the base URL, percent-encoded, with a leading `/`.
-    public let path: String
+    package let path: String
     /// The query as it goes over the wire, without `?`; empty where there is none.
-    public let query: String
+    package let query: String
     /// A JSON document, sent as `application/json`; nil for none.
-    public let jsonBody: [UInt8]?
+    package let jsonBody: [UInt8]?
     /// Whether the account's credential goes with it.
-    public let authenticated: Bool
+    package let authenticated: Bool
     /// The longest answer that is read, in bytes after decompression.
-    public let longestAnswer: Int
+    package let longestAnswer: Int
     /// Asked before each request that the call makes over the wire, repeats and redirects included; nil where nobody
     /// has to be asked.
-    public private(set) var permit: (@Sendable () async throws -> Void)?
+    package private(set) var permit: (@Sendable () async throws -> Void)?
     /// How often the call is sent again at most, whatever the account's settings allow.
     var mostRetries: Int { permit == nil ? .max : 1 }
     /// What this API means by a status, where that is not the standard meaning.
-    public private(set) var meanings: [Int: StatusMeaning] = [:]
+    package private(set) var meanings: [Int: StatusMeaning] = [:]
 
     /// What an answer may have unless its call says otherwise: several times the longest that is honest, and little
     /// enough that a decoder, which needs many times a document's size, stays small.
-    public static let ordinaryAnswer = 8 << 20
+    package static let ordinaryAnswer = 8 << 20
 
     /// A call.
     ///
@@ -47,7 +47,7 @@ public struct UpstreamCall: Sendable {
     ///   - jsonBody: a JSON document to send.
     ///   - authenticated: whether the account's credential goes with it.
     ///   - longestAnswer: the longest answer that is read, in bytes; what is longer is a failure.
-    public init(
+    package init(
         _ method: Method, _ path: String, query: [(name: String, value: String)] = [], jsonBody: [UInt8]? = nil,
         authenticated: Bool = true, longestAnswer: Int = ordinaryAnswer
     ) {
@@ -68,25 +68,25 @@ public struct UpstreamCall: Sendable {
     ///
     /// - Parameter permit: what it throws ends the call: before the first request the call throws that, later the
     ///   failure that the call would have been repeated for.
-    public func permitted(by permit: @escaping @Sendable () async throws -> Void) -> UpstreamCall {
+    package func permitted(by permit: @escaping @Sendable () async throws -> Void) -> UpstreamCall {
         var call = self
         call.permit = permit
         return call
     }
 
     /// The same call to an API that gives some statuses a meaning of its own.
-    public func explained(by meanings: [Int: StatusMeaning]) -> UpstreamCall {
+    package func explained(by meanings: [Int: StatusMeaning]) -> UpstreamCall {
         var call = self
         call.meanings = meanings
         return call
     }
 
     /// A text as one path segment: `/`, `?`, `%` and the like inside it are encoded.
-    public static func segment(_ text: String) -> String { PercentEncoding.strict(text) }
+    package static func segment(_ text: String) -> String { PercentEncoding.strict(text) }
 }
 
 /// What sources call: an account's API.
-public protocol UpstreamAPI: Sendable {
+package protocol UpstreamAPI: Sendable {
     /// Sends a call and gives its 2xx answer.
     ///
     /// - Throws: `UpstreamFailure` where no such answer came, after the retries; `CancellationError` where the task was
@@ -102,11 +102,11 @@ public protocol UpstreamAPI: Sendable {
 
 extension UpstreamAPI {
     /// An API without a credential.
-    public func credentialFingerprint() throws -> String? { nil }
+    package func credentialFingerprint() throws -> String? { nil }
 }
 
 /// Counts what goes over the wire.
-public protocol UpstreamObserver: Sendable {
+package protocol UpstreamObserver: Sendable {
     /// One HTTP request has ended: each attempt and each followed redirect is one. Cancelled ones are not reported.
     ///
     /// - Parameters:

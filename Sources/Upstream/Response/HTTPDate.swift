@@ -7,13 +7,13 @@ import UsageModel
 /// | IMF-fixdate | `Sun, 06 Nov 1994 08:49:37 GMT` |
 /// | RFC 850 (obsolete) | `Sunday, 06-Nov-94 08:49:37 GMT` |
 /// | asctime (obsolete) | `Sun Nov  6 08:49:37 1994` |
-public enum HTTPDate {
+package enum HTTPDate {
     /// Reads a date; nil where the text is none of the three forms.
     ///
     /// - Parameters:
     ///   - text: the header field's value.
     ///   - now: a two-digit year more than 50 years ahead of this moment belongs to the past century, as the RFC says.
-    public static func parse(_ text: String, now: Timestamp) -> Timestamp? {
+    package static func parse(_ text: String, now: Timestamp) -> Timestamp? {
         let words = text.split(separator: " ").map(String.init)
         guard let weekday = words.first else { return nil }
         if weekday.hasSuffix(",") {

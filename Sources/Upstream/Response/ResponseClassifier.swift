@@ -105,15 +105,15 @@ struct ResponseClassifier: Sendable {
 }
 
 /// What an HTTP status other than 2xx means at an API.
-public struct StatusMeaning: Sendable, Hashable {
+package struct StatusMeaning: Sendable, Hashable {
     /// The reason, as `genai_syncs_total` counts it.
-    public let reason: FailureReason
+    package let reason: FailureReason
     /// What was wrong and what would be right: continues `HTTP 402: …`.
-    public let text: String
+    package let text: String
     let isLasting: Bool
 
     /// A meaning that one API gives a status.
-    public init(_ reason: FailureReason, _ text: String) {
+    package init(_ reason: FailureReason, _ text: String) {
         self.init(reason, text, isLasting: reason.isLasting)
     }
 

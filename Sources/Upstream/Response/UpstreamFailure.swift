@@ -2,24 +2,24 @@ import Foundation
 import UsageModel
 
 /// A call that got no usable answer, after the retries.
-public struct UpstreamFailure: ReasonedFailure, CustomStringConvertible {
+package struct UpstreamFailure: ReasonedFailure, CustomStringConvertible {
     /// The reason, as `genai_syncs_total` counts it.
-    public let reason: FailureReason
+    package let reason: FailureReason
     /// The answer's HTTP status; nil where there was no answer.
-    public let status: Int?
+    package let status: Int?
     /// The answer's header fields, secrets taken out; nil where there was no answer.
-    public let headers: UpstreamHeaders?
+    package let headers: UpstreamHeaders?
     /// How long the API asked to wait (`Retry-After`), counted from the failure; nil where it said nothing.
-    public let retryAfter: Duration?
+    package let retryAfter: Duration?
     /// What the API itself said, at most 200 characters, secrets taken out; nil where it said nothing readable.
-    public let apiMessage: String?
+    package let apiMessage: String?
     /// What was wrong and what to check, in plain words; never a secret, never a body.
-    public let message: String
+    package let message: String
     /// Whether the failure lasts until its cause is fixed; see ``ReasonedFailure/isLasting``.
-    public let isLasting: Bool
+    package let isLasting: Bool
 
     /// A failure; `isLasting` as its reason says where it is not given.
-    public init(
+    package init(
         reason: FailureReason, status: Int? = nil, headers: UpstreamHeaders? = nil, retryAfter: Duration? = nil,
         apiMessage: String? = nil, message: String, isLasting: Bool? = nil
     ) {
@@ -33,14 +33,14 @@ public struct UpstreamFailure: ReasonedFailure, CustomStringConvertible {
     }
 
     /// The same failure with other words.
-    public func rephrased(_ message: String) -> UpstreamFailure {
+    package func rephrased(_ message: String) -> UpstreamFailure {
         UpstreamFailure(
             reason: reason, status: status, headers: headers, retryAfter: retryAfter, apiMessage: apiMessage,
             message: message, isLasting: isLasting)
     }
 
     /// The message.
-    public var description: String { message }
+    package var description: String { message }
 }
 
 /// What an API says in the body of an error answer.

@@ -1,16 +1,16 @@
 import UsageModel
 
 /// A whole answer with a 2xx status.
-public struct UpstreamResponse: Sendable {
+package struct UpstreamResponse: Sendable {
     /// The HTTP status, 200 to 299.
-    public let status: Int
+    package let status: Int
     /// The header fields.
-    public let headers: UpstreamHeaders
+    package let headers: UpstreamHeaders
     /// The body, decompressed.
-    public let body: [UInt8]
+    package let body: [UInt8]
 
     /// An answer.
-    public init(status: Int, headers: UpstreamHeaders, body: [UInt8]) {
+    package init(status: Int, headers: UpstreamHeaders, body: [UInt8]) {
         self.status = status
         self.headers = headers
         self.body = body
@@ -37,26 +37,26 @@ enum HTMLPage {
 }
 
 /// Header fields in the order they came; names are compared without regard to case.
-public struct UpstreamHeaders: Sendable, ExpressibleByDictionaryLiteral {
+package struct UpstreamHeaders: Sendable, ExpressibleByDictionaryLiteral {
     private let fields: [(name: String, value: String)]
 
     /// Header fields.
-    public init(_ fields: [(name: String, value: String)]) {
+    package init(_ fields: [(name: String, value: String)]) {
         self.fields = fields
     }
 
     /// Header fields, written as `["Retry-After": "5"]`; a name may stand there more than once.
-    public init(dictionaryLiteral elements: (String, String)...) {
+    package init(dictionaryLiteral elements: (String, String)...) {
         fields = elements.map { (name: $0.0, value: $0.1) }
     }
 
     /// The first field of this name; nil where there is none.
-    public func first(name: String) -> String? {
+    package func first(name: String) -> String? {
         fields.first { Self.isSame($0.name, name) }?.value
     }
 
     /// Every field of this name, in the order they came.
-    public func all(name: String) -> [String] {
+    package func all(name: String) -> [String] {
         fields.filter { Self.isSame($0.name, name) }.map(\.value)
     }
 
@@ -77,7 +77,7 @@ public struct UpstreamHeaders: Sendable, ExpressibleByDictionaryLiteral {
 extension UpstreamNotice {
     /// Reads `Deprecation` (RFC 9745: `@1783555200`; drafts of it wrote an HTTP date or `true`) and `Sunset` (RFC 8594,
     /// an HTTP date). A deprecation in the future is none yet.
-    public init(headers: UpstreamHeaders, now: Timestamp) {
+    package init(headers: UpstreamHeaders, now: Timestamp) {
         let deprecation = headers.first(name: "Deprecation").map { String($0.trimmingWhitespace()) }
         let begins = deprecation.flatMap { Self.moment($0, now: now) }
         self.init(
@@ -86,7 +86,7 @@ extension UpstreamNotice {
     }
 
     /// Reads the header fields of a 410: whatever they say, the endpoint is gone.
-    public init(goneWith headers: UpstreamHeaders, now: Timestamp) {
+    package init(goneWith headers: UpstreamHeaders, now: Timestamp) {
         self.init(isDeprecated: true, sunset: UpstreamNotice(headers: headers, now: now).sunset)
     }
 

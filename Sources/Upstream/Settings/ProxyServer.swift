@@ -2,20 +2,20 @@ import Foundation
 import UsageModel
 
 /// An HTTP proxy: requests go through it by `CONNECT`, so that TLS still ends at the API.
-public struct ProxyServer: Sendable, Hashable {
+package struct ProxyServer: Sendable, Hashable {
     /// The proxy's host.
-    public let host: String
+    package let host: String
     /// The proxy's port.
-    public let port: Int
+    package let port: Int
     /// The user name for basic authentication; nil for none.
-    public let user: String?
+    package let user: String?
     private let storedPassword: String?
     private let passwordFile: PasswordFile?
 
     /// Reads `http://proxy.example.com:3128` or `http://user:password@proxy.example.com:3128`; without a port, 3128.
     ///
     /// - Throws: `InvalidUpstreamSetting`, whose message does not repeat the text: it may hold a password.
-    public init(_ text: String) throws(InvalidUpstreamSetting) {
+    package init(_ text: String) throws(InvalidUpstreamSetting) {
         let example = "such as http://proxy.example.com:3128 or http://user:password@proxy.example.com:3128"
         guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
             let parts = URLComponents(string: text, encodingInvalidCharacters: false),
@@ -53,14 +53,14 @@ public struct ProxyServer: Sendable, Hashable {
     /// - Parameters:
     ///   - file: where it is read: two proxies with one file are equal.
     ///   - read: returns the password. The message of a `ReasonedFailure` that it throws is shown to the user.
-    public func passwordRead(
+    package func passwordRead(
         from file: String, by read: @escaping @Sendable () throws -> String
     ) -> ProxyServer {
         ProxyServer(self, passwordFile: PasswordFile(path: file, read: read))
     }
 
     /// The password that the address itself has; nil for none.
-    public var passwordInAddress: String? { storedPassword }
+    package var passwordInAddress: String? { storedPassword }
 
     /// The password as it is now; empty for none.
     ///
@@ -87,13 +87,13 @@ public struct ProxyServer: Sendable, Hashable {
 
 extension ProxyServer: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// Host and port, without user name and password.
-    public var description: String { "\(host):\(port)" }
+    package var description: String { "\(host):\(port)" }
 
     /// Host and port, without user name and password.
-    public var debugDescription: String { description }
+    package var debugDescription: String { description }
 
     /// Host and port only: `dump` and test failures print what a mirror shows.
-    public var customMirror: Mirror { Mirror(self, children: ["host": host, "port": port]) }
+    package var customMirror: Mirror { Mirror(self, children: ["host": host, "port": port]) }
 }
 
 /// The proxy that the environment names for HTTPS requests: `https_proxy` or `HTTPS_PROXY`, and `no_proxy` or `NO_PROXY`
@@ -101,12 +101,12 @@ extension ProxyServer: CustomStringConvertible, CustomDebugStringConvertible, Cu
 ///
 /// `NO_PROXY` lists domains, separated by commas or spaces: `example.com` and `.example.com` both match `example.com` and
 /// `api.example.com`; `*` on its own matches every host. An IP address matches itself.
-public struct ProxyEnvironment: Sendable {
+package struct ProxyEnvironment: Sendable {
     private let proxy: (variable: String, address: String)?
     private let exceptions: [String]
 
     /// Reads the environment; an empty variable counts as not set.
-    public init(_ environment: [String: String]) {
+    package init(_ environment: [String: String]) {
         func variable(_ name: String) -> (String, String)? {
             [name.lowercased(), name].lazy.compactMap { key in
                 environment[key].map { (key, $0.trimmingCharacters(in: .whitespaces)) }
@@ -119,7 +119,7 @@ public struct ProxyEnvironment: Sendable {
     /// The proxy for an API; nil where it is reached directly.
     ///
     /// - Throws: `InvalidUpstreamSetting`, which names the variable and does not repeat its value.
-    public func proxy(for baseURL: BaseURL) throws(InvalidUpstreamSetting) -> ProxyServer? {
+    package func proxy(for baseURL: BaseURL) throws(InvalidUpstreamSetting) -> ProxyServer? {
         guard baseURL.scheme == "https", let proxy, !isExcepted(baseURL.host) else { return nil }
         do {
             // curl takes a host and a port without a scheme.

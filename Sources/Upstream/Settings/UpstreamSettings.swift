@@ -3,25 +3,25 @@ import Foundation
 import UsageModel
 
 /// How an account's API is reached.
-public struct UpstreamSettings: Sendable {
+package struct UpstreamSettings: Sendable {
     /// Where the API is.
-    public let baseURL: BaseURL
+    package let baseURL: BaseURL
     /// The longest one request may take, from its start to the answer's last byte; a retry has it anew.
-    public let requestTimeout: Duration
+    package let requestTimeout: Duration
     /// The longest a connection may take to be made, TLS included.
-    public let connectTimeout: Duration
+    package let connectTimeout: Duration
     /// The longest pause between two bytes of an answer, or before the first.
-    public let readTimeout: Duration
+    package let readTimeout: Duration
     /// The longest answer to any call in bytes, after decompression; most calls ask for less.
-    public let maximumBodyBytes: Int
+    package let maximumBodyBytes: Int
     /// When a request is sent again.
-    public let retryPolicy: RetryPolicy
+    package let retryPolicy: RetryPolicy
     /// The proxy that requests go through; nil for none.
-    public let proxy: ProxyServer?
+    package let proxy: ProxyServer?
     /// A PEM file of certificate authorities that are trusted beside the system's; nil for none.
-    public let certificateAuthorityFile: String?
+    package let certificateAuthorityFile: String?
     /// The version in `User-Agent: genai-usage-exporter/<version>`.
-    public let version: String
+    package let version: String
 
     /// How an API is reached.
     ///
@@ -38,7 +38,7 @@ public struct UpstreamSettings: Sendable {
     ///   - certificateAuthorityFile: a PEM file of further certificate authorities.
     ///   - version: the exporter's version, for `User-Agent`.
     /// - Throws: `InvalidUpstreamSetting`, naming the setting.
-    public init(
+    package init(
         baseURL: String,
         requestTimeout: Duration = .seconds(30),
         connectTimeout: Duration = .seconds(10),
@@ -82,25 +82,25 @@ public struct UpstreamSettings: Sendable {
 }
 
 /// A setting that cannot be used, found before any request is made.
-public struct InvalidUpstreamSetting: Error, Sendable, Hashable, CustomStringConvertible {
+package struct InvalidUpstreamSetting: Error, Sendable, Hashable, CustomStringConvertible {
     /// What is wrong and what would be right; never the value of a setting that may hold a secret.
-    public let message: String
+    package let message: String
 
     /// A setting that cannot be used.
-    public init(_ message: String) {
+    package init(_ message: String) {
         self.message = message
     }
 
     /// The message.
-    public var description: String { message }
+    package var description: String { message }
 }
 
 /// An API key that cannot be printed by accident, read anew at each call.
-public struct Credential: Sendable {
+package struct Credential: Sendable {
     private let read: @Sendable () throws -> String
 
     /// A key that stays the same.
-    public init(literal: String) {
+    package init(literal: String) {
         read = { literal }
     }
 
@@ -108,7 +108,7 @@ public struct Credential: Sendable {
     ///
     /// - Parameter read: gives the key, white space around it is dropped. What it throws must not hold the key: the
     ///   message of a `ReasonedFailure` is shown to the user, of another error nothing is.
-    public init(read: @escaping @Sendable () throws -> String) {
+    package init(read: @escaping @Sendable () throws -> String) {
         self.read = read
     }
 
@@ -148,11 +148,11 @@ extension Credential {
 
 extension Credential: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// `<redacted>`.
-    public var description: String { "<redacted>" }
+    package var description: String { "<redacted>" }
 
     /// `<redacted>`.
-    public var debugDescription: String { "<redacted>" }
+    package var debugDescription: String { "<redacted>" }
 
     /// Nothing inside: `dump` and test failures print what a mirror shows.
-    public var customMirror: Mirror { Mirror(self, children: [:]) }
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
 }

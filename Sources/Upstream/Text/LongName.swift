@@ -5,13 +5,13 @@ import Foundation
 ///
 /// A name becomes a label of many series, and each of them stands in every scrape: five thousand series under names of
 /// 100 kB are a page of 500 MB.
-public enum LongName {
+package enum LongName {
     /// The longest name in bytes of UTF-8 that is kept as it is. Mimir, Cortex and Thanos refuse values past 2,048.
-    public static let longest = 1024
+    package static let longest = 1024
 
     /// The name itself, or where it is longer its beginning, `…` and 16 hexadecimal digits that stand for the whole, so
     /// that different names stay different; together at most `longest` bytes.
-    public static func bounded(_ name: String) -> String {
+    package static func bounded(_ name: String) -> String {
         guard name.utf8.count > longest else { return name }
         let digits = SHA256.hash(data: Data(name.utf8)).prefix(8).map { byte in
             (byte < 16 ? "0" : "") + String(byte, radix: 16)

@@ -18,12 +18,12 @@ struct Redaction: Sendable {
 }
 
 /// The forms in which APIs and proxies repeat a secret: as it is, percent-encoded, and as a part of Base64 text.
-public enum SecretSpellings {
+package enum SecretSpellings {
     /// Base64 forms of shorter secrets would match ordinary text.
     private static let shortestEncoded = 6
 
     /// The forms of a secret, the longest first; empty for an empty secret.
-    public static func all(of secret: String) -> [String] {
+    package static func all(of secret: String) -> [String] {
         guard !secret.isEmpty else { return [] }
         var spellings: Set = [secret]
         let percentEncoded = [

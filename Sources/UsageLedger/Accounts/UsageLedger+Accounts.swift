@@ -10,7 +10,7 @@ extension UsageLedger {
     ///   - proposedStart: where its counters shall begin; of effect until one of its sources has completed its history.
     ///   - tolerance: a start that is no further than this from the proposed one is kept.
     /// - Throws: `LedgerError.storage`.
-    public func registerAccount(
+    package func registerAccount(
         _ name: String, provider: String, proposedStart: Timestamp, tolerance: Duration = .zero, now: Timestamp
     ) async throws -> LedgerAccount {
         try await write { db in
@@ -34,7 +34,7 @@ extension UsageLedger {
     /// - Parameter tolerance: a start that is no further than this from the new one is kept.
     /// - Returns: the account as it is then.
     /// - Throws: `LedgerError.storage`.
-    public func moveStart(
+    package func moveStart(
         of account: AccountID, to start: Timestamp, tolerance: Duration
     ) async throws -> LedgerAccount {
         try await write { try accountWithStart(account, start, tolerance, $0) }
@@ -43,7 +43,7 @@ extension UsageLedger {
     /// An account's sums of days are whole only from this day on; nil where retention has deleted none.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func prunedBefore(_ account: AccountID) async throws -> UTCDay? {
+    package func prunedBefore(_ account: AccountID) async throws -> UTCDay? {
         try await read { try LedgerAccount.fetch(account, $0).prunedBefore }
     }
 
@@ -52,7 +52,7 @@ extension UsageLedger {
     /// Its counters begin where its account's do.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func registerSource(_ name: String, of account: AccountID) async throws -> LedgerSource {
+    package func registerSource(_ name: String, of account: AccountID) async throws -> LedgerSource {
         try await write { db in
             try db.execute(
                 sql: """
@@ -76,7 +76,7 @@ extension UsageLedger {
     /// Stores what is known of the source's syncs, in place of what was stored before; JSON of the caller's own.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func saveStatus(_ json: String, of source: SourceID) async throws {
+    package func saveStatus(_ json: String, of source: SourceID) async throws {
         try await write { db in
             try db.cachedStatement(sql: "UPDATE source SET status = ? WHERE id = ?")
                 .execute(arguments: [json, source.row])
@@ -86,7 +86,7 @@ extension UsageLedger {
     /// The counters of the exporter itself that were saved, by name.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func exporterCounters() async throws -> [String: Int64] {
+    package func exporterCounters() async throws -> [String: Int64] {
         try await read { db in
             let rows = try Row.fetchAll(db, sql: "SELECT name, value FROM exporter_counter")
             return Dictionary(rows.map { ($0[0], $0[1]) }) { _, last in last }
@@ -96,7 +96,7 @@ extension UsageLedger {
     /// Saves counters of the exporter itself, each in place of its earlier value; others stay.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func saveExporterCounters(_ counters: [String: Int64]) async throws {
+    package func saveExporterCounters(_ counters: [String: Int64]) async throws {
         try await write { db in
             let save = try db.cachedStatement(
                 sql: """
@@ -112,7 +112,7 @@ extension UsageLedger {
     /// A value that belongs to the storage, made the first time that it is asked for.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func setting(_ name: String, orElse make: @escaping @Sendable () -> String) async throws -> String {
+    package func setting(_ name: String, orElse make: @escaping @Sendable () -> String) async throws -> String {
         try await write { db in
             if let stored = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [name])
             {
@@ -161,7 +161,7 @@ extension UsageLedger {
     /// Stores a value that belongs to the storage, and returns the one before; nil where there was none.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func exchangeSetting(_ name: String, with value: String) async throws -> String? {
+    package func exchangeSetting(_ name: String, with value: String) async throws -> String? {
         try await write { db in
             let before = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [name])
             guard before != value else { return before }
@@ -199,41 +199,41 @@ struct SourceRow {
 }
 
 /// An account's row in the ledger.
-public struct AccountID: Sendable, Hashable {
+package struct AccountID: Sendable, Hashable {
     /// The row's number; stable for the life of the ledger.
-    public let row: Int64
+    package let row: Int64
 }
 
 /// A source's row in the ledger.
-public struct SourceID: Sendable, Hashable {
+package struct SourceID: Sendable, Hashable {
     /// The row's number; stable for the life of the ledger.
-    public let row: Int64
+    package let row: Int64
 }
 
 /// An account as the ledger knows it.
-public struct LedgerAccount: Sendable {
+package struct LedgerAccount: Sendable {
     /// Its row.
-    public let id: AccountID
+    package let id: AccountID
     /// Where its counters begin.
-    public let ledgerStart: Timestamp
+    package let ledgerStart: Timestamp
     /// Whether `ledgerStart` stays: since the first of its sources completed its history.
-    public let isStartFixed: Bool
+    package let isStartFixed: Bool
     /// The first day whose sums retention has kept; nil where it has deleted none.
-    public let prunedBefore: UTCDay?
+    package let prunedBefore: UTCDay?
 }
 
 /// One upstream endpoint of an account as the ledger knows it.
-public struct LedgerSource: Sendable {
+package struct LedgerSource: Sendable {
     /// Its row.
-    public let id: SourceID
+    package let id: SourceID
     /// The account that it belongs to.
-    public let account: AccountID
+    package let account: AccountID
     /// The endpoint's name.
-    public let name: String
+    package let name: String
     /// Where its counters begin: its account's start.
-    public let ledgerStart: Timestamp
+    package let ledgerStart: Timestamp
     /// Whether what it commits is served; before that it is staged.
-    public let isHistoryComplete: Bool
+    package let isHistoryComplete: Bool
     /// What `saveStatus` stored last, as JSON; nil if nothing was.
-    public let status: String?
+    package let status: String?
 }

@@ -3,15 +3,15 @@ import GRDB
 import UsageModel
 
 /// A ledger as it was at one moment, read beside the exporter that goes on writing it.
-public struct LedgerHistory {
+package struct LedgerHistory {
     /// An account of the ledger, configured or not.
-    public struct Account: Sendable, Hashable {
+    package struct Account: Sendable, Hashable {
         /// Its row.
-        public let id: AccountID
+        package let id: AccountID
         /// The label `account`.
-        public let name: String
+        package let name: String
         /// The label `provider`.
-        public let provider: String
+        package let provider: String
     }
 
     private let db: Database
@@ -23,7 +23,7 @@ public struct LedgerHistory {
     ///   - body: given the ledger as one transaction sees it: what is committed meanwhile is not in it.
     /// - Throws: `LedgerError.missing`, `.notReadable`, `.networkStorage`, `.olderSchema`, `.newerSchema`, `.foreignDatabase` or `.storage`, and what `body`
     ///   throws.
-    public static func read<Value: Sendable>(
+    package static func read<Value: Sendable>(
         folder: String, _ body: @escaping @Sendable (LedgerHistory) throws -> Value
     ) async throws -> Value {
         let path = LedgerFile(in: folder).path
@@ -54,7 +54,7 @@ public struct LedgerHistory {
     /// All accounts, in the order in which they came.
     ///
     /// - Throws: GRDB's `DatabaseError`, which `read` translates.
-    public func accounts() throws -> [Account] {
+    package func accounts() throws -> [Account] {
         try Row.fetchAll(db, sql: "SELECT id, name, provider FROM account ORDER BY id").map {
             Account(id: AccountID(row: $0[0]), name: $0[1], provider: $0[2])
         }
@@ -63,14 +63,14 @@ public struct LedgerHistory {
     /// An account's series that are served, in the order of their ids.
     ///
     /// - Throws: GRDB's `DatabaseError`, which `read` translates.
-    public func series(of account: AccountID) throws -> [SeriesTotal] {
+    package func series(of account: AccountID) throws -> [SeriesTotal] {
         try SeriesRow.served(of: account, db)
     }
 
     /// The sums by UTC day of one series, in the order of days, as far as they are kept.
     ///
     /// - Throws: GRDB's `DatabaseError`, which `read` translates.
-    public func days(of series: Int64) throws -> [(day: UTCDay, amount: ExactDecimal)] {
+    package func days(of series: Int64) throws -> [(day: UTCDay, amount: ExactDecimal)] {
         let statement = try db.cachedStatement(sql: "SELECT day, value FROM day_total WHERE series = ? ORDER BY day")
         return try Row.fetchAll(statement, arguments: [series]).map {
             (UTCDay(daysSinceEpoch: $0[0]), try $0.decimal(1))
@@ -80,7 +80,7 @@ public struct LedgerHistory {
     /// A value that belongs to the storage; nil where it was never made.
     ///
     /// - Throws: GRDB's `DatabaseError`, which `read` translates.
-    public func setting(_ name: String) throws -> String? {
+    package func setting(_ name: String) throws -> String? {
         try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [name])
     }
 }

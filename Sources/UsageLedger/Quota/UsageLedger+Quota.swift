@@ -10,7 +10,7 @@ extension UsageLedger {
     /// the date counts.
     ///
     /// - Throws: `LedgerError.storage`; the request must then not leave.
-    public func spend(_ quota: Quota, of source: SourceID, now: Timestamp) async throws -> Quota.Decision {
+    package func spend(_ quota: Quota, of source: SourceID, now: Timestamp) async throws -> Quota.Decision {
         try await write { db in
             try db.cachedStatement(
                 sql: """
@@ -38,7 +38,7 @@ extension UsageLedger {
     /// When a source made the requests that its book holds, the earliest first; none of them is after `now`.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func quotaBook(of source: SourceID, now: Timestamp) async throws -> [Timestamp] {
+    package func quotaBook(of source: SourceID, now: Timestamp) async throws -> [Timestamp] {
         try await read { try book(of: source, now: now, $0) }
     }
 }

@@ -11,22 +11,22 @@ import UsageModel
 ///
 /// Nothing is stored of the schedule: it follows from when a slice was last read, so a reading that was dated by a wrong
 /// clock is repeated once the clock is right.
-public struct RereadSchedule: Sendable {
+package struct RereadSchedule: Sendable {
     /// Times after a slice's end, ascending.
     private let offsets: [Duration]
 
     /// The schedule of all ledger sources.
-    public static let standard = RereadSchedule(
+    package static let standard = RereadSchedule(
         offsets: [.zero, .minutes(20), .hours(1), .hours(6), .hours(24), .hours(72)])
 
     /// The shortest time for which a slice's cells must be kept after its end: all scheduled readings and a day more.
-    public static let shortestKept = Duration.hours(96)
+    package static let shortestKept = Duration.hours(96)
 
     /// Whether a slice should be read now.
     ///
     /// Always while it is open or if it was never read; else if an offset has passed since it was read. A reading that
     /// lies in the future was dated by a clock that has been set back since: the slice is read again.
-    public func isDue(slice: SliceID, lastRead: Timestamp?, now: Timestamp) -> Bool {
+    package func isDue(slice: SliceID, lastRead: Timestamp?, now: Timestamp) -> Bool {
         guard slice.period.start <= now else { return false }
         guard let lastRead, lastRead <= now, slice.period.end <= now else { return true }
         return offsets.contains { offset in
@@ -36,7 +36,7 @@ public struct RereadSchedule: Sendable {
     }
 
     /// Whether a reading is the slice's last on schedule: the final offset had passed.
-    public func settles(slice: SliceID, readAt: Timestamp) -> Bool {
+    package func settles(slice: SliceID, readAt: Timestamp) -> Bool {
         guard let last = offsets.last else { return slice.period.end <= readAt }
         return slice.period.end + last <= readAt
     }
@@ -44,7 +44,7 @@ public struct RereadSchedule: Sendable {
 
 /// Which slices of one source to read at one time, and up to when its usage is known: a pure view of what the ledger
 /// knows of the source's slices. Only scope "" is looked at.
-public struct SlicePlan: Sendable {
+package struct SlicePlan: Sendable {
     private let known: KnownSlices
     private let slicing: Slicing
     private let ledgerStart: Timestamp
@@ -54,7 +54,7 @@ public struct SlicePlan: Sendable {
     /// A plan.
     ///
     /// - Parameter states: what the ledger knows of the source's slices, in any order.
-    public init(
+    package init(
         states: [SliceState], slicing: Slicing, ledgerStart: Timestamp, now: Timestamp,
         schedule: RereadSchedule = .standard
     ) {
@@ -70,7 +70,7 @@ public struct SlicePlan: Sendable {
     /// Those are the slices that the schedule asks for, those never read, and those of `requested` days, back to the one
     /// that holds `ledgerStart`, without any that begins before what the provider still keeps: read in part, it would lose
     /// usage.
-    public func due(requested: ClosedRange<UTCDay>? = nil) -> [DueSlice] {
+    package func due(requested: ClosedRange<UTCDay>? = nil) -> [DueSlice] {
         slices { slice, lastRead in
             schedule.isDue(slice: slice, lastRead: lastRead, now: now)
                 || requested?.contains(slice.period.start.day) == true
@@ -78,12 +78,12 @@ public struct SlicePlan: Sendable {
     }
 
     /// The slices of some days that can be read, due or not.
-    public func due(only days: ClosedRange<UTCDay>) -> [DueSlice] {
+    package func due(only days: ClosedRange<UTCDay>) -> [DueSlice] {
         slices { slice, _ in days.contains(slice.period.start.day) }
     }
 
     /// The slices that the schedule no longer asks for and whose cells are kept, newest first.
-    public var reopenable: [DueSlice] {
+    package var reopenable: [DueSlice] {
         slices { slice, lastRead in
             lastRead != nil && !schedule.isDue(slice: slice, lastRead: lastRead, now: now)
         }
@@ -116,7 +116,7 @@ public struct SlicePlan: Sendable {
     /// The start of the first slice that was never read, or the last reading of the first that was read only before
     /// it ended; `now` if there is neither. A slice that the provider no longer keeps is passed over: it will never
     /// be more complete.
-    public var dataThrough: Timestamp {
+    package var dataThrough: Timestamp {
         let oldest = slicing.oldestKept(now: now)
         for index in indices {
             let period = slicing.unit.period(index)
@@ -128,7 +128,7 @@ public struct SlicePlan: Sendable {
     }
 
     /// The spans of time whose usage is in the ledger whole.
-    public var coverage: Coverage {
+    package var coverage: Coverage {
         var coverage = Coverage()
         for index in indices {
             let period = slicing.unit.period(index)

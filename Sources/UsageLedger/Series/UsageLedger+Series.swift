@@ -7,7 +7,7 @@ extension UsageLedger {
     ///
     /// - Parameter ids: the series to read; nil for all of the account.
     /// - Throws: `LedgerError.storage`.
-    public func series(of account: AccountID, ids: Set<Int64>? = nil) async throws -> [SeriesTotal] {
+    package func series(of account: AccountID, ids: Set<Int64>? = nil) async throws -> [SeriesTotal] {
         try await read { db in
             guard let ids else { return try SeriesRow.served(of: account, db) }
             let one = try db.cachedStatement(sql: SeriesRow.selectServed + " AND id = ?")
@@ -22,7 +22,7 @@ extension UsageLedger {
     ///
     /// - Parameter size: series in a portion; the last may have fewer.
     /// - Throws: `LedgerError.storage`; what was handed on by then is not all.
-    public func readSeries(
+    package func readSeries(
         of account: AccountID, portion size: Int = 2048, to take: @escaping @Sendable ([SeriesTotal]) -> Void
     ) async throws {
         try await read { db in
@@ -41,7 +41,7 @@ extension UsageLedger {
     /// Records that series were served with their values, so that they are never held at 0 again.
     ///
     /// - Throws: `LedgerError.storage`; the values must then not be served.
-    public func release(_ series: [Int64]) async throws {
+    package func release(_ series: [Int64]) async throws {
         guard !series.isEmpty else { return }
         try await write { db in
             let release = try db.cachedStatement(sql: "UPDATE series SET is_released = 1 WHERE id = ?")
@@ -52,7 +52,7 @@ extension UsageLedger {
     /// Records that all of an account's series were served with their values.
     ///
     /// - Throws: `LedgerError.storage`; the values must then not be served.
-    public func releaseAll(of account: AccountID) async throws {
+    package func releaseAll(of account: AccountID) async throws {
         let isDone = try await read { db in
             try Bool.fetchOne(
                 db,
@@ -74,7 +74,7 @@ extension UsageLedger {
     ///
     /// - Returns: how many series were ever past a limit.
     /// - Throws: `LedgerError.storage`.
-    public func applySeriesLimit(_ limit: Int, to account: AccountID) async throws -> Int {
+    package func applySeriesLimit(_ limit: Int, to account: AccountID) async throws -> Int {
         try await write { db in
             guard
                 let row = try Row.fetchOne(
@@ -105,7 +105,7 @@ extension UsageLedger {
     /// - Parameter series: the rows of the series to sum; nil for all of the account.
     /// - Returns: one sum for each span, by series; a series without usage in any span may be missing.
     /// - Throws: `LedgerError.storage`.
-    public func windowSums(
+    package func windowSums(
         of account: AccountID, series: [Int64]?, spans: [ClosedRange<UTCDay>]
     ) async throws -> [Int64: [ExactDecimal]] {
         try await read { db in
@@ -151,7 +151,7 @@ extension UsageLedger {
     /// A family's sums by UTC day and labels, in the order of days: its history as far as it is kept.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func dayTotals(
+    package func dayTotals(
         of account: AccountID, family: LedgerFamily, days: ClosedRange<UTCDay>
     ) async throws -> [(day: UTCDay, labels: [String], value: ExactDecimal)] {
         try await read { db in

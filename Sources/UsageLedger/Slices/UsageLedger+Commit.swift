@@ -11,7 +11,7 @@ extension UsageLedger {
     ///
     /// - Returns: what changed of what is served, durable already.
     /// - Throws: `LedgerError.storage`, or `.reservedFamily` for cells of `corrections`.
-    public func commit(
+    package func commit(
         _ reading: Reading, to source: SourceID, now: Timestamp
     ) async throws -> LedgerChange {
         try await write { db in
@@ -40,7 +40,7 @@ extension UsageLedger {
     ///
     /// - Returns: what changed of what is served; new series are history (`bornAt` is nil).
     /// - Throws: `LedgerError.storage`.
-    public func completeHistory(of source: SourceID, now: Timestamp) async throws -> LedgerChange {
+    package func completeHistory(of source: SourceID, now: Timestamp) async throws -> LedgerChange {
         try await write { db in
             let row = try SourceRow.fetch(source, db)
             return row.isHistoryComplete ? LedgerChange() : try countStaged(of: row, now: now, db)

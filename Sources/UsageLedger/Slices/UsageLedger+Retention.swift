@@ -3,7 +3,7 @@ import UsageModel
 
 extension UsageLedger {
     /// How long cells are kept where the provider does not say how long it keeps its data.
-    public static let keptWithoutWord = Duration.days(100)
+    package static let keptWithoutWord = Duration.days(100)
 
     /// Deletes the day sums before a day, of every account.
     ///
@@ -12,7 +12,7 @@ extension UsageLedger {
     ///
     /// - Returns: the series whose sum changed, by account: `reconciliation` alone, which covers the days kept.
     /// - Throws: `LedgerError.storage`.
-    public func pruneDays(before day: UTCDay) async throws -> [AccountID: LedgerChange] {
+    package func pruneDays(before day: UTCDay) async throws -> [AccountID: LedgerChange] {
         try await write { db in
             let changes = try shrinkReconciliation(before: day, db)
             try db.execute(sql: "DELETE FROM day_total WHERE day < ?", arguments: [day.daysSinceEpoch])
@@ -33,7 +33,7 @@ extension UsageLedger {
     /// time, plus one row a series and kept day.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func fold(_ source: SourceID, before time: Timestamp) async throws {
+    package func fold(_ source: SourceID, before time: Timestamp) async throws {
         try await write { db in
             let old = """
                 source = :source AND period_end <= :time

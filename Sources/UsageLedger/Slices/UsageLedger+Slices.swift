@@ -7,7 +7,7 @@ extension UsageLedger {
     /// Slices that are forgotten come as one folded span from the source's start on, in the scope "".
     ///
     /// - Throws: `LedgerError.storage`.
-    public func states(of source: SourceID) async throws -> [SliceState] {
+    package func states(of source: SourceID) async throws -> [SliceState] {
         try await read { db in
             let owner = try SourceRow.fetch(source, db)
             var states: [SliceState] = []
@@ -32,7 +32,7 @@ extension UsageLedger {
     /// The cells that are stored for a slice; none once it is folded.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func cells(of source: SourceID, slice: SliceID) async throws -> [Cell] {
+    package func cells(of source: SourceID, slice: SliceID) async throws -> [Cell] {
         try await read { db in
             let statement = try db.cachedStatement(
                 sql: """
@@ -54,14 +54,14 @@ extension UsageLedger {
     /// The gauges that the source committed last, by family.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func gauges(of source: SourceID) async throws -> [GaugeFamily: [GaugeSample]] {
+    package func gauges(of source: SourceID) async throws -> [GaugeFamily: [GaugeSample]] {
         try await read { try GaugeStore(of: source, $0).all() }
     }
 
     /// What the source remembered under a name; nil if nothing, or if it forgot it.
     ///
     /// - Throws: `LedgerError.storage`.
-    public func memory(of source: SourceID, name: String) async throws -> String? {
+    package func memory(of source: SourceID, name: String) async throws -> String? {
         try await read { db in
             let statement = try db.cachedStatement(sql: "SELECT value FROM memory WHERE source = ? AND name = ?")
             return try String.fetchOne(statement, arguments: [source.row, name])

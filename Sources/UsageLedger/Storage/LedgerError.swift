@@ -1,7 +1,7 @@
 import UsageModel
 
 /// Why the ledger could not be opened, read or written.
-public enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
+package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     /// Another process holds the folder; nil where the lock file does not say which one.
     case locked(by: LockHolder?)
     /// The folder or a file in it cannot be written.
@@ -32,10 +32,10 @@ public enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     case storage(String)
 
     /// Always `storage`: a sync that could not commit failed for that reason.
-    public var reason: FailureReason { .storage }
+    package var reason: FailureReason { .storage }
 
     /// What was wrong and what would be right.
-    public var message: String {
+    package var message: String {
         switch self {
         case .locked(let holder):
             let who = holder.map { "process \($0.processID) (since \($0.since))" } ?? "another process"
@@ -74,13 +74,13 @@ public enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     }
 
     /// The message.
-    public var description: String { message }
+    package var description: String { message }
 }
 
 /// The process that holds a ledger's folder.
-public struct LockHolder: Sendable, Equatable {
+package struct LockHolder: Sendable, Equatable {
     /// Its process id.
-    public let processID: Int32
+    package let processID: Int32
     /// When it opened the ledger.
-    public let since: Timestamp
+    package let since: Timestamp
 }

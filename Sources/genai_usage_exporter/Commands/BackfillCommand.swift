@@ -83,14 +83,14 @@ struct BackfillCommand: AsyncParsableCommand {
 
 extension ScrapeLabel: ExpressibleByArgument {
     /// `NAME=VALUE`.
-    public init?(argument: String) {
+    package init?(argument: String) {
         self.init(argument)
     }
 }
 
 extension UTCDay: ExpressibleByArgument {
     /// A date such as `2026-11-01`.
-    public init?(argument: String) {
+    package init?(argument: String) {
         self.init(argument)
     }
 }

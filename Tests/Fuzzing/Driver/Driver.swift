@@ -7,7 +7,7 @@ import FuzzTargets
 
     /// What libFuzzer calls for each input; a property that does not hold ends the process, and libFuzzer keeps the input.
     @_cdecl("LLVMFuzzerTestOneInput")
-    public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
+    package func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
         do {
             try chosen.run(Array(UnsafeBufferPointer(start: start, count: count)))
         } catch {
@@ -19,7 +19,7 @@ import FuzzTargets
     /// What libFuzzer calls to make one input of another: half of the time by words and numbers, which its own changes of
     /// bytes hardly ever hit, and half of the time its own way.
     @_cdecl("LLVMFuzzerCustomMutator")
-    public func mutate(_ start: UnsafeMutablePointer<UInt8>, _ count: Int, _ longest: Int, _ seed: UInt32) -> Int {
+    package func mutate(_ start: UnsafeMutablePointer<UInt8>, _ count: Int, _ longest: Int, _ seed: UInt32) -> Int {
         guard seed.isMultiple(of: 2) else { return mutateBytes(start, count, longest) }
         let input = Array(UnsafeBufferPointer(start: start, count: count))
         let output = Mutation(seed: UInt64(seed)).mutated(input).prefix(longest)

@@ -1,7 +1,7 @@
 /// What should hold for all bytes from outside, and did not for these.
-public struct BrokenProperty: Error, CustomStringConvertible {
+package struct BrokenProperty: Error, CustomStringConvertible {
     /// What should have held, and what was found instead.
-    public let description: String
+    package let description: String
 }
 
 /// Checks something that must hold.

@@ -1,5 +1,5 @@
 /// Something of ours that reads bytes from outside, with what must hold whatever the bytes are.
-public enum FuzzTarget: String, CaseIterable, Sendable {
+package enum FuzzTarget: String, CaseIterable, Sendable {
     /// Answers of WaveSpeedAI.
     case wavespeed
     /// Answers of FairStack.
@@ -22,7 +22,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     /// Runs the reader on the bytes.
     ///
     /// - Throws: `BrokenProperty` where something does not hold that should; a trap is a finding just as well.
-    public func run(_ bytes: [UInt8]) throws {
+    package func run(_ bytes: [UInt8]) throws {
         switch self {
         case .wavespeed, .fairstack, .venice, .cheapestinference, .useapi: try ProviderRun(rawValue, bytes).check()
         case .config: try ConfigurationRun(bytes).check()

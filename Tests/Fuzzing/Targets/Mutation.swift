@@ -1,7 +1,7 @@
 import TestSupport
 
 /// Changes inputs where it matters: words and numbers as a whole, and spans between them, beside single bytes.
-public struct Mutation {
+package struct Mutation {
     /// What numbers, words and ends of answers are replaced by.
     private static let words = [
         "0", "1", "-1", "0.1", "-0", "00", "1e18", "1e-30", "1e400", "9223372036854775807", "-9223372036854775808",
@@ -16,12 +16,12 @@ public struct Mutation {
     private let random: SeededRandom
 
     /// The changes of a seed: the same ones in each run.
-    public init(seed: UInt64) {
+    package init(seed: UInt64) {
         random = SeededRandom(seed)
     }
 
     /// The input with one to four changes.
-    public func mutated(_ input: [UInt8]) -> [UInt8] {
+    package func mutated(_ input: [UInt8]) -> [UInt8] {
         var bytes = input
         for _ in 0..<random.int(1...4) { change(&bytes) }
         return bytes

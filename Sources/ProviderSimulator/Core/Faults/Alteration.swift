@@ -3,7 +3,7 @@ import NIOCore
 import UsageModel
 
 /// What is wrong inside an answer that is whole and in its documented form.
-public enum Alteration: Sendable, Hashable {
+package enum Alteration: Sendable, Hashable {
     /// So many `x` stand before every name: models, keys, linked accounts, SKUs. What they end in tells them apart.
     case longNames(characters: Int)
     /// Every name begins with a byte that no UTF-8 text holds.

@@ -2,7 +2,7 @@ import NIOConcurrencyHelpers
 import UsageModel
 
 /// Something that can be wrong with an answer.
-public enum Fault: Sendable, Hashable {
+package enum Fault: Sendable, Hashable {
     /// Another status, with `body` or else an error in the provider's documented form.
     case status(Int, retryAfter: RetryAfter? = nil, body: String? = nil)
     /// No answer until `FaultPlan.release()`, then the healthy one. It hangs on for a client that has given up.
@@ -38,7 +38,7 @@ public enum Fault: Sendable, Hashable {
     case redirect(to: String)
 
     /// The header `Retry-After` in its two forms (RFC 9110, section 10.2.3).
-    public enum RetryAfter: Sendable, Hashable {
+    package enum RetryAfter: Sendable, Hashable {
         /// So many seconds.
         case seconds(Int)
         /// Not before this moment, to the second.
@@ -51,7 +51,7 @@ public enum Fault: Sendable, Hashable {
 /// A path prefix (`/wavespeed`, `/wavespeed/api/v3/balance`) has a queue of faults, each used once in order, and may
 /// have a standing one for when its queue is empty. Where several prefixes match, any queue goes before any standing
 /// fault, and the longer prefix before the shorter.
-public final class FaultPlan: Sendable {
+package final class FaultPlan: Sendable {
     private struct Place {
         var queue: [Fault] = []
         var standing: Fault?
@@ -78,22 +78,22 @@ public final class FaultPlan: Sendable {
     init() {}
 
     /// Each of these befalls one request to the prefix, in this order, after those already queued there.
-    public func queue(_ faults: Fault..., at pathPrefix: String) {
+    package func queue(_ faults: Fault..., at pathPrefix: String) {
         state.withLockedValue { $0.places[pathPrefix, default: Place()].queue += faults }
     }
 
     /// This befalls every request to the prefix, in place of the standing fault there was.
-    public func stand(_ fault: Fault, at pathPrefix: String) {
+    package func stand(_ fault: Fault, at pathPrefix: String) {
         state.withLockedValue { $0.places[pathPrefix, default: Place()].standing = fault }
     }
 
     /// From now on all is well. Requests that hang already go on hanging.
-    public func clear() {
+    package func clear() {
         state.withLockedValue { $0.places = [:] }
     }
 
     /// Answers the requests that hang now.
-    public func release() {
+    package func release() {
         let released = state.withLockedValue { state in
             defer { state.released = AsyncValue() }
             return state.released

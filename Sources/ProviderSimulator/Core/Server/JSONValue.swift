@@ -2,7 +2,7 @@ import Foundation
 import UsageModel
 
 /// A JSON document as the simulator reads and writes it: members keep their order, numbers are exact decimals.
-public enum JSONValue: Sendable, Hashable {
+package enum JSONValue: Sendable, Hashable {
     /// `null`.
     case null
     /// `true` or `false`.
@@ -17,42 +17,42 @@ public enum JSONValue: Sendable, Hashable {
     case object([Member])
 
     /// A member of an object.
-    public struct Member: Sendable, Hashable {
+    package struct Member: Sendable, Hashable {
         /// The member's name.
-        public let name: String
+        package let name: String
         /// The member's value.
-        public let value: JSONValue
+        package let value: JSONValue
 
         /// A member.
-        public init(_ name: String, _ value: JSONValue) {
+        package init(_ name: String, _ value: JSONValue) {
             self.name = name
             self.value = value
         }
     }
 
     /// A whole number.
-    public static func count(_ whole: Int) -> JSONValue { .number(ExactDecimal(whole)) }
+    package static func count(_ whole: Int) -> JSONValue { .number(ExactDecimal(whole)) }
 
     /// The first member of that name; nil where this is no object or has no such member.
-    public subscript(_ name: String) -> JSONValue? {
+    package subscript(_ name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.first { $0.name == name }?.value
     }
 
     /// The text, where this is a string.
-    public var text: String? {
+    package var text: String? {
         guard case .string(let text) = self else { return nil }
         return text
     }
 
     /// The number, where this is one.
-    public var number: ExactDecimal? {
+    package var number: ExactDecimal? {
         guard case .number(let number) = self else { return nil }
         return number
     }
 
     /// The elements, where this is an array.
-    public var elements: [JSONValue]? {
+    package var elements: [JSONValue]? {
         guard case .array(let elements) = self else { return nil }
         return elements
     }
@@ -60,21 +60,21 @@ public enum JSONValue: Sendable, Hashable {
 
 extension JSONValue: ExpressibleByDictionaryLiteral {
     /// An object whose members keep the literal's order.
-    public init(dictionaryLiteral members: (String, JSONValue)...) {
+    package init(dictionaryLiteral members: (String, JSONValue)...) {
         self = .object(members.map { Member($0.0, $0.1) })
     }
 }
 
 extension JSONValue: ExpressibleByStringLiteral {
     /// A string.
-    public init(stringLiteral text: String) { self = .string(text) }
+    package init(stringLiteral text: String) { self = .string(text) }
 }
 
 extension JSONValue: Decodable {
     /// Reads any JSON document with `JSONDecoder`.
     ///
     /// - Throws: `DecodingError` for a number past the range of `ExactDecimal`.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         if let object = try? decoder.container(keyedBy: Name.self) {
             self = .object(
                 try object.allKeys.map { Member($0.stringValue, try object.decode(JSONValue.self, forKey: $0)) })
@@ -113,7 +113,7 @@ extension JSONValue: Decodable {
 // providers' documents show them, and print ExactDecimal digit for digit.
 extension JSONValue {
     /// The document in UTF-8, without white space.
-    public func encoded(numbersAsStrings: Bool = false) -> [UInt8] {
+    package func encoded(numbersAsStrings: Bool = false) -> [UInt8] {
         var bytes: [UInt8] = []
         append(to: &bytes, numbersAsStrings: numbersAsStrings)
         return bytes

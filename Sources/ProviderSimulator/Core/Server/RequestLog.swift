@@ -2,7 +2,7 @@ import NIOConcurrencyHelpers
 
 /// The requests that reached a simulated provider, oldest first. Only the newest 10,000 are kept, so that a demo can run
 /// for months.
-public final class RequestLog: Sendable {
+package final class RequestLog: Sendable {
     private struct State {
         var kept: [APIRequest] = []
         var total = 0
@@ -15,20 +15,20 @@ public final class RequestLog: Sendable {
     init() {}
 
     /// The requests kept.
-    public var requests: [APIRequest] { state.withLockedValue { $0.kept } }
+    package var requests: [APIRequest] { state.withLockedValue { $0.kept } }
 
     /// How many requests arrived in all.
-    public var total: Int { state.withLockedValue { $0.total } }
+    package var total: Int { state.withLockedValue { $0.total } }
 
     /// How many of the requests kept asked for a path that begins so: `count("/wavespeed/api/v3/balance")`.
-    public func count(_ pathPrefix: String) -> Int {
+    package func count(_ pathPrefix: String) -> Int {
         state.withLockedValue { state in state.kept.count { $0.path.hasPrefix(pathPrefix) } }
     }
 
     /// Waits until that many requests have arrived in all.
     ///
     /// - Throws: `CancellationError` when the waiting task is cancelled.
-    public func wait(forTotal count: Int) async throws {
+    package func wait(forTotal count: Int) async throws {
         while let next = state.withLockedValue({ $0.total < count ? $0.next : nil }) {
             try await next.value()
         }

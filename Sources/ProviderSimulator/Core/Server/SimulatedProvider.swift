@@ -6,7 +6,7 @@ import Synchronization
 import UsageModel
 
 /// One provider's API: from a request to an answer, without HTTP around it.
-public protocol SimulatedProvider: Sendable {
+package protocol SimulatedProvider: Sendable {
     /// The provider's name in the exporter's config; the server offers the API under `/<name>`.
     var name: String { get }
 
@@ -21,24 +21,24 @@ public protocol SimulatedProvider: Sendable {
 }
 
 /// A request as a provider's API sees it and as tests find it in the `RequestLog`.
-public struct APIRequest: Sendable, Hashable {
+package struct APIRequest: Sendable, Hashable {
     /// When it arrived, by the simulator's clock.
-    public let time: Timestamp
+    package let time: Timestamp
     /// `GET`, `POST`, …
-    public let method: String
+    package let method: String
     /// The path that the client asked for, with the provider's name in front: `/wavespeed/api/v3/balance`.
-    public let path: String
+    package let path: String
     /// The path inside the provider's API: `/api/v3/balance`.
-    public let endpoint: String
+    package let endpoint: String
     /// The query's parameters; of a repeated one the last.
-    public let query: [String: String]
+    package let query: [String: String]
     /// The body, where it is JSON.
-    public let body: JSONValue?
+    package let body: JSONValue?
     /// Whose bearer token it carried; nil without a token or with an unknown one. The token itself is not kept.
-    public let account: String?
+    package let account: String?
 
     /// A request.
-    public init(
+    package init(
         time: Timestamp, method: String, path: String, endpoint: String, query: [String: String] = [:],
         body: JSONValue? = nil, account: String?
     ) {
@@ -64,16 +64,16 @@ public struct APIRequest: Sendable, Hashable {
 }
 
 /// What a provider's API answers.
-public struct SimulatedResponse: Sendable, Hashable {
+package struct SimulatedResponse: Sendable, Hashable {
     /// The HTTP status.
-    public let status: Int
+    package let status: Int
     /// Headers beyond `Content-Type: application/json`.
-    public let headers: HTTPFields
+    package let headers: HTTPFields
     /// The body.
-    public let body: JSONValue
+    package let body: JSONValue
 
     /// An answer.
-    public init(status: Int = 200, headers: HTTPFields = [:], body: JSONValue) {
+    package init(status: Int = 200, headers: HTTPFields = [:], body: JSONValue) {
         self.status = status
         self.headers = headers
         self.body = body
@@ -81,19 +81,19 @@ public struct SimulatedResponse: Sendable, Hashable {
 }
 
 /// Forms of an answer that a reader has to accept beside the documented example's.
-public struct AnswerStyle: OptionSet, Sendable, Hashable {
+package struct AnswerStyle: OptionSet, Sendable, Hashable {
     /// The set's bits.
-    public let rawValue: Int
+    package let rawValue: Int
 
     /// A set by its bits.
-    public init(rawValue: Int) { self.rawValue = rawValue }
+    package init(rawValue: Int) { self.rawValue = rawValue }
 
     /// Every number is in quotes.
-    public static let numbersAsStrings = AnswerStyle(rawValue: 1)
+    package static let numbersAsStrings = AnswerStyle(rawValue: 1)
     /// Fields that the provider may leave out are left out.
-    public static let withoutOptionalFields = AnswerStyle(rawValue: 2)
+    package static let withoutOptionalFields = AnswerStyle(rawValue: 2)
     /// Arrays come in no particular order, a different one each time.
-    public static let shuffledArrays = AnswerStyle(rawValue: 4)
+    package static let shuffledArrays = AnswerStyle(rawValue: 4)
 }
 
 /// Gives responses the `Date` of the simulated clock, where the server would give that of the machine.
@@ -117,13 +117,13 @@ final class SimulatedDate: ChannelOutboundHandler, RemovableChannelHandler, Send
 }
 
 /// How far the providers' clock is from the simulated one: tests set it wrong.
-public final class DateOffset: Sendable {
+package final class DateOffset: Sendable {
     private let offset = Mutex<Duration?>(.zero)
 
     init() {}
 
     /// The providers' clock minus the simulated one; nil where responses have no `Date`.
-    public var value: Duration? {
+    package var value: Duration? {
         get { offset.withLock { $0 } }
         set { offset.withLock { $0 = newValue } }
     }

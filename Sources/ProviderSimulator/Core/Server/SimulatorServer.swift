@@ -18,13 +18,13 @@ import UsageModel
 /// }
 /// ```
 /// In `demo` it runs as a service beside the others. A stop closes every connection at once, whatever it waits for.
-public final class SimulatorServer: Service {
+package final class SimulatorServer: Service {
     /// What goes wrong, and where.
-    public let faults: FaultPlan
+    package let faults: FaultPlan
     /// What was asked.
-    public let log: RequestLog
+    package let log: RequestLog
     /// The providers' clock, as the `Date` of responses shows it.
-    public let date = DateOffset()
+    package let date = DateOffset()
 
     private let providers: [String: any SimulatedProvider]
     private let clock: any WallClock
@@ -33,7 +33,7 @@ public final class SimulatorServer: Service {
 
     /// A server that is not bound yet. `clock` gives the requests' times and paces slow answers; port 0 is a free one.
     /// Of two providers of one name the later is served.
-    public init(_ providers: [any SimulatedProvider], clock: any WallClock, port: Int = 0) {
+    package init(_ providers: [any SimulatedProvider], clock: any WallClock, port: Int = 0) {
         self.providers = Dictionary(providers.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         self.clock = clock
         self.port = port
@@ -44,14 +44,14 @@ public final class SimulatorServer: Service {
     /// `http://127.0.0.1:<port>`, once the server listens.
     ///
     /// - Throws: what kept the server from listening, or `CancellationError`.
-    public var baseURL: String {
+    package var baseURL: String {
         get async throws { try await bound.value().get() }
     }
 
     /// Serves until the task is cancelled or the service is asked to shut down; call it once.
     ///
     /// - Throws: `IOError` where the port cannot be bound.
-    public func run() async throws {
+    package func run() async throws {
         // The exporter's log is about the exporter.
         let logger = Logger(label: "simulator", factory: { _ in SwiftLogNoOpLogHandler() })
         let (clock, date) = (clock, date)
@@ -94,7 +94,7 @@ public final class SimulatorServer: Service {
 /// Runs a server on a free port for as long as `body` takes; `body` gets the server and its base URL.
 ///
 /// - Throws: what `body` throws, or what kept the server from listening.
-public func withSimulator<Value>(
+package func withSimulator<Value>(
     _ providers: [any SimulatedProvider], clock: any WallClock,
     _ body: (SimulatorServer, String) async throws -> Value
 ) async throws -> Value {

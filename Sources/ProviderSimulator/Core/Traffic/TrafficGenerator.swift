@@ -3,16 +3,16 @@ import UsageModel
 /// Believable traffic out of nothing: the events of an hour are a pure function of (seed, account, hour).
 ///
 /// Only additions and multiplications of `Double` are used, so that every machine makes the same events.
-public struct TrafficGenerator: Sendable {
+package struct TrafficGenerator: Sendable {
     /// The hour with which the traffic begins.
-    public let start: Timestamp
+    package let start: Timestamp
 
     private let seed: UInt64
     private let profile: TrafficProfile
     private let wholeShare: Double
 
     /// Traffic of an account from the hour that holds `start`.
-    public init(seed: UInt64, account: String, profile: TrafficProfile, start: Timestamp) {
+    package init(seed: UInt64, account: String, profile: TrafficProfile, start: Timestamp) {
         self.start = start.startOfHour
         self.profile = profile
         self.seed = account.utf8.reduce(SplitMix64.mixed(seed)) { SplitMix64.mixed($0 ^ UInt64($1)) }
@@ -20,7 +20,7 @@ public struct TrafficGenerator: Sendable {
     }
 
     /// The events of the UTC hour that holds `moment`, in order of time.
-    public func events(inHourOf moment: Timestamp) -> [UsageEvent] {
+    package func events(inHourOf moment: Timestamp) -> [UsageEvent] {
         let hour = moment.startOfHour
         let index = hour.milliseconds / 3_600_000
         var random = SplitMix64(seed: SplitMix64.mixed(seed ^ UInt64(bitPattern: index)))
@@ -60,41 +60,41 @@ public struct TrafficGenerator: Sendable {
 }
 
 /// What kind of traffic an account has.
-public struct TrafficProfile: Sendable, Hashable {
+package struct TrafficProfile: Sendable, Hashable {
     /// Requests an hour, on average over a week, before any model's trend.
-    public let requestsPerHour: Double
+    package let requestsPerHour: Double
     /// How busy each hour of a UTC day is, from 0:00, relative to their average; 24 numbers.
-    public let dailyRhythm: [Double]
+    package let dailyRhythm: [Double]
     /// How busy each day of the week is, from Monday, relative to their average; 7 numbers.
-    public let weeklyRhythm: [Double]
+    package let weeklyRhythm: [Double]
     /// The models in use.
-    public let models: [Model]
+    package let models: [Model]
     /// The part (0–1) of requests that the provider publishes late, by up to `lateness`; the others within a minute.
-    public let lateShare: Double
+    package let lateShare: Double
     /// The latest that a request is published after it was made.
-    public let lateness: Duration
+    package let lateness: Duration
 
     /// One model's part of the traffic.
-    public struct Model: Sendable, Hashable {
+    package struct Model: Sendable, Hashable {
         /// The provider's model id.
-        public let id: String
+        package let id: String
         /// What it makes.
-        public let modality: String
+        package let modality: String
         /// List price in USD.
-        public let unitPrice: ExactDecimal
+        package let unitPrice: ExactDecimal
         /// How many units requests take, all equally often: `[1, 1, 2]` charges a third of them double.
-        public let units: [Int]
+        package let units: [Int]
         /// Its part of the account's requests, relative to the other models'.
-        public let share: Double
+        package let share: Double
         /// How its requests grow.
-        public let demand: Trend
+        package let demand: Trend
         /// The part (0–1) of its requests that fail; they cost nothing.
-        public let failureRate: Double
+        package let failureRate: Double
         /// How its failure rate grows.
-        public let failures: Trend
+        package let failures: Trend
 
         /// A model's traffic.
-        public init(
+        package init(
             _ id: String, modality: String, unitPrice: ExactDecimal, units: [Int] = [1], share: Double,
             demand: Trend = .steady, failureRate: Double = 0.01, failures: Trend = .steady
         ) {
@@ -110,7 +110,7 @@ public struct TrafficProfile: Sendable, Hashable {
     }
 
     /// How a figure changes over the weeks.
-    public enum Trend: Sendable, Hashable {
+    package enum Trend: Sendable, Hashable {
         /// It does not.
         case steady
         /// It grows evenly to `factor` times itself within so many days, then somebody notices and it starts over.
@@ -128,7 +128,7 @@ public struct TrafficProfile: Sendable, Hashable {
     }
 
     /// A profile, with the rhythm of a team that works European and American office hours unless others are given.
-    public init(
+    package init(
         requestsPerHour: Double, dailyRhythm: [Double] = officeHours, weeklyRhythm: [Double] = workingWeek,
         models: [Model], lateShare: Double = 0.02, lateness: Duration = .hours(2)
     ) {
@@ -141,18 +141,18 @@ public struct TrafficProfile: Sendable, Hashable {
     }
 
     /// The same traffic, so many times as much of it.
-    public func scaled(by factor: Double) -> TrafficProfile {
+    package func scaled(by factor: Double) -> TrafficProfile {
         TrafficProfile(
             requestsPerHour: requestsPerHour * factor, dailyRhythm: dailyRhythm, weeklyRhythm: weeklyRhythm,
             models: models, lateShare: lateShare, lateness: lateness)
     }
 
     /// Quiet at night, two humps by day (UTC).
-    public static let officeHours: [Double] = [
+    package static let officeHours: [Double] = [
         0.35, 0.25, 0.2, 0.2, 0.25, 0.4, 0.7, 1.1, 1.5, 1.7, 1.7, 1.5, 1.4, 1.6, 1.9, 1.9, 1.7, 1.4, 1.1, 0.9, 0.8, 0.7,
         0.5, 0.4,
     ]
 
     /// Five working days and a slow weekend.
-    public static let workingWeek: [Double] = [1.1, 1.2, 1.25, 1.2, 1.05, 0.55, 0.65]
+    package static let workingWeek: [Double] = [1.1, 1.2, 1.25, 1.2, 1.05, 0.55, 0.65]
 }

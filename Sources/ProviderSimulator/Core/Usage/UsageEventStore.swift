@@ -5,9 +5,9 @@ import UsageModel
 ///
 /// The present comes from the clock: an event after now, or not visible yet, is not shown. With `traffic` the store
 /// also holds the generator's events, made when somebody first asks for them, so that live traffic needs no timer.
-public final class UsageEventStore: Sendable {
+package final class UsageEventStore: Sendable {
     /// Names an event for a later change.
-    public struct EventID: Sendable, Hashable {
+    package struct EventID: Sendable, Hashable {
         let index: Int
     }
 
@@ -21,51 +21,51 @@ public final class UsageEventStore: Sendable {
     private let state = NIOLockedValueBox(State())
 
     /// A store without events but those of `traffic`.
-    public init(clock: any WallClock, traffic: TrafficGenerator? = nil) {
+    package init(clock: any WallClock, traffic: TrafficGenerator? = nil) {
         self.clock = clock
         self.traffic = traffic
     }
 
     /// Adds an event, whenever it happened.
     @discardableResult
-    public func add(_ event: UsageEvent) -> EventID {
+    package func add(_ event: UsageEvent) -> EventID {
         state.withLockedValue { $0.book.add(event) }
     }
 
     /// Adds events, whenever they happened.
-    public func add(_ events: [UsageEvent]) {
+    package func add(_ events: [UsageEvent]) {
         state.withLockedValue { state in for event in events { _ = state.book.add(event) } }
     }
 
     /// The provider charges another amount (USD) for an event than it said before; false where there is no such event.
     @discardableResult
-    public func revise(_ id: EventID, cost: ExactDecimal) -> Bool {
+    package func revise(_ id: EventID, cost: ExactDecimal) -> Bool {
         withBook { book, _ in book.change(id) { $0.costing(cost) } }
     }
 
     /// The provider takes an event back; false where there is no such event.
     @discardableResult
-    public func remove(_ id: EventID) -> Bool {
+    package func remove(_ id: EventID) -> Bool {
         withBook { book, _ in book.change(id) { _ in nil } }
     }
 
     /// What the provider shows of a period, of one model or of all.
-    public func report(in period: Period, model: String? = nil) -> UsageReport {
+    package func report(in period: Period, model: String? = nil) -> UsageReport {
         withBook { book, _ in book.report(in: period, model: model) }
     }
 
     /// What was charged for everything that is shown, in USD.
-    public var shownCost: ExactDecimal {
+    package var shownCost: ExactDecimal {
         withBook { book, _ in book.shownCost }
     }
 
     /// What really happened in a period up to now, whether the provider shows it already or not.
-    public func truth(in period: Period) -> UsageTotals {
+    package func truth(in period: Period) -> UsageTotals {
         withBook { book, now in book.recount { period.contains($0.time) && $0.time <= now } }
     }
 
     /// The part of the truth that the provider shows by now.
-    public func visibleTruth(in period: Period) -> UsageTotals {
+    package func visibleTruth(in period: Period) -> UsageTotals {
         withBook { book, now in book.recount { period.contains($0.time) && $0.visibleFrom <= now } }
     }
 
@@ -88,24 +88,24 @@ public final class UsageEventStore: Sendable {
 }
 
 /// One request that a simulated account made, as the provider will report it.
-public struct UsageEvent: Sendable, Hashable {
+package struct UsageEvent: Sendable, Hashable {
     /// When the request was made.
-    public let time: Timestamp
+    package let time: Timestamp
     /// The provider's model id. Empty: counted in the provider's totals, and named under no model.
-    public let model: String
+    package let model: String
     /// What the model makes (`text-to-image`, …); nil where the provider does not say.
-    public let modality: String?
+    package let modality: String?
     /// The model's list price in USD. What a request costs may be a multiple of it.
-    public let unitPrice: ExactDecimal
+    package let unitPrice: ExactDecimal
     /// What was charged, in USD.
-    public let cost: ExactDecimal
+    package let cost: ExactDecimal
     /// Whether the request succeeded.
-    public let succeeded: Bool
+    package let succeeded: Bool
     /// The API does not show the request before this moment: providers publish late.
-    public let visibleFrom: Timestamp
+    package let visibleFrom: Timestamp
 
     /// A request, shown at once unless `visibleFrom` is later.
-    public init(
+    package init(
         time: Timestamp, model: String, modality: String? = nil, unitPrice: ExactDecimal, cost: ExactDecimal,
         succeeded: Bool = true, visibleFrom: Timestamp? = nil
     ) {

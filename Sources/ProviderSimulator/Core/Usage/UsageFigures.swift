@@ -1,19 +1,19 @@
 import UsageModel
 
 /// Exact sums over some events.
-public struct UsageFigures: Sendable, Hashable {
+package struct UsageFigures: Sendable, Hashable {
     /// USD charged.
-    public private(set) var cost = ExactDecimal.zero
+    package private(set) var cost = ExactDecimal.zero
     /// Requests made.
-    public private(set) var requests = 0
+    package private(set) var requests = 0
     /// Requests that succeeded.
-    public private(set) var successes = 0
+    package private(set) var successes = 0
 
     /// Nothing yet.
-    public init() {}
+    package init() {}
 
     /// Requests that failed.
-    public var failures: Int { requests - successes }
+    package var failures: Int { requests - successes }
 
     mutating func add(_ event: UsageEvent) {
         cost += event.cost
@@ -29,14 +29,14 @@ public struct UsageFigures: Sendable, Hashable {
 }
 
 /// What a test holds the exporter's figures against: counted anew from the events themselves.
-public struct UsageTotals: Sendable, Hashable {
+package struct UsageTotals: Sendable, Hashable {
     /// Everything.
-    public private(set) var overall = UsageFigures()
+    package private(set) var overall = UsageFigures()
     /// The same by model; usage under no model is found under the empty name.
-    public private(set) var byModel: [String: UsageFigures] = [:]
+    package private(set) var byModel: [String: UsageFigures] = [:]
 
     /// Nothing yet.
-    public init() {}
+    package init() {}
 
     mutating func add(_ event: UsageEvent) {
         overall.add(event)
@@ -45,15 +45,15 @@ public struct UsageTotals: Sendable, Hashable {
 }
 
 /// A model's usage in some period, as an API reports it.
-public struct ModelUsage: Sendable, Hashable {
+package struct ModelUsage: Sendable, Hashable {
     /// Its sums.
-    public private(set) var figures = UsageFigures()
+    package private(set) var figures = UsageFigures()
     /// When it was last used.
-    public private(set) var lastUsed: Timestamp
+    package private(set) var lastUsed: Timestamp
     /// Its list price in USD at its last use.
-    public private(set) var unitPrice: ExactDecimal
+    package private(set) var unitPrice: ExactDecimal
     /// What it makes, as said at its last use.
-    public private(set) var modality: String?
+    package private(set) var modality: String?
 
     init(_ event: UsageEvent) {
         lastUsed = event.time
@@ -81,30 +81,30 @@ public struct ModelUsage: Sendable, Hashable {
 }
 
 /// An account's usage in a period, as its provider shows it at the moment.
-public struct UsageReport: Sendable, Hashable {
+package struct UsageReport: Sendable, Hashable {
     /// The days with usage, in order, each by model.
-    public let days: [Day]
+    package let days: [Day]
 
     /// One day.
-    public struct Day: Sendable, Hashable {
+    package struct Day: Sendable, Hashable {
         /// Which day.
-        public let day: UTCDay
+        package let day: UTCDay
         /// Usage by model; usage under no model is found under the empty name.
-        public let models: [String: ModelUsage]
+        package let models: [String: ModelUsage]
 
         /// The day's sums.
-        public var figures: UsageFigures {
+        package var figures: UsageFigures {
             models.values.reduce(into: UsageFigures()) { $0.add($1.figures) }
         }
     }
 
     /// The sums of all days.
-    public var figures: UsageFigures {
+    package var figures: UsageFigures {
         days.reduce(into: UsageFigures()) { $0.add($1.figures) }
     }
 
     /// Usage by model over all days.
-    public var models: [String: ModelUsage] {
+    package var models: [String: ModelUsage] {
         days.reduce(into: [:]) { models, day in models.merge(day.models) { $0.adding($1) } }
     }
 }
