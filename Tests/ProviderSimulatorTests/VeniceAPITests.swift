@@ -20,7 +20,8 @@ struct VeniceAPITests {
         api = VeniceAPI(accounts: [account], availability: availability)
     }
 
-    private func get(_ endpoint: String, _ query: [String: String] = [:], token: String = "admin") -> SimulatedResponse {
+    private func get(_ endpoint: String, _ query: [String: String] = [:], token: String = "admin") -> SimulatedResponse
+    {
         api.answer(
             APIRequest(
                 time: clock.now, method: "GET", path: "/venice" + endpoint, endpoint: endpoint, query: query,

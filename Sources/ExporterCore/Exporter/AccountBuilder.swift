@@ -85,7 +85,8 @@ struct AccountBuilder {
         }
         try await accountRenderer.restore(account: stored, sources: restored)
         return ExporterAccount(
-            id: stored.id, index: index, configuration: account, provider: provider.name, accountRenderer: accountRenderer,
+            id: stored.id, index: index, configuration: account, provider: provider.name,
+            accountRenderer: accountRenderer,
             runners: runners, skew: skew, upstream: settings)
     }
 

@@ -19,7 +19,8 @@ struct FairStackDayReader {
     ///   - figures: what `daily` reports for it.
     ///   - stored: what is remembered of it.
     mutating func read(
-        _ due: DueSlice, figures: FairStackDayFigures, remembered stored: FairStackDayMemory?, _ context: any SyncContext
+        _ due: DueSlice, figures: FairStackDayFigures, remembered stored: FairStackDayMemory?,
+        _ context: any SyncContext
     ) async throws -> (slice: SliceReading, memory: FairStackDayMemory) {
         let date = due.slice.period.start.day
         let asked = context.now

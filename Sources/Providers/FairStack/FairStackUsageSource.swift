@@ -65,7 +65,9 @@ struct FairStackUsageSource: UsageSource {
         return waiting.map { DueSlice(slice: $0, lastRead: context.startedAt, settles: false) } + settled
     }
 
-    private func remember(_ refused: FairStackRefusedKeys, over stored: String?, _ context: any SyncContext) async throws {
+    private func remember(_ refused: FairStackRefusedKeys, over stored: String?, _ context: any SyncContext)
+        async throws
+    {
         let text = try refused.encoded()
         guard text != stored else { return }
         var reading = Reading()

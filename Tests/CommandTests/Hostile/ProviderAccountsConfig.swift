@@ -17,7 +17,8 @@ enum ProviderAccountsConfig {
             switch provider {
             case .cheapestinference:
                 lines.append("    management_key: \(provider.token)")
-                lines.append("    keys: [ { name: \(ProviderAccounts.key.name), api_key: \(ProviderAccounts.key.token) } ]")
+                lines.append(
+                    "    keys: [ { name: \(ProviderAccounts.key.name), api_key: \(ProviderAccounts.key.token) } ]")
             case .useapi:
                 lines += ["    api_key: \(provider.token)", "    bots: [\(ProviderAccounts.bot)]"]
             case .wavespeed:

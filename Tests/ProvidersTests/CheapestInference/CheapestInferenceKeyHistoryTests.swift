@@ -45,7 +45,9 @@ import Upstream
         context.readings.compactMap { $0.coverage[key] }.last ?? Coverage()
     }
 
-    private func day(_ number: Int) -> UTCDay { UTCDay(daysSinceEpoch: context.ledgerStart.day.daysSinceEpoch + number) }
+    private func day(_ number: Int) -> UTCDay {
+        UTCDay(daysSinceEpoch: context.ledgerStart.day.daysSinceEpoch + number)
+    }
 
     @Test func aRenamedKeyKeepsWhatItSpentUnderTheOldName() async throws {
         let (a, b) = (Secret("a", spent: "9"), Secret("b", spent: "3.5"))

@@ -33,7 +33,9 @@ import Upstream
         _ = try await sync(context, prices: prices) { _ in #"{"total":3,"summary":{"by_code":{"200":3}},"data":[]}"# }
         #expect(context.readings.isEmpty)
         #expect(
-            context.remarks == ["2026-11-20: the API counts requests of kling and lists none yet; the day is read again"])
+            context.remarks == [
+                "2026-11-20: the API counts requests of kling and lists none yet; the day is read again"
+            ])
         context.advance(by: .hours(8))
         let listed = rows(300, config: "a") + "," + rows(100, config: "b", code: 500)
         _ = try await sync(context, prices: prices) { _ in #"{"total":400,"data":[\#(listed)]}"# }

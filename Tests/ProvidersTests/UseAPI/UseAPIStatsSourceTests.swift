@@ -44,7 +44,9 @@ import Upstream
         let failure = await #expect(throws: PartialFailure.self) { try await source(api).sync(context) }
         #expect(failure?.reason == .decode)
         #expect(
-            context.readings.flatMap(\.slices).map(\.slice.period.start.day.description) == ["2026-11-20", "2026-11-18"])
+            context.readings.flatMap(\.slices).map(\.slice.period.start.day.description) == [
+                "2026-11-20", "2026-11-18",
+            ])
     }
 
     @Test func refusalEndsTheSyncAtOnce() async throws {

@@ -10,7 +10,8 @@ import Upstream
     private static let usage = "/api/v1/billing/usage"
     private static let history = "/api/v1/billing/usage-history"
 
-    private func context(hours: [String] = ["2026-06-15T19:00:00Z"], memory: [String: String] = [:]) throws -> KeptVisit {
+    private func context(hours: [String] = ["2026-06-15T19:00:00Z"], memory: [String: String] = [:]) throws -> KeptVisit
+    {
         KeptVisit(now: try moment("2026-06-16T00:00:00Z"), due: try hours.map(hour), memory: memory)
     }
 

@@ -75,7 +75,9 @@ import UsageModel
 
     @Test("A huge Content-Length is refused before a byte of the body is read")
     func hugeContentLength() async throws {
-        let huge = ScriptedResponse(steps: [.send(ScriptedResponse.head(200, [("Content-Length", "9000000000000000000")]))])
+        let huge = ScriptedResponse(steps: [
+            .send(ScriptedResponse.head(200, [("Content-Length", "9000000000000000000")]))
+        ])
         try await LoopbackServer.run([huge]) { server in
             try await TestBench.run { bench in
                 let failure = try await bench.failure(UpstreamSettings(baseURL: server.url))

@@ -7,7 +7,8 @@ import UsageModel
     func hangingRequest(headArrived: Bool) async throws {
         let answer =
             headArrived
-            ? ScriptedResponse(steps: [.send(ScriptedResponse.head(200, [("Content-Length", "10")]) + Array("[1".utf8))])
+            ? ScriptedResponse(steps: [.send(ScriptedResponse.head(200, [("Content-Length", "10")]) + Array("[1".utf8))]
+            )
             : .silence
         try await LoopbackServer.run([answer]) { server in
             try await TestBench.run { bench in
