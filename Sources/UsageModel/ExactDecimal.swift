@@ -32,6 +32,20 @@ package struct ExactDecimal: Sendable, Hashable {
         scaled = Int128(micros) * (Self.unit / 1_000_000)
     }
 
+    /// The number `significand` × 10^`exponent`; nil if it has more than 20 digits after the point or is out of range.
+    package init?(significand: UInt64, exponent: Int, isNegative: Bool) {
+        guard significand > 0 else {
+            scaled = 0
+            return
+        }
+        guard (-Self.fractionDigits...18).contains(exponent) else { return nil }
+        var factor: Int128 = 1
+        for _ in 0..<(Self.fractionDigits + exponent) { factor *= 10 }
+        let (product, overflow) = Int128(significand).multipliedReportingOverflow(by: factor)
+        guard !overflow else { return nil }
+        scaled = isNegative ? -product : product
+    }
+
     /// Whether the number is zero.
     package var isZero: Bool { scaled == 0 }
 

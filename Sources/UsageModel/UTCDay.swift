@@ -45,6 +45,9 @@ package struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// The day of the month, from 1.
     package var dayOfMonth: Int { civil.day }
 
+    /// The day of the week, from Monday (0) to Sunday (6); 1970-01-01 was a Thursday.
+    package var weekday: Int { ((daysSinceEpoch + 3) % 7 + 7) % 7 }
+
     private var civil: (year: Int, month: Int, day: Int) {
         let shifted = daysSinceEpoch + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097

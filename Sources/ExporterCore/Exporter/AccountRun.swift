@@ -38,7 +38,7 @@ final class AccountRun: Sendable {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for runner in account.runners {
-                    group.addTask { try await runner.run(tried: self.countTry) }
+                    group.addTask { try await runner.run(attempted: self.countTry) }
                 }
                 group.addTask { [firstRound, allTried] in
                     await firstRound.wait()

@@ -4,13 +4,13 @@ import UsageLedger
 import UsageModel
 import Upstream
 
-/// Runs one source: measures every sync alike, stores how it went, and shows what it found.
+/// Runs the syncs of one source: stores the outcome of each, and renders what it committed.
 ///
-/// Duration, success and freshness come from here, never from a source.
+/// Duration, success and freshness are measured here, alike for every source.
 actor SourceRunner {
     /// The source's name.
     nonisolated let name: String
-    /// Whether usage comes from it, and not gauges alone.
+    /// Whether the source reports usage, and not only gauges.
     nonisolated var reportsUsage: Bool { source.slicing != nil || source.countsOnReading }
     private let source: any UsageSource
     private var stored: LedgerSource
@@ -21,38 +21,31 @@ actor SourceRunner {
     private let accountRenderer: AccountRenderer
     private let renderer: MetricsRenderer
     private let observer: SyncObserver
-    private let schedule: SyncSchedule
-    private let clock: any WallClock
+    let schedule: SyncSchedule
+    let clock: any WallClock
     private let random: any RandomSource
-    private let logger: Logger
-    private let storageErrors: StorageErrors
     private let redaction: LogRedaction
-    private let wakeUp = AsyncEvent()
+    let wakeUp = AsyncEvent()
     private var isHistoryComplete: Bool
-    /// Days that an operator wants read again, until a sync has read them.
+    /// Days that an operator requested to be read again, until a sync has read them.
     private(set) var requested: ClosedRange<UTCDay>?
-    /// Syncs that could read them in part only.
+    /// Syncs that read the requested days only in part.
     private var partialReadings = 0
-    /// A day that stays unreadable is left to the schedule after as many.
+    /// A day that stays unreadable is left to the schedule after this number of syncs.
     private static let mostPartialReadings = 5
-    /// The shortest time between two tries that reloads lead to: providers lock out clients that repeat a wrong key.
-    private static let shortestRetry = Duration.seconds(30)
     /// The day on which old slices were folded last.
     private var foldedOn: UTCDay?
-    /// What was logged last of the provider's oddities: each is logged when it begins, not at every sync.
-    private var loggedRemarks: [String] = []
-    private var hasWarnedOfClock = false
-    /// Whether requests to the provider wait after the last sync's failure.
-    private var backsOff: Bool
-    /// An operator may have fixed the cause of a failure since the last sync began.
-    private var wantsRetry = false
-    private var failureLog = FailureLog()
-    /// What the source is queried with, as a hash: a hold is for this. Key files may change at any time.
-    private let access: @Sendable () -> String
-    /// The same when the last sync began.
+    /// Whether the source backs off after the last sync's failure.
+    private(set) var backsOff: Bool
+    /// Whether the cause of a failure may have been fixed since the last sync began.
+    var wantsRetry = false
+    var log: SyncLog
+    /// Returns a hash of what requests are made with (key, base URL): a hold applies to it. Key files may change at any time.
+    let access: @Sendable () -> String
+    /// The hash when the last sync began.
     private var usedAccess = ""
     private(set) var status: SyncStatus
-    /// The status as it was last stored: its counters are what may be shown.
+    /// The status as last stored: only its counters may be served.
     private var storedStatus: SyncStatus
 
     init(
@@ -79,68 +72,17 @@ actor SourceRunner {
         self.schedule = schedule
         self.clock = clock
         self.random = random
-        self.storageErrors = storageErrors
         self.redaction = redaction
-        self.logger = logger
+        log = SyncLog(logger: logger, redaction: redaction, storageErrors: storageErrors)
         backsOff = status.hold != nil
         isHistoryComplete = stored.isHistoryComplete
         observer.restore(status.upstream)
     }
 
-    /// Syncs at once, then on the schedule or when told by `syncSoon` or `retry`, until the task is cancelled.
+    /// Requests that the slices of these days are read again, and syncs now.
     ///
-    /// A source that failed before a restart and is to be left alone waits first, and counts as tried.
-    ///
-    /// - Parameter tried: called after the first try.
-    func run(tried: @Sendable () -> Void) async throws {
-        var isFirst = true
-        let held = heldFor
-        if held > .zero {
-            isFirst = false
-            tried()
-            logPostponement(held)
-            try await rest(held)
-        }
-        while !Task.isCancelled {
-            // Whatever was requested before it is served by it.
-            wakeUp.clear()
-            wantsRetry = false
-            let delay = try await sync()
-            if isFirst {
-                isFirst = false
-                tried()
-            }
-            // What was requested while the sync ran keeps to the back-off too.
-            if isBackingOff, !wantsRetry { wakeUp.clear() }
-            try await rest(delay)
-        }
-    }
-
-    /// Syncs the source now, or as soon as the current sync is over. An allowance that is used up still holds.
-    ///
-    /// - Returns: false while the source waits out the back-off after a failure: it is then synced at its end.
-    @discardableResult func syncSoon() -> Bool {
-        guard !isBackingOff else { return false }
-        wakeUp.set()
-        return true
-    }
-
-    /// Ends the back-off after a failure whose cause the operator may have fixed: the next try comes now, or a moment
-    /// after the last one.
-    func retry() {
-        guard status.isUp == false else { return }
-        wantsRetry = true
-        wakeUp.set()
-    }
-
-    private var isBackingOff: Bool {
-        backsOff && status.next.map { clock.now < $0 } ?? false
-    }
-
-    /// Has the slices of these days read again at the next sync, which comes now.
-    ///
-    /// - Returns: whether one of them can be read: it is in the ledger's time, its cells are kept, and the provider can be
-    ///   asked by date.
+    /// - Returns: false if none of them can be read: they are outside the ledger, their cells are no longer kept, or the
+    ///   provider cannot be queried by date.
     func read(_ days: ClosedRange<UTCDay>) async throws -> Bool {
         guard let plan = try await plan(), !plan.due(only: days).isEmpty else { return false }
         requested = requested.map { min($0.lowerBound, days.lowerBound)...max($0.upperBound, days.upperBound) } ?? days
@@ -149,7 +91,7 @@ actor SourceRunner {
         return true
     }
 
-    /// Reads the days that another runner of the same source was still to read.
+    /// Takes the requested days of an earlier runner of the same source.
     func takeRequest(of other: SourceRunner) async {
         requested = await other.requested
     }
@@ -161,64 +103,10 @@ actor SourceRunner {
             now: clock.now)
     }
 
-    /// How long the source is still left alone after a failure before this run.
-    private var heldFor: Duration {
-        status.hold?.wait(at: clock.now, access: access(), longest: schedule.longestWait) ?? .zero
-    }
-
-    /// Whether the provider wants the source left alone now (`Retry-After`).
-    private var isHeldByProvider: Bool {
-        status.hold?.isProvidersWish == true && heldFor > .zero
-    }
-
-    private func logPostponement(_ held: Duration) {
-        logger.info(
-            "first sync postponed: the source failed before the restart",
-            metadata: ["next": "\(Int(held.inSeconds))s", "error": "\(status.lastError ?? "none")"])
-    }
-
-    private func rest(_ delay: Duration) async throws {
-        guard try await isWoken(within: delay) else { return }
-        // What ends a pause early does not shorten what the provider asked for.
-        if isHeldByProvider {
-            try await clock.sleep(for: min(heldFor, delay))
-        } else if wantsRetry, let last = status.lastAttempt {
-            let left = Self.shortestRetry - (clock.now - last)
-            if left > .zero { try await clock.sleep(for: min(left, Self.shortestRetry, delay)) }
-        }
-    }
-
-    /// Pauses until something is requested, or for the whole time.
-    private func isWoken(within delay: Duration) async throws -> Bool {
-        let isWoken = try await withThrowingTaskGroup(of: Bool.self) { [clock, wakeUp] group in
-            group.addTask {
-                try await clock.sleep(for: delay)
-                return false
-            }
-            group.addTask {
-                await wakeUp.wait()
-                return true
-            }
-            defer { group.cancelAll() }
-            return try await group.next() ?? false
-        }
-        try Task.checkCancellation()
-        return isWoken
-    }
-
-    /// Syncs once, unless the provider wants the source left alone, and returns whether it succeeded.
-    func syncOnce() async throws -> Bool {
-        if isHeldByProvider {
-            logPostponement(heldFor)
-            return false
-        }
-        _ = try await sync()
-        return status.isUp == true
-    }
-
-    /// Syncs once and answers how long to wait until the next time.
+    /// Syncs once.
     ///
-    /// - Throws: `CancellationError` alone: every other failure is stored, shown and logged.
+    /// - Returns: the time until the next sync.
+    /// - Throws: only `CancellationError`: every other failure is stored, served and logged.
     func sync() async throws -> Duration {
         let started = clock.now
         let steady = ContinuousClock.now
@@ -239,7 +127,7 @@ actor SourceRunner {
             do {
                 try await source.sync(run)
             } catch let partial as PartialFailure {
-                // What is left unread is not waited for: it is late data once it can be read.
+                // The history completes without the unread part, which is late data once it can be read.
                 partialReadings += 1
                 try await finishReading(run, of: partialReadings < Self.mostPartialReadings ? nil : days)
                 throw partial
@@ -252,10 +140,10 @@ actor SourceRunner {
         } catch let error as any ReasonedFailure {
             failure = error
         } catch {
-            // What is left is the ledger's own trouble: sources and the upstream give their reasons.
+            // Sources and the upstream client throw failures with a reason: this one comes from the ledger.
             failure = SourceFailure(.storage, "the ledger: \(error)")
         }
-        // A stop interrupts the ledger's statements as well: that is no failure of the source.
+        // Stopping the process interrupts the ledger's statements: that is not a failure of the source.
         try Task.checkCancellation()
         if let notice = context?.lastNotice {
             status.isDeprecated = notice.isDeprecated
@@ -264,15 +152,17 @@ actor SourceRunner {
         isHistoryComplete = isHistoryComplete || context?.hasCompletedHistory == true
         status.clockSkew = skew.median?.inSeconds
         if let coverage = context?.coverage { status.coverage.merge(coverage) { $1 } }
-        // What an earlier version knew of all keys as one is known by key now.
+        // An earlier version stored one coverage for all keys.
         if context?.coverage.isEmpty == false { status.coverage[""] = nil }
         status.coverage = status.coverage.filter { !$0.value.spans.isEmpty }
-        logOddities(context?.remarks ?? [])
+        log.unexpected(context?.remarks ?? [], clockSkew: skew.excess)
         let delay = await finish(started, elapsed: ContinuousClock.now - steady, failure: failure)
         await show(context?.change ?? LedgerChange())
         return delay
     }
 
+    /// Ends a reading, and completes the history if it may be completed.
+    ///
     /// - Parameter days: requested days that need not be read again.
     private func finishReading(_ context: LedgerSyncContext, of days: ClosedRange<UTCDay>?) async throws {
         if let days, requested == days { requested = nil }
@@ -281,7 +171,7 @@ actor SourceRunner {
         isHistoryComplete = true
     }
 
-    /// Until something was served the ledger's start follows the clock, which may have been wrong before.
+    /// Moves the ledger's start with the clock until something was served, because the clock may have been wrong before.
     private func proposeStart() async throws {
         let account = try await ledger.moveStart(
             of: stored.account, to: start.proposed(now: clock.now), tolerance: start.tolerance)
@@ -290,23 +180,7 @@ actor SourceRunner {
         try await accountRenderer.showLedgerStart(account.ledgerStart)
     }
 
-    private func logOddities(_ remarks: [String]) {
-        for remark in remarks where !loggedRemarks.contains(remark) {
-            logger.warning("unexpected response", metadata: ["remark": "\(redaction.redacted(remark))"])
-        }
-        loggedRemarks = remarks
-        guard let excess = skew.excess else {
-            hasWarnedOfClock = false
-            return
-        }
-        guard !hasWarnedOfClock else { return }
-        hasWarnedOfClock = true
-        logger.warning(
-            "this machine's clock differs from the provider's: nothing is final, and a first sync is not served, until they agree",
-            metadata: ["skew": "\(Int(saturating: excess.inSeconds))s"])
-    }
-
-    /// Folds what the provider can no longer be asked about, once a day.
+    /// Folds slices that the provider can no longer be queried for, once a day.
     private func foldOldSlices() async throws {
         let now = clock.now
         guard isHistoryComplete, skew.isTrusted(at: now), foldedOn != now.day else { return }
@@ -315,8 +189,7 @@ actor SourceRunner {
         foldedOn = now.day
     }
 
-    /// Writes down how the sync went; the figures are shown only once they are stored. A sync whose result cannot be
-    /// stored has failed, whatever it brought.
+    /// Stores the outcome of a sync before it is served. A sync whose outcome cannot be stored has failed.
     private func finish(_ started: Timestamp, elapsed: Duration, failure: (any ReasonedFailure)?) async -> Duration {
         let before = status
         var failure = failure
@@ -325,10 +198,10 @@ actor SourceRunner {
             if let quota = source.quota {
                 let book = try await ledger.quotaBook(of: stored.id, now: clock.now)
                 status.quota = quota.state(book: book, now: clock.now)
-                // An interval that is longer than the pace leaves ticks out.
+                // An interval longer than the pace skips ticks.
                 let earliest = clock.now + max(.zero, schedule.interval - quota.pace - Quota.margin)
                 if let tick = quota.nextRegular(book: book, now: failure == nil ? earliest : clock.now) {
-                    // Repeats after a failure keep to the pace too: an outage must not use the allowance up.
+                    // Retries keep to the pace too: an outage must not use the allowance up.
                     delay = max(failure == nil ? .zero : delay, tick - clock.now)
                     status.next = clock.now + delay
                 }
@@ -350,21 +223,23 @@ actor SourceRunner {
                 delay = conclude(started, elapsed: elapsed, failure: refused)
                 failure = refused
             } else if failure?.reason != .storage {
-                storageFailed("the sync's result could not be stored", error)
+                log.storageFailed("the sync's result could not be stored", error, at: clock.now)
             }
         }
-        log(failure, elapsed: elapsed, next: delay)
+        log.synced(failure, elapsed: elapsed, next: delay, at: clock.now)
         return delay
     }
 
-    /// Takes down how the sync went, and answers how long to wait until the next.
+    /// Updates the status with the outcome of a sync.
+    ///
+    /// - Returns: the time until the next sync.
     private func conclude(_ started: Timestamp, elapsed: Duration, failure: (any ReasonedFailure)?) -> Duration {
         status.isUp = failure == nil
         status.duration = elapsed.inSeconds
         status.results[failure?.reason.rawValue ?? "success", default: 0] += 1
-        // A part that fails leaves the others as they are: nothing is in a row.
+        // A part that fails does not slow down the others.
         status.count(failureIsLasting: failure is PartialFailure ? nil : failure?.isLasting)
-        // A provider's own words may hold any key that it was ever shown, and the page shows them.
+        // The provider's text may contain a key, and the status page shows it.
         status.lastError = (failure?.message).map(redaction.redacted)
         status.upstream = observer.current
         if failure == nil { status.lastSuccess = started }
@@ -372,21 +247,21 @@ actor SourceRunner {
             after: failure is PartialFailure ? nil : failure?.reason, isLasting: failure?.isLasting ?? false,
             failuresInRow: status.failuresInRow,
             retryAfter: failure?.retryAfter, unit: random.unit())
-        // Some seconds after it, not all accounts at once.
+        // Some seconds after midnight, spread over the accounts.
         let toMidnight = clock.now.day.advanced(by: 1).start + .seconds(1) + .seconds(5) * random.unit() - clock.now
-        // A running figure is read at midnight, so that what was used before it is counted on its day.
+        // A running total is read at midnight, so that usage before it is counted on its day.
         let wait = source.countsOnReading && failure == nil ? min(delay, toMidnight) : delay
         status.next = clock.now + wait
         let wish = schedule.wish(failure?.retryAfter)
         status.hold = failure.flatMap {
             SyncHold(after: $0, at: clock.now, delay: delay, wish: wish, access: usedAccess)
         }
-        // Of the storage's failures the provider knows nothing.
+        // A failure of the storage does not concern the provider.
         backsOff = failure.map { $0.reason != .storage && (!($0 is PartialFailure) || wish != nil) } ?? false
         return wait
     }
 
-    /// Puts a sync off that the provider's allowance has no place for: how the last one went stays as it was.
+    /// Postpones a sync because the provider's allowance is used up: the outcome of the last one stays.
     private func postpone(until: Timestamp, from before: SyncStatus, _ change: LedgerChange) async -> Duration {
         status = before
         let delay = max(.zero, until - clock.now) + Quota.margin
@@ -396,9 +271,9 @@ actor SourceRunner {
             status.quota = source.quota?.state(book: book, now: clock.now)
             try await storeStatus()
         } catch {
-            storageFailed("the sync's result could not be stored", error)
+            log.storageFailed("the sync's result could not be stored", error, at: clock.now)
         }
-        logger.debug("sync put off: the provider's allowance is used up", metadata: ["until": "\(until)"])
+        log.postponed(until: until)
         await show(change)
         return delay
     }
@@ -418,39 +293,8 @@ actor SourceRunner {
             try await accountRenderer.show(shown, of: stored)
         } catch {
             await accountRenderer.showAllLater()
-            storageFailed("what was synced could not be shown", error)
+            log.storageFailed("the synced figures could not be rendered", error, at: clock.now)
         }
         await renderer.publish()
-    }
-
-    private func storageFailed(_ what: Logger.Message, _ error: any Error) {
-        // A stop interrupts the ledger's statements: that is no failure of the storage.
-        guard !Task.isCancelled else { return }
-        storageErrors.add()
-        guard failureLog.isDue("\(what)", at: clock.now) else { return }
-        logger.error(what, metadata: ["error": "\(error)"])
-    }
-
-    private func log(_ failure: (any ReasonedFailure)?, elapsed: Duration, next: Duration) {
-        let timing: Logger.Metadata = [
-            "duration": "\(Int(saturating: elapsed.inSeconds * 1000))ms", "next": "\(Int(saturating: next.inSeconds))s",
-        ]
-        if let failure {
-            if failure.reason == .storage { storageErrors.add() }
-            failureLog.fail(at: clock.now)
-            let isNews = failureLog.isDue(failure.reason.rawValue, at: clock.now)
-            var metadata = timing
-            metadata["reason"] = "\(failure.reason.rawValue)"
-            metadata["error"] = "\(redaction.redacted(failure.message))"
-            if failureLog.count > 1 { metadata["failures"] = "\(failureLog.count)" }
-            logger.log(level: isNews ? .warning : .debug, "sync failed", metadata: metadata)
-        } else if let failures = failureLog.recover() {
-            var metadata = timing
-            metadata["failures"] = "\(failures.count)"
-            metadata["since"] = "\(failures.since)"
-            logger.info("sync succeeds again", metadata: metadata)
-        } else {
-            logger.debug("synced", metadata: timing)
-        }
     }
 }

@@ -82,7 +82,6 @@ struct Serving {
         configuration.maximumGracefulShutdownDuration = .milliseconds(500)
         let deadline = StopDeadline(logger: logger)
         defer { withExtendedLifetime(deadline) {} }
-        MachineCode.letGo()
         do {
             try await ServiceGroup(configuration: configuration).run()
         } catch is CancellationError {

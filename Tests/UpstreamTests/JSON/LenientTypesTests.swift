@@ -2,7 +2,7 @@ import Testing
 import Upstream
 import UsageModel
 
-private struct AccountsSection<Wrapped: Decodable>: Decodable { let v: Wrapped }
+private struct Document<Wrapped: Decodable>: Decodable { let v: Wrapped }
 
 /// The value inside `{"v": …}`, or the message of the failure.
 private func read<Wrapper: Decodable, Value>(
@@ -10,7 +10,7 @@ private func read<Wrapper: Decodable, Value>(
 ) -> Result<Value, SourceFailure> {
     let answer = UpstreamResponse(status: 200, headers: [:], body: Array(#"{"v":\#(json)}"#.utf8))
     do {
-        return .success(value(try JSONBody.decode(AccountsSection<Wrapper>.self, from: answer).v))
+        return .success(value(try JSONBody.decode(Document<Wrapper>.self, from: answer).v))
     } catch let failure as SourceFailure {
         return .failure(failure)
     } catch {
@@ -35,6 +35,26 @@ extension Result where Failure == SourceFailure {
         ])
     func decimal(json: String, expected: String) {
         #expect(read(json, as: LenientDecimal.self, \.value.description).value == expected)
+    }
+
+    @Test("a number in JSON and the same in quotes are equal, however many digits they have")
+    func numberEqualsText() {
+        var random = SystemRandomNumberGenerator()
+        let edges = [
+            "-0", "-0.0", "0e30", "1e-20", "-1e-20", "1e-21", "5e-21", "0.00000000000000000001", "999999999999999.9999",
+            "184467440737095.51615", "184467440737095.51616", "1844674407.3709551616", "-99999.99999999999999999999",
+            "123456.123456789012345678901234", "1000000000000000.0", "1e15", "-1e15", "0.1e16",
+        ]
+        let drawn = (0..<2000).map { _ in
+            let digits = String(UInt64.random(in: 0...(.max), using: &random))
+            let places = Int.random(in: 5...30, using: &random)
+            return "\(Bool.random(using: &random) ? "-" : "")\(digits)e-\(places)"
+        }
+        for number in edges + drawn {
+            let value = read(number, as: LenientDecimal.self, \.value).value
+            #expect(value != nil, "\(number)")
+            #expect(value == read("\"\(number)\"", as: LenientDecimal.self, \.value).value, "\(number)")
+        }
     }
 
     @Test(
@@ -112,10 +132,10 @@ extension Result where Failure == SourceFailure {
 
     @Test("A list may be there, null or missing; its elements may not be wrong")
     func array() throws {
-        struct AccountsSection: Decodable { let rows: LenientArray<LenientInt> }
+        struct Document: Decodable { let rows: LenientArray<LenientInt> }
         func rows(_ json: String) throws -> [Int] {
             let answer = UpstreamResponse(status: 200, headers: [:], body: Array(json.utf8))
-            return try JSONBody.decode(AccountsSection.self, from: answer).rows.values.map(\.value)
+            return try JSONBody.decode(Document.self, from: answer).rows.values.map(\.value)
         }
         #expect(try rows(#"{"rows":[1,"2"]}"#) == [1, 2])
         #expect(try rows(#"{"rows":null}"#) == [])
@@ -127,9 +147,9 @@ extension Result where Failure == SourceFailure {
 
     @Test("An optional number may be null or missing")
     func optional() throws {
-        struct AccountsSection: Decodable { let a: LenientDecimal?, b: LenientInt? }
+        struct Document: Decodable { let a: LenientDecimal?, b: LenientInt? }
         let answer = UpstreamResponse(status: 200, headers: [:], body: Array(#"{"a":null}"#.utf8))
-        let document = try JSONBody.decode(AccountsSection.self, from: answer)
+        let document = try JSONBody.decode(Document.self, from: answer)
         #expect(document.a == nil)
         #expect(document.b == nil)
     }

@@ -57,7 +57,7 @@ extension Fault {
         var response = Self.answer(code, Self.json, body.map { Array($0.utf8) } ?? form.body.encoded())
         switch retryAfter {
         case .seconds(let seconds): response.headers[.retryAfter] = String(seconds)
-        case .date(let moment): response.headers[.retryAfter] = moment.httpDate
+        case .date(let moment): response.headers[.retryAfter] = HTTPDate.text(moment)
         case nil: break
         }
         return response

@@ -1,5 +1,3 @@
-import UsageModel
-
 /// Dates in header fields, in the three forms of RFC 9110 section 5.6.7.
 ///
 /// | form | example |
@@ -32,6 +30,15 @@ package enum HTTPDate {
         return timestamp(
             year: number(words[4], digits: 4), month: words[1],
             day: words[2].count == 1 ? "0" + words[2] : words[2], time: words[3])
+    }
+
+    /// The date as IMF-fixdate, to the second.
+    package static func text(_ date: Timestamp) -> String {
+        let day = date.day
+        // The time of `description`: 1994-11-06T08:49:37Z.
+        let time = date.description.dropFirst(11).prefix(8)
+        let dayOfMonth = day.dayOfMonth < 10 ? "0\(day.dayOfMonth)" : "\(day.dayOfMonth)"
+        return "\(shortWeekdays[day.weekday]), \(dayOfMonth) \(months[day.month - 1]) \(day.year) \(time) GMT"
     }
 
     private static let shortWeekdays = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
