@@ -27,6 +27,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.5.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
@@ -73,6 +75,7 @@ let package = Package(
                 nio("NIOConcurrencyHelpers"),
                 nio("NIOCore"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: strict),
         .target(
@@ -102,6 +105,10 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 nio("NIOTLS"),
                 .product(name: "X509", package: "swift-certificates"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                nio("NIOHTTP1"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 nio("NIOConcurrencyHelpers"),
             ],
@@ -115,6 +122,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                nio("NIOConcurrencyHelpers"),
             ],
             swiftSettings: strict),
         .target(
@@ -177,9 +185,12 @@ let package = Package(
             name: "UpstreamTests",
             dependencies: [
                 "TestSupport", "Upstream", "UsageModel",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
+                nio("NIOCore"),
                 nio("NIOEmbedded"),
+                nio("NIOHTTP1"),
+                .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
+                nio("NIOPosix"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 nio("NIOConcurrencyHelpers"),
             ],
@@ -189,7 +200,10 @@ let package = Package(
             dependencies: [
                 "ProviderSimulator", "UsageModel",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 nio("NIOConcurrencyHelpers"),
+                nio("NIOCore"),
             ],
             swiftSettings: strict),
         .testTarget(
@@ -211,7 +225,10 @@ let package = Package(
             name: "ExporterWebTests",
             dependencies: [
                 "ExporterCore", "ExporterWeb", "UsageModel",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
                 nio("NIOConcurrencyHelpers"),
+                nio("NIOCore"),
             ],
             swiftSettings: strict),
         .testTarget(
@@ -229,8 +246,8 @@ let package = Package(
             name: "ResilienceTests",
             dependencies: [
                 "CHeap", "ExporterCore", "ExporterTestSupport", "ExporterWeb", "genai_usage_exporter",
-                "PrometheusExposition", "ProviderSimulator", "TestSupport", "UsageLedger", "UsageModel",
-                .product(name: "Logging", package: "swift-log"),
+                "PrometheusExposition", "PrometheusExpositionTesting", "ProviderSimulator", "TestSupport",
+                "UsageLedger", "UsageModel",
                 nio("NIOConcurrencyHelpers"),
             ], swiftSettings: strict),
         .testTarget(

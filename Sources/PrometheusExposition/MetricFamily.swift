@@ -67,7 +67,7 @@ public struct MetricFamily: Sendable, Hashable {
         type == .counter ? String(name.dropLast(Self.totalSuffix.count)) : name
     }
 
-    static let totalSuffix = "_total"
+    package static let totalSuffix = "_total"
     private static let units = ["seconds", "bytes", "usd", "ratio"]
 }
 

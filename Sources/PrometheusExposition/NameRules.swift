@@ -39,14 +39,14 @@ extension MetricFamilyError: CustomStringConvertible {
 }
 
 /// The names that the classic formats allow; UTF-8 names of Prometheus 3 are outside of them.
-enum NameRules {
-    static let reservedPrefix = "__"
+package enum NameRules {
+    package static let reservedPrefix = "__"
 
-    static func isMetricName(_ name: some StringProtocol) -> Bool {
+    package static func isMetricName(_ name: some StringProtocol) -> Bool {
         isName(name) { isLetter($0) || $0 == UInt8(ascii: ":") }
     }
 
-    static func isLabelName(_ name: some StringProtocol) -> Bool {
+    package static func isLabelName(_ name: some StringProtocol) -> Bool {
         isName(name, initial: isLetter)
     }
 

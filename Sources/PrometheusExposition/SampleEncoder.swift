@@ -92,7 +92,7 @@ extension EncoderError: CustomStringConvertible {
 /// ```
 public struct HistogramEncoder: Sendable {
     /// The label that holds a bucket's inclusive upper bound.
-    static let boundLabel = "le"
+    package static let boundLabel = "le"
 
     private let family: String
     private let format: ExpositionFormat

@@ -1,4 +1,5 @@
 import PrometheusExposition
+import PrometheusExpositionTesting
 
 /// A sample as any reader should see it; texts as bytes, since Swift's `==` takes é for e and an accent.
 package struct ExpectedSample: Hashable, Sendable {

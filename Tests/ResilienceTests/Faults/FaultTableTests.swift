@@ -1,6 +1,7 @@
 import ExporterCore
 import ExporterTestSupport
 import PrometheusExposition
+import PrometheusExpositionTesting
 import ProviderSimulator
 import Testing
 import TestSupport

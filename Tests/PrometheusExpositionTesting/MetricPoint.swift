@@ -1,3 +1,5 @@
+import PrometheusExposition
+
 /// Which metric of a family a sample belongs to: its labels without `le`, as bytes.
 ///
 /// Not the dictionary itself: Swift's strings are equal when they are canonically equivalent, but Prometheus keeps a
