@@ -63,7 +63,14 @@ let package = Package(
                 nio("NIOConcurrencyHelpers"),
             ],
             swiftSettings: strict),
-        .target(name: "Providers", dependencies: ["UsageModel", "Upstream"], swiftSettings: strict),
+        .target(
+            name: "ConfigReading",
+            dependencies: [
+                "Upstream", "UsageModel", nio("NIOConcurrencyHelpers"), .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Providers", dependencies: ["ConfigReading", "UsageModel", "Upstream"], swiftSettings: strict),
         .target(
             name: "ProviderSimulator",
             dependencies: [
@@ -81,7 +88,7 @@ let package = Package(
         .target(
             name: "ExporterCore",
             dependencies: [
-                "CZlib", "PrometheusExposition", "UsageModel", "UsageLedger", "Upstream", "Providers",
+                "ConfigReading", "CZlib", "PrometheusExposition", "UsageModel", "UsageLedger", "Upstream", "Providers",
                 nio("NIOCore"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Yams", package: "Yams"),
@@ -93,7 +100,7 @@ let package = Package(
         .target(
             name: "ExporterWeb",
             dependencies: [
-                "CCrypt", "ExporterCore", "PrometheusExposition", "UsageModel",
+                "CCrypt", "ConfigReading", "ExporterCore", "PrometheusExposition", "UsageModel",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -116,7 +123,7 @@ let package = Package(
         .executableTarget(
             name: "genai_usage_exporter",
             dependencies: [
-                "CBuildInformation", "CStartSignals", "ExporterCore", "ExporterWeb", "ProviderSimulator", "UsageLedger",
+                "CBuildInformation", "ConfigReading", "CStartSignals", "ExporterCore", "ExporterWeb", "ProviderSimulator", "UsageLedger",
                 "UsageModel",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -144,7 +151,7 @@ let package = Package(
         .target(
             name: "ExporterTestSupport",
             dependencies: [
-                "ExporterCore", "PrometheusExposition", "TestSupport", "UsageModel",
+                "ConfigReading", "ExporterCore", "PrometheusExposition", "Providers", "TestSupport", "UsageModel",
                 .product(name: "Logging", package: "swift-log"),
                 nio("NIOConcurrencyHelpers"),
             ], path: "Tests/ExporterTestSupport",
@@ -156,7 +163,8 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "ExporterCore", "ProviderSimulator", "Providers", "Upstream", "UsageLedger", "UsageModel",
+                "ConfigReading", "ExporterCore", "ProviderSimulator", "Providers", "Upstream", "UsageLedger",
+                "UsageModel",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 nio("NIOConcurrencyHelpers"),
@@ -165,8 +173,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "ExporterCore", "ExporterWeb", "PrometheusExposition", "PrometheusExpositionTesting", "Providers",
-                "TestSupport", "Upstream", "UsageModel",
+                "ConfigReading", "ExporterCore", "ExporterWeb", "PrometheusExposition",
+                "PrometheusExpositionTesting", "Providers", "TestSupport", "Upstream", "UsageModel",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "X509", package: "swift-certificates"),
                 nio("NIOConcurrencyHelpers"),
@@ -209,14 +217,14 @@ let package = Package(
         .testTarget(
             name: "ProvidersTests",
             dependencies: [
-                "Providers", "Upstream", "UsageModel", "TestSupport",
+                "ConfigReading", "Providers", "TestSupport", "Upstream", "UsageModel",
                 nio("NIOConcurrencyHelpers"),
             ], swiftSettings: strict),
         .testTarget(
             name: "ExporterCoreTests",
             dependencies: [
-                "ExporterCore", "ExporterTestSupport", "PrometheusExposition", "PrometheusExpositionTesting",
-                "ProviderSimulator", "TestSupport", "Upstream", "UsageLedger", "UsageModel",
+                "ConfigReading", "ExporterCore", "ExporterTestSupport", "PrometheusExposition",
+                "PrometheusExpositionTesting", "Providers", "ProviderSimulator", "TestSupport", "Upstream", "UsageLedger", "UsageModel",
                 .product(name: "Logging", package: "swift-log"),
                 nio("NIOConcurrencyHelpers"),
             ],

@@ -4,7 +4,7 @@ import Hummingbird
 import Logging
 import NIOCore
 
-/// Answers every request: a table of paths, each with the methods it takes.
+/// Routes every request by path and method.
 struct ExporterResponder: HTTPResponder {
     typealias Context = ExporterRequestContext
 
@@ -19,21 +19,20 @@ struct ExporterResponder: HTTPResponder {
     static let probePath = "/probe"
 
     func respond(to request: Request, context: Context) async throws -> Response {
-        if isReadyMade(request) { return try await answer(to: request, context: context) }
+        if isReadyMade(request) { return try await response(to: request, context: context) }
         return try await withTaskExecutorPreference(globalConcurrentExecutor) {
-            try await answer(to: request, context: context)
+            try await response(to: request, context: context)
         }
     }
 
-    /// Whether the answer's bytes are there already: it is given on the connection's own thread, where nothing that takes
-    /// time may be done.
+    /// Whether the response is already rendered. It is then sent on the connection's event loop, which must not block.
     private func isReadyMade(_ request: Request) -> Bool {
         request.uri.query == nil && routes.local(request.uri.path) == telemetryPath
     }
 
-    private func answer(to request: Request, context: Context) async throws -> Response {
+    private func response(to request: Request, context: Context) async throws -> Response {
         guard let path = routes.local(request.uri.path) else {
-            // A proxy that serves the prefix as its root would send the client back here.
+            // With an empty link prefix the link to the status page would be this path again.
             let start = routes.linkPrefix.isEmpty ? routes.prefix : routes.linkPrefix
             return request.uri.path == "/" ? .redirect(to: start + "/", type: .found) : notFound
         }
@@ -83,15 +82,15 @@ struct ExporterResponder: HTTPResponder {
             status: .notFound)
     }
 
-    /// What is wrong with the exporter itself, in plain words.
+    /// Problems of the exporter itself, for the status page.
     private var notices: [String] {
         get async {
             var notices: [String] = []
             if await !exporter.isConfigurationCurrent {
-                notices.append("The config file could not be taken over: an older one is in force. The log says why.")
+                notices.append("The config file could not be applied: an older one is active. See the log.")
             }
             if !settings.isCurrent {
-                notices.append("The web config file cannot be used: an older one is in force. The log says why.")
+                notices.append("The web config file cannot be used: an older one is active. See the log.")
             }
             return notices
         }
@@ -101,14 +100,14 @@ struct ExporterResponder: HTTPResponder {
         path == telemetryPath || ["/", Self.probePath, "/sd", "/-/healthy", "/-/ready"].contains(path)
     }
 
-    /// One configured account's series: the target is a name of our own config, never an address.
+    /// Serves one account's series. The target is an account name of the config, never an address.
     private func probe(_ request: Request, in context: Context) async throws -> Response {
         let targets = QueryParameters(request.uri.query).values(of: "target")
         guard targets.count == 1, let target = targets.first, !target.isEmpty else {
-            return .text("Say which account: /probe?target=NAME, once.\n", status: .badRequest)
+            return .text("Exactly one target parameter is required: /probe?target=ACCOUNT.\n", status: .badRequest)
         }
         guard let account = await exporter.accountPlaces.first(where: { $0.name == target }) else {
-            return .text("There is no such account in the config; /sd lists them.\n", status: .notFound)
+            return .text("Unknown account: /sd lists the configured ones.\n", status: .notFound)
         }
         return try metrics.respond(to: request, in: context, account: account.index)
     }
@@ -137,24 +136,24 @@ extension Response {
     }
 }
 
-/// What a connection speaks.
+/// The protocol of a connection.
 enum Transport: Sendable {
     case plain
     case tls
-    /// Always over TLS here.
+    /// Always over TLS.
     case http2
 }
 
-/// What is known of a request beside the request itself: the connection that it came by.
+/// The context of a request: the connection on which it arrived.
 struct ExporterRequestContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     /// The connection, or the stream of an HTTP/2 connection.
     let channel: any Channel
     let transport: Transport
-    /// With what the connection's handshake was made; nil for plain HTTP.
+    /// The TLS settings of the connection's handshake; nil for plain HTTP.
     let tls: ServerTLS?
 
-    /// The connection, also of an HTTP/2 stream.
+    /// The connection; for an HTTP/2 stream its parent channel.
     var connection: any Channel { transport == .http2 ? channel.parent ?? channel : channel }
 
     init(_ channel: any Channel, _ transport: Transport, tls: ServerTLS?, logger: Logger) {

@@ -1,33 +1,31 @@
+import ConfigReading
 import ExporterCore
 import Logging
 import ServiceLifecycle
 
-/// The HTTP face of the exporter: one server for each address.
+/// The exporter's HTTP server, with one listener for each address.
 package struct ExporterWebServer: Service {
-    /// What the web flags say.
+    /// Values of the web flags.
     package struct Options: Sendable {
-        /// Where to listen.
         package var addresses: [ListenAddress]
-        /// Descriptors that listen already; where there are any, `addresses` counts no more.
+        /// Listening descriptors passed by systemd. If there are any, `addresses` is ignored.
         package var inheritedSockets: [CInt] = []
-        /// The path of the metrics.
         package var telemetryPath: String
-        /// Scrapes in flight beyond which more are answered with 503.
+        /// Maximum number of concurrent scrapes; further ones are rejected with 503.
         package var maximumScrapes: Int
-        /// Connections of all listeners together; beyond it idle ones are closed, or new ones wait.
+        /// Maximum number of connections of all listeners; beyond it idle ones are closed, or new ones wait.
         package var maximumConnections: Int
-        /// TLS, passwords, headers and rate limit; nil for plain HTTP, open to everyone.
+        /// TLS, passwords, headers and rate limit; nil for plain HTTP without authentication.
         package var configFile: String?
-        /// Whether `/-/reload` and `/-/sync` are open.
+        /// Whether `/-/reload` and `/-/sync` are enabled.
         package var isLifecycleEnabled = false
-        /// Where `/-/healthy` and `/-/ready` are answered in plain HTTP, whatever the web config says; nil for nowhere else.
+        /// Additional address of `/-/healthy` and `/-/ready`, plain HTTP regardless of the web config; nil for none.
         package var healthAddress: ListenAddress?
-        /// Where the paths are, for requests and for links.
+        /// Path prefixes of requests and links.
         package var routes = WebRoutes.root
-        /// What `POST /-/reload` does; nil where there is no config file to read again.
+        /// Reloads the config file for `POST /-/reload`; nil without a config file.
         package var reload: (@Sendable () async throws -> Void)?
 
-        /// The flags' values.
         package init(
             addresses: [ListenAddress], telemetryPath: String, maximumScrapes: Int, maximumConnections: Int
         ) {
@@ -47,7 +45,7 @@ package struct ExporterWebServer: Service {
     private let plain: WebConfigurationStore
     private let pages = StatusPageCache()
     private let connections: ConnectionLimit
-    /// Health checks do not wait for others' connections.
+    /// A separate limit, so that health checks do not wait for other connections.
     private let healthConnections: ConnectionLimit
     private static let mostHealthConnections = 32
 
@@ -56,11 +54,11 @@ package struct ExporterWebServer: Service {
     package static let descriptorsBeyondMaximum = mostHealthConnections + 2 * ConnectionLimit.excess
     private let forcedSyncs = ForcedSyncs()
 
-    /// A web face for an exporter.
+    /// Loads the web config file, if any.
     ///
-    /// - Parameter onListening: called once for each address, with the port that was bound, and whether TLS is spoken there;
-    ///   not for a Unix socket of systemd's.
-    /// - Throws: `ConfigurationProblems` with everything that is wrong in the web config file.
+    /// - Parameter onListening: called once for each address, with the bound port and whether TLS is enabled; not called for
+    ///   a Unix socket passed by systemd.
+    /// - Throws: `ConfigurationProblems` with every problem of the web config file.
     package init(
         _ exporter: Exporter, options: Options, logger: Logger,
         onListening: @escaping @Sendable (ListenAddress, _ isTLS: Bool) -> Void = { _, _ in }
@@ -76,7 +74,7 @@ package struct ExporterWebServer: Service {
             Self.mostHealthConnections, of: "the address for health checks", logger: logger)
     }
 
-    /// Whether the metrics can be served at a path: it means itself in a URL, and nothing else is there.
+    /// Whether metrics can be served at a path: it needs no percent-encoding, and no other endpoint uses it.
     package static func isFree(telemetryPath path: String) -> Bool {
         path.wholeMatch(of: #/(/[A-Za-z0-9._~-]+)+/?/#) != nil
             && !path.split(separator: "/").contains { $0.allSatisfy { $0 == "." } } && !path.hasPrefix("/-/")
@@ -85,14 +83,14 @@ package struct ExporterWebServer: Service {
 
     /// Checks a web config file, and the certificates and keys that it names.
     ///
-    /// - Throws: `ConfigurationProblems` with everything that is wrong.
+    /// - Throws: `ConfigurationProblems` with every problem.
     package static func check(configFile: String) throws(ConfigurationProblems) {
         _ = try WebConfiguration.load(path: configFile)
     }
 
     /// Serves until graceful shutdown.
     ///
-    /// - Throws: `ListenFailure` where an address cannot be bound.
+    /// - Throws: `ListenFailure` if an address cannot be bound.
     package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -106,7 +104,7 @@ package struct ExporterWebServer: Service {
             if let address = options.healthAddress {
                 group.addTask { try await healthListener(at: address).run() }
             }
-            // The first that fails ends the others.
+            // The first failure cancels the others.
             for try await _ in group {}
         }
     }
@@ -154,7 +152,7 @@ package struct ExporterWebServer: Service {
             telemetryPath: options.telemetryPath, settings: settings, pages: pages, routes: options.routes)
     }
 
-    /// The server's own log speaks of connections; what it says at info is of use when looking for trouble only.
+    /// Logs warnings and above, because the server's info records about connections are of use for debugging only.
     private var listenerLogger: Logger {
         var listenerLogger = logger
         listenerLogger.logLevel = max(logger.logLevel, .warning)

@@ -4,38 +4,37 @@ import Hummingbird
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// `/-/reload` and `/-/sync`: what an operator may tell a running exporter, where `--web.enable-lifecycle` allows it.
+/// The lifecycle endpoints `/-/reload` and `/-/sync`, enabled by `--web.enable-lifecycle`.
 struct LifecycleEndpoints: Sendable {
     static let reloadPath = "/-/reload"
     static let syncPath = "/-/sync"
 
     let exporter: Exporter
-    /// Whether they are open.
     let isEnabled: Bool
-    /// Where clients reach this server beyond a proxy; nil where that is not known.
+    /// Host and port of the external URL; nil if it is not configured.
     let externalAuthority: String?
     /// Shared by all listeners.
     let forced: ForcedSyncs
-    /// Reads the config file again and takes it over; nil where there is none.
+    /// Reloads the config file; nil without one.
     let reload: (@Sendable () async throws -> Void)?
 
-    /// Answers a request to one of the two paths.
+    /// Handles a request to one of the two paths.
     func respond(to request: Request) async -> Response {
         guard request.method == .post else { return .methodNotAllowed(allow: "POST") }
         guard isEnabled else {
-            return .text("Closed: start the exporter with --web.enable-lifecycle to open it.\n", status: .forbidden)
+            return .text("Lifecycle API is not enabled: start the exporter with --web.enable-lifecycle.\n", status: .forbidden)
         }
         guard !CrossSiteRequest.isCrossSite(request.head, external: externalAuthority) else {
             return .text(
-                "Cross-site requests are refused: send it from no page or from this server's.\n", status: .forbidden)
+                "Cross-site requests are rejected.\n", status: .forbidden)
         }
         guard request.uri.path.hasSuffix(Self.syncPath) else {
-            guard let reload else { return .text("There is no config file to read again.\n", status: .notFound) }
+            guard let reload else { return .text("There is no config file to reload.\n", status: .notFound) }
             do {
                 try await reload()
                 return .text("Reloaded.\n")
             } catch {
-                return .text("The running config stays: \(error)\n", status: .internalServerError)
+                return .text("Failed to reload the config: \(error)\n", status: .internalServerError)
             }
         }
         let query = QueryParameters(request.uri.query)
@@ -44,7 +43,7 @@ struct LifecycleEndpoints: Sendable {
         }
         let accounts = query.values(of: "account")
         guard accounts.count <= 1 else {
-            return .text("Give one account, or none for all.\n", status: .badRequest)
+            return .text("Give at most one account; without one, all are synced.\n", status: .badRequest)
         }
         let (from, to) = (query.values(of: "from"), query.values(of: "to"))
         var days: ClosedRange<UTCDay>?
@@ -70,31 +69,31 @@ struct LifecycleEndpoints: Sendable {
         }
         if let account = accounts.first, let days { return await sync(account, days) }
         guard let waiting = await exporter.syncSoon(account: accounts.first) else {
-            return .text("There is no such account in the config; /sd lists them.\n", status: .notFound)
+            return .text("Unknown account: /sd lists the configured ones.\n", status: .notFound)
         }
         forced.note(names, at: exporter.now)
         return .text(
             waiting == 0
                 ? "Syncing.\n"
-                : "Syncing, but for sources whose last sync failed: \(waiting) wait out their back-off.\n",
+                : "Syncing, except sources whose last sync failed: \(waiting) wait for the end of their back-off.\n",
             status: .accepted)
     }
 
-    /// Reads days of one account again.
+    /// Requests that days of one account are read again.
     private func sync(_ account: String, _ days: ClosedRange<UTCDay>) async -> Response {
         do {
             switch try await exporter.sync(account: account, days: days) {
             case .accepted:
                 forced.note([account], at: exporter.now)
                 return .text(
-                    "\(days.lowerBound) to \(days.upperBound) will be read by the next sync, which comes now unless the "
+                    "\(days.lowerBound) to \(days.upperBound) will be read by the next sync, which starts now unless the "
                         + "last one failed.\n", status: .accepted)
             case .unknownAccount:
-                return .text("There is no such account in the config; /sd lists them.\n", status: .notFound)
+                return .text("Unknown account: /sd lists the configured ones.\n", status: .notFound)
             case .daysNotKept:
                 return .text(
                     "No source of this account can read these days again: they are before the ledger's start or in the "
-                        + "future, the provider no longer serves them, or it cannot be asked by date.\n",
+                        + "future, the provider no longer serves them, or it cannot be queried by date.\n",
                     status: .conflict)
             }
         } catch {
@@ -103,22 +102,22 @@ struct LifecycleEndpoints: Sendable {
     }
 }
 
-/// When each account was last synced by request, all listeners together.
+/// Times of the last forced sync of each account, shared by all listeners.
 final class ForcedSyncs: Sendable {
-    /// The shortest time between two of an account: a sync of all sources takes some requests of each provider, whose
-    /// limits are by the minute.
+    /// Minimum interval between two forced syncs of an account, because each takes several requests of the providers' limits
+    /// per minute.
     static let interval = Duration.seconds(10)
 
     private let last = NIOLockedValueBox<[String: Timestamp]>([:])
 
-    /// How long to wait until all of these accounts may be synced; nil where they may now.
+    /// Time until all of these accounts may be synced; nil if they may be synced now.
     func wait(for accounts: [String], at now: Timestamp) -> Duration? {
         let ages = last.withLockedValue { last in accounts.compactMap { last[$0] }.map { now - $0 } }
-        // A clock that was set back must not close it for longer.
+        // A clock that was set back must not extend the wait.
         return ages.filter { $0 >= .zero && $0 < Self.interval }.min().map { Self.interval - $0 }
     }
 
-    /// Notes that accounts are synced now.
+    /// Records a forced sync of accounts.
     func note(_ accounts: [String], at now: Timestamp) {
         last.withLockedValue { last in
             last = last.filter { now - $0.value < Self.interval }
@@ -127,13 +126,13 @@ final class ForcedSyncs: Sendable {
     }
 }
 
-/// Whether a browser sent a request for a page of another site: such a page needs no permission to send a form, and the
-/// browser adds credentials that it remembers.
+/// Detection of cross-site requests: a page of another site can make a browser send a form, to which the browser adds
+/// stored credentials.
 enum CrossSiteRequest {
-    /// Requests without `Sec-Fetch-Site` and `Origin` come from programs, and are none.
+    /// Whether a request is cross-site. Requests without `Sec-Fetch-Site` and `Origin` do not come from browsers.
     ///
-    /// - Parameter external: where clients reach this server beyond a proxy, which may change the request's `Host`; nil
-    ///   where that is not known.
+    /// - Parameter external: host and port of the external URL, because a proxy may change the request's `Host`; nil if it
+    ///   is not configured.
     static func isCrossSite(_ request: HTTPRequest, external: String?) -> Bool {
         if let site = HTTPField.Name.site.flatMap({ request.headerFields[$0] }),
             !["same-origin", "none"].contains(site)
@@ -141,12 +140,12 @@ enum CrossSiteRequest {
             return true
         }
         guard let origin = request.headerFields[.origin] else { return false }
-        // Any name can be made to lead here (DNS rebinding): where this server's own is known, no other is its own.
+        // A configured external name is the only own one, because DNS rebinding can point any name here.
         return !isOwn(origin, authority: external ?? request.authority)
     }
 
-    /// Whether an origin (`scheme://host[:port]`, RFC 6454) is where the request went to. A proxy may have ended TLS, so
-    /// that the scheme is not compared.
+    /// Whether an origin (`scheme://host[:port]`, RFC 6454) is the request's target. The scheme is not compared, because a
+    /// proxy may terminate TLS.
     private static func isOwn(_ origin: String, authority: String?) -> Bool {
         for (scheme, port) in [("http://", ":80"), ("https://", ":443")] {
             guard let authority, origin.lowercased().hasPrefix(scheme) else { continue }
@@ -155,7 +154,7 @@ enum CrossSiteRequest {
             }
             return hosts[0] == hosts[1]
         }
-        // "null" of a sandboxed page, or of a file.
+        // "null" is the origin of a sandboxed page or a file.
         return false
     }
 }

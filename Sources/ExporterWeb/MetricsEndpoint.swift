@@ -6,19 +6,19 @@ import NIOCore
 import PrometheusExposition
 import UsageModel
 
-/// `/metrics` and `/probe`: hands out the newest snapshot's bytes, or a part of them; nothing is rendered here.
+/// Serves the newest snapshot, or a selection of it, at `/metrics` and `/probe`. Requests render nothing.
 struct MetricsEndpoint: Sendable {
     let store: SnapshotStore
     let scrapes: ScrapeTally
     let maximumInFlight: Int
     let clock: any WallClock
 
-    /// Over TLS; what is beyond waits until the client has read most of it.
+    /// Bytes written at a time over TLS; the next ones are encrypted once the client has read most of them.
     private static let encryptedAtOnce = 64 * 1024
 
-    /// Answers a scrape.
+    /// Serves a scrape.
     ///
-    /// - Parameter account: the one account to show, by its place; nil for all, and the exporter's own series.
+    /// - Parameter account: index of the only account to return; nil for all accounts and the exporter's own series.
     func respond(to request: Request, in context: ExporterRequestContext, account: Int? = nil) throws -> Response {
         guard let scrape = scrapes.begin(limit: maximumInFlight) else {
             scrapes.answered(503)
@@ -47,14 +47,14 @@ struct MetricsEndpoint: Sendable {
                     release.cancel()
                     scrape.end()
                 }
-                // No copy is made however slowly the client reads; but over TLS each client's bytes are encrypted anew, so
-                // it is given no more of them than it takes in at a time.
-                let portions = isShared ? [body.parts] : body.slices(upTo: Self.encryptedAtOnce).map { [$0] }
-                for portion in portions {
-                    try await writer.write(contentsOf: portion)
-                    // A write only waits its turn on the event loop; whether there is room for more is known after it.
+                // Clients of plain HTTP share the snapshot's buffers. TLS needs an encrypted copy for each client, so that
+                // a slow client gets one slice at a time.
+                let slices = isShared ? [body.parts] : body.slices(upTo: Self.encryptedAtOnce).map { [$0] }
+                for slice in slices {
+                    try await writer.write(contentsOf: slice)
+                    // Writability is known only after the write has run on the event loop.
                     try await eventLoop.submit {}.get()
-                    // Only the client's reading is left, which must not keep other scrapes out.
+                    // Everything is buffered: a slow client must not count against the limit of concurrent scrapes.
                     if isShared { scrape.end() }
                 }
                 try await writer.finish(nil)
@@ -63,11 +63,11 @@ struct MetricsEndpoint: Sendable {
     }
 }
 
-/// The query of a request, as forms and Prometheus write it (`application/x-www-form-urlencoded`).
+/// Query parameters in form encoding (`application/x-www-form-urlencoded`), as Prometheus sends them.
 struct QueryParameters {
     private let pairs: [(name: String, value: String)]
 
-    /// Reads a query, without its `?`; what is not encoded rightly is taken as it stands.
+    /// Parses a query without its `?`. Invalid percent-encoding is kept as it is.
     init(_ query: String?) {
         pairs = (query ?? "").split(separator: "&").map { pair in
             let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -75,7 +75,7 @@ struct QueryParameters {
         }
     }
 
-    /// The names that are none of these, in order.
+    /// Names other than the known ones, in order.
     func names(except known: Set<String>) -> [String] {
         pairs.map(\.name).filter { !known.contains($0) }
     }

@@ -6,23 +6,20 @@ import Hummingbird
 /// `/sd`: the accounts as targets of `/probe`, for Prometheus' HTTP service discovery (its documentation's
 /// "HTTP SD": a JSON list of target groups).
 struct ServiceDiscovery {
-    /// One group of targets.
     private struct Group: Encodable {
         let targets: [String]
         let labels: [String: String]
     }
 
     let accounts: [AccountPlace]
-    /// Whether scrapes have to come over TLS.
     let isTLS: Bool
-
     let routes: WebRoutes
 
-    /// Answers with one target for each account, at the external URL, or at the address that was asked.
+    /// Returns one target for each account, at the external URL or the request's own authority.
     func respond(to request: Request) -> Response {
         guard let authority = routes.external?.authority ?? request.head.authority, Self.isAddress(authority) else {
             return .text(
-                "The Host header says where Prometheus finds this exporter: it must be host or host:port.\n",
+                "Invalid Host header: expected host or host:port, the address of the targets.\n",
                 status: .badRequest)
         }
         let groups = accounts.map { account in
@@ -32,7 +29,7 @@ struct ServiceDiscovery {
                     "__scheme__": routes.external?.scheme ?? (isTLS ? "https" : "http"),
                     "__metrics_path__": routes.linkPrefix + ExporterResponder.probePath,
                     "__param_target": account.name,
-                    // Targets at one address need names of their own, as with every multi-target exporter.
+                    // Targets at one address need different instance labels, as with every multi-target exporter.
                     "instance": account.name, "__meta_genai_account": account.name,
                     "__meta_genai_provider": account.provider,
                 ])
@@ -40,12 +37,12 @@ struct ServiceDiscovery {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let body = try? encoder.encode(groups) else {
-            return .text("The accounts could not be written as JSON.\n", status: .internalServerError)
+            return .text("Encoding the targets as JSON failed.\n", status: .internalServerError)
         }
         return .text(String(decoding: body, as: UTF8.self) + "\n", type: "application/json")
     }
 
-    /// Prometheus takes `host` and `host:port`; nothing else of what a client may send belongs into the answer.
+    /// Whether a client's text can be a target's address. Prometheus accepts `host` and `host:port`.
     private static func isAddress(_ text: String) -> Bool {
         !text.isEmpty && text.count <= 255
             && text.utf8.allSatisfy { byte in

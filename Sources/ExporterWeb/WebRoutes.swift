@@ -2,13 +2,12 @@ import Foundation
 import Hummingbird
 import NIOCore
 
-/// Where the exporter's paths are: in requests that arrive here, and in URLs beyond a reverse proxy.
+/// Path prefixes of requests, and of links behind a reverse proxy.
 ///
-/// The same two settings as Prometheus has: `--web.external-url` and `--web.route-prefix`.
+/// `--web.external-url` and `--web.route-prefix` work as in Prometheus.
 package struct WebRoutes: Sendable, Hashable {
-    /// Why a setting cannot be used.
+    /// An invalid value of one of the flags.
     package struct Invalid: Error, Sendable, CustomStringConvertible {
-        /// What is wrong, and what would be right.
         package let description: String
     }
 
@@ -17,15 +16,15 @@ package struct WebRoutes: Sendable, Hashable {
         let scheme: String
         /// `host` or `host:port`.
         let authority: String
-        /// Empty, or a path without a slash at its end.
+        /// Empty, or a path without a trailing slash.
         let path: String
     }
 
     let external: External?
-    /// What all paths here begin with: empty, or a path without a slash at its end.
+    /// Prefix of all request paths: empty, or a path without a trailing slash.
     package let prefix: String
 
-    /// Every path as it is, and no proxy.
+    /// No prefix and no external URL.
     package static let root = WebRoutes(external: nil, prefix: "")
 
     private init(external: External?, prefix: String) {
@@ -36,8 +35,8 @@ package struct WebRoutes: Sendable, Hashable {
     /// Reads the two flags.
     ///
     /// - Parameters:
-    ///   - externalURL: the URL under which clients reach `/`; nil where no proxy changes it.
-    ///   - routePrefix: what the paths of requests begin with here; nil for the path of `externalURL`.
+    ///   - externalURL: the URL under which clients reach `/`; nil without a reverse proxy.
+    ///   - routePrefix: prefix of request paths; nil for the path of `externalURL`.
     /// - Throws: `Invalid`.
     package init(externalURL: String?, routePrefix: String?) throws(Invalid) {
         let external: External? = if let externalURL { try Self.external(externalURL) } else { nil }
@@ -49,12 +48,12 @@ package struct WebRoutes: Sendable, Hashable {
         self.init(external: external, prefix: prefix)
     }
 
-    /// What the paths of links begin with: empty, or a path without a slash at its end.
+    /// Prefix of links: empty, or a path without a trailing slash.
     var linkPrefix: String { external?.path ?? prefix }
 
-    /// A request's path without the prefix; nil where it does not begin with it.
+    /// A request's path without the prefix; nil if it does not begin with the prefix.
     ///
-    /// Health checks are answered at the root too: an orchestrator's probe does not know the prefix.
+    /// Health checks are served at the root too, because an orchestrator's probe does not know the prefix.
     func local(_ path: String) -> String? {
         if prefix.isEmpty || HealthResponder.paths.contains(path) { return path }
         guard path.hasPrefix(prefix) else { return nil }
@@ -81,7 +80,7 @@ package struct WebRoutes: Sendable, Hashable {
         return end == path.startIndex ? "" : "/" + path[..<end]
     }
 
-    /// Whether a path means itself in a URL.
+    /// Whether a path needs neither percent-encoding nor normalization in a URL.
     private static func isPlain(_ path: String) -> Bool {
         path.isEmpty
             || path.wholeMatch(of: #/(/[A-Za-z0-9._~-]+)+/#) != nil
@@ -89,24 +88,23 @@ package struct WebRoutes: Sendable, Hashable {
     }
 }
 
-/// Answers the health checks only, for the listener of `--web.health-address`.
+/// Serves only the health checks, for the listener of `--web.health-address`.
 struct HealthResponder: HTTPResponder {
     typealias Context = ExporterRequestContext
 
-    /// The paths of the health checks.
     static let paths: Set<String> = ["/-/healthy", "/-/ready"]
 
     let inner: ExporterResponder
 
     func respond(to request: Request, context: Context) async throws -> Response {
         guard inner.routes.local(request.uri.path).map(Self.paths.contains) == true else {
-            return .text("Not found. This address answers /-/healthy and /-/ready only.\n", status: .notFound)
+            return .text("Not found. This address serves /-/healthy and /-/ready only.\n", status: .notFound)
         }
         return try await inner.respond(to: request, context: context)
     }
 }
 
-/// Tells a client that speaks plain HTTP to a TLS port what is wrong, instead of hanging up on it.
+/// Responds to plain HTTP on a TLS port with status 400, instead of only closing the connection.
 final class PlainTextResponse: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -124,12 +122,12 @@ final class PlainTextResponse: ChannelInboundHandler, RemovableChannelHandler {
             return
         }
         let text = "Client sent an HTTP request to an HTTPS server.\n"
-        let answer = """
+        let response = """
             HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\
             Content-Length: \(text.utf8.count)\r\n\r\n\(text)
             """
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer))).whenComplete { _ in
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: response))).whenComplete { _ in
             bound.value.close(promise: nil)
         }
     }

@@ -1,13 +1,13 @@
-/// Chooses the format of an answer from the request's `Accept` header (RFC 9110, 12.5.1).
+/// Chooses the format of a response from the request's `Accept` header (RFC 9110, 12.5.1).
 ///
-/// Each format has the weight of the most specific element that names it; the heavier format wins. At equal weights the
-/// more specifically named wins, and of two that are both named the first. Whatever names neither format, or cannot be
-/// read, is answered in 0.0.4: a scrape is never refused for its `Accept`.
+/// Each format has the weight of the most specific element that matches it; the format with the higher weight wins. At
+/// equal weights the more specific match wins, and the first of two exact matches. A header that matches neither format
+/// or cannot be parsed selects 0.0.4: a scrape never fails because of its `Accept`.
 ///
-/// `text/plain; version=1.0.0`, which Prometheus 3 offers for UTF-8 names, is a format that is not served here; it does
-/// not count as 0.0.4. `application/openmetrics-text; version=0.0.1` is what early Prometheus called the same format.
+/// `text/plain; version=1.0.0`, which Prometheus 3 offers for UTF-8 names, is not supported and does not match 0.0.4.
+/// `application/openmetrics-text; version=0.0.1` is the name that early versions of Prometheus use for OpenMetrics.
 ///
-/// - Parameter accept: the header's value (several lines joined by commas), or nil when there is none.
+/// - Parameter accept: the header's value (several lines joined by commas); nil if there is none.
 public func negotiateFormat(accept: String?) -> ExpositionFormat {
     let elements = QualityList.parse(accept ?? "")
     let text = FormatOffer.best(for: .text004, among: elements)
@@ -17,7 +17,7 @@ public func negotiateFormat(accept: String?) -> ExpositionFormat {
     return openMetrics.outranks(text) ? .openMetrics100 : .text004
 }
 
-/// How welcome a format is, by the element that names it best.
+/// The preference for a format, by the most specific element that matches it.
 private struct FormatOffer {
     private enum Precision: Int {
         case anything = 1
@@ -30,7 +30,7 @@ private struct FormatOffer {
     private let precision: Precision
     private let position: Int
 
-    /// The most specific element that names the format; of equally specific ones the heaviest.
+    /// Finds the most specific element that matches the format; among equally specific ones that of the highest weight.
     static func best(for format: ExpositionFormat, among elements: [QualityElement]) -> FormatOffer? {
         elements.enumerated()
             .compactMap { position, element in
@@ -65,20 +65,20 @@ private struct FormatOffer {
     }
 }
 
-/// The content codings that an exposition is kept in (RFC 9110, 8.4.1).
+/// The supported content codings (RFC 9110, 8.4.1).
 public enum ContentEncoding: String, Sendable, Hashable, CaseIterable {
-    /// The bytes as they are; sent without a `Content-Encoding` header.
+    /// Not compressed; sent without a `Content-Encoding` header.
     case identity
     /// One gzip member.
     case gzip
 }
 
-/// Chooses the coding of an answer from the request's `Accept-Encoding` header (RFC 9110, 12.5.3).
+/// Chooses the coding of a response from the request's `Accept-Encoding` header (RFC 9110, 12.5.3).
 ///
-/// gzip is used when the header allows it at least as much as `identity`; where only `*` speaks for it, it must be
-/// preferred outright. A header that refuses both, or cannot be read, is answered with `identity`.
+/// gzip is chosen if its weight is at least that of `identity`; if only `*` matches gzip, its weight must be higher. A
+/// header that refuses both codings or cannot be parsed selects `identity`.
 ///
-/// - Parameter acceptEncoding: the header's value (several lines joined by commas), or nil when there is none.
+/// - Parameter acceptEncoding: the header's value (several lines joined by commas); nil if there is none.
 public func negotiateEncoding(acceptEncoding: String?) -> ContentEncoding {
     let elements = QualityList.parse(acceptEncoding ?? "")
     func quality(_ names: Set<String>) -> Double? {
@@ -87,13 +87,13 @@ public func negotiateEncoding(acceptEncoding: String?) -> ContentEncoding {
     let anything = quality(["*"])
     let named = quality(["gzip", "x-gzip"])
     let gzip = named ?? anything ?? 0
-    // Without a word about it `identity` stays acceptable, but behind everything that was asked for.
+    // If the header does not mention `identity`, it is acceptable, but after everything that the header lists.
     let identity = quality(["identity"]) ?? anything ?? 0
     guard gzip > 0 else { return .identity }
     return gzip > identity || (named != nil && gzip == identity) ? .gzip : .identity
 }
 
-/// One element of a header like `Accept` or `Accept-Encoding`: a name, its parameters and its weight.
+/// An element of a header like `Accept` or `Accept-Encoding`: a name, its parameters and its weight.
 struct QualityElement {
     /// In lower case.
     let name: String
@@ -103,9 +103,9 @@ struct QualityElement {
     let quality: Double
 }
 
-/// Reads lists with q-values (RFC 9110, 12.4.2 and 12.5).
+/// Parses lists with q-values (RFC 9110, 12.4.2 and 12.5).
 enum QualityList {
-    /// The elements in the order of the header. One that breaks the grammar of weights is dropped, the others count.
+    /// Returns the elements in header order. Drops elements with an invalid weight.
     static func parse(_ header: String) -> [QualityElement] {
         split(header, at: UInt8(ascii: ",")).compactMap(element)
     }
@@ -129,7 +129,7 @@ enum QualityList {
         return QualityElement(name: name.lowercased(), parameters: parameters, quality: quality)
     }
 
-    /// `0`, `1` or one of them with at most three decimals, not above 1.
+    /// Parses `0` or `1` with at most three decimals; nil above 1.
     private static func weight(_ text: String) -> Double? {
         guard text.utf8.count <= 5, text.hasPrefix("0") || text.hasPrefix("1"),
             text.utf8.allSatisfy("0123456789.".utf8.contains), let value = Double(text)
@@ -137,7 +137,7 @@ enum QualityList {
         return value <= 1 ? value : nil
     }
 
-    /// Splits where the separator stands outside of a quoted string.
+    /// Splits at separators outside of quoted strings.
     private static func split(_ text: some StringProtocol, at separator: UInt8) -> [Substring] {
         var quoted = false
         var escaped = false

@@ -1,11 +1,11 @@
-/// The text formats that this library writes and reads.
+/// The text formats that this library writes.
 public enum ExpositionFormat: Sendable, Hashable, CaseIterable {
     /// The Prometheus text format 0.0.4 (prometheus.io, "Exposition formats").
     case text004
     /// The OpenMetrics 1.0.0 text format (prometheus.io, "OpenMetrics 1.0").
     case openMetrics100
 
-    /// The `Content-Type` header of an answer in this format.
+    /// The `Content-Type` header of a response in this format.
     public var contentType: String {
         switch self {
         case .text004: "text/plain; version=0.0.4; charset=utf-8"

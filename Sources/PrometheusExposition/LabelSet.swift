@@ -1,20 +1,20 @@
-/// The labels of one series, rendered once: `provider="x",account="y"`.
+/// The rendered labels of one series: `provider="x",account="y"`.
 ///
-/// The text is the same in both formats, so a series keeps one `LabelSet` and every later rendering copies its bytes.
-/// A label with an empty value is left out, because an empty label and an absent one are the same (OpenMetrics 1.0,
-/// "Label"). Control characters are replaced by U+FFFD; a newline is escaped.
+/// The text is the same in both formats, so that a series can keep one `LabelSet` for all renderings. A label with an
+/// empty value is omitted because it is equivalent to an absent label (OpenMetrics 1.0, "Label"). Control characters
+/// are replaced by U+FFFD; a newline is escaped.
 public struct LabelSet: Sendable, Hashable {
-    /// The UTF-8 text between the braces, without them; empty when there is no label.
+    /// The UTF-8 text between the braces; empty if there are no labels.
     public let bytes: [UInt8]
 
-    /// A series without labels.
+    /// The empty label set.
     public static let none = LabelSet(bytes: [])
 
-    /// Renders the values of a family's labels.
+    /// Renders the label values of a series.
     ///
     /// - Parameters:
-    ///   - values: one for each of the family's label names, in their order; empty where a label does not apply.
-    /// - Throws: ``LabelCountError`` when the number of values is not the number of names.
+    ///   - values: one for each of the family's label names, in order; empty if a label does not apply.
+    /// - Throws: ``LabelCountError`` if the number of values differs from the number of names.
     public init(_ values: [String], of family: MetricFamily) throws(LabelCountError) {
         let names = family.labelNames
         guard values.count == names.count else {
@@ -39,16 +39,16 @@ public struct LabelSet: Sendable, Hashable {
     }
 }
 
-/// A series was given another number of label values than its family has label names.
+/// An error for a number of label values that differs from the family's number of label names.
 public struct LabelCountError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The family's name.
     public let family: String
-    /// How many label names the family has.
+    /// The number of the family's label names.
     public let expected: Int
-    /// How many values were given.
+    /// The number of values passed.
     public let found: Int
 
-    /// One sentence with both numbers.
+    /// The family's name with both numbers.
     public var description: String {
         "\(family) has \(expected) label names, but \(found) label values were given"
     }

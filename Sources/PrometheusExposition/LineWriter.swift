@@ -2,7 +2,7 @@
 struct LineWriter: Sendable {
     private let format: ExpositionFormat
     private let name: [UInt8]
-    /// A label that every line of this kind has, such as `le="0.5"`; empty when there is none.
+    /// A label of every line of this kind, such as `le="0.5"`; empty if there is none.
     private let fixedLabel: [UInt8]
 
     init(name: String, fixedLabel: [UInt8] = [], format: ExpositionFormat) {
@@ -11,7 +11,7 @@ struct LineWriter: Sendable {
         self.fixedLabel = fixedLabel
     }
 
-    /// The writer of `_created` lines, which OpenMetrics 1.0 has for counters and histograms ("Metric Types").
+    /// Returns the writer of `_created` lines, which OpenMetrics 1.0 has for counters and histograms ("Metric Types").
     static func created(of family: MetricFamily, format: ExpositionFormat) -> LineWriter? {
         guard format == .openMetrics100, family.type != .gauge else { return nil }
         return LineWriter(name: family.baseName + "_created", format: format)
@@ -29,15 +29,15 @@ struct LineWriter: Sendable {
         buffer.append(UInt8(ascii: " "))
     }
 
-    func end(at moment: UnixTimestamp?, in buffer: inout [UInt8]) {
-        if let moment {
+    func end(at timestamp: UnixTimestamp?, in buffer: inout [UInt8]) {
+        if let timestamp {
             buffer.append(UInt8(ascii: " "))
             switch format {
             case .openMetrics100:
-                buffer.appendSeconds(moment, pointAlways: false)
+                buffer.appendSeconds(timestamp, pointAlways: false)
             case .text004:
-                if moment.milliseconds < 0 { buffer.append(UInt8(ascii: "-")) }
-                buffer.appendInteger(moment.milliseconds.magnitude)
+                if timestamp.milliseconds < 0 { buffer.append(UInt8(ascii: "-")) }
+                buffer.appendInteger(timestamp.milliseconds.magnitude)
             }
         }
         buffer.append(UInt8(ascii: "\n"))
@@ -45,17 +45,17 @@ struct LineWriter: Sendable {
 }
 
 extension [UInt8] {
-    /// Appends bytes without counting a reference to them: lines are written by several processors at once, which would
-    /// contend for the count of what every line has.
+    /// Appends bytes without retaining them: several threads write lines at once and would contend for the reference
+    /// counts of shared arrays.
     fileprivate mutating func append(bytesOf bytes: [UInt8]) {
         bytes.withUnsafeBufferPointer { append(contentsOf: $0) }
     }
 }
 
 extension String {
-    /// This text as a reader of an exposition gets it: control characters but newline are U+FFFD.
+    /// The text as it appears in a label value: control characters other than newline are replaced by U+FFFD.
     ///
-    /// Two series are one to a reader if these agree, whatever was replaced.
+    /// Two series are duplicates for a scraper if these texts are equal.
     public var asLabelValue: String {
         guard utf8.contains(where: \.isReplaced) else { return self }
         return String(
@@ -63,7 +63,7 @@ extension String {
                 unicodeScalars.map { UInt8(exactly: $0.value)?.isReplaced == true ? "\u{FFFD}" : $0 }))
     }
 
-    /// Whether another text may have the same `asLabelValue`; true for some that are alone.
+    /// Whether another text may have the same `asLabelValue`; may be true for unique texts.
     public var mayCollideAsLabelValue: Bool {
         // U+FFFD begins with 0xEF in UTF-8.
         utf8.contains { $0.isReplaced || $0 == 0xEF }
@@ -71,13 +71,13 @@ extension String {
 }
 
 extension UInt8 {
-    /// The formats could carry them, but a carriage return ends a line for some readers, and the others do unseen things in
-    /// terminals and pages.
+    /// Whether the byte is a control character to replace. The formats allow these, but some parsers end a line at a
+    /// carriage return, and terminals and browsers interpret others.
     fileprivate var isReplaced: Bool { (self < 0x20 && self != UInt8(ascii: "\n")) || self == 0x7F }
 }
 
 extension [UInt8] {
-    /// Appends text with `\` and newline escaped, and `"` too where the place is quoted, control characters replaced.
+    /// Appends text with `\` and newline escaped, and `"` if `quotes` is true; replaces control characters.
     ///
     /// Text format 0.0.4 ("Comments, help text, and type information") escapes `\` and newline in HELP, and `"` as well
     /// in label values; OpenMetrics 1.0 (ABNF `escaped-string`) escapes all three everywhere.
@@ -85,17 +85,17 @@ extension [UInt8] {
         var text = text
         text.withUTF8 { bytes in
             var copied = 0
-            for (place, byte) in bytes.enumerated() {
+            for (index, byte) in bytes.enumerated() {
                 guard let replacement = Self.replacement(of: byte, quotes: quotes) else { continue }
-                append(contentsOf: bytes[copied..<place])
+                append(contentsOf: bytes[copied..<index])
                 append(contentsOf: replacement)
-                copied = place + 1
+                copied = index + 1
             }
             append(contentsOf: bytes[copied...])
         }
     }
 
-    /// Nil for a byte that stays.
+    /// Returns the bytes to write instead; nil for a byte that is not escaped.
     private static func replacement(of byte: UInt8, quotes: Bool) -> [UInt8]? {
         switch byte {
         case UInt8(ascii: "\\"): [UInt8(ascii: "\\"), UInt8(ascii: "\\")]

@@ -1,35 +1,34 @@
-/// What a family's samples mean over time: the `# TYPE` line (OpenMetrics 1.0, "Metric Types"; text format 0.0.4,
+/// The type of a metric family, written in its `# TYPE` line (OpenMetrics 1.0, "Metric Types"; text format 0.0.4,
 /// "Comments, help text, and type information").
 public enum MetricType: String, Sendable, Hashable, CaseIterable {
-    /// A total that only grows while the series lives.
+    /// A cumulative total that only increases or resets.
     case counter
-    /// A value that may go up and down.
+    /// A value that can go up and down.
     case gauge
-    /// Counts of observations by size, with their number and sum.
+    /// Counts of observations in buckets, with their count and sum.
     case histogram
 }
 
-/// A metric family: one name with one type, one help text and a fixed list of label names, shared by all of its series.
+/// A metric family: the name, type, help text and label names shared by its series.
 ///
 /// ```swift
 /// let cost = try MetricFamily(
 ///     name: "shop_cost_usd_total", type: .counter, help: "Money spent.", labelNames: ["account", "item"])
 /// ```
-/// The name is the one of the 0.0.4 samples: a counter's ends in `_total`, a histogram's has no suffix.
+/// The name is that of the samples in 0.0.4: a counter's ends in `_total`, a histogram's has no suffix.
 public struct MetricFamily: Sendable, Hashable {
-    /// The full name; for a counter with `_total`.
+    /// The full name; a counter's includes `_total`.
     public let name: String
-    /// What the samples mean over time.
+    /// The type.
     public let type: MetricType
-    /// One sentence for people. Empty: no `# HELP` line is written, and ``ExpositionLint`` says so.
+    /// The help text. If it is empty, no `# HELP` line is written.
     public let help: String
-    /// The label names in the order in which values are given and written. `le` is added by the histogram encoder.
+    /// The label names in the order of the label values. The histogram encoder adds `le`.
     public let labelNames: [String]
 
-    /// Checks the names and makes the descriptor.
+    /// Creates a family after validating its names.
     ///
-    /// - Throws: ``MetricFamilyError`` naming the first rule that is broken. Whether the name is a *good* one is
-    ///   ``ExpositionLint``'s matter.
+    /// - Throws: ``MetricFamilyError`` for the first violated rule.
     public init(
         name: String, type: MetricType, help: String, labelNames: [String] = []
     ) throws(MetricFamilyError) {
@@ -48,7 +47,7 @@ public struct MetricFamily: Sendable, Hashable {
         self.labelNames = labelNames
     }
 
-    /// The unit that the name states in its last word (before `_total`), or nil when it states none.
+    /// The unit in the last word of the name (before `_total`); nil if there is none.
     ///
     /// OpenMetrics 1.0, "Unit": a non-empty unit must be a suffix of the family's name, after an underscore.
     public var unit: String? {
@@ -56,8 +55,8 @@ public struct MetricFamily: Sendable, Hashable {
         return Self.units.first { base.hasSuffix("_" + $0) }
     }
 
-    /// The name in `# HELP`, `# TYPE` and `# UNIT`: OpenMetrics 1.0 ("Counter") strips a counter's `_total`, 0.0.4 keeps
-    /// it.
+    /// Returns the name in `# HELP`, `# TYPE` and `# UNIT`: OpenMetrics 1.0 ("Counter") strips a counter's `_total`, 0.0.4
+    /// keeps it.
     public func metadataName(in format: ExpositionFormat) -> String {
         format == .openMetrics100 ? baseName : name
     }
@@ -72,10 +71,10 @@ public struct MetricFamily: Sendable, Hashable {
 }
 
 extension MetricFamily {
-    /// The family's metadata lines, to be written once before all of its samples.
+    /// Returns the family's metadata lines, to be written once before its samples.
     ///
-    /// `# HELP` (unless the help is empty), `# TYPE`, and in OpenMetrics `# UNIT` when the name states a unit. A family
-    /// without samples should be left out with its header.
+    /// These are `# HELP` (unless the help is empty), `# TYPE`, and in OpenMetrics `# UNIT` if the name contains a unit.
+    /// Omit the header of a family without samples.
     public func header(in format: ExpositionFormat) -> [UInt8] {
         let name = metadataName(in: format)
         var bytes: [UInt8] = []

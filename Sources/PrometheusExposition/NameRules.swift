@@ -1,23 +1,23 @@
-/// Why a ``MetricFamily`` could not be made.
+/// An error in the names of a ``MetricFamily``.
 public enum MetricFamilyError: Error, Sendable, Hashable {
     /// The metric name is not `[a-zA-Z_:][a-zA-Z0-9_:]*` (text format 0.0.4; OpenMetrics 1.0, ABNF `metricname`).
     case illegalName(String)
-    /// The metric name begins with `__`, which is kept for Prometheus itself.
+    /// The metric name begins with `__`, which is reserved for Prometheus.
     case reservedName(String)
     /// A counter's name must end in `_total`, with something before it (OpenMetrics 1.0, "Counter").
     case counterWithoutTotal(String)
     /// A label name is not `[a-zA-Z_][a-zA-Z0-9_]*` (OpenMetrics 1.0, ABNF `label-name`).
     case illegalLabelName(String, family: String)
-    /// A label name begins with `__`, which is kept for Prometheus itself ("Metric names and labels").
+    /// A label name begins with `__`, which is reserved for Prometheus ("Metric names and labels").
     case reservedLabelName(String, family: String)
-    /// The same label name twice (OpenMetrics 1.0, "LabelSet": names must be unique).
+    /// A label name is repeated (OpenMetrics 1.0, "LabelSet": names must be unique).
     case duplicateLabelName(String, family: String)
-    /// `le` is written by the histogram encoder and cannot be declared.
+    /// A histogram declares `le`, which the histogram encoder adds.
     case boundLabelOnHistogram(String)
 }
 
 extension MetricFamilyError: CustomStringConvertible {
-    /// One sentence that names the family and what would be right.
+    /// The violated rule with the offending name.
     public var description: String {
         switch self {
         case .illegalName(let name):
@@ -38,7 +38,7 @@ extension MetricFamilyError: CustomStringConvertible {
     }
 }
 
-/// The names that the classic formats allow; UTF-8 names of Prometheus 3 are outside of them.
+/// The naming rules of the classic formats, which exclude the UTF-8 names of Prometheus 3.
 package enum NameRules {
     package static let reservedPrefix = "__"
 

@@ -1,4 +1,4 @@
-/// How a number becomes text: with the fewest digits that read back as the same number.
+/// Thresholds of the number format, which uses the fewest digits that parse as the same number.
 ///
 /// | value | `valueExponentFrom` | `boundExponentFrom` |
 /// |---|---|---|
@@ -7,17 +7,17 @@
 /// | 1000000 | `1000000` | `1e+06` |
 /// | 1e21 | `1e+21` | `1e+21` |
 enum NumberText {
-    /// Sample values take the exponent form from 10^21 on, so that money and token counts stay readable.
+    /// Sample values use exponents from 10^21 on, so that money and token counts stay readable.
     static let valueExponentFrom = 21
-    /// `le` is an opaque label value, so every exporter must write it alike: OpenMetrics 1.0, "Canonical Numbers", has
-    /// `100000.0` and then `1e+06`, as Go's shortest `%g` does.
+    /// `le` is an opaque label value, so every exporter must format it identically: OpenMetrics 1.0, "Canonical Numbers",
+    /// lists `100000.0` and then `1e+06`, as Go's shortest `%g` does.
     static let boundExponentFrom = 6
-    /// Below 10^-4 both take the exponent form (the same section: `0.0001`, then `1e-05`).
+    /// Both use exponents below 10^-4 (the same section: `0.0001`, then `1e-05`).
     static let smallestPlainExponent = -4
 }
 
 extension [UInt8] {
-    /// Appends a float as `format` has it: OpenMetrics 1.0 writes whole numbers with `.0`, 0.0.4 without.
+    /// Appends a float: OpenMetrics 1.0 writes whole numbers with `.0`, 0.0.4 without.
     mutating func appendNumber(
         _ value: Double, format: ExpositionFormat, exponentFrom: Int = NumberText.valueExponentFrom
     ) {
@@ -28,7 +28,7 @@ extension [UInt8] {
         }
         if value.sign == .minus { append(UInt8(ascii: "-")) }
         let magnitude = value.magnitude
-        // Counters are mostly whole: below 10^6 neither form has an exponent, and no digits need to be searched.
+        // Fast path for whole counters: below 10^6 no format has an exponent.
         if magnitude < 1_000_000, Double(UInt64(magnitude)) == magnitude {
             appendInteger(UInt64(magnitude))
             if format == .openMetrics100 { appendPointZero() }
@@ -42,9 +42,9 @@ extension [UInt8] {
         }
     }
 
-    /// Appends a whole number, with leading zeros where it has fewer digits than asked for.
+    /// Appends a whole number, padded with leading zeros to the given number of digits.
     mutating func appendInteger(_ value: UInt64, digits: Int = 1) {
-        // Backwards first: division by the constant 10 is far cheaper than by powers of it.
+        // Writes the digits in reverse because division by the constant 10 is far cheaper than by powers of it.
         let start = count
         var rest = value
         repeat {
@@ -81,7 +81,7 @@ extension [UInt8] {
         }
     }
 
-    /// The digits with a point before the last `decimals` of them.
+    /// Appends the digits with a point before the last `decimals` of them.
     private mutating func appendPointed(_ digits: ShortestDigits, decimals: Int) {
         let scale = (0..<decimals).reduce(UInt64(1)) { power, _ in power * 10 }
         let (whole, fraction) = digits.significand.quotientAndRemainder(dividingBy: scale)
@@ -96,16 +96,16 @@ extension [UInt8] {
     }
 }
 
-/// The fewest significant digits that read back as a positive number: `d.ddd × 10^exponent`.
+/// The fewest significant digits that parse as the given positive number: `d.ddd × 10^exponent`.
 ///
-/// The digits are those of `Double.description`, which the standard library promises to be the shortest; there are at
-/// most 17 of them, so they fit an integer.
+/// The digits are those of `Double.description`, which the standard library guarantees to be the shortest. There are at
+/// most 17, so that they fit in an integer.
 private struct ShortestDigits {
     /// The digits without leading or trailing zeros, as one integer.
     private(set) var significand: UInt64 = 0
-    /// How many digits the significand has.
+    /// The number of digits in the significand.
     private(set) var count = 0
-    /// The power of ten of the first digit.
+    /// The exponent of ten of the first digit.
     private(set) var exponent = 0
 
     init(of magnitude: Double) {
@@ -123,7 +123,7 @@ private struct ShortestDigits {
             case _ where sawExponent:
                 writtenExponent = writtenExponent * 10 + Int(byte - UInt8(ascii: "0"))
             default:
-                // Zeros before the first other digit only move the point.
+                // Leading zeros only shift the point.
                 if byte == UInt8(ascii: "0"), significand == 0 {
                     if sawPoint { digitsBeforePoint -= 1 }
                     continue
@@ -141,38 +141,38 @@ private struct ShortestDigits {
     }
 }
 
-/// A moment as milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+/// A timestamp in milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
 ///
-/// Both formats carry no finer time than Prometheus stores: 0.0.4 writes whole milliseconds ("Basic info"),
+/// This is the resolution at which Prometheus stores timestamps: 0.0.4 writes whole milliseconds ("Basic info"),
 /// OpenMetrics 1.0 seconds with a fraction ("Timestamps").
 public struct UnixTimestamp: Sendable, Hashable, Comparable {
     /// Milliseconds since the epoch; negative before it.
     public let milliseconds: Int64
 
-    /// A moment from milliseconds since the epoch.
+    /// Creates a timestamp from milliseconds since the epoch.
     public init(milliseconds: Int64) {
         self.milliseconds = milliseconds
     }
 
-    /// A moment from whole seconds since the epoch; beyond ±292 million years it stays at that limit.
+    /// Creates a timestamp from whole seconds since the epoch; saturates at ±292 million years.
     public init(seconds: Int64) {
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
         milliseconds = overflow ? (seconds < 0 ? .min : .max) : product
     }
 
-    /// The earlier moment is the smaller.
+    /// Compares chronologically.
     public static func < (left: Self, right: Self) -> Bool {
         left.milliseconds < right.milliseconds
     }
 }
 
 extension [UInt8] {
-    /// Appends seconds with at most three decimals and never an exponent, which readers of timestamps may not know.
+    /// Appends seconds with at most three decimals and without an exponent, which some parsers of timestamps reject.
     ///
-    /// - Parameter pointAlways: writes `.0` after whole seconds, for places where OpenMetrics has a float value.
-    mutating func appendSeconds(_ moment: UnixTimestamp, pointAlways: Bool) {
-        let (seconds, fraction) = moment.milliseconds.magnitude.quotientAndRemainder(dividingBy: 1000)
-        if moment.milliseconds < 0 { append(UInt8(ascii: "-")) }
+    /// - Parameter pointAlways: whether to write `.0` after whole seconds, where OpenMetrics requires a float.
+    mutating func appendSeconds(_ timestamp: UnixTimestamp, pointAlways: Bool) {
+        let (seconds, fraction) = timestamp.milliseconds.magnitude.quotientAndRemainder(dividingBy: 1000)
+        if timestamp.milliseconds < 0 { append(UInt8(ascii: "-")) }
         appendInteger(seconds)
         if fraction == 0 {
             if pointAlways { append(contentsOf: [UInt8(ascii: "."), UInt8(ascii: "0")]) }
@@ -180,11 +180,11 @@ extension [UInt8] {
         }
         append(UInt8(ascii: "."))
         var rest = fraction
-        var place: UInt64 = 100
+        var unit: UInt64 = 100
         while rest > 0 {
-            append(UInt8(ascii: "0") + UInt8(rest / place))
-            rest %= place
-            place /= 10
+            append(UInt8(ascii: "0") + UInt8(rest / unit))
+            rest %= unit
+            unit /= 10
         }
     }
 }

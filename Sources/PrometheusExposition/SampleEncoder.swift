@@ -1,8 +1,8 @@
 /// Writes the sample lines of a counter or gauge family in one format.
 ///
-/// Made once for a family and format and then kept: what is constant in every line is rendered at that time, so a sample
-/// costs its label bytes and its number. The header is a piece of its own (``MetricFamily/header(in:)``), so that
-/// rendered samples can be kept in chunks and joined: header, chunks, next family, …, ``ExpositionFormat/terminator``.
+/// Create one for each family and format and reuse it: it renders the constant parts of the lines once. The header is
+/// separate (``MetricFamily/header(in:)``), so that rendered samples can be cached in chunks and concatenated: header,
+/// chunks, next family, …, ``ExpositionFormat/terminator``.
 ///
 /// ```swift
 /// let encoder = try SampleEncoder(cost, format: .openMetrics100)
@@ -15,12 +15,12 @@ public struct SampleEncoder: Sendable {
     private let format: ExpositionFormat
     private let isCounter: Bool
     private let sample: LineWriter
-    /// Nil where the format or the type has no such line.
+    /// Nil if the format or the type has no `_created` line.
     private let created: LineWriter?
 
-    /// An encoder for a counter or a gauge.
+    /// Creates an encoder for a counter or a gauge.
     ///
-    /// - Throws: ``EncoderError/wrongType(_:)`` for a histogram, which has ``HistogramEncoder``.
+    /// - Throws: ``EncoderError/wrongType(_:)`` for a histogram; see ``HistogramEncoder``.
     public init(_ family: MetricFamily, format: ExpositionFormat) throws(EncoderError) {
         guard family.type != .histogram else { throw .wrongType(family.name) }
         self.format = format
@@ -29,46 +29,45 @@ public struct SampleEncoder: Sendable {
         created = LineWriter.created(of: family, format: format)
     }
 
-    /// Appends one series' sample, followed by its `_created` line where there is one.
+    /// Appends a sample of one series, followed by its `_created` line if there is one.
     ///
-    /// A counter value that is NaN or negative is not written at all: neither format allows it (OpenMetrics 1.0,
-    /// "Counter"), and a missing series is better than a false one.
+    /// Skips a counter value that is NaN or negative because neither format allows it (OpenMetrics 1.0, "Counter").
     ///
     /// - Parameters:
     ///   - value: the sample's value, in the family's unit.
     ///   - labels: the series' labels.
-    ///   - start: when the counter began; ignored for gauges and in 0.0.4, which have no such line.
-    ///   - moment: the sample's own time, for backfilling; a scrape leaves it out. Several samples of one series must
-    ///     be appended one after the other with rising times.
-    ///   - buffer: where the lines go.
+    ///   - start: when the counter began; ignored for gauges and in 0.0.4, which have no `_created` line.
+    ///   - timestamp: the sample's timestamp, for backfilling; nil for a scrape. Samples of one series must be appended
+    ///     consecutively in ascending order of time.
+    ///   - buffer: the destination of the lines.
     public func append(
-        _ value: Double, labels: LabelSet, created start: UnixTimestamp? = nil, at moment: UnixTimestamp? = nil,
+        _ value: Double, labels: LabelSet, created start: UnixTimestamp? = nil, at timestamp: UnixTimestamp? = nil,
         to buffer: inout [UInt8]
     ) {
         if isCounter, !(value >= 0) { return }
         sample.begin(labels, in: &buffer)
         buffer.appendNumber(value, format: format)
-        sample.end(at: moment, in: &buffer)
+        sample.end(at: timestamp, in: &buffer)
         if let created, let start {
             created.begin(labels, in: &buffer)
             buffer.appendSeconds(start, pointAlways: true)
-            created.end(at: moment, in: &buffer)
+            created.end(at: timestamp, in: &buffer)
         }
     }
 }
 
-/// Why an encoder could not be made, or an observation not be written.
+/// An error in the arguments of an encoder.
 public enum EncoderError: Error, Sendable, Hashable {
-    /// The family of this name has a type that another encoder writes.
+    /// The family of this name has a type for which there is another encoder.
     case wrongType(String)
-    /// The upper bounds of the histogram of this name are not finite, not negative and strictly ascending.
+    /// The upper bounds of this histogram are not all finite, non-negative and strictly ascending.
     case badBounds(String)
-    /// The histogram of this name takes one count for each bound and one for what is above the last.
+    /// The number of counts differs from the number of buckets, including `+Inf`.
     case bucketCount(String, expected: Int, found: Int)
 }
 
 extension EncoderError: CustomStringConvertible {
-    /// One sentence that names the family and what would be right.
+    /// The violated rule with the family's name.
     public var description: String {
         switch self {
         case .wrongType(let family):
@@ -83,30 +82,30 @@ extension EncoderError: CustomStringConvertible {
 
 /// Writes the sample lines of a histogram family in one format.
 ///
-/// Buckets are given as they are counted, each observation in one bucket only; the cumulative counts, the `+Inf` bucket
-/// and `_count` are made from them here, so they cannot disagree (OpenMetrics 1.0, "Histogram").
+/// The caller passes the count of each bucket, not cumulative. The encoder computes the cumulative counts, the `+Inf`
+/// bucket and `_count`, so that they are consistent (OpenMetrics 1.0, "Histogram").
 ///
 /// ```swift
 /// let encoder = try HistogramEncoder(durations, bounds: [0.5, 1, 2.5], format: .text004)
 /// try encoder.append(counts: [3, 0, 2, 1], sum: 9.25, labels: labels, to: &chunk)
 /// ```
 public struct HistogramEncoder: Sendable {
-    /// The label that holds a bucket's inclusive upper bound.
+    /// The label of a bucket's inclusive upper bound.
     package static let boundLabel = "le"
 
     private let family: String
     private let format: ExpositionFormat
-    /// One for each bound, and the last for `+Inf`.
+    /// One for each bound, then `+Inf`.
     private let buckets: [LineWriter]
     private let sum: LineWriter
     private let count: LineWriter
     private let created: LineWriter?
 
-    /// An encoder for a histogram with these bucket bounds.
+    /// Creates an encoder for a histogram with the given bucket bounds.
     ///
     /// - Parameters:
-    ///   - bounds: inclusive upper bounds in the family's unit, without `+Inf`. Negative ones are refused, because a
-    ///     histogram with them may have no `_sum` (OpenMetrics 1.0, "Histogram").
+    ///   - bounds: inclusive upper bounds in the family's unit, without `+Inf`. Negative bounds are an error because a
+    ///     histogram with them must not have a `_sum` (OpenMetrics 1.0, "Histogram").
     /// - Throws: ``EncoderError/wrongType(_:)`` or ``EncoderError/badBounds(_:)``.
     public init(_ family: MetricFamily, bounds: [Double], format: ExpositionFormat) throws(EncoderError) {
         guard family.type == .histogram else { throw .wrongType(family.name) }
@@ -126,21 +125,21 @@ public struct HistogramEncoder: Sendable {
         created = LineWriter.created(of: family, format: format)
     }
 
-    /// Appends one series: its buckets, `_sum`, `_count` and, where there is one, `_created`.
+    /// Appends one series: its buckets, `_sum`, `_count` and, if there is one, `_created`.
     ///
-    /// A series whose sum is NaN or negative is not written at all, as no reader could accept it.
+    /// Skips a series whose sum is NaN or negative because parsers reject it.
     ///
     /// - Parameters:
-    ///   - counts: observations in each bucket alone, not cumulative; the last is for those above every bound.
+    ///   - counts: observations in each bucket, not cumulative; the last count is for those above every bound.
     ///   - total: the sum of all observed values, in the family's unit.
     ///   - labels: the series' labels.
     ///   - start: when counting began; ignored in 0.0.4.
-    ///   - moment: the samples' own time, for backfilling.
-    ///   - buffer: where the lines go.
-    /// - Throws: ``EncoderError/bucketCount(_:expected:found:)``; then nothing was written.
+    ///   - timestamp: the samples' timestamp, for backfilling.
+    ///   - buffer: the destination of the lines.
+    /// - Throws: ``EncoderError/bucketCount(_:expected:found:)``, before anything is written.
     public func append(
         counts: [UInt64], sum total: Double, labels: LabelSet, created start: UnixTimestamp? = nil,
-        at moment: UnixTimestamp? = nil, to buffer: inout [UInt8]
+        at timestamp: UnixTimestamp? = nil, to buffer: inout [UInt8]
     ) throws(EncoderError) {
         guard counts.count == buckets.count else {
             throw .bucketCount(family, expected: buckets.count, found: counts.count)
@@ -150,25 +149,25 @@ public struct HistogramEncoder: Sendable {
         for (bucket, own) in zip(buckets, counts) {
             let (next, overflow) = cumulative.addingReportingOverflow(own)
             cumulative = overflow ? .max : next
-            append(cumulative, with: bucket, labels: labels, at: moment, to: &buffer)
+            append(cumulative, with: bucket, labels: labels, at: timestamp, to: &buffer)
         }
         sum.begin(labels, in: &buffer)
         buffer.appendNumber(total, format: format)
-        sum.end(at: moment, in: &buffer)
-        append(cumulative, with: count, labels: labels, at: moment, to: &buffer)
+        sum.end(at: timestamp, in: &buffer)
+        append(cumulative, with: count, labels: labels, at: timestamp, to: &buffer)
         if let created, let start {
             created.begin(labels, in: &buffer)
             buffer.appendSeconds(start, pointAlways: true)
-            created.end(at: moment, in: &buffer)
+            created.end(at: timestamp, in: &buffer)
         }
     }
 
-    /// Counts are integers, without `.0`, in both formats (OpenMetrics 1.0, "Histogram").
+    /// Appends a count: an integer, without `.0`, in both formats (OpenMetrics 1.0, "Histogram").
     private func append(
-        _ count: UInt64, with line: LineWriter, labels: LabelSet, at moment: UnixTimestamp?, to buffer: inout [UInt8]
+        _ count: UInt64, with line: LineWriter, labels: LabelSet, at timestamp: UnixTimestamp?, to buffer: inout [UInt8]
     ) {
         line.begin(labels, in: &buffer)
         buffer.appendInteger(count)
-        line.end(at: moment, in: &buffer)
+        line.end(at: timestamp, in: &buffer)
     }
 }

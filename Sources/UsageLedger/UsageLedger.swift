@@ -3,37 +3,37 @@ import GRDB
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// The exact, durable, incremental record of usage: slices of cells go in, totals and day sums come out.
+/// The exact, durable record of usage: stores slices of cells and maintains totals and daily totals.
 ///
-/// Every series has `S`, the sum of its cells since the ledger start, and a counter `C`, the highest that `S` ever
-/// was. Both change by what a commit changes and are durable when the commit returns. All state is in one SQLite
-/// file; writes are one after another.
+/// Every series has `S`, the sum of its cells since the ledger start, and a counter `C`, the maximum of all values of
+/// `S`. Both are updated incrementally and are durable when the commit returns. All state is in one SQLite file; writes
+/// are serialized.
 ///
 /// ```swift
 /// let ledger = try await UsageLedger.open(folder: "data", now: clock.now)
 /// let account = try await ledger.registerAccount("media", provider: "wavespeed", proposedStart: start, now: clock.now)
-/// let source = try await ledger.registerSource("usage", of: account.id, proposedStart: start, now: clock.now)
-/// let change = try await ledger.commit(reading, to: source.id, now: clock.now, ladder: .standard)
+/// let source = try await ledger.registerSource("usage", of: account.id)
+/// let change = try await ledger.commit(reading, to: source.id, now: clock.now)
 /// ```
 package final class UsageLedger: Sendable {
-    /// Where a damaged ledger file was put when this one was opened in its place; nil where there was none.
+    /// The path to which a damaged ledger file was moved when this one was opened; nil if there was none.
     package let setAside: String?
-    /// Whether the file system has no shared memory, so that no other program can read the ledger while it is open.
+    /// Whether the database is in exclusive locking mode, so that no other program can read it while it is open.
     package let isExclusive: Bool
 
     private struct State {
-        /// Nil while there is no database: opening it anew failed, or the ledger was closed.
+        /// Nil if reopening failed or the ledger was closed.
         var connection: LedgerConnection?
         var lock: FolderLock
         var damage = Damage.none
     }
 
-    /// What is known of the file that is open.
+    /// The known damage of the open file.
     private enum Damage: Comparable {
         case none
-        /// SQLite complained, or another file has its name: opening it anew will tell.
+        /// SQLite reported an error, or the file was replaced: reopening checks the file.
         case suspected
-        /// A value in it is wrong, which opening it does not tell.
+        /// A value is invalid, which reopening does not detect.
         case certain
     }
 
@@ -51,11 +51,12 @@ package final class UsageLedger: Sendable {
         self.state = NIOLockedValueBox(state)
     }
 
-    /// Opens the ledger in a folder, which is made (for this user alone) if it is missing.
+    /// Opens the ledger in a folder, which is created with mode 0700 if it is missing.
     ///
-    /// A file that SQLite finds damaged is renamed to `ledger.sqlite.corrupt-…` and a new one is made.
+    /// A damaged file is renamed to `ledger.sqlite.corrupt-…` and a new one is created.
     ///
-    /// - Throws: `LedgerError.locked`, `.notWritable`, `.networkStorage`, `.full`, `.newerSchema`, `.foreignDatabase` or `.storage`.
+    /// - Throws: `LedgerError.locked`, `.notWritable`, `.networkStorage`, `.full`, `.newerSchema`, `.foreignDatabase` or
+    ///   `.storage`.
     package static func open(folder: String, now: Timestamp) async throws -> UsageLedger {
         let lock = try makeFolder(folder, openedAt: now)
         let file = LedgerFile(in: folder)
@@ -66,7 +67,7 @@ package final class UsageLedger: Sendable {
             state: State(connection: LedgerConnection(queue, to: file), lock: lock))
     }
 
-    /// Writes the log back into the file, closes it and lets other processes in. Closing twice does nothing.
+    /// Checkpoints the WAL, closes the file and releases the lock. Closing twice does nothing.
     ///
     /// - Throws: `LedgerError.storage`; the lock is released even then.
     package func close() async throws {
@@ -82,15 +83,15 @@ package final class UsageLedger: Sendable {
         }
     }
 
-    /// Bytes of the database file and its log.
+    /// Returns the size of the database file and its WAL in bytes.
     package func storageBytes() -> Int64 { file.bytes }
 
-    /// The damaged databases that are kept in the folder, by name, and when each was put aside.
+    /// Returns the quarantined databases in the folder, by name, with the time of their quarantine.
     package func filesSetAside() -> [String: Timestamp] { file.putAside }
 
-    /// Runs statements in one transaction, which is undone if they throw or the task is cancelled.
+    /// Runs statements in one transaction, which is rolled back if they throw or the task is cancelled.
     ///
-    /// Nothing is written to files that nobody would find again.
+    /// Fails without writing if the ledger's files were deleted or replaced.
     func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         let connection = try connection
         do {
@@ -105,7 +106,7 @@ package final class UsageLedger: Sendable {
                 do {
                     try await restore(from: connection)
                 } catch let failure as LedgerError {
-                    // The open copy may be damaged too; then only opening what is there anew helps.
+                    // The open files may be damaged too: the ledger must be reopened.
                     throw noted(failure, of: connection)
                 }
             }
@@ -115,18 +116,18 @@ package final class UsageLedger: Sendable {
         }
     }
 
-    /// Runs statements that change nothing, on what the last commit left.
+    /// Runs read-only statements on the state of the last commit.
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         let connection = try connection
         do {
-            // Not `read`, whose pragma against writing has SQLite compile every cached statement anew.
+            // Not `read`, whose `query_only` pragma makes SQLite recompile every cached statement.
             return try await connection.use { queue in
                 try await queue.unsafeRead { db in
                     let changes = db.totalChangesCount
                     var value: Value?
                     try db.inTransaction(.deferred) {
                         value = try body(db)
-                        assert(db.totalChangesCount == changes, "what writes must use `write`, which looks first")
+                        assert(db.totalChangesCount == changes, "writes must use `write`, which checks the files first")
                         return .commit
                     }
                     guard let value else { throw LedgerError.storage("a read ended without a result") }
@@ -140,7 +141,6 @@ package final class UsageLedger: Sendable {
         }
     }
 
-    /// The database that is open.
     var connection: LedgerConnection {
         get throws {
             guard let connection = state.withLockedValue({ $0.connection }) else {
@@ -150,7 +150,7 @@ package final class UsageLedger: Sendable {
         }
     }
 
-    /// Remembers what an error says of the file.
+    /// Records the damage that an error reports.
     private func noted(_ error: LedgerError, of connection: LedgerConnection) -> LedgerError {
         let found: Damage
         switch error {
@@ -186,18 +186,18 @@ package final class UsageLedger: Sendable {
     }
 }
 
-// What becomes of files that are damaged, exchanged or deleted while they are in use.
+// Recovery of files that are damaged, replaced or deleted while in use.
 extension UsageLedger {
-    /// Whether the file was damaged or exchanged, so that nothing is written until it is opened anew.
+    /// Whether the file was damaged or replaced, so that nothing is written until it is reopened.
     package var needsReopening: Bool {
         state.withLockedValue { $0.damage != .none }
     }
 
-    /// Opens what is at the ledger's place now; a damaged file is put aside and a new one made. Accounts and sources are
-    /// to be registered again: nothing that was known of them holds.
+    /// Opens the file at the ledger's path again; quarantines a damaged one and creates a new one. The caller must register
+    /// accounts and sources again because their earlier data is invalid.
     ///
-    /// - Returns: where the damaged file was put; nil where the file is sound.
-    /// - Throws: as `open`. The ledger then has no database, and `needsReopening` stays.
+    /// - Returns: the path to which a damaged file was moved; nil if the file is intact.
+    /// - Throws: as `open`. The ledger then has no database, and `needsReopening` stays true.
     package func reopen(now: Timestamp) async throws -> String? {
         let (old, damage) = state.withLockedValue { state in
             defer { state.connection = nil }
@@ -216,7 +216,7 @@ extension UsageLedger {
         return setAside
     }
 
-    /// Writes the ledger anew from files that were deleted under it, which the system keeps while they are open.
+    /// Recreates the ledger from its deleted files, which the system keeps while they are open.
     private func restore(from connection: LedgerConnection) async throws {
         do {
             try holdFolder()
@@ -240,7 +240,7 @@ extension UsageLedger {
         }
     }
 
-    /// Makes the folder again where it is gone, and holds its lock file, not a deleted one.
+    /// Recreates the folder if it was deleted, and locks the current lock file instead of a deleted one.
     private func holdFolder() throws {
         let lock = state.withLockedValue { $0.lock }
         guard !lock.isInPlace else { return }
@@ -251,14 +251,14 @@ extension UsageLedger {
 }
 
 extension LedgerError {
-    /// What SQLite's code means for the ledger. Else its own words; the statement and its values are left out, since they
-    /// hold names from outside.
+    /// Translates a SQLite error. Others keep SQLite's message without the statement and its arguments, which may contain
+    /// untrusted names.
     init(_ error: DatabaseError, path: String) {
         switch error.resultCode {
         case .SQLITE_FULL:
             self = .full(path: path)
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_CANTOPEN:
-            self = .notWritable(path: path, reason: error.message ?? "the file system refuses")
+            self = .notWritable(path: path, reason: error.message ?? "the file system denies access")
         case let code where LedgerFile.damage.contains(code) || error.extendedResultCode == .SQLITE_IOERR_SHORT_READ:
             self = .damaged(path: path)
         case .SQLITE_IOERR:
@@ -268,8 +268,8 @@ extension LedgerError {
             }
             self = .storage(
                 "the disk did not \(Self.operation(error.extendedResultCode)) \(path) "
-                    + "(SQLite's code \(error.extendedResultCode.rawValue)): look whether it is mounted read-only, "
-                    + "its quota is used up, it is network storage whose server is away, or it is failing")
+                    + "(SQLite code \(error.extendedResultCode.rawValue)): check whether it is mounted read-only, "
+                    + "its quota is used up, it is network storage whose server is unreachable, or it is failing")
         case .SQLITE_BUSY:
             self = .storage(
                 "\(path) stayed locked for \(LedgerFile.patience) s: another program has it open, or its file system, "
@@ -280,7 +280,7 @@ extension LedgerError {
         }
     }
 
-    /// What the operating system refused, by SQLite's code.
+    /// Returns the failed operation of an I/O error.
     private static func operation(_ code: ResultCode) -> String {
         switch code {
         case .SQLITE_IOERR_FSYNC, .SQLITE_IOERR_DIR_FSYNC, .SQLITE_IOERR_CLOSE: "make durable (fsync)"

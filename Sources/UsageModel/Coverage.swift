@@ -1,24 +1,24 @@
-/// The spans of time whose usage is known whole, and of which it is known on which UTC day it was.
+/// The periods whose usage was read completely and is attributed to a UTC day.
 ///
-/// A window of days is exact only where it lies inside one span (metrics law 11): what lies between two spans was not
-/// read, or its day is not known.
+/// A window of days is exact only if it lies within one span (metrics law 11). Usage between two spans was not read, or
+/// its day is unknown.
 package struct Coverage: Sendable, Hashable, Codable {
-    /// Disjoint, ascending, none of them empty.
+    /// Disjoint, ascending, not empty.
     package private(set) var spans: [Period]
 
-    /// More gaps than this are not kept: the oldest spans go first, and with them only windows that are long past.
+    /// The number of spans kept. The oldest are dropped first, which affects only windows long past.
     private static let longest = 64
 
-    /// Coverage of adjoining or disjoint spans in ascending order; empty ones are dropped, adjoining ones joined.
+    /// Creates a coverage from adjacent or disjoint spans in ascending order; drops empty spans and merges adjacent ones.
     package init(_ spans: [Period] = []) {
         self.spans = []
         for span in spans { append(span) }
     }
 
-    /// Where the last span ends; nil where nothing is covered.
+    /// The end of the last span; nil if nothing is covered.
     package var end: Timestamp? { spans.last?.end }
 
-    /// Adds a span that begins no earlier than the last one; where it touches the last one, that one grows.
+    /// Appends a span that begins no earlier than the last one, and merges the two if they touch.
     package mutating func append(_ span: Period) {
         guard span.start < span.end else { return }
         if let last = spans.last, span.start <= last.end {
@@ -29,10 +29,10 @@ package struct Coverage: Sendable, Hashable, Codable {
         }
     }
 
-    /// Whether the usage of these days is whole, seen on `today`.
+    /// Whether the usage of these days is complete, as of `today`.
     ///
-    /// Days that are over have to lie inside one span. Where `today` is among them the last span must hold the first
-    /// day's beginning: what came after its end was not read yet, and nothing before it is missing.
+    /// Past days must lie within one span. If `today` is among them, the last span must contain the start of the first
+    /// day: usage after the span's end was not read yet, and none before it is missing.
     package func covers(_ days: ClosedRange<UTCDay>, on today: UTCDay) -> Bool {
         let start = days.lowerBound.start
         guard days.upperBound >= today else {

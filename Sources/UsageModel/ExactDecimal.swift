@@ -1,38 +1,36 @@
 /// An exact decimal number: money, a count, or seconds, with 20 digits after the decimal point.
 ///
 /// Money is exact until it is printed (metrics law 3): sums of `Double` drift, sums of `ExactDecimal` do not.
-/// The range is ±1.7 × 10¹⁸ (a billion billion), enough for any account's tokens. Digits past the 20th after the
-/// point are rounded to nearest, ties to even: 10⁻²⁰ USD is below anything a provider charges.
+/// The range is ±1.7 × 10¹⁸, enough for any account's tokens. Digits past the 20th after the point are rounded to
+/// nearest, ties to even: 10⁻²⁰ USD is below anything a provider charges.
 package struct ExactDecimal: Sendable, Hashable {
     /// The number times 10²⁰.
     let scaled: Int128
 
-    /// Digits kept after the decimal point.
     package static let fractionDigits = 20
 
     static let unit: Int128 = 100_000_000_000_000_000_000
 
-    /// Zero.
     package static let zero = ExactDecimal(scaled: 0)
 
     init(scaled: Int128) {
         self.scaled = scaled
     }
 
-    /// A whole number.
+    /// Creates a whole number, saturating at ±1.7 × 10¹⁸.
     package init(_ whole: Int) {
-        // |Int.min| × 10²⁰ is about 9.2 × 10³⁸ and Int128 ends at 1.7 × 10³⁸: whole numbers saturate at ±1.7 × 10¹⁸.
+        // |Int.min| × 10²⁰ is about 9.2 × 10³⁸, Int128.max is 1.7 × 10³⁸.
         let (product, overflow) = Int128(whole).multipliedReportingOverflow(by: Self.unit)
         scaled = overflow ? (whole < 0 ? Int128.min : Int128.max) : product
     }
 
-    /// A whole number of millionths: FairStack's "micro" money.
+    /// Creates a number from millionths: FairStack's "micro" amounts.
     package init(micros: Int) {
-        // 9.2 × 10¹⁸ micros × 10¹⁴ stays inside Int128.
+        // 9.2 × 10¹⁸ micros × 10¹⁴ fits in Int128.
         scaled = Int128(micros) * (Self.unit / 1_000_000)
     }
 
-    /// The number `significand` × 10^`exponent`; nil if it has more than 20 digits after the point or is out of range.
+    /// Creates `significand` × 10^`exponent`; nil if it has more than 20 digits after the point or is out of range.
     package init?(significand: UInt64, exponent: Int, isNegative: Bool) {
         guard significand > 0 else {
             scaled = 0
@@ -46,16 +44,13 @@ package struct ExactDecimal: Sendable, Hashable {
         scaled = isNegative ? -product : product
     }
 
-    /// Whether the number is zero.
     package var isZero: Bool { scaled == 0 }
 
-    /// Whether the number is below zero.
     package var isNegative: Bool { scaled < 0 }
 
-    /// The absolute value.
     package var magnitude: ExactDecimal { scaled < 0 ? ExactDecimal.zero - self : self }
 
-    /// The number as an `Int`, where it is whole and fits.
+    /// The number as an `Int`; nil if it is not whole or does not fit.
     package var wholeNumber: Int? {
         let (quotient, remainder) = scaled.quotientAndRemainder(dividingBy: Self.unit)
         return remainder == 0 ? Int(exactly: quotient) : nil
@@ -63,9 +58,9 @@ package struct ExactDecimal: Sendable, Hashable {
 }
 
 extension FixedWidthInteger {
-    /// The whole part of a number from outside; the nearest bound where it is out of range, and 0 for NaN.
+    /// Truncates an untrusted number; saturates if it is out of range, and returns 0 for NaN.
     ///
-    /// `Int(_: Double)` ends the process for both.
+    /// `Int(_: Double)` traps on both.
     package init(saturating number: Double) {
         let whole = number.rounded(.towardZero)
         self = whole.isNaN ? 0 : Self(exactly: whole) ?? (whole < 0 ? .min : .max)
@@ -73,33 +68,29 @@ extension FixedWidthInteger {
 }
 
 extension ExactDecimal: Comparable {
-    /// Numeric order.
     package static func < (left: ExactDecimal, right: ExactDecimal) -> Bool { left.scaled < right.scaled }
 }
 
 extension ExactDecimal {
-    /// The sum; past the range it stays at the range's end rather than trap, since the addends come from outside.
+    /// Adds; saturates instead of trapping because the addends are untrusted.
     package static func + (left: ExactDecimal, right: ExactDecimal) -> ExactDecimal {
         let (sum, overflow) = left.scaled.addingReportingOverflow(right.scaled)
         return ExactDecimal(scaled: overflow ? (left.scaled < 0 ? Int128.min : Int128.max) : sum)
     }
 
-    /// The difference; past the range it stays at the range's end.
+    /// Subtracts; saturates.
     package static func - (left: ExactDecimal, right: ExactDecimal) -> ExactDecimal {
         let (difference, overflow) = left.scaled.subtractingReportingOverflow(right.scaled)
         return ExactDecimal(scaled: overflow ? (left.scaled < 0 ? Int128.min : Int128.max) : difference)
     }
 
-    /// Adds in place.
     package static func += (left: inout ExactDecimal, right: ExactDecimal) { left = left + right }
 
-    /// Subtracts in place.
     package static func -= (left: inout ExactDecimal, right: ExactDecimal) { left = left - right }
 
-    /// The number with the other sign.
     package static prefix func - (value: ExactDecimal) -> ExactDecimal { zero - value }
 
-    /// The product with a whole number (a price times a count); past the range it stays at the range's end.
+    /// Multiplies by a whole number (a price by a count); saturates.
     package static func * (left: ExactDecimal, right: Int) -> ExactDecimal {
         let (product, overflow) = left.scaled.multipliedReportingOverflow(by: Int128(right))
         return ExactDecimal(
@@ -108,9 +99,9 @@ extension ExactDecimal {
 }
 
 extension ExactDecimal: CustomStringConvertible {
-    /// Reads `-12.50`, `0.00042`, `1.3e-7`: digits, an optional point, an optional exponent.
+    /// Parses `-12.50`, `0.00042`, `1.3e-7`: digits, an optional point, an optional exponent.
     ///
-    /// Nil where the text is no number, is not finite, or is past ±1.7 × 10¹⁸.
+    /// Nil if the text is not a number, is not finite, or exceeds ±1.7 × 10¹⁸.
     package init?(_ text: some StringProtocol) {
         let parsed = text.withUTF8Copy { ExactDecimal.parse($0) }
         guard let parsed else { return nil }
@@ -129,13 +120,13 @@ extension ExactDecimal: CustomStringConvertible {
         return text
     }
 
-    /// The nearest `Double`: only for printing a sample value, never for adding up.
+    /// The nearest `Double`: only for printing a sample value, never for sums.
     package var doubleValue: Double {
         // A mantissa below 2⁵³ over a power of ten up to 10²² is one correctly rounded division (Clinger's fast path).
         if scaled.magnitude < 1 << 53 { return Double(Int64(scaled)) / 1e20 }
         var mantissa = scaled
         var power = Self.fractionDigits
-        // Zeros at the end, by powers of two of them: five divisions and not twenty.
+        // Strip trailing zeros in powers of two: five divisions instead of twenty.
         for (zeros, divisor) in Self.zeros where zeros <= power {
             let (quotient, remainder) = mantissa.quotientAndRemainder(dividingBy: divisor)
             guard remainder == 0 else { continue }
@@ -189,7 +180,7 @@ extension ExactDecimal: CustomStringConvertible {
         return negative ? -magnitude : magnitude
     }
 
-    /// The digits as a number times 10^shift, rounded to nearest with ties to even; nil past the range.
+    /// Returns the digits times 10^shift, rounded to nearest with ties to even; nil if out of range.
     private static func scale(_ digits: [UInt8], by shift: Int) -> Int128? {
         let kept = shift < 0 ? max(0, digits.count + shift) : digits.count
         var value: Int128 = 0
@@ -213,7 +204,7 @@ extension ExactDecimal: CustomStringConvertible {
 
     private static func appended(_ digit: UInt8, to value: Int128) -> Int128? {
         let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-        // One step below the end of the range, so that rounding up stays inside it.
+        // Leaves room for rounding up.
         guard !overflow, product < Int128.max - 10 else { return nil }
         return product + Int128(digit)
     }

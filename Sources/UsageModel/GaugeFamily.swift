@@ -1,6 +1,6 @@
-/// A metric family that a source measures anew at each sync: balances, budgets, limits, plans, keys, models.
+/// A metric family that a source measures at each sync: balances, budgets, limits, plans, keys, models.
 ///
-/// The raw value is the family's name on `/metrics`; `labelNames` are those after `provider` and `account`.
+/// The raw value is the family's name on `/metrics`.
 package enum GaugeFamily: String, Sendable, Hashable, CaseIterable, Codable {
     case balanceUSD = "genai_balance_usd"
     case balanceCredits = "genai_balance_credits"
@@ -25,9 +25,9 @@ package enum GaugeFamily: String, Sendable, Hashable, CaseIterable, Codable {
     case modelUnitPrice = "genai_model_unit_price_usd"
     case modelLastUsed = "genai_model_last_used_timestamp_seconds"
     case upstreamAccounts = "genai_upstream_accounts"
-    /// Requests that are accepted and neither succeeded nor failed yet.
+    /// Requests that were accepted and have neither succeeded nor failed yet.
     case pendingRequests = "genai_pending_requests"
-    /// Windows that the provider computes itself (`last_1h` …); those of the ledger are computed from it.
+    /// Windows that the provider computes itself (`last_1h` …). Calendar windows are computed from the ledger.
     case windowRequests = "genai_window_requests"
     case windowTokens = "genai_window_tokens"
 

@@ -1,4 +1,4 @@
-/// Dates in header fields, in the three forms of RFC 9110 section 5.6.7.
+/// Parses and formats dates of header fields, in the three forms of RFC 9110 section 5.6.7.
 ///
 /// | form | example |
 /// |---|---|
@@ -6,11 +6,11 @@
 /// | RFC 850 (obsolete) | `Sunday, 06-Nov-94 08:49:37 GMT` |
 /// | asctime (obsolete) | `Sun Nov  6 08:49:37 1994` |
 package enum HTTPDate {
-    /// Reads a date; nil where the text is none of the three forms.
+    /// Parses a date; nil if the text has none of the three forms.
     ///
     /// - Parameters:
     ///   - text: the header field's value.
-    ///   - now: a two-digit year more than 50 years ahead of this moment belongs to the past century, as the RFC says.
+    ///   - now: a two-digit year more than 50 years after this time is in the past century, as the RFC requires.
     package static func parse(_ text: String, now: Timestamp) -> Timestamp? {
         let words = text.split(separator: " ").map(String.init)
         guard let weekday = words.first else { return nil }
@@ -32,10 +32,10 @@ package enum HTTPDate {
             day: words[2].count == 1 ? "0" + words[2] : words[2], time: words[3])
     }
 
-    /// The date as IMF-fixdate, to the second.
+    /// Formats a date as IMF-fixdate, to the second.
     package static func text(_ date: Timestamp) -> String {
         let day = date.day
-        // The time of `description`: 1994-11-06T08:49:37Z.
+        // The time in `description`: 1994-11-06T08:49:37Z.
         let time = date.description.dropFirst(11).prefix(8)
         let dayOfMonth = day.dayOfMonth < 10 ? "0\(day.dayOfMonth)" : "\(day.dayOfMonth)"
         return "\(shortWeekdays[day.weekday]), \(dayOfMonth) \(months[day.month - 1]) \(day.year) \(time) GMT"
@@ -61,7 +61,7 @@ package enum HTTPDate {
         return date.start + .seconds(hour * 3600 + minute * 60 + second)
     }
 
-    /// The year with these two last digits that is at most 50 years ahead, and less than 50 back.
+    /// Returns the year with these last two digits that is at most 50 years ahead and less than 50 years back.
     private static func fullYear(_ twoDigits: Int, now: Timestamp) -> Int {
         let earliest = now.day.year - 49
         let ahead = (twoDigits - earliest % 100 + 100) % 100

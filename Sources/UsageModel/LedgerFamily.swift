@@ -1,6 +1,6 @@
-/// A metric family whose values come from the ledger: everything that is counted, rather than measured now.
+/// A metric family whose values come from the ledger: counters, and what is computed from them.
 ///
-/// The raw value is the family's name on `/metrics`; `labelNames` are those after `provider` and `account`.
+/// The raw value is the family's name on `/metrics`.
 package enum LedgerFamily: String, Sendable, Hashable, CaseIterable {
     /// USD charged.
     case cost = "genai_cost_usd_total"
@@ -12,7 +12,7 @@ package enum LedgerFamily: String, Sendable, Hashable, CaseIterable {
     case outcomes = "genai_request_outcomes_total"
     /// Tokens by disjoint type.
     case tokens = "genai_tokens_total"
-    /// Durations reported per request, in seconds: a bucket (by `le`, not cumulative) or their sum (`le="sum"`).
+    /// Request durations in seconds: a bucket (by `le`, not cumulative) or their sum (`le="sum"`).
     case duration = "genai_request_duration_seconds"
     /// USD by key.
     case keyCost = "genai_key_cost_usd_total"
@@ -24,11 +24,11 @@ package enum LedgerFamily: String, Sendable, Hashable, CaseIterable {
     case modalityRequests = "genai_modality_requests_total"
     /// Money paid in.
     case topups = "genai_topups_usd_total"
-    /// Money given back.
+    /// Money refunded.
     case refunds = "genai_refunds_usd_total"
-    /// Cost taken back after it was counted: kept by the ledger itself, never part of a slice.
+    /// Decreases of cost after it was counted: maintained by the ledger itself, never part of a slice.
     case corrections = "genai_corrections_usd_total"
-    /// Cost that the config's own prices estimate, where the provider reports none.
+    /// Cost estimated from the prices in the configuration, where the provider reports none.
     case estimatedCost = "genai_estimated_cost_usd_total"
     /// useapi.net responses by status code.
     case useapiResponses = "genai_useapi_responses_total"
@@ -38,7 +38,7 @@ package enum LedgerFamily: String, Sendable, Hashable, CaseIterable {
     case captchaRetries = "genai_useapi_captcha_retries_total"
     /// useapi.net requests by Google plan.
     case tierRequests = "genai_useapi_tier_requests_total"
-    /// The provider's total minus the sum of its parts: a gauge over the days kept, the only one that may fall.
+    /// The provider's total minus the sum of its parts: a gauge over the retained days, the only family that may fall.
     case reconciliation = "genai_reconciliation_difference_usd"
 
     /// The label names after `provider` and `account`, in the order that `Cell.labels` follows.
@@ -62,13 +62,13 @@ package enum LedgerFamily: String, Sendable, Hashable, CaseIterable {
     /// The upper bounds of the duration histogram's buckets, in seconds; `+Inf` follows.
     package static let durationBounds: [Double] = [0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600]
 
-    /// The `le` of the cell that counts what is above every bound.
+    /// The `le` of the cell that counts observations above every bound.
     package static let durationInfinity = "+Inf"
 
-    /// The `le` of the cell of a bucket: its bound as Swift writes it (`0.25`, `1.0`).
+    /// Formats the `le` of a bucket's cell: its bound as Swift writes it (`0.25`, `1.0`).
     package static func durationBound(_ bound: Double) -> String { "\(bound)" }
 
-    /// The `le` of every bucket's cell, in the order of the buckets.
+    /// The `le` of every bucket's cell, in bucket order.
     package static let durationBuckets = durationBounds.map(durationBound) + [durationInfinity]
 
     /// The `le` of the cell that holds the sum of durations.

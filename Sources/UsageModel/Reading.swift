@@ -1,72 +1,64 @@
-/// What one step of a sync found; the ledger takes it in one transaction, or not at all.
+/// The result of one step of a sync. The ledger commits it in one transaction, or not at all.
 package struct Reading: Sendable {
     /// Slices to replace.
     package var slices: [SliceReading] = []
-    /// Gauges to replace: a family named here loses its earlier samples from this source.
+    /// Gauges to replace: a listed family loses its earlier samples from this source.
     package var gauges: [GaugeFamily: [GaugeSample]] = [:]
-    /// What the source wants to find again next time (a cursor, an endpoint that works), by name; nil forgets it.
+    /// Values that the source stores for its next sync (a cursor, a working endpoint), by name; nil deletes one.
     package var memory: [String: String?] = [:]
-    /// Up to when usage is known and dated, by the label `key`: for sources without slicing, whose keys are read one by
-    /// one. A key that is not named keeps what it had.
+    /// The periods with complete, dated usage, by the label `key`: for sources without slicing, whose keys are read one by
+    /// one. A missing key keeps its coverage.
     package var coverage: [String: Coverage] = [:]
-    /// Whether there is no more history to wait for: what is committed is served from now on, even if this sync fails
-    /// in the end.
+    /// Whether the history is complete: commits are served from now on, even if this sync fails later.
     package var completesHistory = false
 
-    /// An empty reading.
     package init() {}
 }
 
-/// A gauge as a source measured it.
+/// A sample of a gauge, measured by a source.
 package struct GaugeSample: Sendable, Hashable, Codable {
     /// Label values in the order of the family's `labelNames`.
     package let labels: [String]
     /// The value in the family's unit.
     package let value: Double
 
-    /// A gauge's sample.
     package init(_ labels: [String] = [], _ value: Double) {
         self.labels = labels
         self.value = value
     }
 }
 
-/// The unit that is read whole and replaced whole: a period of one source, in one scope.
+/// Identifies a slice, the unit that is read and replaced as a whole: a period of one source, in one scope.
 package struct SliceID: Sendable, Hashable {
-    /// What part of the source this is: empty, or a key or budget that the source reads apart.
+    /// The part of the source: empty, or a key or budget that the source reads separately.
     package let scope: String
-    /// The span of usage that the slice holds.
     package let period: Period
 
-    /// A slice.
     package init(scope: String = "", period: Period) {
         self.scope = scope
         self.period = period
     }
 }
 
-/// A slice as it was read: its cells replace whatever the ledger held for it.
+/// A slice as read: its cells replace those in the ledger.
 package struct SliceReading: Sendable {
-    /// To which day of the roll-ups a slice's growth belongs.
+    /// The day to which a slice's increase is added in the daily totals.
     package enum Attribution: Sendable {
-        /// The day on which the slice's period starts: the provider says when the usage was.
+        /// The day on which the slice's period starts: the provider dates usage.
         case periodStart
-        /// The day on which it was read: the provider gives a running figure over a longer period.
+        /// The day of the reading: the provider returns a running total of a longer period.
         case reading
-        /// A given day: a running figure that was read shortly after midnight belongs to the day before.
+        /// A given day: a running total that was read shortly after midnight belongs to the day before.
         case day(UTCDay)
     }
 
-    /// Which slice.
     package let slice: SliceID
-    /// Its quantities; cells of one series add up.
+    /// Its quantities. Several cells of one series are summed.
     package let cells: [Cell]
-    /// When it was asked for: usage up to here is in it.
+    /// When it was requested: it includes usage up to this time.
     package let readAt: Timestamp
-    /// To which day its growth belongs.
     package let attribution: Attribution
 
-    /// A slice as it was read.
     package init(_ slice: SliceID, cells: [Cell], readAt: Timestamp, attribution: Attribution = .periodStart) {
         self.slice = slice
         self.cells = cells
@@ -76,7 +68,7 @@ package struct SliceReading: Sendable {
 }
 
 extension SliceReading {
-    /// The UTC day to which the slice's growth belongs.
+    /// The UTC day to which the slice's increase is added.
     package var growthDay: UTCDay {
         switch attribution {
         case .periodStart: slice.period.start.day
@@ -86,16 +78,13 @@ extension SliceReading {
     }
 }
 
-/// What the ledger knows of a slice apart from its cells.
+/// The ledger's metadata of a slice.
 package struct SliceState: Sendable, Hashable {
-    /// Which slice.
     package let slice: SliceID
-    /// When it was last read.
     package let lastRead: Timestamp
-    /// Whether its cells are folded into the sums: a further reading of it is ignored.
+    /// Whether its cells were folded into the sums: further readings are ignored.
     package let isFolded: Bool
 
-    /// What is known of a slice.
     package init(slice: SliceID, lastRead: Timestamp, isFolded: Bool) {
         self.slice = slice
         self.lastRead = lastRead
@@ -103,16 +92,15 @@ package struct SliceState: Sendable, Hashable {
     }
 }
 
-/// One quantity inside a slice: what a series gained in the slice's period.
+/// One quantity in a slice: the increase of a series in the slice's period.
 package struct Cell: Sendable, Hashable {
-    /// The family that the quantity belongs to.
     package let family: LedgerFamily
     /// Label values in the order of `family.labelNames`.
     package let labels: [String]
-    /// USD, requests, tokens, seconds: the family's unit.
+    /// The value in the family's unit: USD, requests, tokens, seconds.
     package let value: ExactDecimal
 
-    /// A quantity. `labels` follows `family.labelNames`: missing ones are empty, further ones are dropped.
+    /// Creates a cell. Missing label values become empty, surplus ones are dropped.
     package init(_ family: LedgerFamily, _ labels: [String], _ value: ExactDecimal) {
         self.family = family
         let width = family.labelNames.count

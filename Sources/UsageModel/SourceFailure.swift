@@ -1,40 +1,37 @@
-/// An error that says why a sync failed in the words of the metric catalogue.
+/// An error with the reason of a failed sync, as exported in `genai_syncs_total`.
 package protocol ReasonedFailure: Error, Sendable {
-    /// The reason, as `genai_syncs_total` counts it.
     var reason: FailureReason { get }
-    /// What was wrong and what would be right, in plain words; never a secret, never a body.
+    /// The problem and its fix, for the operator; never contains a secret or a body.
     var message: String { get }
-    /// Whether the failure lasts until the operator or the account's owner fixes its cause; others pass by themselves.
+    /// Whether the failure lasts until the operator or the account's owner fixes its cause; others are transient.
     var isLasting: Bool { get }
-    /// How long the provider asked to wait before the next request; nil where it did not.
+    /// The provider's `Retry-After`; nil if there was none.
     var retryAfter: Duration? { get }
 }
 
 extension ReasonedFailure {
-    /// As the reason says.
     package var isLasting: Bool { reason.isLasting }
-    /// None.
     package var retryAfter: Duration? { nil }
 }
 
-/// Why a sync failed: the values of `result` in `genai_syncs_total` beside `success`.
+/// The reason of a failed sync: the values of `result` in `genai_syncs_total` besides `success`.
 package enum FailureReason: String, Sendable, Hashable, CaseIterable, Codable {
-    /// 401, 402 or 403 from the API itself: the key is missing, wrong, without the right scope, or the account, a linked
-    /// account or its session needs the owner's attention (402, and 412 and 596 of useapi.net).
+    /// 401, 402 or 403 from the API itself: the key is missing, wrong or lacks the scope, or the account, a linked account
+    /// or its session needs the owner's attention (402, and 412 and 596 of useapi.net).
     case auth
-    /// 429, still after the retries.
+    /// 429, after all retries.
     case rateLimited = "rate_limited"
-    /// No answer within the time-outs.
+    /// No response within the timeouts.
     case timeout
-    /// The connection could not be made or broke.
+    /// The connection failed or was closed.
     case network
     /// Another 4xx, a redirect that is not followed, or a 401 or 403 page of a firewall in front of the API.
     case http4xx = "http_4xx"
-    /// A 5xx, still after the retries.
+    /// A 5xx, after all retries.
     case http5xx = "http_5xx"
-    /// The answer was not what the API documents.
+    /// The response does not match the API's documentation.
     case decode
-    /// Our own storage refused.
+    /// The exporter's own storage failed.
     case storage
     /// 410: the provider has closed this endpoint.
     case gone
@@ -48,21 +45,18 @@ package enum FailureReason: String, Sendable, Hashable, CaseIterable, Codable {
     }
 }
 
-/// A part of what a source reads could not be read; the rest was committed.
+/// A failure of a part of a sync; the rest was committed.
 ///
-/// It counts as a failure with its reason, but the next sync comes as early as after a success: one bad key of an
-/// account must not make the data of the others old.
+/// The sync counts as failed, but the next one follows as early as after a success, so that one bad key of an account
+/// does not delay the data of the others.
 package struct PartialFailure: ReasonedFailure, CustomStringConvertible {
-    /// Why the first part that failed did.
     package let reason: FailureReason
-    /// Which part failed and why, in plain words; never a secret, never a body.
+    /// The part that failed and its failure, for the operator; never contains a secret or a body.
     package let message: String
-    /// Whether the first part's failure lasts.
     package let isLasting: Bool
-    /// How long the provider asked to wait, where the first part that failed met that.
     package let retryAfter: Duration?
 
-    /// A failure of a part.
+    /// Creates a failure from that of the first part that failed.
     package init(_ failure: any ReasonedFailure) {
         reason = failure.reason
         message = failure.message
@@ -70,6 +64,5 @@ package struct PartialFailure: ReasonedFailure, CustomStringConvertible {
         retryAfter = failure.retryAfter
     }
 
-    /// The message.
     package var description: String { message }
 }

@@ -1,14 +1,11 @@
-/// A moment in UTC: whole milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
+/// A time in UTC: whole milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
 package struct Timestamp: Sendable, Hashable, Comparable {
-    /// Milliseconds since the Unix epoch.
     package let milliseconds: Int64
 
-    /// A moment by its milliseconds since the Unix epoch.
     package init(milliseconds: Int64) {
         self.milliseconds = milliseconds
     }
 
-    /// A moment by its whole seconds since the Unix epoch.
     package init(seconds: Int64) {
         milliseconds = seconds * 1000
     }
@@ -16,30 +13,26 @@ package struct Timestamp: Sendable, Hashable, Comparable {
     /// Seconds since the Unix epoch, as Prometheus expects timestamps.
     package var seconds: Double { Double(milliseconds) / 1000 }
 
-    /// Chronological order.
     package static func < (left: Timestamp, right: Timestamp) -> Bool { left.milliseconds < right.milliseconds }
 
-    /// The moment this much later.
-    package static func + (moment: Timestamp, duration: Duration) -> Timestamp {
-        Timestamp(milliseconds: moment.milliseconds + duration.wholeMilliseconds)
+    package static func + (time: Timestamp, duration: Duration) -> Timestamp {
+        Timestamp(milliseconds: time.milliseconds + duration.wholeMilliseconds)
     }
 
-    /// The moment this much earlier.
-    package static func - (moment: Timestamp, duration: Duration) -> Timestamp {
-        Timestamp(milliseconds: moment.milliseconds - duration.wholeMilliseconds)
+    package static func - (time: Timestamp, duration: Duration) -> Timestamp {
+        Timestamp(milliseconds: time.milliseconds - duration.wholeMilliseconds)
     }
 
-    /// The time from `right` to `left`.
     package static func - (left: Timestamp, right: Timestamp) -> Duration {
         .milliseconds(left.milliseconds - right.milliseconds)
     }
 
-    /// The UTC day that holds this moment.
+    /// The UTC day that contains this time.
     package var day: UTCDay {
         UTCDay(daysSinceEpoch: Int(saturating: (Double(milliseconds) / 86_400_000).rounded(.down)))
     }
 
-    /// The start of the UTC hour that holds this moment.
+    /// The start of the UTC hour that contains this time.
     package var startOfHour: Timestamp {
         let hour: Int64 = 3_600_000
         let remainder = milliseconds % hour
@@ -48,31 +41,28 @@ package struct Timestamp: Sendable, Hashable, Comparable {
 }
 
 extension Duration {
-    /// Whole milliseconds, the fraction dropped.
+    /// Whole milliseconds, truncated.
     package var wholeMilliseconds: Int64 {
         let (seconds, attoseconds) = components
         return seconds * 1000 + attoseconds / 1_000_000_000_000_000
     }
 
-    /// Seconds with their fraction.
     package var inSeconds: Double {
         let (seconds, attoseconds) = components
         return Double(seconds) + Double(attoseconds) / 1e18
     }
 
-    /// A number of 24-hour days.
+    /// Days of 24 hours.
     package static func days(_ count: Int) -> Duration { .seconds(count * 86_400) }
 
-    /// A number of hours.
     package static func hours(_ count: Int) -> Duration { .seconds(count * 3600) }
 
-    /// A number of minutes.
     package static func minutes(_ count: Int) -> Duration { .seconds(count * 60) }
 }
 
 extension Timestamp: CustomStringConvertible {
-    /// Reads RFC 3339: `2026-02-13T10:30:00Z`, with a fraction (digits past the third are dropped), with a zone
-    /// offset, or a bare date (its midnight). Nil where the text is none of these.
+    /// Parses RFC 3339: `2026-02-13T10:30:00Z`, with a fraction (digits past the third are dropped), with a zone
+    /// offset, or a date without time (its midnight); nil for other text.
     package init?(_ text: some StringProtocol) {
         let bytes = Array(text.utf8)
         guard bytes.count >= 10, let day = UTCDay(String(decoding: bytes[..<10], as: UTF8.self)) else { return nil }
@@ -90,8 +80,8 @@ extension Timestamp: CustomStringConvertible {
         if rest.first == UInt8(ascii: ".") {
             let digits = rest.dropFirst().prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
             guard !digits.isEmpty else { return nil }
-            for place in 0..<3 {
-                let index = digits.startIndex + place
+            for position in 0..<3 {
+                let index = digits.startIndex + position
                 fraction = fraction * 10 + (index < digits.endIndex ? Int64(digits[index] - UInt8(ascii: "0")) : 0)
             }
             rest = rest[digits.endIndex...]
@@ -101,7 +91,7 @@ extension Timestamp: CustomStringConvertible {
         milliseconds = day.start.milliseconds + timeOfDay * 1000 + fraction
     }
 
-    /// `2026-02-13T10:30:00Z`, with three digits of fraction only where there is one.
+    /// `2026-02-13T10:30:00Z`, with a three-digit fraction if it is not zero.
     package var description: String {
         let timeOfDay = milliseconds - day.start.milliseconds
         let second = Int(timeOfDay / 1000)
@@ -120,7 +110,7 @@ private func number(_ bytes: ArraySlice<UInt8>) -> Int? {
     return value
 }
 
-/// Seconds east of UTC: `Z`, nothing (the providers mean UTC), or `+02:00`.
+/// Parses `Z`, nothing (the providers mean UTC), or `+02:00` as seconds east of UTC.
 private func zoneOffset(_ bytes: ArraySlice<UInt8>) -> Int? {
     guard let sign = bytes.first else { return 0 }
     if bytes.count == 1, sign | 0x20 == UInt8(ascii: "z") { return 0 }
@@ -134,31 +124,30 @@ private func zoneOffset(_ bytes: ArraySlice<UInt8>) -> Int? {
 }
 
 extension Timestamp: Codable {
-    /// Reads milliseconds since the epoch.
+    /// Decodes milliseconds since the epoch.
     package init(from decoder: any Decoder) throws {
         self.init(milliseconds: try decoder.singleValueContainer().decode(Int64.self))
     }
 
-    /// Writes milliseconds since the epoch.
+    /// Encodes milliseconds since the epoch.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(milliseconds)
     }
 }
 
-/// Where the time comes from, so that tests can make a month pass in milliseconds.
+/// The source of the current time, injected so that tests can simulate a month in milliseconds.
 package protocol WallClock: Sendable {
-    /// The present moment.
     var now: Timestamp { get }
 
-    /// Waits for a duration of steady time: a step of the wall clock does not lengthen or shorten the wait.
+    /// Waits by the monotonic clock: a step of the wall clock does not change the wait.
     ///
     /// - Throws: `CancellationError` when the task is cancelled.
     func sleep(for duration: Duration) async throws
 }
 
-/// Where randomness comes from: jitter in tests is then the same in every run.
+/// The source of randomness, injected so that jitter in tests is reproducible.
 package protocol RandomSource: Sendable {
-    /// A number from 0 (inclusive) to 1 (exclusive).
+    /// Returns a number from 0 (inclusive) to 1 (exclusive).
     func unit() -> Double
 }

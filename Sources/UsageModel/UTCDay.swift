@@ -1,17 +1,15 @@
 /// A calendar day in UTC.
 package struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
-    /// Days since 1970-01-01.
     package let daysSinceEpoch: Int
 
-    /// A day by its distance from 1970-01-01.
     package init(daysSinceEpoch: Int) {
         self.daysSinceEpoch = daysSinceEpoch
     }
 
-    /// A day of the proleptic Gregorian calendar; nil where there is no such date.
+    /// Creates a day of the proleptic Gregorian calendar; nil if the date does not exist.
     package init?(year: Int, month: Int, day: Int) {
         guard (1...9999).contains(year), (1...12).contains(month), (1...31).contains(day) else { return nil }
-        // Days from civil: years begin in March, so that the leap day is the last of its year.
+        // The days_from_civil algorithm: years begin in March, so that the leap day is the last of its year.
         let marchYear = month > 2 ? year : year - 1
         let era = marchYear / 400
         let yearOfEra = marchYear - era * 400
@@ -21,7 +19,7 @@ package struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
         guard self.year == year, self.month == month, self.dayOfMonth == day else { return nil }
     }
 
-    /// Reads `2026-02-28`; nil where the text is not such a date.
+    /// Parses `2026-02-28`; nil for other text.
     package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 3, parts[0].count == 4, parts[1].count == 2, parts[2].count == 2,
@@ -31,21 +29,18 @@ package struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
         self.init(year: year, month: month, day: day)
     }
 
-    /// The first day that begins at a moment or after it.
-    package init(firstFrom moment: Timestamp) {
-        self = moment == moment.day.start ? moment.day : moment.day.advanced(by: 1)
+    /// The first day that begins at or after a time.
+    package init(firstFrom time: Timestamp) {
+        self = time == time.day.start ? time.day : time.day.advanced(by: 1)
     }
 
-    /// The year.
     package var year: Int { civil.year }
 
-    /// The month, 1 to 12.
     package var month: Int { civil.month }
 
-    /// The day of the month, from 1.
     package var dayOfMonth: Int { civil.day }
 
-    /// The day of the week, from Monday (0) to Sunday (6); 1970-01-01 was a Thursday.
+    /// The weekday, from Monday (0) to Sunday (6); 1970-01-01 was a Thursday.
     package var weekday: Int { ((daysSinceEpoch + 3) % 7 + 7) % 7 }
 
     private var civil: (year: Int, month: Int, day: Int) {
@@ -74,15 +69,12 @@ package struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// The first day of this day's month.
     package var startOfMonth: UTCDay { advanced(by: 1 - dayOfMonth) }
 
-    /// Chronological order.
     package static func < (left: UTCDay, right: UTCDay) -> Bool { left.daysSinceEpoch < right.daysSinceEpoch }
 }
 
 extension UTCDay: Strideable {
-    /// Days from this day to the other.
     package func distance(to other: UTCDay) -> Int { other.daysSinceEpoch - daysSinceEpoch }
 
-    /// The day so many days later.
     package func advanced(by days: Int) -> UTCDay { UTCDay(daysSinceEpoch: daysSinceEpoch + days) }
 }
 
@@ -91,35 +83,29 @@ func padded(_ number: Int, _ width: Int) -> String {
     return String(repeating: "0", count: max(0, width - digits.count)) + digits
 }
 
-/// A span of time: from `start` (inclusive) to `end` (exclusive).
+/// A time span from `start` (inclusive) to `end` (exclusive).
 package struct Period: Sendable, Hashable, Codable {
-    /// The first moment inside.
     package let start: Timestamp
-    /// The first moment after.
     package let end: Timestamp
 
-    /// A span; an end before the start is taken as an empty span at the start.
+    /// Creates a span; one with an end before its start is empty.
     package init(start: Timestamp, end: Timestamp) {
         self.start = start
         self.end = max(start, end)
     }
 
-    /// Whether the moment lies inside.
-    package func contains(_ moment: Timestamp) -> Bool { start <= moment && moment < end }
+    package func contains(_ time: Timestamp) -> Bool { start <= time && time < end }
 }
 
 /// A span of calendar days whose totals are exported as `genai_window_*` gauges, in UTC.
 package enum WindowSpan: String, Sendable, Hashable, CaseIterable {
-    /// From midnight to now.
     case today
-    /// The whole day before.
+    /// The previous day.
     case yesterday
-    /// From the first of this month to now.
     case monthToDate = "month_to_date"
-    /// The whole month before.
     case previousMonth = "previous_month"
 
-    /// The days of this window as seen on `today`.
+    /// Returns the days of this window as of `today`.
     package func days(on today: UTCDay) -> ClosedRange<UTCDay> {
         switch self {
         case .today: return today...today
@@ -132,14 +118,13 @@ package enum WindowSpan: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// A span up to now over which a provider itself counts usage (`genai_window_*`).
+/// A span up to now whose usage the provider itself reports (`genai_window_*`).
 package enum RollingWindow: String, Sendable, Hashable, CaseIterable {
     case lastHour = "last_1h"
     case lastDay = "last_24h"
     case lastWeek = "last_7d"
     case lastMonth = "last_30d"
 
-    /// Its length.
     package var span: Duration {
         switch self {
         case .lastHour: .hours(1)

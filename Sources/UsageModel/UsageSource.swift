@@ -1,36 +1,35 @@
-/// One upstream endpoint of one account: what reads it and turns its answers into slices of cells and gauges.
+/// Reads one upstream endpoint of one account and converts its responses into slices of cells and gauges.
 ///
-/// A source decides nothing about when it runs, keeps nothing between syncs but what it commits, and knows nothing
-/// of metrics text: success, duration and freshness are measured by whoever runs it.
+/// A source does not decide when it runs and keeps no state between syncs besides its commits. The caller measures
+/// success, duration and freshness.
 package protocol UsageSource: Sendable {
     /// The endpoint's name: the label `source`.
     var name: String { get }
 
-    /// The shortest time between two syncs that makes sense for this endpoint, unless the account's own
-    /// `sync_interval` asks for less.
+    /// The shortest useful sync interval for this endpoint, unless the account's own `sync_interval` is shorter.
     var minimumInterval: Duration { get }
 
-    /// How this source's usage is cut into slices; nil where it has none (gauges alone) or names its slices itself.
+    /// How usage is divided into slices; nil if the source has only gauges or names its slices itself.
     var slicing: Slicing? { get }
 
-    /// The provider's allowance for readers of this endpoint; nil where it names none.
+    /// The provider's request quota for this endpoint; nil if it has none.
     var quota: Quota? { get }
 
-    /// Whether its usage counts on the day on which it was read, since the provider does not say when it was: calendar
-    /// days are then known only from the first sync on.
+    /// Whether usage counts on the day of its reading because the provider does not date it: calendar days are then known
+    /// only from the first sync on.
     var countsOnReading: Bool { get }
 
-    /// Whether the source reports money spent, so that a budget is known only as far as the source was read.
+    /// Whether the source reports cost, so that a budget is known only as far as the source was read.
     var reportsCost: Bool { get }
 
-    /// Reads what is due and commits it.
+    /// Reads the due slices and gauges and commits them.
     ///
-    /// - Throws: a `ReasonedFailure` where the upstream or its answer was not good; the sync then failed, and what was
-    ///   committed before stays true. `SyncPostponed` where the allowance has no place for a request now.
+    /// - Throws: a `ReasonedFailure` if the upstream or its response is faulty: the sync failed, earlier commits stay
+    ///   valid. `SyncPostponed` if the quota allows no request now.
     func sync(_ context: any SyncContext) async throws
 }
 
-/// How a source's usage is cut into slices.
+/// The division of a source's usage into slices.
 package struct Slicing: Sendable, Hashable {
     /// A slice's length.
     package enum Unit: Sendable, Hashable {
@@ -40,85 +39,79 @@ package struct Slicing: Sendable, Hashable {
         case day
     }
 
-    /// A slice's length.
     package let unit: Unit
-    /// How far back the provider keeps its data; nil where it says nothing.
+    /// How long the provider keeps its data; nil if it does not document that.
     package let kept: Duration?
 
-    /// How a source's usage is cut.
     package init(unit: Unit, kept: Duration? = nil) {
         self.unit = unit
         self.kept = kept
     }
 }
 
-/// One run of a source: what it is asked for, and where it puts what it found.
+/// The inputs of one sync of a source, and the store for its results.
 package protocol SyncContext: Sendable {
-    /// When this sync began.
     var startedAt: Timestamp { get }
 
-    /// The present moment.
     var now: Timestamp { get }
 
-    /// Where this source's counters begin.
+    /// The start of this source's counters.
     var ledgerStart: Timestamp { get }
 
-    /// Whether the source's history is not complete yet: nothing it commits is served before it is.
+    /// Whether the source's history is incomplete: its commits are served only after it is complete.
     var isFirst: Bool { get }
 
-    /// The slices to read now by the re-read ladder: the open one first, then the others, newest first.
+    /// The slices to read now by the re-read schedule: the open one, then the others, newest first.
     var dueSlices: [DueSlice] { get }
 
-    /// Slices that left the re-read schedule and whose cells are still kept, newest first.
+    /// Slices that left the re-read schedule and whose cells are still stored, newest first.
     ///
-    /// A source reads one of them again where a cheap query shows that the provider's figures for it have changed. The
-    /// difference is counted once: upward in the counters, downward as a correction.
+    /// A source reads one of them again if a cheap query shows that the provider's totals for it have changed. The
+    /// difference is counted once: an increase in the counters, a decrease as a correction.
     var reopenable: [DueSlice] { get }
 
-    /// The cells that the ledger holds for a slice; empty once they are folded into the sums.
+    /// Returns the stored cells of a slice; empty once they are folded into the sums.
     func cells(of slice: SliceID) async throws -> [Cell]
 
-    /// The gauges that this source committed last.
+    /// Returns the gauges that this source committed last.
     func gauges(_ family: GaugeFamily) async throws -> [GaugeSample]
 
-    /// What this source remembered under a name.
+    /// Returns the value that this source stored under a name.
     func memory(_ name: String) async throws -> String?
 
-    /// Takes note of what the API said about the endpoint's future; what was said last counts.
+    /// Records a deprecation notice of the API; the last one counts.
     func notice(_ notice: UpstreamNotice)
 
     /// Stores a reading durably, in one transaction.
     func commit(_ reading: Reading) async throws
 
-    /// Tells people of something odd that the sync came through all the same: it goes to the log.
+    /// Logs an unexpected condition that did not fail the sync.
     ///
-    /// - Parameter text: plain words; never a secret, never a body.
+    /// - Parameter text: never contains a secret or a body.
     func remark(_ text: String)
 
-    /// Writes a request that is about to leave into the source's book, durably.
+    /// Records a request in the source's quota book, durably, before it is sent.
     ///
-    /// - Throws: `SyncPostponed` where the allowance has no place for it now: the request must not leave.
+    /// - Throws: `SyncPostponed` if the quota allows no request now: it must not be sent.
     func spend(from quota: Quota) async throws
 }
 
 extension SyncContext {
-    /// A context without a log drops remarks.
+    /// Does nothing: a context without a log drops remarks.
     package func remark(_ text: String) {}
 
-    /// A context without a ledger has no slices to read again.
+    /// Empty: a context without a ledger has no slices to read again.
     package var reopenable: [DueSlice] { [] }
 }
 
-/// A slice that the re-read ladder asks for.
+/// A slice to read by the re-read schedule.
 package struct DueSlice: Sendable, Hashable {
-    /// Which slice.
     package let slice: SliceID
-    /// When it was read last; nil for one that is missing.
+    /// When it was last read; nil if never.
     package let lastRead: Timestamp?
-    /// Whether this reading is its last: the ladder's final rung has passed.
+    /// Whether this reading is its last: the schedule's final offset has passed.
     package let settles: Bool
 
-    /// A slice that is due.
     package init(slice: SliceID, lastRead: Timestamp?, settles: Bool) {
         self.slice = slice
         self.lastRead = lastRead
@@ -126,31 +119,27 @@ package struct DueSlice: Sendable, Hashable {
     }
 }
 
-/// Why a source could not be read.
+/// A failure to read a source.
 package struct SourceFailure: ReasonedFailure, CustomStringConvertible {
-    /// The reason, as `genai_syncs_total` counts it.
     package let reason: FailureReason
-    /// What was wrong and what would be right, in plain words; never a secret, never a body.
+    /// The problem and its fix, for the operator; never contains a secret or a body.
     package let message: String
 
-    /// A failure.
     package init(_ reason: FailureReason, _ message: String) {
         self.reason = reason
         self.message = message
     }
 
-    /// The message.
     package var description: String { message }
 }
 
-/// What an API says about an endpoint's future, in header fields or by having closed it.
+/// A deprecation notice of an endpoint, from header fields or because the API has closed it.
 package struct UpstreamNotice: Sendable, Hashable {
-    /// Whether the endpoint is deprecated by now, or gone.
+    /// Whether the endpoint is already deprecated, or gone.
     package let isDeprecated: Bool
-    /// When it stops, or stopped, to answer; nil where the API says nothing.
+    /// When the endpoint is, or was, shut down; nil if the API does not state it.
     package let sunset: Timestamp?
 
-    /// What is known of an endpoint's future.
     package init(isDeprecated: Bool, sunset: Timestamp? = nil) {
         self.isDeprecated = isDeprecated
         self.sunset = sunset
@@ -158,6 +147,6 @@ package struct UpstreamNotice: Sendable, Hashable {
 }
 
 extension SyncContext {
-    /// Visits outside the exporter need not keep notices.
+    /// Does nothing: contexts outside the exporter need not keep notices.
     package func notice(_ notice: UpstreamNotice) {}
 }

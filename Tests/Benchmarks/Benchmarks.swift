@@ -1,7 +1,7 @@
 import ArgumentParser
 
-/// The parts of the benchmark that need this project's modules. `Tests/Benchmarks/run` calls them, each a process of its
-/// own, and puts their numbers beside those of other tools.
+/// The benchmark's commands that need this project's modules. `Tests/Benchmarks/run` runs each in a separate process
+/// and compares the results with those of other tools.
 @main
 struct Benchmarks: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

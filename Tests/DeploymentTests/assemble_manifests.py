@@ -3,9 +3,9 @@
 
     assemble_manifests.py KUSTOMIZATION_FOLDER [COMPONENT_FOLDER…]
 
-Prints the manifests that `kubectl kustomize` would, in the order of the files and with other ConfigMap suffixes. What
-kustomize could do beyond the repository's own use of it is refused, and so is a YAML file in a folder that nothing
-names. Needs PyYAML.
+Prints the manifests that `kubectl kustomize` would, in the order of the files and with other ConfigMap suffixes.
+Rejects kustomize features that the repository does not use, and YAML files that no kustomization references. Needs
+PyYAML.
 """
 import hashlib
 import json
@@ -25,16 +25,16 @@ KNOWN = {
 
 
 class Refusal(Exception):
-    """The kustomization is wrong, or goes beyond what is known here."""
+    """The kustomization is invalid, or uses an unsupported feature."""
 
 
 def only(mapping: Manifest, known: set[str], where: str) -> None:
     if beyond := set(mapping) - known:
-        raise Refusal(f"{where}: not known here: {', '.join(sorted(beyond))}")
+        raise Refusal(f"{where}: not supported: {', '.join(sorted(beyond))}")
 
 
 def hashed_name(name: str, data: dict[str, str]) -> str:
-    """With a suffix that follows the content, as kustomize's does; its very letters nobody relies on."""
+    """Appends a hash of the content, as kustomize does, but with another algorithm."""
     return f"{name}-{hashlib.sha256(json.dumps(data).encode()).hexdigest()[:10]}"
 
 
@@ -72,7 +72,7 @@ def name_image(manifests: list[Manifest], image: Manifest) -> None:
 
 
 def patch(manifests: list[Manifest], change: Manifest, folder: Path) -> None:
-    """JSON patches that add and replace; a target that matches nothing is left out, as with kustomize."""
+    """Applies JSON patches that add or replace; a target without matches is ignored, as in kustomize."""
     only(change, {"target", "patch", "path"}, "patches")
     target = change["target"]
     only(target, {"group", "kind", "name"}, "patches.target")
@@ -88,13 +88,13 @@ def patch(manifests: list[Manifest], change: Manifest, folder: Path) -> None:
             only(operation, {"op", "path", "value"}, "patches.patch")
             *parents, last = operation["path"].strip("/").replace("~1", "/").split("/")
             if "~" in operation["path"].replace("~1", ""):
-                raise Refusal(f"patches: not known here: {operation['path']}")
+                raise Refusal(f"patches: not supported: {operation['path']}")
             holder: Any = manifest
             for step in parents:
                 holder = holder[int(step) if isinstance(holder, list) else step]
             if operation["op"] == "add" and isinstance(holder, list):
                 if last != "-":
-                    raise Refusal("patches: only an addition at the end of a list is known here")
+                    raise Refusal("patches: only appending to a list is supported")
                 holder.append(operation["value"])
             elif operation["op"] == "add" or operation["op"] == "replace" and last in holder:
                 holder[last] = operation["value"]
@@ -129,12 +129,12 @@ def replace(manifests: list[Manifest], replacement: Manifest) -> None:
         for path in target["fieldPaths"]:
             *parents, last = path.split(".")
             holder = at(manifest, parents)
-            # The type stays that of the target, as with kustomize.
+            # Keeps the type of the target, as kustomize does.
             holder[last] = type(holder[last])(value)
 
 
 def assemble(folder: Path, manifests: list[Manifest]) -> list[Manifest]:
-    """Adds a folder's manifests. A component changes those that are there already as well."""
+    """Adds a directory's manifests. A component also changes the existing ones."""
     kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
     only(kustomization, KNOWN, str(folder / "kustomization.yaml"))
     generators = kustomization.get("configMapGenerator", [])
@@ -148,7 +148,7 @@ def assemble(folder: Path, manifests: list[Manifest]) -> list[Manifest]:
     present = {path.name for suffix in ("yaml", "yml") for path in folder.glob(f"*.{suffix}")} - {"kustomization.yaml"}
     if named != present:
         missing, stray = sorted(named - present), sorted(present - named)
-        raise Refusal(f"{folder}: named but missing: {missing}, there but not named: {stray}")
+        raise Refusal(f"{folder}: referenced but missing: {missing}, not referenced: {stray}")
 
     added: list[Manifest] = []
     for name in resources:

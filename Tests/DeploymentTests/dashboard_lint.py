@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Holds the dashboards against the published model and against the habits of good dashboards, without any server.
+"""Lints the dashboards against Grafana's schema and this project's conventions, without a server.
 
     dashboard_lint.py --dashboards grafana/dashboards --readme grafana/README.md
 
-One line for each finding, exit code 1 if there is any. Needs `jsonschema` and `promtool`. The rules are those of
-Grafana's dashboard linter as far as they apply, and some of this project. Four of the linter's do not apply:
-template-job-rule, template-instance-rule, target-job-rule and target-instance-rule want each query held to a job and an
-instance. Here an account is what people choose by; its labels are the exporter's, the same whatever a scrape config
-calls its job, and a replica that takes over under another instance must not split the curves.
+Prints one line per finding; exits with 1 if there is any. Needs `jsonschema` and `promtool`. Applies the rules of
+Grafana's dashboard linter where they make sense, and some of this project. Four of the linter's rules do not apply:
+template-job-rule, template-instance-rule, target-job-rule and target-instance-rule require a job and an instance in
+each query. Here people select accounts. Account labels come from the exporter, whatever job name a scrape config uses,
+and a replica that becomes active under another instance must not split the curves.
 """
 
 import argparse
@@ -27,7 +27,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 TITLE = "GenAI / "
 TAGS = ["genai", "cost"]
-# The units of Grafana that are in use here; beside them its free forms `suffix:…` and `prefix:…`.
+# Grafana units in use here, besides its free forms `suffix:…` and `prefix:…`.
 UNITS = {
     "Bps",
     "bytes",
@@ -41,14 +41,14 @@ UNITS = {
     "s",
     "short",
 }
-# Variables of Grafana's own, and what stands for them where only the grammar matters.
+# Grafana's built-in variables, with values for the grammar check.
 BUILT_IN = {"__range": "7d", "__rate_interval": "5m", "__interval": "1m", "__all": ".*"}
-# Families of the exporter's own work: they move with each scrape, the others in the providers' steps.
+# Families of the exporter's own work, which change with each scrape; the others change in the providers' steps.
 OWN = re.compile(r"genai_(upstream_re|syncs_|exporter_)|process_")
-# Counters that a table shows as they are.
+# Counters that a table shows without a rate.
 BARE_COUNTERS = {
-    ("genai-cost", "Models new this week"): "a model that is new this week: its counter is the week's cost, exactly",
-    ("genai-exporter", "Ledgers"): "what a ledger holds since its beginning, whatever time is shown",
+    ("genai-cost", "Models new this week"): "a model that is new this week: its counter exactly equals the week's cost",
+    ("genai-exporter", "Ledgers"): "totals of a ledger since its start, independent of the time range",
 }
 UNITS_IN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -92,7 +92,7 @@ def main():
 
 
 def leaves(error):
-    """The errors at the bottom of a choice that failed, for the branch that came nearest."""
+    """The leaf errors of a failed alternative, from its best matching branch."""
     if not error.context:
         return [error]
     best = jsonschema.exceptions.best_match([error])
@@ -211,7 +211,7 @@ class Lint:
             units += [each["value"] for each in override["properties"] if each["id"] == "unit"]
         for unit in units:
             if unit not in UNITS and not re.match(r"(suffix|prefix):.", unit):
-                self.find(where, f"the unit {unit} is none that Grafana knows, or is new here")
+                self.find(where, f"the unit {unit} is not in the list of known units")
         if panel["type"] == "table":
             self.table(where, panel)
         if panel["type"] in ("timeseries", "heatmap", "state-timeline") and "interval" not in panel:
@@ -236,7 +236,7 @@ class Lint:
             self.link(where, link)
 
     def table(self, where, panel):
-        """Every figure has a unit, every column a heading."""
+        """Checks that every value has a unit and every column a heading."""
         options = next((each["options"] for each in panel["transformations"] if each["id"] == "organize"), None)
         if options is None:
             self.find(where, "the columns are in no order")
@@ -259,7 +259,7 @@ class Lint:
                 if each["id"] == "displayName"
             }
             if sort["displayName"] not in shown:
-                self.find(where, f"sorted by {sort['displayName']}, which is no column")
+                self.find(where, f"sorted by {sort['displayName']}, which is not a column")
 
     def source(self, where, holder):
         if holder.get("datasource") != DATASOURCE:
@@ -279,7 +279,7 @@ class Lint:
                     self.find(where, f"{selector.text} mixes windows")
 
     def windows(self, uid, where, panel, target):
-        """target-rate-interval-rule, target-counter-agg-rule, target-histogram-rule: for sources that publish in steps."""
+        """Applies target-rate-interval-rule, target-counter-agg-rule and target-histogram-rule to sources with steps."""
         interval = seconds(panel.get("interval", "0s"))
         if re.search(r"\birate\(|\bidelta\(", target["expr"]):
             self.find(where, "irate sees one step of a provider at most")
@@ -327,7 +327,7 @@ class Lint:
                 )
 
     def grammar(self, promtool):
-        """target-promql-rule: Prometheus' own tool reads each expression, as a rule of a rule file."""
+        """target-promql-rule: promtool parses each expression as a recording rule."""
         groups = []
         for number, (where, expression) in enumerate(self.expressions):
             text = re.sub(r"\$(\w+)", lambda match: BUILT_IN.get(match.group(1), ".*"), expression)
@@ -342,7 +342,7 @@ class Lint:
                     self.find("promql", line.strip())
 
     def replicas(self):
-        """A series that is scraped twice (two replicas, /metrics beside /probe) counts once: `max by` comes first."""
+        """Checks for `max by`, so that a series scraped twice (two replicas, /metrics and /probe) counts once."""
         sums = re.compile(
             r"\b(?:sum|count|avg)(?: (?:by|without) \([^)]*\))? ?"
             r"\(\s*(?:increase|rate|last_over_time)?\(?\s*(genai_(?!exporter_)\w+)"
@@ -352,7 +352,7 @@ class Lint:
                 self.find(where, f"{match.group(1)} counts twice where it is scraped twice: no `max by` of its labels")
 
     def catalogue(self, families, rules, readme):
-        """Every family is shown, or the README says why not."""
+        """Checks that every family is shown, or that the README gives a reason."""
         lines = [line.split("#")[0].strip() for line in families.read_text().splitlines()]
         known = {line for line in lines if line}
         used = {re.sub(r"_(bucket|sum|count)$", "", name) if name not in known else name for name in self.used}

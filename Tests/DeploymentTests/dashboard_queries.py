@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Evaluates every query of the dashboards and every rule against a Prometheus that has the demo's data.
+"""Evaluates every dashboard query and every rule with a Prometheus that has the demo's data.
 
     dashboard_queries.py --prometheus http://127.0.0.1:9090 --dashboards grafana/dashboards \
         --rules deploy/prometheus/rules --at 1700000000
 
-One line for each finding, exit code 1 if there is any. A finding is: an error; a result that is empty without a reason
-in the expected-empty file; an entry of that file that is not empty after all; NaN or Inf; a metric that the catalogue
-does not have; a legend or a table column whose label the result does not have; panels that overlap.
+Prints one line per finding; exits with 1 if there is any. Findings are: an error; an empty result without a reason in
+the expected-empty file; an entry of that file whose result is not empty; NaN or Inf; a metric that is not in the
+catalogue; a legend or a table column whose label the result does not have; panels that overlap.
 
-The variables are filled in as Grafana would: All, one value, several values; each list is asked with the choices made
-before it, so that no combination is tried that the dashboard cannot offer. With one or several values a query may be
-empty where a selector of it has no series for these values, or a counter did not move; with All it may not.
+The variables are set as in Grafana: All, one value, several values. Each list is queried with the preceding selections,
+so that only combinations that the dashboard offers are tried. With one or several values a query may be empty if one of
+its selectors has no series for them, or if a counter did not increase; with All it must not be empty.
 """
 
 import argparse
@@ -29,7 +29,7 @@ import promql
 HERE = pathlib.Path(__file__).resolve().parent
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2592000, "y": 31536000}
 ALL = "$__all"
-# Steps that Grafana rounds a computed interval to: (below this many seconds, take this).
+# Grafana's rounding of computed intervals: (below this many seconds, use this).
 ROUNDED = [
     (0.015, 0.01),
     (0.035, 0.02),
@@ -98,7 +98,7 @@ def parse_arguments():
 
 
 class Prometheus:
-    """The HTTP API, always at the one time."""
+    """The HTTP API, queried at a fixed time."""
 
     def __init__(self, address, at):
         self.address = address.rstrip("/")
@@ -123,10 +123,10 @@ class Prometheus:
                     self.cache[key] = json.loads(body)
                 except ValueError:
                     self.cache[key] = {"status": "error", "error": f"HTTP {error.code}"}
-        answer = self.cache[key]
-        if answer.get("status") != "success":
-            raise QueryError(answer.get("error", "no reason given"))
-        return answer["data"]
+        response = self.cache[key]
+        if response.get("status") != "success":
+            raise QueryError(response.get("error", "no reason given"))
+        return response["data"]
 
     def instant(self, expression):
         data = self.get("query", query=expression, time=self.at)
@@ -147,7 +147,7 @@ class Prometheus:
         return bool(self.get("series", **{"match[]": selector, "start": self.at - seconds, "end": self.at, "limit": 1}))
 
     def moved(self, selector, seconds):
-        """Whether it has any series; of a counter, whether any has grown."""
+        """Whether the selector has any series; for a counter, whether any has increased."""
         if selector.window and re.search(r"(_total|_bucket|_count|_sum)$", selector.names()[0]):
             return bool(self.instant(f"sum(increase({selector.text}[{int(seconds)}s])) > 0"))
         return self.has_series(selector.text, seconds)
@@ -236,17 +236,17 @@ class Check:
     def overlaps(self, uid, panels):
         taken = {}
         for panel in panels:
-            place = panel["gridPos"]
-            if place["x"] + place["w"] > 24:
+            position = panel["gridPos"]
+            if position["x"] + position["w"] > 24:
                 self.find(f"{uid}: {panel['title']}", "reaches beyond the 24 columns")
-            for x in range(place["x"], place["x"] + place["w"]):
-                for y in range(place["y"], place["y"] + place["h"]):
+            for x in range(position["x"], position["x"] + position["w"]):
+                for y in range(position["y"], position["y"] + position["h"]):
                     other = taken.setdefault((x, y), panel["title"])
                     if other != panel["title"]:
                         self.find(f"{uid}: {panel['title']}", f"overlaps {other}")
 
     def fillings(self, uid, variables, span):
-        """The ways to fill in the variables: a name, the values by variable, and their texts in a query."""
+        """The sets of variable values: a name, the values by variable, and their texts in a query."""
         variables = [variable for variable in variables if variable["type"] == "query"]
         out = [self.chain(uid, variables, span, "All", lambda variable, values, chosen: ALL)]
         for variable in variables:
@@ -303,7 +303,7 @@ class Check:
         return sorted(values)
 
     def target(self, uid, panel, target, filling, time):
-        """Evaluates one target; the result, or None after an error."""
+        """Evaluates one target. Returns the result, or None after an error."""
         where = f"{uid}: {panel['title']} {target['refId']}"
         self.names(where, target["expr"])
         start, end = panel_range(panel, time, self.prometheus.at)
@@ -327,7 +327,7 @@ class Check:
             if target.get("instant"):
                 result = self.prometheus.instant(expression)
             else:
-                # Grafana puts steps on multiples of the step; a day's step must therefore begin at midnight.
+                # Grafana aligns steps to multiples of the step, so a step of a day must begin at midnight.
                 first = start // step * step if step >= 86400 else end - (end - start) // step * step
                 result = self.prometheus.range(expression, first, end, step)
         except QueryError as error:
@@ -373,7 +373,7 @@ class Check:
                     self.find(where, f"({filling['name']}) the legend's label {label} is missing in {series['metric']}")
 
     def columns(self, uid, panel, results):
-        """The columns that a table's transformations and overrides name must be there."""
+        """Checks that the columns named by a table's transformations and overrides exist."""
         where = f"{uid}: {panel['title']}"
         columns = {"Time"}
         if len(results) > 1:
@@ -395,7 +395,7 @@ class Check:
                     self.find(where, f"there is no column {name}")
             left = columns - set(options["excludeByName"]) - set(options["indexByName"])
             for name in sorted(left):
-                self.find(where, f"the column {name} has no place")
+                self.find(where, f"the column {name} has no position")
         for override in panel["fieldConfig"]["overrides"]:
             name = override["matcher"]["options"]
             if override["matcher"]["id"] == "byName" and name not in columns and name not in renamed.values():
@@ -423,13 +423,13 @@ class Check:
                     self.find(where, f"the value {series['values'][0][1]} of {series['metric']}")
             for selector in promql.selectors(rule["expr"]):
                 for name in selector.names():
-                    # A rule that looks for something absent has nothing to be checked against.
+                    # A rule for absent series has nothing to check.
                     if name in unseen or name == "ALERTS" or "absent" in rule["expr"]:
                         continue
                     if not self.prometheus.has_series(name, 604800):
                         self.find(where, f"no series of {name}")
 
-    # The list of what is rightly empty
+    # Expected empty results
 
     def expectations(self):
         for entry in self.expected:
@@ -443,7 +443,7 @@ class Check:
 
 
 def text_of(value, variable):
-    """A variable's value in a query, as Grafana's data source for Prometheus writes it."""
+    """A variable's value in a query, as written by Grafana's Prometheus data source."""
     if value == ALL:
         return variable.get("allValue") or ".*"
     words = [re.sub(r"[$^*{}\[\]'+?.()|]", r"\\\\\g<0>", word.replace("\\", "\\\\\\\\")) for word in value]
@@ -464,7 +464,7 @@ def seconds(text):
 
 
 def moment(text, now):
-    """A relative time: now, now-7d, now/d, now-1d/d."""
+    """The timestamp of a relative time: now, now-7d, now/d, now-1d/d."""
     match = re.fullmatch(r"now(?:-(\d+)([smhdwMy]))?(?:/([hd]))?", text)
     if not match:
         raise ValueError(f"a time that this check cannot read: {text}")
@@ -493,7 +493,7 @@ def read_families(path):
 
 
 def read_rules(folder):
-    """The rules of the YAML files: kind, name and expression. It reads what such files hold, not all of YAML."""
+    """The kind, name and expression of each rule. Supports only the YAML syntax used in rule files."""
     out = []
     for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
         lines = path.read_text().splitlines()

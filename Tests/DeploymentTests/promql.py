@@ -1,6 +1,6 @@
-"""What the checks need to know of a PromQL expression: its selectors, their matchers and windows.
+"""Extracts selectors, matchers and windows from a PromQL expression.
 
-It reads tokens, not grammar: whether an expression is valid PromQL is for Prometheus to say.
+It tokenizes without parsing the grammar: Prometheus itself checks whether an expression is valid.
 """
 
 import re
@@ -19,7 +19,7 @@ AGGREGATIONS = {
     "topk",
     "quantile",
 }
-# Words that take a list of labels in brackets.
+# Keywords that take a list of labels in parentheses.
 LABEL_LISTS = {"by", "without", "on", "ignoring", "group_left", "group_right"}
 OTHER_WORDS = {"and", "or", "unless", "bool", "offset", "start", "end", "inf", "nan", "atan2"}
 
@@ -37,7 +37,7 @@ TOKEN = re.compile(
 
 
 class Selector:
-    """One vector selector: the metric's name (or None), its matchers as (label, operator, value), its window if any."""
+    """A vector selector: metric name (or None), matchers as (label, operator, value), and window (or None)."""
 
     def __init__(self, name, matchers, stream, begin, end):
         self.name = name
@@ -46,7 +46,7 @@ class Selector:
         self.window = stream[end][1][1:-1] if end < len(stream) and stream[end][0] == "range" else None
 
     def names(self):
-        """The metric names it can mean: its own, or those of a plain alternation in `__name__=~"…"`."""
+        """The metric names that it selects: its own, or those of a plain alternation in `__name__=~"…"`."""
         if self.name:
             return [self.name]
         for label, operator, value in self.matchers:
@@ -56,7 +56,7 @@ class Selector:
 
 
 def expand(pattern):
-    """The words of an alternation such as `a_(b|c)_d|e`: groups without nesting, no other signs."""
+    """The words of an alternation such as `a_(b|c)_d|e`: groups without nesting, no other operators."""
     words = []
     for branch in split_outside_groups(pattern):
         parts = [""]
@@ -110,7 +110,7 @@ def selectors(expression):
 
 
 def braces(stream, i):
-    """The matchers of `{…}` at i, and where the stream goes on."""
+    """The matchers of `{…}` at i, and the index after it."""
     matchers = []
     if i >= len(stream) or stream[i][1] != "{":
         return matchers, i

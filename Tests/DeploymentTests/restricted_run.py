@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Runs a program under the restrictions of a systemd service unit, where systemd does not run as process 1.
+"""Runs a program under the restrictions of a systemd service unit on machines where systemd is not process 1.
 
     restricted_run.py [options] UNIT BINARY [ARGUMENT…]     the arguments replace those of ExecStart
-    restricted_run.py --self-test UNIT                      tries what the unit forbids; exit 0 if all of it is refused
+    restricted_run.py --self-test UNIT                      tries what the unit forbids; exits with 0 if all is denied
 
-Each directive of [Service] is applied by the kernel features that systemd uses: namespaces, mounts, capabilities,
-limits and seccomp. A directive or a value that is not known here ends the run, so nothing is left out in silence.
-What only systemd can do is listed in SYSTEMD_ALONE with the reason. Standard error says what was applied.
+Applies each directive of [Service] with the kernel features that systemd uses: namespaces, mounts, capabilities, limits
+and seccomp. Fails on an unsupported directive or value, so that none is silently ignored. SYSTEMD_ONLY lists the
+directives that only systemd can apply, with the reasons. Standard error lists the applied directives.
 
-It works as root, and as any user where the kernel lets users make namespaces. It ends with the program's exit code,
-128 + N after signal N, or 125 if the restrictions could not be applied. It passes on SIGTERM, SIGINT and SIGHUP.
+Runs as root, and as any user if the kernel permits user namespaces. Exits with the program's exit code, 128 + N after
+signal N, or 125 if the restrictions could not be applied. Forwards SIGTERM, SIGINT and SIGHUP.
 Needs Linux 5.12, libseccomp and systemd-analyze.
 """
 from __future__ import annotations
@@ -33,12 +33,12 @@ from pathlib import Path
 from typing import NoReturn
 
 OWN_FAILURE = 125
-# From the range that systemd gives to DynamicUser.
+# From systemd's range for DynamicUser.
 DYNAMIC_ID = 64000
 OWN_USER, OWN_GROUP = os.getuid(), os.getgid()
 
-SYSTEMD_ALONE = {
-    "Type": "systemd decides by it when the start is over",
+SYSTEMD_ONLY = {
+    "Type": "systemd uses it to determine when startup is complete",
     "ExecReload": "a command for systemd to run",
     "Restart": "systemd starts the service again",
     "RestartSec": "systemd starts the service again",
@@ -54,7 +54,7 @@ SYSTEMD_ALONE = {
 
 
 class Refusal(Exception):
-    """The restrictions cannot be applied as the unit says."""
+    """The restrictions cannot be applied as in the unit."""
 
 
 # --- The kernel's interface -----------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def unshare(flags: int) -> None:
 
 
 def map_only_user(inside: int, outside_user: int, outside_group: int) -> None:
-    """Makes one user and group known in the user namespace of this process."""
+    """Maps a single user and group in the user namespace of this process."""
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{inside} {outside_user} 1")
     Path("/proc/self/gid_map").write_text(f"{inside} {outside_group} 1")
@@ -146,10 +146,10 @@ def has_bits(argument: int, bits: int) -> Comparison:
 
 
 class Seccomp:
-    """The few functions of libseccomp that are needed, for the machine's own architecture."""
+    """The required functions of libseccomp, for the machine's own architecture."""
 
     ALLOW, KILL_PROCESS, BAD_ARCHITECTURE_ATTRIBUTE = 0x7FFF0000, 0x80000000, 2
-    # Higher than any system call of any architecture by far.
+    # Far above the system call numbers of any architecture.
     NUMBERS = range(1024)
 
     def __init__(self) -> None:
@@ -166,7 +166,7 @@ class Seccomp:
         return 0x00050000 | code
 
     def number(self, name: str) -> int:
-        """Of a system call; below 0 where this architecture or this library does not have it."""
+        """The number of a system call; negative if this architecture or this library does not have it."""
         return self.library.seccomp_syscall_resolve_name(name.encode())
 
     def unknown_numbers(self) -> list[int]:
@@ -180,7 +180,7 @@ class Seccomp:
 
 
 class Filter:
-    """One seccomp filter. The kernel asks every filter that is loaded and takes the strictest answer."""
+    """One seccomp filter. The kernel evaluates every loaded filter and applies the strictest result."""
 
     def __init__(self, library: ctypes.CDLL, owner: Seccomp, otherwise: int) -> None:
         self.library = library
@@ -209,19 +209,19 @@ seccomp = Seccomp()
 
 
 def system_calls(names: Sequence[str]) -> set[str]:
-    """The system calls behind names and @groups, as the installed systemd has them."""
+    """The system calls of names and @groups, as defined by the installed systemd."""
     found: set[str] = set()
     for name in names:
         if ":" in name:
-            raise Refusal(f"SystemCallFilter: an error number of its own is not known here: {name}")
+            raise Refusal(f"SystemCallFilter: a custom error number is not supported: {name}")
         if not name.startswith("@"):
             found.add(name)
             continue
-        answer = subprocess.run(
+        output = subprocess.run(
             ["systemd-analyze", "--no-pager", "syscall-filter", name], capture_output=True, text=True, check=False)
-        if answer.returncode != 0:
-            raise Refusal(f"systemd-analyze syscall-filter {name}: {answer.stderr.strip()}")
-        lines = [line.strip() for line in answer.stdout.splitlines()[1:]]
+        if output.returncode != 0:
+            raise Refusal(f"systemd-analyze syscall-filter {name}: {output.stderr.strip()}")
+        lines = [line.strip() for line in output.stdout.splitlines()[1:]]
         found |= system_calls([line for line in lines if line and not line.startswith("#")])
     return found
 
@@ -258,15 +258,15 @@ def write_execute_filter() -> Filter:
 def namespaces_filter() -> Filter:
     made = seccomp.filter(Seccomp.ALLOW)
     refused = Seccomp.error(errno.EPERM)
-    # Its flags are in memory, where a filter cannot look. C libraries then take clone.
+    # Its flags are in memory, which a filter cannot read. C libraries fall back to clone.
     made.add(Seccomp.error(errno.ENOSYS), "clone3")
-    # Zero lets the kernel take the kind from the file descriptor.
+    # With zero the kernel takes the namespace type from the file descriptor.
     made.add(refused, "setns", equals(1, 0))
     for flag in NAMESPACES:
         made.add(refused, "unshare", has_bits(0, flag))
         made.add(refused, "setns", has_bits(1, flag))
         if flag != CLONE_NEWTIME:
-            # In clone that bit belongs to the number of the signal at the end.
+            # In clone this bit belongs to the exit signal number.
             made.add(refused, "clone", has_bits(0, flag))
     return made
 
@@ -277,7 +277,7 @@ def realtime_filter() -> Filter:
     for policy in set(range(max(usual))) - set(usual):
         made.add(Seccomp.error(errno.EPERM), "sched_setscheduler", equals(1, policy))
     made.add(Seccomp.error(errno.EPERM), "sched_setscheduler", above(1, max(usual)))
-    # Its policy is in memory, where a filter cannot look.
+    # Its policy is in memory, which a filter cannot read.
     made.add(Seccomp.error(errno.EPERM), "sched_setattr")
     return made
 
@@ -294,7 +294,7 @@ def set_id_filter() -> Filter:
         for creating in (os.O_CREAT, os.O_TMPFILE):
             made.add(refused, "open", has_bits(1, creating), has_bits(2, bit))
             made.add(refused, "openat", has_bits(2, creating), has_bits(3, bit))
-    # Its mode is in memory, where a filter cannot look.
+    # Its mode is in memory, which a filter cannot read.
     made.add(Seccomp.error(errno.ENOSYS), "openat2")
     return made
 
@@ -307,9 +307,9 @@ def personality_filter() -> Filter:
 
 
 def system_call_filter(lists: Sequence[str], action: int) -> Filter:
-    """One allow list, less what later lines take away with ~."""
+    """An allow list minus the entries of later lines with ~."""
     if not lists or lists[0].startswith("~"):
-        raise Refusal("SystemCallFilter: only an allow list is known here")
+        raise Refusal("SystemCallFilter: only an allow list is supported")
     # systemd adds it to every allow list.
     allowed = system_calls(["@default"])
     for entry in lists:
@@ -320,7 +320,7 @@ def system_call_filter(lists: Sequence[str], action: int) -> Filter:
     made = seccomp.filter(action)
     for name in sorted(allowed):
         made.add(Seccomp.ALLOW, name)
-    # As systemd does, so that programs which know newer kernels fall back to older calls.
+    # Like systemd, so that programs built for newer kernels fall back to older calls.
     for number in seccomp.unknown_numbers():
         made.add(Seccomp.error(errno.ENOSYS), number)
     return made
@@ -330,7 +330,7 @@ def system_call_filter(lists: Sequence[str], action: int) -> Filter:
 
 @dataclass
 class Plan:
-    """What the directives ask for."""
+    """The settings collected from the directives."""
 
     unit: str
     command: list[str] = field(default_factory=list)
@@ -357,12 +357,12 @@ Handler = Callable[[Plan, str], None]
 
 
 def exactly(wanted: str, filters: Callable[[], Filter] | None = None) -> Callable[[str], Handler]:
-    """A directive of which one value is known here."""
+    """A directive with a single supported value."""
 
     def named(directive: str) -> Handler:
         def handle(plan: Plan, value: str) -> None:
             if value != wanted:
-                raise Refusal(f"{directive}={value}: only “{wanted}” is known here")
+                raise Refusal(f"{directive}={value}: only “{wanted}” is supported")
             if filters:
                 plan.filters.append(filters())
 
@@ -381,7 +381,7 @@ def set_command(plan: Plan, value: str) -> None:
 
 def set_state_folder(plan: Plan, value: str) -> None:
     if "/" in value or ":" in value or " " in value:
-        raise Refusal(f"StateDirectory={value}: only one plain name is known here")
+        raise Refusal(f"StateDirectory={value}: only one plain name is supported")
     plan.state_folder = value
 
 
@@ -400,7 +400,7 @@ def set_mask(plan: Plan, value: str) -> None:
 
 def add_system_calls(plan: Plan, value: str) -> None:
     if not value:
-        raise Refusal("SystemCallFilter=: to begin the list again is not known here")
+        raise Refusal("SystemCallFilter=: resetting the list is not supported")
     plan.system_calls.append(value)
 
 
@@ -410,7 +410,7 @@ def set_refusal(plan: Plan, value: str) -> None:
 
 def restrict_families(plan: Plan, value: str) -> None:
     if value == "none" or value.startswith("~"):
-        raise Refusal(f"RestrictAddressFamilies={value}: only an allow list is known here")
+        raise Refusal(f"RestrictAddressFamilies={value}: only an allow list is supported")
     plan.filters.append(address_families_filter(value.split()))
 
 
@@ -429,7 +429,7 @@ KNOWN: dict[str, Callable[[str], Handler]] = {
     "SystemCallFilter": plain(add_system_calls),
     "SystemCallErrorNumber": plain(set_refusal),
     "RestrictAddressFamilies": plain(restrict_families),
-    # Every filter here refuses the calls of other architectures.
+    # Every filter here denies system calls of other architectures.
     "SystemCallArchitectures": exactly("native"),
     "DynamicUser": exactly("yes"),
     "NoNewPrivileges": exactly("yes"),
@@ -458,8 +458,8 @@ KNOWN: dict[str, Callable[[str], Handler]] = {
     "RestrictSUIDSGID": exactly("yes", set_id_filter),
 }
 
-# What this program always does, and could not leave out: a unit without one of them would be run more strictly than
-# systemd runs it, and so prove too little about the program and too much about the unit.
+# Always applied by this program. A unit without one of them would run more strictly here than under systemd, and the
+# test would prove too little about the program and too much about the unit.
 REQUIRED = (
     "ExecStart", "DynamicUser", "NoNewPrivileges", "CapabilityBoundingSet", "AmbientCapabilities", "PrivateUsers",
     "PrivateDevices", "PrivateMounts", "PrivateTmp", "PrivateIPC", "KeyringMode", "ProtectSystem", "ProtectHome",
@@ -467,12 +467,12 @@ REQUIRED = (
     "ProtectKernelTunables", "SystemCallArchitectures", "SystemCallFilter")
 
 
-# Lines of these add up.
+# Directives whose lines accumulate.
 REPEATABLE = ("LoadCredential", "SystemCallFilter")
 
 
 def directives(text: str) -> list[tuple[str, str]]:
-    """Of [Service]. [Unit] and [Install] say when the service runs and not how."""
+    """The directives of [Service]. [Unit] and [Install] do not affect how the service runs."""
     found: list[tuple[str, str]] = []
     section = ""
     pending = ""
@@ -486,7 +486,7 @@ def directives(text: str) -> list[tuple[str, str]]:
         elif line.startswith("["):
             section = line
             if section not in ("[Unit]", "[Service]", "[Install]"):
-                raise Refusal(f"the section {section} is not known here")
+                raise Refusal(f"the section {section} is not supported")
         elif line and section == "[Service]":
             name, equal, value = line.partition("=")
             if not equal:
@@ -499,23 +499,23 @@ def plan_of(path: Path) -> Plan:
     plan = Plan(unit=path.name)
     seen: set[str] = set()
     for name, value in directives(path.read_text()):
-        if name in SYSTEMD_ALONE:
-            plan.applied.append(f"not here: {name}={value} ({SYSTEMD_ALONE[name]})")
+        if name in SYSTEMD_ONLY:
+            plan.applied.append(f"not here: {name}={value} ({SYSTEMD_ONLY[name]})")
         elif name in KNOWN:
             if name in seen and name not in REPEATABLE:
-                raise Refusal(f"{name}: given twice, which is not known here")
+                raise Refusal(f"{name}: given twice, which is not supported")
             try:
                 KNOWN[name](name)(plan, value)
             except (AttributeError, IndexError, ValueError) as problem:
-                raise Refusal(f"{name}={value}: this value is not known here") from problem
+                raise Refusal(f"{name}={value}: this value is not supported") from problem
             plan.applied.append(f"applied: {name}={value}")
         else:
-            raise Refusal(f"{name}={value}: this directive is not known here, so it would not be applied")
+            raise Refusal(f"{name}={value}: this directive is not supported, so it would not be applied")
         seen.add(name)
     missing = [name for name in REQUIRED if name not in seen]
     if missing:
-        raise Refusal(f"the unit lacks what is always applied here: {', '.join(missing)}")
-    # Last, since it may refuse what loading the others needs.
+        raise Refusal(f"the unit lacks directives that are always applied here: {', '.join(missing)}")
+    # Last, because it may deny system calls that loading the others needs.
     plan.filters.append(system_call_filter(plan.system_calls, plan.refusal))
     return plan
 
@@ -523,7 +523,7 @@ def plan_of(path: Path) -> Plan:
 # --- The file system ------------------------------------------------------------------------------------------------
 
 class FileSystem:
-    """The program's own view of the files, made in a mount namespace."""
+    """The program's view of the file system, built in a mount namespace."""
 
     def __init__(self, staging: Path) -> None:
         self.staging = staging
@@ -531,7 +531,7 @@ class FileSystem:
         mount("", Path("/"), flags=MS_REC | MS_PRIVATE)
 
     def open_up(self, folder: Path) -> None:
-        """Replaces a folder by one with the same entries, to which mount points can be added."""
+        """Replaces a directory by one with the same entries, to which mount points can be added."""
         if folder in self.opened:
             return
         self.opened.add(folder)
@@ -555,7 +555,7 @@ class FileSystem:
             path.mkdir()
 
     def place(self, source: Path, target: Path) -> None:
-        """Shows a file or folder at another path."""
+        """Bind-mounts a file or directory at another path."""
         if source.is_dir():
             self.make_folder(target)
         elif not target.exists():
@@ -620,7 +620,7 @@ def arrange_files(plan: Plan, run: Run) -> None:
 
 @dataclass
 class Run:
-    """What is run, and what stands for the machine's folders."""
+    """The program to run, and the directories that replace the machine's."""
 
     binary: Path
     arguments: list[str]
@@ -637,7 +637,7 @@ class Run:
 
     @property
     def owner(self) -> int:
-        """The program's user as the process that mounts sees it."""
+        """The program's user as seen by the process that mounts."""
         return DYNAMIC_ID if self.is_root else 0
 
 
@@ -661,7 +661,7 @@ def become_program(plan: Plan, run: Run) -> NoReturn:
         os.setgroups([])
         os.setresgid(DYNAMIC_ID, DYNAMIC_ID, DYNAMIC_ID)
         os.setresuid(DYNAMIC_ID, DYNAMIC_ID, DYNAMIC_ID)
-    # Otherwise this process's own files in /proc, which the next step writes, are not its own.
+    # Otherwise this process does not own its files in /proc, which the next step writes.
     check(prctl(PR_SET_DUMPABLE, 1), "prctl")
     unshare(CLONE_NEWUSER)
     map_only_user(run.user, run.owner, run.owner)
@@ -690,10 +690,10 @@ def become_program(plan: Plan, run: Run) -> NoReturn:
 
 
 class Child:
-    """A forked process that gets this one's signals, and whose end becomes this one's."""
+    """A forked process that receives this process's signals and determines its exit code."""
 
     def __init__(self, work: Callable[[], None]) -> None:
-        # Held back until there is a process to pass them on to.
+        # Blocked until there is a process to forward them to.
         passed_on = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
         signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)
         self.identity = os.fork()
@@ -728,12 +728,12 @@ def run_restricted(plan: Plan, run: Run) -> int:
             unshare(CLONE_NEWUSER | CLONE_NEWPID)
             map_only_user(0, OWN_USER, OWN_GROUP)
     except Refusal as problem:
-        raise Refusal(f"{problem}: run this as root, or let users make namespaces") from problem
+        raise Refusal(f"{problem}: run this as root, or permit user namespaces") from problem
 
     def first_process() -> None:
         unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS)
         arrange_files(plan, run)
-        # The program may be the same user's, and must not see this process either.
+        # The program may run as the same user, and must not see this process either.
         check(prctl(PR_SET_DUMPABLE, 0), "prctl")
         os._exit(Child(lambda: become_program(plan, run)).wait())
 
@@ -770,7 +770,7 @@ def start(
             for line in plan.applied:
                 print(f"restricted_run: {line}", file=sys.stderr)
             if plan.credentials and not configuration:
-                print("restricted_run: no credentials, since --configuration is not given", file=sys.stderr)
+                print("restricted_run: no credentials, because --configuration is missing", file=sys.stderr)
             if listener:
                 host, port = listener.getsockname()[:2]
                 print(f"restricted_run: socket {host}:{port}", file=sys.stderr)
@@ -781,15 +781,15 @@ def start(
 
 
 def self_test(unit: Path) -> int:
-    """Runs the probes without and with the restrictions, and compares."""
+    """Runs the probes with and without the restrictions, and compares the results."""
     probes = Path(__file__).with_name("restriction_probes.py").read_text()
-    # The machine's own, since the unit hides people's folders, where another may be.
+    # The system's Python, because the unit hides home directories, where another one may be.
     interpreter = Path("/usr/bin/python3").resolve(strict=True)
     home = {"PYTHONHOME": "/usr"}
     free = subprocess.run([interpreter, "-S", "-c", probes], capture_output=True, text=True, check=False)
     if free.returncode != 0:
         raise Refusal(f"the probes do not run: {free.stderr.strip()}")
-    # A process of its own, since this one must stay free of namespaces.
+    # A separate process, because this one must stay outside the namespaces.
     reading, writing = os.pipe()
     runner = os.fork()
     if runner == 0:
@@ -817,7 +817,7 @@ def self_test(unit: Path) -> int:
             failures += 1
             verdict = "WRONG"
         elif wanted == "refused" and before[name].startswith("refused"):
-            verdict = "right, but refused to everyone here"
+            verdict = "right, but also refused without restrictions"
         else:
             verdict = "right"
         print(f"{verdict}: {name}: {result}")
@@ -827,12 +827,12 @@ def self_test(unit: Path) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs a program under the restrictions of a systemd service unit.")
     parser.add_argument("--self-test", action="store_true", help="try what the unit forbids")
-    parser.add_argument("--state", type=Path, help="folder for StateDirectory; a temporary one unless given")
-    parser.add_argument("--configuration", type=Path, help="folder that stands for the one of LoadCredential's sources")
-    parser.add_argument("--listen", metavar="HOST:PORT", help="hand over a socket as a socket unit does")
+    parser.add_argument("--state", type=Path, help="directory for StateDirectory; by default a temporary one")
+    parser.add_argument("--configuration", type=Path, help="directory that replaces that of LoadCredential's sources")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="pass a socket as a socket unit does")
     parser.add_argument("unit", type=Path)
     parser.add_argument("binary", type=Path, nargs="?")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="in place of those of ExecStart")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="replace those of ExecStart")
     options = parser.parse_args()
     try:
         if options.self_test:

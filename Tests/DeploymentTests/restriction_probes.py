@@ -1,8 +1,8 @@
-"""What restricted_run.py --self-test tries, with and without restrictions: a line `name<TAB>result` for each attempt.
+"""The probes of restricted_run.py --self-test, with and without restrictions: a line `name<TAB>result` per probe.
 
-A name that begins with “may” is of something that the exporter needs. All others must be refused.
-Without restrictions root succeeds, so every attempt is one that does no harm: it changes nothing, undoes its change,
-or is wrong in a way that the kernel sees only after it has looked at the right to try.
+A name that begins with “may” is an access that the exporter needs. All others must be denied.
+Without restrictions root succeeds, so every probe is harmless: it changes nothing, undoes its change, or has an invalid
+argument that the kernel checks only after the permission.
 """
 import ctypes
 import errno
@@ -18,18 +18,18 @@ import threading
 
 libc = ctypes.CDLL(None, use_errno=True)
 
-# Of system calls for which the C library has no function.
+# Numbers of system calls without a C library function.
 NUMBERS = {
     "x86_64": {"bpf": 321, "perf_event_open": 298, "kexec_load": 246},
     "aarch64": {"bpf": 280, "perf_event_open": 241, "kexec_load": 104},
 }[os.uname().machine]
 
-# The answers of a kernel or a filter that forbids. Any other error means that the attempt was looked at.
+# Errors of a kernel or a filter that denies access. Any other error means that access was permitted.
 FORBIDDEN = {errno.EPERM, errno.EACCES, errno.EROFS, errno.EAFNOSUPPORT, errno.ENOSYS, errno.ENOENT}
 
 
 def call(result: int, harmless: tuple[int, ...] = ()) -> None:
-    """Raises the error of a C function, unless it only says that the question was harmless."""
+    """Raises the error of a C function, unless it is one of the harmless ones."""
     code = ctypes.get_errno()
     if result < 0 and code not in harmless:
         raise OSError(code, os.strerror(code))
@@ -69,7 +69,7 @@ def make_executable() -> None:
 
 
 def set_clock() -> None:
-    # ADJ_TICK to a tick of 0, which is out of range: struct timex is zero but for its first field.
+    # ADJ_TICK to a tick of 0, which is out of range: struct timex is zero except for its first field.
     call(libc.adjtimex((ctypes.c_long * 64)(0x4000)), harmless=(errno.EINVAL,))
 
 
@@ -212,7 +212,7 @@ def attempt(probe) -> str:
     return "allowed"
 
 
-# Each in a process of its own, since some of them change the process or may end it.
+# Each in a separate process, because some of them change the process or may end it.
 for name, probe in PROBES.items():
     reading, writing = os.pipe()
     child = os.fork()

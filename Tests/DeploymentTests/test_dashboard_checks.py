@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of the dashboards' checks: each kind of mistake, made on purpose in a good dashboard, must be found.
+"""Tests of the dashboard checks: each kind of mistake, made on purpose in a good dashboard, must be found.
 
 python3 -m unittest discover -s Tests/DeploymentTests
 """
@@ -36,7 +36,7 @@ def target(dashboard, title):
 
 class LintTests(unittest.TestCase):
     def lint(self, change=None, text=None):
-        """The lint's findings once `change` was made to the overview."""
+        """The lint's findings after `change` was applied to the overview."""
         with tempfile.TemporaryDirectory() as folder:
             for path in DASHBOARDS.glob("*.json"):
                 dashboard = json.loads(path.read_text())
@@ -192,13 +192,13 @@ class QueriesTests(unittest.TestCase):
             ],
         )
 
-    def check(self, change, answer, expected=()):
-        """The findings for one panel, with a server that gives `answer` to every query."""
+    def check(self, change, response, expected=()):
+        """The findings for one panel, with a server that returns `response` for every query."""
         dashboard = json.loads((DASHBOARDS / "genai-overview.json").read_text())
         dashboard["panels"] = [panel(dashboard, "Spend per day by provider"), panel(dashboard, "Cost today")]
         dashboard["annotations"]["list"] = []
         change(dashboard)
-        with tempfile.TemporaryDirectory() as folder, Server(answer) as address:
+        with tempfile.TemporaryDirectory() as folder, Server(response) as address:
             pathlib.Path(folder, "one.json").write_text(json.dumps(dashboard))
             pathlib.Path(folder, "expected").write_text(json.dumps({"families": {}, "queries": list(expected)}))
             done = subprocess.run(
@@ -243,21 +243,21 @@ class QueriesTests(unittest.TestCase):
 
 
 class Server:
-    """A Prometheus that knows one answer; None is an error."""
+    """A Prometheus with a fixed response; None is an error."""
 
-    def __init__(self, answer):
+    def __init__(self, response):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 path = urllib.parse.urlparse(self.path).path
                 if self.command == "POST":
                     self.rfile.read(int(self.headers["Content-Length"]))
-                data = {"resultType": "vector", "result": copy.deepcopy(answer)}
+                data = {"resultType": "vector", "result": copy.deepcopy(response)}
                 if path.endswith("/values"):
                     data = ["a", "b"]
                 elif path.endswith("/series"):
                     data = [{"a": "b"}]
                 body = {"status": "success", "data": data}
-                if answer is None and "/query" in path:
+                if response is None and "/query" in path:
                     body = {"status": "error", "error": "parse error"}
                 self.send_response(400 if body["status"] == "error" else 200)
                 self.end_headers()

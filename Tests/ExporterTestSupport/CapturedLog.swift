@@ -1,30 +1,27 @@
+import ConfigReading
 import ExporterCore
 import Logging
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// The exporter's own log, as its handler writes it, kept line by line.
+/// Captures the exporter's log, as its handler writes it, line by line.
 package final class CapturedLog: LogOutput {
     private let kept = NIOLockedValueBox<[String]>([])
 
-    /// Nothing logged yet.
     package init() {}
 
-    /// The lines so far.
     package var lines: [String] { kept.withLockedValue { $0 } }
 
-    /// Forgets the lines so far.
     package func clear() { kept.withLockedValue { $0 = [] } }
 
-    /// Keeps a line.
     package func write(_ line: [UInt8]) {
         kept.withLockedValue { $0.append(String(decoding: line, as: UTF8.self)) }
     }
 
     /// A logger that writes here.
     ///
-    /// - Parameter redaction: what the handler blots out; nothing unless given, so that what the code itself lets through
-    ///   is seen.
+    /// - Parameter redaction: secrets that the handler redacts; by default none, so that tests see what
+    ///   the code itself logs.
     package func logger(
         clock: any WallClock, threshold: LogThreshold = .debug, redaction: LogRedaction = LogRedaction()
     ) -> Logger {

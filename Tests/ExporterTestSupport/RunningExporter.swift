@@ -2,7 +2,7 @@ import ExporterCore
 import PrometheusExposition
 import TestSupport
 
-/// Runs a body with an exporter, whose end is an orderly stop.
+/// Runs a body with an exporter and closes it afterwards.
 package func withExporter<Result>(
     _ configuration: ExporterConfiguration, storage folder: String, environment: Exporter.Environment,
     isolation: isolated (any Actor)? = #isolation, _ body: (Exporter) async throws -> Result
@@ -19,10 +19,10 @@ package func withExporter<Result>(
 }
 
 extension Exporter {
-    /// The two formats of one snapshot say different things.
+    /// The two formats of one snapshot have different counters.
     package struct FormatsDiffer: Error {}
 
-    /// What a scrape shows now; both formats have to be strictly well-formed and say the same.
+    /// Scrapes the current snapshot; both formats must be strictly well-formed and have equal counters.
     package func scrape() throws -> Scrape {
         let snapshot = store.current
         let text = try Scrape(snapshot.body(.text004, .identity).bytes)
@@ -32,6 +32,6 @@ extension Exporter {
         return text
     }
 
-    /// A scrape of all that is served now, which nobody reads: new series are then released in time.
+    /// Records a scrape of the current snapshot without parsing it, so that new series are released in time.
     package func noteScrape() { store.markServed(store.current, account: nil, at: now) }
 }

@@ -2,12 +2,12 @@ import Foundation
 import FuzzTargets
 import Testing
 
-/// The fuzz targets on their seeds and on changes of them, the same ones in each run.
-@Suite struct SeedTests {
-    /// Changes of each seed.
+/// Runs the fuzz targets on their seeds and on deterministic mutations.
+@Suite("Fuzz targets") struct SeedTests {
+    /// Mutations per seed.
     private static let changes = 400
 
-    /// An input in the repository: real forms, and what once broke something.
+    /// An input in the repository: realistic data, or a regression.
     struct Seed: Sendable, CustomTestStringConvertible {
         let target: FuzzTarget
         let file: URL
@@ -22,12 +22,13 @@ import Testing
         return names.sorted().map { Seed(target: target, file: folder.appending(path: $0)) }
     }
 
-    @Test func everyTargetHasSeeds() {
+    @Test("every target has seeds")
+    func coverage() {
         #expect(Set(Self.seeds.map(\.target)) == Set(FuzzTarget.allCases))
     }
 
-    @Test(arguments: seeds)
-    func whatMustHoldHoldsForTheSeedAndItsChanges(seed: Seed) throws {
+    @Test("properties hold for each seed and its mutations", arguments: seeds)
+    func properties(seed: Seed) throws {
         let input = Array(try Data(contentsOf: seed.file))
         try seed.target.run(input)
         for number in 1...UInt64(Self.changes) {

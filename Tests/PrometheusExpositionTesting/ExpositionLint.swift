@@ -1,13 +1,13 @@
 import PrometheusExposition
 
-/// Judges the names of metric families by the rules that Prometheus' own linter has.
+/// Checks metric families by the rules of Prometheus' own linter.
 ///
 /// The rules are those of `promlint` (github.com/prometheus/client_golang, `prometheus/testutil/promlint/validations`),
-/// which `promtool check metrics` applies as well; they follow "Metric and label naming" on prometheus.io. They differ
-/// in two places: an empty help counts as none, and "not unique" is asked of families, whose names may collide in either
-/// format, rather than of series, whose uniqueness ``ExpositionParser`` enforces.
+/// which `promtool check metrics` also applies; they follow "Metric and label naming" on prometheus.io. There are two
+/// differences: an empty help counts as missing, and uniqueness is checked for the names of families in either format
+/// instead of series, whose uniqueness ``ExpositionParser`` enforces.
 package enum ExpositionLint {
-    /// The problems of families that are to be served, sorted by family and then by what is said.
+    /// Returns the problems of families to be exported, sorted by family and description.
     package static func problems(in families: [MetricFamily]) -> [LintProblem] {
         problems(
             of: families.map {
@@ -17,7 +17,7 @@ package enum ExpositionLint {
             })
     }
 
-    /// The problems of families that were read from an exposition, their labels being those of their samples.
+    /// Returns the problems of parsed families, with the labels of their samples.
     package static func problems(in families: [ParsedFamily]) -> [LintProblem] {
         problems(
             of: families.map { family in
@@ -43,47 +43,44 @@ package enum ExpositionLint {
     }
 }
 
-/// One thing that is wrong with one family.
+/// A finding about a family.
 package struct LintProblem: Sendable, Hashable, CustomStringConvertible {
     /// The family's full name.
     package let family: String
-    /// What is wrong.
     package let finding: LintFinding
 
-    /// The family and what is wrong with it.
     package var description: String { "\(family): \(finding)" }
 }
 
-/// What can be wrong with a family: nine rules, some with several sides.
+/// The findings of nine rules, some of which have several findings.
 package enum LintFinding: Sendable, Hashable {
-    /// There is no help text.
+    /// The help text is missing.
     case noHelp
-    /// The name has the family's own type as a word.
+    /// The name contains the family's type as a word.
     case typeInName(MetricType)
     /// A counter's name does not end in `_total`.
     case counterWithoutTotal
     /// Another type's name ends in `_total`.
     case totalOnNonCounter
-    /// The name ends in a suffix that belongs to histograms and summaries: `_bucket`, `_count` or `_sum`.
+    /// The name ends in a suffix reserved for histograms and summaries: `_bucket`, `_count` or `_sum`.
     case reservedSuffix(String)
-    /// A label that belongs to histograms (`le`) or summaries (`quantile`).
+    /// A label is reserved for histograms (`le`) or summaries (`quantile`).
     case reservedLabel(String)
-    /// The name has a colon, which belongs to recording rules.
+    /// The name contains a colon, which is reserved for recording rules.
     case colonInName
     /// The name is not in snake case.
     case camelCaseName
     /// A label name is not in snake case.
     case camelCaseLabel(String)
-    /// The name has an abbreviated unit as a word.
+    /// The name contains an abbreviated unit as a word.
     case abbreviatedUnit(String)
-    /// The name has a unit for which there is a base unit.
+    /// The name contains a unit that is not the base unit.
     case notBaseUnit(String, base: String)
-    /// Another family before it uses this family name or sample name, in one of the formats.
+    /// An earlier family uses this family name or sample name in one of the formats.
     case duplicate(String)
 }
 
 extension LintFinding: CustomStringConvertible {
-    /// One phrase that says what is wrong.
     package var description: String {
         switch self {
         case .noHelp: "has no help text"
@@ -102,16 +99,16 @@ extension LintFinding: CustomStringConvertible {
     }
 }
 
-/// What the lint rules look at, wherever the family came from.
+/// The input of the lint rules.
 struct LintSubject {
     let name: String
     let type: MetricType
     let help: String
     let labelNames: [String]
-    /// The family and sample names that no other family may have.
+    /// The family and sample names, which must be unique.
     let takenNames: [String]
 
-    /// All findings but those that need the other families.
+    /// All findings except duplicates.
     var findings: [LintFinding] {
         helpFindings + typeFindings + reservedFindings + spellingFindings + unitFindings
     }
@@ -159,7 +156,7 @@ struct LintSubject {
 }
 
 extension MetricFamily {
-    /// The names that the family's metadata and samples use in a format.
+    /// Returns the names of the family's metadata and samples in a format.
     func takenNames(in format: ExpositionFormat) -> [String] {
         let base = metadataName(in: format)
         let suffixes: [String] =
@@ -174,12 +171,12 @@ extension MetricFamily {
 }
 
 extension String {
-    /// Whether the word stands after an underscore and before another or the end.
+    /// Whether the text contains a word between underscores, or between the last one and the end.
     fileprivate func hasWord(_ word: String) -> Bool {
         split(separator: "_", omittingEmptySubsequences: false).dropFirst().contains { $0 == word }
     }
 
-    /// Whether a small letter is followed by a capital.
+    /// Whether a lower-case letter is followed by an upper-case one.
     fileprivate var isCamelCase: Bool {
         zip(utf8, utf8.dropFirst()).contains { first, second in
             (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first)
@@ -188,12 +185,12 @@ extension String {
     }
 }
 
-/// The unit words that the lint rules know: those of promlint's unit table, with `mebi` spelled as IEC does.
+/// The units of promlint's unit table, with `mebi` in the IEC spelling.
 enum LintUnits {
-    /// Short forms that a name should spell out.
+    /// Abbreviations that names should not contain.
     static let abbreviations = ["s", "ms", "us", "ns", "sec", "b", "kb", "mb", "gb", "tb", "pb", "m", "h", "d"]
 
-    /// The base unit of a unit word such as `bytes`, `hours` or `milliseconds`; nil when the word is no unit.
+    /// Returns the base unit of a word such as `bytes`, `hours` or `milliseconds`; nil if the word is not a unit.
     static func base(of word: String) -> String? {
         if let base = bases[word] { return base }
         return prefixes.lazy.filter(word.hasPrefix).compactMap { bases[String(word.dropFirst($0.count))] }.first

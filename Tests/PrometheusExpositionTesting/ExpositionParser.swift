@@ -1,28 +1,28 @@
 import PrometheusExposition
 
-/// Reads a whole exposition strictly: a judge for what ``SampleEncoder`` and ``HistogramEncoder`` write.
+/// A strict parser of expositions, to test the output of `SampleEncoder` and `HistogramEncoder`.
 ///
-/// It takes the counters, gauges and histograms that this library writes, in the form that exporters write: tokens are
-/// separated by exactly one space, a list of labels has no comma at its end, and every family has its `# TYPE`. In 0.0.4
-/// it skips empty lines and comments, as that format has them; OpenMetrics allows neither. Exemplars are not known.
+/// It supports counters, gauges and histograms in the usual form: tokens are separated by exactly one space, label lists
+/// have no trailing comma, and every family has a `# TYPE`. In 0.0.4 it skips empty lines and comments; OpenMetrics
+/// allows neither. Exemplars are not supported.
 ///
-/// Beyond the grammar it refuses what other readers accept in silence: a series twice, families that are interleaved,
-/// and histograms that do not add up.
+/// Beyond the grammar it rejects errors that other parsers ignore: duplicate series, interleaved families, and
+/// inconsistent histograms.
 package enum ExpositionParser {
-    /// Reads an exposition.
+    /// Parses an exposition.
     ///
-    /// - Returns: the families in their order; those with metadata but no samples have no samples.
-    /// - Throws: ``ExpositionParseError`` for the first line that is wrong.
+    /// - Returns: the families in order, including those without samples.
+    /// - Throws: ``ExpositionParseError`` for the first invalid line.
     package static func parse(
         _ text: String, format: ExpositionFormat
     ) throws(ExpositionParseError) -> [ParsedFamily] {
         try parse(Array(text.utf8), format: format)
     }
 
-    /// Reads an exposition from its bytes, which must be UTF-8.
+    /// Parses the bytes of an exposition, which must be UTF-8.
     ///
-    /// - Returns: the families in their order; those with metadata but no samples have no samples.
-    /// - Throws: ``ExpositionParseError`` for the first line that is wrong.
+    /// - Returns: the families in order, including those without samples.
+    /// - Throws: ``ExpositionParseError`` for the first invalid line.
     package static func parse(
         _ bytes: [UInt8], format: ExpositionFormat
     ) throws(ExpositionParseError) -> [ParsedFamily] {
@@ -40,37 +40,36 @@ package enum ExpositionParser {
     }
 }
 
-/// A metric family as it was read from an exposition.
+/// A metric family parsed from an exposition.
 package struct ParsedFamily: Sendable, Hashable {
-    /// The name as ``MetricFamily/name`` has it: a counter's with `_total` whichever format it was read from.
+    /// The name as in `MetricFamily.name`: a counter's includes `_total` in either format.
     package let name: String
     /// The type of the `# TYPE` line.
     package let type: MetricType
-    /// The help text with its escapes undone; nil when there was no `# HELP` line.
+    /// The unescaped help text; nil if there is no `# HELP` line.
     package let help: String?
-    /// The text of the `# UNIT` line; nil when there was none.
+    /// The text of the `# UNIT` line; nil if there is none.
     package let unit: String?
-    /// The samples in their order, without the `_created` lines, which are in ``ParsedSample/created``.
+    /// The samples in order, without the `_created` lines, which are in ``ParsedSample/created``.
     package let samples: [ParsedSample]
 }
 
-/// A sample as it was read from an exposition.
+/// A sample parsed from an exposition.
 package struct ParsedSample: Sendable, Hashable {
-    /// The name as it is written, with `_total`, `_bucket`, `_sum` or `_count`.
+    /// The name including `_total`, `_bucket`, `_sum` or `_count`.
     package let name: String
-    /// The label values by name with their escapes undone, `le` of a bucket among them.
+    /// The unescaped label values by name, including `le` of a bucket.
     package let labels: [String: String]
-    /// The value.
     package let value: Double
-    /// The sample's own time, when it has one.
+    /// The sample's timestamp, if it has one.
     package let timestamp: UnixTimestamp?
-    /// When its series began, by the `_created` line of its metric, when there was one.
+    /// The value of the `_created` line of its metric, if there is one.
     package internal(set) var created: UnixTimestamp?
 }
 
-/// Why an exposition was refused, and where.
+/// The first error in an exposition, with its line.
 package struct ExpositionParseError: Error, Sendable, Hashable {
-    /// What the reader found.
+    /// The violated rule.
     package enum Reason: Error, Sendable, Hashable {
         /// A byte sequence that is not UTF-8.
         case invalidUTF8
@@ -80,57 +79,55 @@ package struct ExpositionParseError: Error, Sendable, Hashable {
         case missingEOF
         /// OpenMetrics: something follows `# EOF`.
         case textAfterEOF
-        /// OpenMetrics: an empty line or a comment that is no metadata.
+        /// OpenMetrics: an empty line, or a comment that is not metadata.
         case strayLine
-        /// A metadata line that lacks a part, or comes twice or after its family's samples.
+        /// A metadata line that is incomplete, repeated, or after its family's samples.
         case badMetadata
-        /// A type other than counter, gauge or histogram, which are all that this reader knows.
+        /// A type other than counter, gauge or histogram.
         case unknownType(String)
-        /// A unit that is not the end of the family's name.
+        /// A unit that is not the suffix of the family's name.
         case badUnit(String)
-        /// A metric name that is not legal, or not one that the family's type has.
+        /// A metric name that is invalid, or not a sample name of the family's type.
         case badName(String)
-        /// A family whose name, or the name of whose samples, another family has.
+        /// A family name or sample name that another family uses.
         case clashingName(String)
-        /// The family or sample name belongs to a family that was already ended by another one.
+        /// A line of a family that was already followed by another one.
         case interleavedFamily(String)
         /// A sample or metadata without a `# TYPE` line before it.
         case missingType(String)
         /// A sample line that is not `name{labels} value timestamp`.
         case badSample
-        /// A label that is not `name="value"`, has an illegal name, or comes twice.
+        /// A label that is not `name="value"`, has an invalid name, or is repeated.
         case badLabel
-        /// A backslash before something that needs none, or, in an OpenMetrics help, a bare `"`.
+        /// An invalid escape sequence, or an unescaped `"` in an OpenMetrics help.
         case badEscape
-        /// A value that is not a number as the formats spell it, or one that the sample's type cannot have.
+        /// A value that is not a number by the formats' syntax, or not valid for the sample's type.
         case badValue(String)
-        /// A timestamp that is not a number as the format spells it, is there for a part of a metric only, or goes back.
+        /// A timestamp that is invalid, missing in a part of a metric, or decreasing.
         case badTimestamp
-        /// The same series twice, or one whose lines do not stand together.
+        /// A duplicate series, or one whose lines are not adjacent.
         case duplicateSeries(String)
-        /// A bucket without `le`, or with one that is no number.
+        /// A bucket whose `le` is missing or not a number.
         case badBound
-        /// Buckets whose `le` does not rise.
+        /// Buckets whose `le` is not ascending.
         case unsortedBounds
-        /// A bucket that holds less than the one before it.
+        /// A bucket with a lower count than the one before it.
         case bucketsNotCumulative
         /// A histogram without its `+Inf` bucket.
         case missingInfinityBucket
         /// A histogram without `_sum` or `_count`.
         case missingSumOrCount
-        /// A `_count` that is not the `+Inf` bucket's.
+        /// A `_count` that differs from the `+Inf` bucket.
         case countMismatch
-        /// OpenMetrics: a `_created` line without the sample that it belongs to.
+        /// OpenMetrics: a `_created` line without its sample.
         case createdWithoutSample
     }
 
-    /// The line, counted from 1; for something missing, the line after which it should have been.
+    /// The line number from 1; for a missing line, that of the line before it.
     package let line: Int
-    /// What is wrong with it.
     package let reason: Reason
 }
 
 extension ExpositionParseError: CustomStringConvertible {
-    /// The line and the reason.
     package var description: String { "line \(line): \(reason)" }
 }

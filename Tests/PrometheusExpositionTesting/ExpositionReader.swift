@@ -1,27 +1,26 @@
 import PrometheusExposition
 
-/// Takes the lines of an exposition one by one and keeps which families there were: the state of ``ExpositionParser``.
+/// The state of ``ExpositionParser``: reads the lines of an exposition and collects the families.
 struct ExpositionReader {
     typealias Reason = ExpositionParseError.Reason
 
-    /// The line that a thrown reason is about: the one just read, or the last of a family that is found to be wrong when
-    /// it ends.
+    /// The line of a thrown error: the current line, or the last line of a family that is invalid as a whole.
     private(set) var blamedLine = 0
     private let format: ExpositionFormat
     private var lineNumber = 0
     private var sawEOF = false
     private var families: [ParsedFamily] = []
     private var current: FamilyReader?
-    /// The names in the metadata of all families so far.
+    /// The metadata names of all families so far.
     private var familyNames: Set<String> = []
-    /// The same, and the names of their samples.
+    /// The metadata and sample names of all families so far.
     private var takenNames: Set<String> = []
 
     init(format: ExpositionFormat) {
         self.format = format
     }
 
-    /// Takes one line, without its newline.
+    /// Reads one line, without its newline.
     mutating func read(_ line: ArraySlice<UInt8>) throws(Reason) {
         lineNumber += 1
         blamedLine = lineNumber
@@ -36,7 +35,7 @@ struct ExpositionReader {
 
     /// Ends the exposition.
     ///
-    /// - Parameter rest: what is left after the last newline.
+    /// - Parameter rest: the bytes after the last newline.
     mutating func finish(unended rest: ArraySlice<UInt8>) throws(Reason) -> [ParsedFamily] {
         guard rest.isEmpty else {
             blamedLine = lineNumber + 1
@@ -96,7 +95,7 @@ struct ExpositionReader {
         current?.lastLine = lineNumber
     }
 
-    /// What is wrong with a sample name that the family being read does not have.
+    /// Returns the error for a sample name that the current family does not have.
     private mutating func strayReason(of name: String) throws(Reason) -> Reason {
         guard let family = current, family.hasType else { return .missingType(name) }
         if name == family.name { return .badName(name) }
@@ -123,28 +122,28 @@ struct ExpositionReader {
     }
 }
 
-/// The part that a sample plays in its metric, by the suffix of its name.
+/// The role of a sample in its metric, by the suffix of its name.
 enum SampleRole {
     case value, bucket, sum, count, created
 }
 
-/// One family while its lines are read.
+/// The state of one family while its lines are read.
 struct FamilyReader {
     typealias Reason = ExpositionParseError.Reason
 
-    /// The name of the metadata lines.
+    /// The name in the metadata lines.
     let name: String
-    /// The newest line that belongs to the family.
+    /// The family's last line so far.
     var lastLine = 0
     private let format: ExpositionFormat
     private var type: MetricType?
     private var help: String?
     private var unit: String?
     private var samples: [ParsedSample] = []
-    /// The metrics whose lines were begun.
+    /// The metrics so far.
     private var metrics: Set<MetricKey> = []
     private var point: MetricPoint?
-    /// Where the samples of `point` begin.
+    /// The index of the first sample of `point`.
     private var pointStart = 0
 
     init(name: String, format: ExpositionFormat) {
@@ -172,30 +171,30 @@ struct FamilyReader {
         type = known
     }
 
-    /// The names that samples of the family's type have.
+    /// The sample names of the family's type.
     var sampleNames: [String] { roles.map { name + $0.suffix } }
 
-    /// What a sample of this name is in the family; nil when the family has no such sample.
+    /// Returns the role of a sample name in the family; nil if the family has no such sample.
     func role(of sampleName: String) -> SampleRole? {
         guard sampleName.hasPrefix(name) else { return nil }
         let suffix = sampleName.dropFirst(name.count)
         return roles.first { $0.suffix == suffix }?.role
     }
 
-    /// Whether the sample belongs to the metric and moment of the one before it.
+    /// Whether the sample has the metric and timestamp of the one before it.
     func continuesPoint(_ sample: ParsedSample) -> Bool {
         guard let point else { return false }
         return point.metric == key(of: sample) && point.timestamp == sample.timestamp
     }
 
-    /// Takes a sample that continues the point, or begins one after the last was ended.
+    /// Adds a sample to the current point, or begins a new one.
     mutating func add(_ sample: ParsedSample, as role: SampleRole) throws(Reason) {
         if !continuesPoint(sample) { try beginPoint(with: sample) }
         try point?.add(sample, as: role, isCounter: type == .counter)
         if role != .created { samples.append(sample) }
     }
 
-    /// Judges the samples of one metric and moment once they are complete.
+    /// Validates the samples of the current point.
     mutating func endPoint() throws(Reason) {
         guard let point else { return }
         try point.judge(isHistogram: type == .histogram)
@@ -215,7 +214,7 @@ struct FamilyReader {
     private mutating func beginPoint(with sample: ParsedSample) throws(Reason) {
         let metric = key(of: sample)
         if let point, point.metric == metric, format == .openMetrics100 {
-            // Later points of one metric follow with their times (OpenMetrics 1.0, "MetricPoint").
+            // Points of one metric have ascending timestamps (OpenMetrics 1.0, "MetricPoint").
             guard let before = point.timestamp, let now = sample.timestamp, before < now else { throw .badTimestamp }
         } else if !metrics.insert(metric).inserted {
             throw .duplicateSeries(sample.name)

@@ -1,6 +1,6 @@
 import PrometheusExposition
 
-/// Reads one line of an exposition from left to right, as bytes: a Swift `Character` may span the format's separators.
+/// Parses one line of an exposition by bytes, because a Swift `Character` may span the format's separators.
 struct LineCursor {
     typealias Reason = ExpositionParseError.Reason
 
@@ -14,27 +14,27 @@ struct LineCursor {
 
     var isAtEnd: Bool { index == bytes.endIndex }
 
-    /// Moves behind the byte if it is next.
+    /// Consumes the byte if it is next.
     mutating func take(_ byte: Unicode.Scalar) -> Bool {
         guard index < bytes.endIndex, bytes[index] == UInt8(ascii: byte) else { return false }
         index += 1
         return true
     }
 
-    /// The text up to one of the stops or the end; the stop is not consumed.
+    /// Consumes the text up to one of the stops or the end, without the stop.
     mutating func text(until stops: Unicode.Scalar...) -> String {
         let end = bytes[index...].firstIndex { byte in stops.contains { UInt8(ascii: $0) == byte } } ?? bytes.endIndex
         defer { index = end }
         return String(decoding: bytes[index..<end], as: UTF8.self)
     }
 
-    /// The text up to the end.
+    /// Consumes the text up to the end.
     mutating func text() -> String {
         defer { index = bytes.endIndex }
         return String(decoding: bytes[index...], as: UTF8.self)
     }
 
-    /// A whole sample line: `name{labels} value timestamp`, the labels and the timestamp where there are any.
+    /// Parses a sample line: `name{labels} value timestamp`; labels and timestamp are optional.
     mutating func sample(format: ExpositionFormat) throws(Reason) -> ParsedSample {
         let name = text(until: "{", " ")
         guard NameRules.isMetricName(name) else { throw .badName(name) }
@@ -51,7 +51,7 @@ struct LineCursor {
         return ParsedSample(name: name, labels: labels, value: value, timestamp: timestamp)
     }
 
-    /// The labels after the opening brace, up to and with the closing one.
+    /// Parses the labels after the opening brace, up to and including the closing one.
     private mutating func labels() throws(Reason) -> [String: String] {
         var labels: [String: String] = [:]
         if take("}") { return labels }
@@ -66,14 +66,14 @@ struct LineCursor {
         return labels
     }
 
-    /// The text up to a quotation mark, which is consumed, with `\\`, `\"` and `\n` undone.
+    /// Parses text up to and including a quotation mark, and unescapes `\\`, `\"` and `\n`.
     private mutating func quotedText() throws(Reason) -> String {
         let text = try unescaped(stop: UInt8(ascii: "\""), escapes: "\\\"n")
         guard take("\"") else { throw .badLabel }
         return text
     }
 
-    /// The rest of a `# HELP` line with its escapes undone.
+    /// Parses and unescapes the rest of a `# HELP` line.
     mutating func helpText(format: ExpositionFormat) throws(Reason) -> String {
         guard format == .openMetrics100 else { return try unescaped(stop: nil, escapes: "\\n") }
         let text = try unescaped(stop: UInt8(ascii: "\""), escapes: "\\\"n")
@@ -97,7 +97,7 @@ struct LineCursor {
     }
 }
 
-/// Reads numbers as both formats spell them, which is narrower than what `Double.init` takes (hexadecimal, `nan(1)`).
+/// Parses numbers by the formats' syntax, which is stricter than `Double.init` (hexadecimal, `nan(1)`).
 enum NumberReader {
     static func double(_ text: String) -> Double? {
         switch text {
@@ -112,8 +112,8 @@ enum NumberReader {
         }
     }
 
-    /// A sample's time: whole milliseconds in 0.0.4, seconds with an optional fraction in OpenMetrics, of which the
-    /// milliseconds are kept.
+    /// Parses a sample's timestamp: whole milliseconds in 0.0.4; seconds with an optional fraction in OpenMetrics, rounded
+    /// to milliseconds.
     static func timestamp(_ text: String, format: ExpositionFormat) -> UnixTimestamp? {
         switch format {
         case .text004: Int64(text).map(UnixTimestamp.init(milliseconds:))
@@ -121,11 +121,9 @@ enum NumberReader {
         }
     }
 
-    /// The moment so many seconds after the epoch, to the nearest millisecond; nil beyond 10,000 years, where a double
-    /// is not that fine.
+    /// Converts seconds since the epoch, rounded to milliseconds; nil beyond 10,000 years, where a double is less precise.
     static func moment(seconds: Double) -> UnixTimestamp? {
         guard seconds.magnitude < 320_000_000_000 else { return nil }
-        // Not `rounded()`, which would make a library without any import depend on libm.
         return UnixTimestamp(milliseconds: Int64(seconds * 1000 + (seconds < 0 ? -0.5 : 0.5)))
     }
 }

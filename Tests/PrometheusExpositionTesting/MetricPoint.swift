@@ -1,14 +1,14 @@
 import PrometheusExposition
 
-/// Which metric of a family a sample belongs to: its labels without `le`, as bytes.
+/// The key of a metric in its family: its labels without `le`, as bytes.
 ///
-/// Not the dictionary itself: Swift's strings are equal when they are canonically equivalent, but Prometheus keeps a
-/// composed and a decomposed é apart.
+/// Compares bytes because Swift's strings are equal if they are canonically equivalent, but Prometheus distinguishes a
+/// composed and a decomposed é.
 struct MetricKey: Hashable {
     private let bytes: [UInt8]
 
     init(_ labels: [String: String], without excluded: String?) {
-        // No UTF-8 text has the byte 0xFF, so it can end each part.
+        // 0xFF never occurs in UTF-8, so it can terminate each part.
         var bytes: [UInt8] = []
         for (name, value) in labels.sorted(by: { $0.key < $1.key }) where name != excluded {
             bytes += name.utf8
@@ -20,7 +20,7 @@ struct MetricKey: Hashable {
     }
 }
 
-/// The lines of one metric at one moment, judged together: a histogram's parts must add up.
+/// The samples of one metric at one timestamp, which are validated together, such as a histogram's.
 struct MetricPoint {
     typealias Reason = ExpositionParseError.Reason
 
@@ -55,14 +55,14 @@ struct MetricPoint {
             count = sample.value
         case .created:
             guard created == nil else { throw .duplicateSeries(sample.name) }
-            guard let moment = NumberReader.moment(seconds: sample.value) else {
+            guard let time = NumberReader.moment(seconds: sample.value) else {
                 throw .badValue("\(sample.value)")
             }
-            created = moment
+            created = time
         }
     }
 
-    /// Judges the point once all of its lines were added.
+    /// Validates the point after all of its samples were added.
     func judge(isHistogram: Bool) throws(Reason) {
         guard isHistogram else {
             guard hasValue else { throw .createdWithoutSample }
@@ -85,14 +85,14 @@ struct MetricPoint {
         lastBucket = (bound, sample.value)
     }
 
-    /// Totals, sums and counts are neither NaN nor negative (OpenMetrics 1.0, "Counter" and "Histogram").
+    /// Throws if a total, sum or count is NaN or negative (OpenMetrics 1.0, "Counter" and "Histogram").
     private func checkNotNegative(_ sample: ParsedSample) throws(Reason) {
         guard sample.value >= 0 else { throw .badValue("\(sample.value)") }
     }
 
     private func checkWhole(_ sample: ParsedSample) throws(Reason) {
         try checkNotNegative(sample)
-        // From 2^53 on every double is whole.
+        // Every double from 2^53 on is whole.
         guard sample.value >= 0x1p53 || Double(UInt64(sample.value)) == sample.value else {
             throw .badValue("\(sample.value)")
         }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ExpositionLintTests {
     @Test(
-        "a family's name, labels and help are judged",
+        "the lint checks a family's name, labels and help",
         arguments: [
             ("cost_usd_total", MetricType.counter, "h", ["key"], []),
             ("wait_seconds", .histogram, "h", ["key"], []),
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test(
-        "families whose names meet in one of the formats are duplicates",
+        "families whose names collide in one of the formats are duplicates",
         arguments: [
             ("a_total", MetricType.counter, "a_total", MetricType.counter, ["a", "a_created", "a_total"]),
             ("a", .gauge, "a_total", .counter, ["a"]), ("a_created", .gauge, "a_total", .counter, ["a_created"]),
@@ -51,7 +51,7 @@ import Testing
         #expect(problems.map(\.finding) == names.map(LintFinding.duplicate))
     }
 
-    @Test("families that were read are judged too, also counters that this library would not make")
+    @Test("the lint checks parsed families too, including invalid counters")
     func parsed() throws {
         let text = """
             # TYPE hits counter

@@ -3,7 +3,7 @@ import PrometheusExpositionTesting
 import Testing
 
 @Suite struct ExpositionParserTests {
-    @Test("an OpenMetrics exposition is read with its metadata, times and created lines")
+    @Test("an OpenMetrics exposition is parsed with its metadata, timestamps and created lines")
     func openMetrics() throws {
         let families = try ExpositionParser.parse(
             """
@@ -32,7 +32,7 @@ import Testing
         #expect(families[2].samples.isEmpty)
     }
 
-    @Test("a 0.0.4 exposition may have comments and empty lines, and needs no end")
+    @Test("a 0.0.4 exposition may have comments and empty lines, and no terminator")
     func text() throws {
         let families = try ExpositionParser.parse(
             """
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test(
-        "what is wrong is refused with its line",
+        "errors are reported with their line",
         arguments: [
             (.text004, "a 1\n", 1, .missingType("a")),
             (.text004, "# HELP a h\na 1\n", 2, .missingType("a")),
@@ -115,7 +115,7 @@ import Testing
     }
 
     @Test(
-        "a histogram that does not add up is refused",
+        "inconsistent histograms are rejected",
         arguments: [
             (["a_bucket{le=\"1\"} 1", "a_sum 1", "a_count 1"], 4, .missingInfinityBucket),
             (["a_sum 1", "a_count 1"], 3, .missingInfinityBucket),
@@ -140,7 +140,7 @@ import Testing
         #expect(error?.line == line)
     }
 
-    @Test("bytes that are not UTF-8 are refused")
+    @Test("bytes that are not UTF-8 are rejected")
     func invalidUTF8() {
         let bytes = Array("# TYPE a gauge\na{b=\"".utf8) + [0xC3] + Array("\"} 1\n".utf8)
         let error = #expect(throws: ExpositionParseError.self) { try ExpositionParser.parse(bytes, format: .text004) }
@@ -153,7 +153,7 @@ import Testing
         #expect(try ExpositionParser.parse(text, format: .text004).first?.samples.count == 2)
     }
 
-    @Test("any cut or changed byte gives families or an error, never a crash", arguments: ExpositionFormat.allCases)
+    @Test("damaged expositions return families or an error, without a crash", arguments: ExpositionFormat.allCases)
     func damage(format: ExpositionFormat) throws {
         var random = SeededGenerator(seed: 5)
         let whole = try RandomExposition(seed: 5).render(format)

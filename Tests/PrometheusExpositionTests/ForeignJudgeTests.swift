@@ -4,9 +4,9 @@ import PrometheusExpositionTesting
 import TestSupport
 import Testing
 
-/// What other people's readers say of our output. A tool that is missing is a failure: an unjudged format is not done.
+/// Tests of the output with reference tools. A missing tool is a failure.
 @Suite struct ForeignJudgeTests {
-    @Test("promtool accepts the text format and finds nothing to improve")
+    @Test("promtool accepts the text format without warnings")
     func promtool() throws {
         let tool = try Tool(named: "promtool", installation: "apt-get install prometheus")
         for seed in 1...15 as ClosedRange<UInt64> {
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(
-        "promtool and our lint find fault with the same families",
+        "promtool and ExpositionLint report the same families",
         arguments: [
             ("cost_usd_total", MetricType.counter, "h", "key"), ("load", .gauge, "h", "key"),
             ("load", .gauge, "", "key"), ("wait_seconds", .histogram, "h", "key"), ("hits_total", .gauge, "h", "key"),
@@ -44,7 +44,7 @@ import Testing
         #expect((result.status == 0) == problems.isEmpty, "\(problems) but promtool says: \(result.output)")
     }
 
-    @Test("promtool builds blocks from timed samples and loses none")
+    @Test("promtool creates blocks from samples with timestamps and loses none")
     func backfill() throws {
         let tool = try Tool(named: "promtool", installation: "apt-get install prometheus")
         let family = try MetricFamily(name: "cost_usd_total", type: .counter, help: "h", labelNames: ["a"])
@@ -52,8 +52,8 @@ import Testing
         var bytes = family.header(in: .openMetrics100)
         for account in ["x", "say \"y\"\n"] {
             for hour in 0..<48 as Range<Int64> {
-                let moment = UnixTimestamp(milliseconds: 1_767_225_600_000 + hour * 3_600_500)
-                try encoder.append(Double(hour) / 8, labels: LabelSet([account], of: family), at: moment, to: &bytes)
+                let time = UnixTimestamp(milliseconds: 1_767_225_600_000 + hour * 3_600_500)
+                try encoder.append(Double(hour) / 8, labels: LabelSet([account], of: family), at: time, to: &bytes)
             }
         }
         bytes += ExpositionFormat.openMetrics100.terminator
@@ -62,7 +62,7 @@ import Testing
         let built = try tool.run(
             ["tsdb", "create-blocks-from", "openmetrics", "/dev/stdin", folder.path], input: bytes)
         try #require(built.status == 0, "\(built.output)")
-        // promtool dumps nothing from a folder without a write-ahead log, be it an empty one.
+        // promtool dumps only folders with a write-ahead log, which may be empty.
         try FileManager.default.createDirectory(
             at: folder.appendingPathComponent("wal"), withIntermediateDirectories: true)
         let dumped = try tool.run(["tsdb", "dump", folder.path], input: [])
@@ -71,7 +71,7 @@ import Testing
         #expect(samples.contains { $0.hasSuffix(" 5.875 1767394823500") })
     }
 
-    @Test("prometheus_client's strict OpenMetrics parser reads the same samples")
+    @Test("prometheus_client's strict OpenMetrics parser returns the same samples")
     func pythonClient() throws {
         let installation = "pip install prometheus-client"
         let tool = try Tool(named: "python3", installation: "apt-get install python3 && \(installation)")
@@ -82,29 +82,29 @@ import Testing
         let documents = try expositions.map { String(decoding: try $0.render(.openMetrics100), as: UTF8.self) }
         let result = try tool.run(["-c", Self.script], input: Array(JSONEncoder().encode(documents)))
         try #require(result.status == 0, "\(result.output)")
-        let judged = try JSONDecoder().decode([[JudgedSample]].self, from: Data(result.output.utf8))
-        try #require(judged.count == expositions.count)
+        let parsed = try JSONDecoder().decode([[ClientSample]].self, from: Data(result.output.utf8))
+        try #require(parsed.count == expositions.count)
         for (index, exposition) in expositions.enumerated() {
-            let found = try judged[index].map { try $0.expectation() }
+            let found = try parsed[index].map { try $0.expectation() }
             #expect(found == exposition.expected(.openMetrics100), "seed \(index + 1)")
         }
     }
 
-    /// Reads a list of documents and prints the samples of each, `_created` ones beside those that they belong to.
+    /// Parses a list of documents and prints the samples of each with their `_created` values.
     private static let script = """
         import json, sys
         from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
         def key(s):
             return json.dumps({k: v for k, v in s.labels.items() if k != "le"}, sort_keys=True)
-        def judged(family):
+        def samples(family):
             created = {key(s): s.value for s in family.samples if s.name.endswith("_created")}
             return [{"name": s.name, "labels": s.labels, "value": repr(float(s.value)), "created": created.get(key(s))}
                     for s in family.samples if not s.name.endswith("_created")]
         documents = json.load(sys.stdin)
-        print(json.dumps([[s for family in parse(d) for s in judged(family)] for d in documents]))
+        print(json.dumps([[s for family in parse(d) for s in samples(family)] for d in documents]))
         """
 
-    private struct JudgedSample: Decodable {
+    private struct ClientSample: Decodable {
         let name: String
         let labels: [String: String]
         let value: String

@@ -8,7 +8,7 @@ import Testing
         family = try MetricFamily(name: "wait_seconds", type: .histogram, help: "h", labelNames: ["a"])
     }
 
-    @Test("buckets are cumulative, end with +Inf, and write le as each format has it")
+    @Test("buckets are cumulative, end with +Inf, and format le by the format")
     func golden() throws {
         #expect(
             try render(.text004) == """
@@ -33,7 +33,7 @@ import Testing
                 """)
     }
 
-    @Test("a histogram without labels has le alone")
+    @Test("a histogram without labels has only le")
     func withoutLabels() throws {
         var buffer: [UInt8] = []
         let encoder = try HistogramEncoder(family, bounds: [], format: .text004)
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test(
-        "bounds that are not finite, not negative and ascending are refused",
+        "bounds that are not finite, non-negative and ascending are rejected",
         arguments: [[1, 1], [2, 1], [-1, 1], [1, .infinity], [.nan]] as [[Double]])
     func badBounds(bounds: [Double]) {
         #expect(throws: EncoderError.badBounds("wait_seconds")) {
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test("a wrong number of counts is refused and nothing is written", arguments: [[], [1, 2], [1, 2, 3, 4]])
+    @Test("a wrong number of counts is rejected and nothing is written", arguments: [[], [1, 2], [1, 2, 3, 4]])
     func wrongCounts(counts: [UInt64]) throws {
         let encoder = try HistogramEncoder(family, bounds: [1, 2], format: .text004)
         var buffer: [UInt8] = []
@@ -61,7 +61,7 @@ import Testing
         #expect(buffer.isEmpty)
     }
 
-    @Test("a sum that no histogram can have leaves the series out", arguments: [.nan, -0.5] as [Double])
+    @Test("a series with an invalid sum is skipped", arguments: [.nan, -0.5] as [Double])
     func impossibleSum(sum: Double) throws {
         var buffer: [UInt8] = []
         let encoder = try HistogramEncoder(family, bounds: [1], format: .text004)
@@ -69,7 +69,7 @@ import Testing
         #expect(buffer.isEmpty)
     }
 
-    @Test("counts beyond 64 bits stay at the limit instead of crashing")
+    @Test("counts saturate at 64 bits instead of trapping")
     func overflow() throws {
         var buffer: [UInt8] = []
         let encoder = try HistogramEncoder(family, bounds: [1], format: .text004)
@@ -77,7 +77,7 @@ import Testing
         #expect(String(decoding: buffer, as: UTF8.self).contains("_count 18446744073709551615\n"))
     }
 
-    @Test("a counter is refused")
+    @Test("a counter is rejected")
     func wrongType() throws {
         let counter = try MetricFamily(name: "hits_total", type: .counter, help: "h")
         #expect(throws: EncoderError.wrongType("hits_total")) {

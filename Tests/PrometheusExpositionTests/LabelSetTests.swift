@@ -22,7 +22,7 @@ import Testing
         #expect(String(decoding: labels.bytes, as: UTF8.self) == text)
     }
 
-    @Test("values that do not match the label names in number are refused", arguments: [[], ["x"], ["x", "y", "z"]])
+    @Test("a wrong number of label values is rejected", arguments: [[], ["x"], ["x", "y", "z"]])
     func wrongCount(values: [String]) throws {
         let family = try MetricFamily(name: "m", type: .gauge, help: "h", labelNames: ["a", "b"])
         let error = #expect(throws: LabelCountError.self) { try LabelSet(values, of: family) }

@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct MetricFamilyTests {
     @Test(
-        "an illegal family is refused with the rule that it breaks",
+        "an invalid family is rejected with the violated rule",
         arguments: [
             ("", MetricType.gauge, [], MetricFamilyError.illegalName("")),
             ("1st", .gauge, [], .illegalName("1st")),
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(
-        "a legal family keeps its names",
+        "a valid family keeps its names",
         arguments: [
             ("a", MetricType.gauge, ["b", "_c", "D9"]), ("a:b_total", .counter, []), ("_a", .histogram, ["quantile"]),
         ])
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test(
-        "the header names counters as each format wants it and escapes the help",
+        "the header names counters by the format and escapes the help",
         arguments: [
             (
                 "cost_usd_total", MetricType.counter, "A \"b\" \\ c\nd\re", ExpositionFormat.text004,

@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct NegotiationTests {
     @Test(
-        "q-values decide the format; what cannot be served or read is answered in 0.0.4",
+        "q-values select the format; unsupported and invalid headers select 0.0.4",
         arguments: [
             (nil, .text004), ("", .text004), ("*/*", .text004), ("text/*", .text004), ("text/plain", .text004),
             ("text/plain;version=0.0.4", .text004), ("application/*", .openMetrics100),
@@ -29,7 +29,7 @@ import Testing
                 "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,"
                     + "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.4,*/*;q=0.2", .text004
             ),
-            // Protobuf before all, as with native histograms.
+            // Protobuf first, as with native histograms.
             (
                 "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,"
                     + "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test(
-        "gzip is used when it is allowed at least as much as identity",
+        "gzip is chosen if its weight is at least that of identity",
         arguments: [
             (nil, .identity), ("", .identity), ("gzip", .gzip), ("GZIP", .gzip), ("x-gzip", .gzip),
             ("gzip, deflate, br, zstd", .gzip), ("deflate, br", .identity), ("gzip;q=0", .identity),
@@ -73,9 +73,9 @@ import Testing
         #expect(negotiateEncoding(acceptEncoding: accept) == encoding)
     }
 
-    @Test("whatever the headers hold, there is an answer")
+    @Test("arbitrary headers select a format and an encoding")
     func anything() {
-        let pieces = [
+        let parts = [
             "application/openmetrics-text", "text/plain", "*/*", "gzip", "*", ";", ",", "=", "q", "q=", "0.5", "9", " ",
             "\t", "\"", "\\", "version=", "1.0.0", "\u{301}", "é", "🎨", "\u{0}", "\r\n", "-1", "1e5", "nan",
         ]
@@ -83,14 +83,14 @@ import Testing
         var seen: Set<ExpositionFormat> = []
         for _ in 0..<5_000 {
             let header = (0..<Int.random(in: 0...12, using: &random))
-                .map { _ in pieces.randomElement(using: &random) ?? "" }.joined()
+                .map { _ in parts.randomElement(using: &random) ?? "" }.joined()
             seen.insert(negotiateFormat(accept: header))
             _ = negotiateEncoding(acceptEncoding: header)
         }
         #expect(seen == Set(ExpositionFormat.allCases))
     }
 
-    @Test("the content types are those of the two formats")
+    @Test("each format has its content type")
     func contentTypes() {
         #expect(ExpositionFormat.text004.contentType == "text/plain; version=0.0.4; charset=utf-8")
         #expect(

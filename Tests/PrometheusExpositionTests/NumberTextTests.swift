@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct NumberTextTests {
     @Test(
-        "values have the fewest digits, exponents outside of 1e-4 to 1e21, and .0 in OpenMetrics when whole",
+        "values have the fewest digits, exponents outside of 1e-4 to 1e21, and .0 in OpenMetrics if whole",
         arguments: [
             (0, "0", "0.0"), (-0.0, "-0", "-0.0"), (1, "1", "1.0"), (-1, "-1", "-1.0"), (4.52, "4.52", "4.52"),
             (0.1 + 0.2, "0.30000000000000004", "0.30000000000000004"), (999_999, "999999", "999999.0"),
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test("any finite number reads back as itself", arguments: ExpositionFormat.allCases)
+    @Test("finite numbers round-trip", arguments: ExpositionFormat.allCases)
     func roundTrip(format: ExpositionFormat) throws {
         let encoder = try SampleEncoder(MetricFamily(name: "m", type: .gauge, help: "h"), format: format)
         var random = SeededGenerator(seed: 11)
@@ -39,7 +39,7 @@ import Testing
             var buffer: [UInt8] = []
             encoder.append(value, labels: .none, to: &buffer)
             let text = String(decoding: buffer.dropFirst(2).dropLast(), as: UTF8.self)
-            // Without a macro for each number, which would take longer than the rest of the suite.
+            // #expect for each number would take longer than the rest of the suite.
             if Double(text)?.bitPattern != value.bitPattern { Issue.record("\(value) was written as \(text)") }
         }
     }

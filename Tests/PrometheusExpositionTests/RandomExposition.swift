@@ -1,7 +1,7 @@
 import PrometheusExposition
 import TestSupport
 
-/// Families and series of every kind made from a seed, with what a reader must find in them.
+/// Random families and series of every type from a seed, with the samples that a parser must return.
 struct RandomExposition {
     private enum Reading {
         case value(Double)
@@ -19,7 +19,7 @@ struct RandomExposition {
     private static let boundTexts: [ExpositionFormat: [String]] = [
         .text004: ["0.25", "1", "2.5", "1e+06", "+Inf"], .openMetrics100: ["0.25", "1.0", "2.5", "1e+06", "+Inf"],
     ]
-    private static let pieces = [
+    private static let fragments = [
         "a", "Z", "0", " ", "\"", "\\", "\n", "\\n", "\r\n", "\t", "\u{0}", "\u{1B}", "\u{7F}", "日", "本", "語", "é",
         "e\u{301}", "🎨", "👩‍🎨", "{", "}", ",", "=", "#", "# EOF", "\u{2028}", "\u{85}", "\u{FEFF}",
     ]
@@ -54,7 +54,7 @@ struct RandomExposition {
         return bytes + format.terminator
     }
 
-    /// The samples in their order, without `_created`.
+    /// Returns the samples in order, without `_created`.
     func expected(_ format: ExpositionFormat) -> [ExpectedSample] {
         zip(families, series).flatMap { family, series in
             series.flatMap { Self.expected($0, of: family, format) }
@@ -62,7 +62,7 @@ struct RandomExposition {
     }
 
     private static func text(_ random: inout SeededGenerator) -> String {
-        (0..<Int.random(in: 0...6, using: &random)).map { _ in pieces.randomElement(using: &random) ?? "" }.joined()
+        (0..<Int.random(in: 0...6, using: &random)).map { _ in fragments.randomElement(using: &random) ?? "" }.joined()
     }
 
     private static func series(of family: MetricFamily, _ random: inout SeededGenerator) throws -> [Series] {

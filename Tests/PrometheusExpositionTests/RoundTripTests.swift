@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct RoundTripTests {
-    @Test("what is rendered reads back as the same series", arguments: ExpositionFormat.allCases)
+    @Test("rendered series are parsed as the same series", arguments: ExpositionFormat.allCases)
     func roundTrip(format: ExpositionFormat) throws {
         for seed in 1...150 as ClosedRange<UInt64> {
             let exposition = try RandomExposition(seed: seed)
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test("no control character but the newline of each line is ever written", arguments: ExpositionFormat.allCases)
+    @Test("newline is the only control character in the output", arguments: ExpositionFormat.allCases)
     func controlCharacters(format: ExpositionFormat) throws {
         for seed in 1...50 as ClosedRange<UInt64> {
             let bytes = try RandomExposition(seed: seed).render(format)
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test("chunks rendered apart join to the same bytes as one rendering", arguments: ExpositionFormat.allCases)
+    @Test("chunks concatenate to the same bytes as a single rendering", arguments: ExpositionFormat.allCases)
     func chunks(format: ExpositionFormat) throws {
         let family = try MetricFamily(name: "hits_total", type: .counter, help: "h", labelNames: ["a"])
         let encoder = try SampleEncoder(family, format: format)

@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test(
-        "times are milliseconds in 0.0.4 and plain seconds in OpenMetrics",
+        "timestamps are milliseconds in 0.0.4 and seconds in OpenMetrics",
         arguments: [
             (UnixTimestamp(seconds: 1_767_225_600), "1767225600000", "1767225600"),
             (UnixTimestamp(milliseconds: 1_767_225_600_050), "1767225600050", "1767225600.05"),
@@ -37,13 +37,13 @@ import Testing
             (UnixTimestamp(seconds: 0), "0", "0"),
             (UnixTimestamp(seconds: .max), "9223372036854775807", "9223372036854775.807"),
         ])
-    func times(moment: UnixTimestamp, text: String, openMetrics: String) throws {
+    func times(time: UnixTimestamp, text: String, openMetrics: String) throws {
         let family = try MetricFamily(name: "load", type: .gauge, help: "h")
-        #expect(try render(2, family, [], .text004, at: moment) == "load 2 \(text)\n")
-        #expect(try render(2, family, [], .openMetrics100, at: moment) == "load 2.0 \(openMetrics)\n")
+        #expect(try render(2, family, [], .text004, at: time) == "load 2 \(text)\n")
+        #expect(try render(2, family, [], .openMetrics100, at: time) == "load 2.0 \(openMetrics)\n")
     }
 
-    @Test("with a time, the _created line has it too, as one metric's lines must agree")
+    @Test("a sample's timestamp is also written on its _created line, because the lines of a metric must agree")
     func timedCreated() throws {
         let family = try MetricFamily(name: "hits_total", type: .counter, help: "h")
         let text = try render(
@@ -51,13 +51,13 @@ import Testing
         #expect(text == "hits_total 2.0 90\nhits_created 60.0 90\n")
     }
 
-    @Test("a counter value that no counter can have is left out", arguments: [.nan, -1, -.infinity] as [Double])
+    @Test("invalid counter values are skipped", arguments: [.nan, -1, -.infinity] as [Double])
     func impossibleCounter(value: Double) throws {
         let family = try MetricFamily(name: "hits_total", type: .counter, help: "h")
         #expect(try render(value, family, [], .openMetrics100, created: start).isEmpty)
     }
 
-    @Test("a histogram is refused")
+    @Test("a histogram is rejected")
     func wrongType() throws {
         let family = try MetricFamily(name: "wait_seconds", type: .histogram, help: "h")
         #expect(throws: EncoderError.wrongType("wait_seconds")) { try SampleEncoder(family, format: .text004) }
@@ -65,11 +65,11 @@ import Testing
 
     private func render(
         _ value: Double, _ family: MetricFamily, _ labels: [String], _ format: ExpositionFormat,
-        created: UnixTimestamp? = nil, at moment: UnixTimestamp? = nil
+        created: UnixTimestamp? = nil, at time: UnixTimestamp? = nil
     ) throws -> String {
         var buffer: [UInt8] = []
         try SampleEncoder(family, format: format).append(
-            value, labels: LabelSet(labels, of: family), created: created, at: moment, to: &buffer)
+            value, labels: LabelSet(labels, of: family), created: created, at: time, to: &buffer)
         return String(decoding: buffer, as: UTF8.self)
     }
 }

@@ -1,4 +1,4 @@
-/// SplitMix64: the same numbers for the same seed on every machine, so that a failure can be repeated.
+/// SplitMix64: returns the same numbers for a seed on every machine, so that failures are reproducible.
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
@@ -14,7 +14,7 @@ struct SeededGenerator: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 
-    /// Any double at all, or one of the kinds that real metrics have.
+    /// Returns an arbitrary double, or one of a kind that is common in metrics.
     mutating func double() -> Double {
         switch Int.random(in: 0..<6, using: &self) {
         case 0: Double(bitPattern: next())

@@ -44,7 +44,7 @@ struct CheapestInferenceAPITests {
             visibleFrom: try visibleFrom.map(at))
     }
 
-    @Test("answers have the documented fields in their order")
+    @Test("responses have the documented fields in the documented order")
     func documentedForms() throws {
         let simulated = try Simulated()
         simulated.key.add(try request("2026-02-01T09:30:00Z", "1.23"))
@@ -66,7 +66,7 @@ struct CheapestInferenceAPITests {
         #expect(simulated.text("/api/billing/credits") == #"{"success":true,"data":{"remaining":3.77}}"#)
     }
 
-    @Test("windows end now and begin after their first moment; what is posted late appears late")
+    @Test("windows exclude their start and include now; late requests appear once they are visible")
     func windows() throws {
         let simulated = try Simulated()
         simulated.key.add([
@@ -81,7 +81,7 @@ struct CheapestInferenceAPITests {
         #expect(simulated.key.rolling(.hours(2)).requests == 5)
     }
 
-    @Test("a budget period ends with its days, and what is spent begins anew")
+    @Test("spending restarts at zero when a budget period ends")
     func budget() throws {
         let simulated = try Simulated()
         simulated.key.add([try request("2026-02-14T09:59:59Z", "3"), try request("2026-02-14T10:00:00Z", "4")])
@@ -105,7 +105,7 @@ struct CheapestInferenceAPITests {
         #expect(simulated.get("/v1/usage", token: "sk").status == 403)
     }
 
-    @Test("the thirteenth usage request within 12 hours is refused, and one is allowed once the first is 12 hours old")
+    @Test("the thirteenth usage request within 12 hours is refused, and allowed again once the first is 12 hours old")
     func allowance() throws {
         let simulated = try Simulated()
         for number in 0..<12 {
@@ -120,7 +120,7 @@ struct CheapestInferenceAPITests {
         #expect(simulated.get("/api/usage").status == 429)
     }
 
-    @Test("optional fields may be left out, and usage may be wrapped")
+    @Test("optional fields may be omitted, and usage may be wrapped")
     func styles() throws {
         let simulated = try Simulated(wrapsUsage: true)
         #expect(
@@ -132,23 +132,23 @@ struct CheapestInferenceAPITests {
     func demo() throws {
         let clock = ManualClock(try at("2026-11-20T15:30:00Z"))
         let world = DemoWorld(clock: clock)
-        let account = try #require(world.accounts.first { $0.provider == "cheapestinference" })
+        let names = ["assistant", "search", "nightly-batch"]
         let api = try #require(world.providers.first { $0.name == "cheapestinference" })
-        let answer = api.answer(
+        let response = api.answer(
             APIRequest(
                 time: clock.now, method: "GET", path: "", endpoint: "/api/usage",
-                account: account.managementToken.flatMap(api.account(ofToken:))), style: [])
-        let keys = try #require(answer.body["data"]?.elements)
-        #expect(keys.map { $0["name"]?.text } == account.keys.map(\.name))
+                account: api.account(ofToken: "demo-mk-inference")), style: [])
+        let keys = try #require(response.body["data"]?.elements)
+        #expect(keys.map { $0["name"]?.text } == names)
         for key in keys {
             let month = try #require(key["usage"]?["last30d"]?["requests"]?.number)
             #expect(month > ExactDecimal(10_000))
         }
-        for key in account.keys {
+        for name in names {
             let usage = api.answer(
                 APIRequest(
                     time: clock.now, method: "GET", path: "", endpoint: "/v1/usage",
-                    account: key.token.flatMap(api.account(ofToken:))), style: []
+                    account: api.account(ofToken: "demo-sk-\(name)")), style: []
             ).body
             let spent = try #require(usage["budget"]?["spent"]?.number)
             if let limit = usage["budget"]?["limit"]?.number { #expect(spent < limit) }

@@ -3,44 +3,44 @@ import ProviderSimulator
 import Testing
 import UsageModel
 
-@Suite("The demo's world", .timeLimit(.minutes(2)))
+@Suite("Demo accounts", .timeLimit(.minutes(2)))
 struct DemoWorldTests {
-    /// Each account's last 31 days and its balance, asked as a client would.
-    private func answers(now: String) throws -> [[JSONValue]] {
+    /// Usage of the last 31 days and the balance of each WaveSpeed account.
+    private func responses(now: String) throws -> [[JSONValue]] {
         let clock = ManualClock(try at(now))
         let world = DemoWorld(clock: clock)
         return try world.accounts.filter { $0.provider == "wavespeed" }.map { account in
             let provider = try #require(world.providers.first { $0.name == account.provider })
-            let name = try #require(account.token.flatMap(provider.account(ofToken:)))
-            func ask(_ method: String, _ endpoint: String, _ body: JSONValue? = nil) -> JSONValue {
+            let name = try #require(provider.account(ofToken: "demo-wavespeed-\(account.name)"))
+            func send(_ method: String, _ endpoint: String, _ body: JSONValue? = nil) -> JSONValue {
                 let request = APIRequest(
                     time: clock.now, method: method, path: account.basePath + endpoint, endpoint: endpoint, body: body,
                     account: name)
                 return provider.answer(request, style: []).body
             }
             let start = (clock.now - .days(30)).day.start
-            let usage = ask(
+            let usage = send(
                 "POST", "/api/v3/user/usage_stats",
                 ["start_time": .string("\(start)"), "end_time": .string("\(clock.now)")])
-            return [usage, ask("GET", "/api/v3/balance")]
+            return [usage, send("GET", "/api/v3/balance")]
         }
     }
 
-    @Test("every account has a month of whole days and money left")
+    @Test("every account has a month of complete days and a positive balance")
     func history() throws {
-        let answers = try answers(now: "2026-11-20T15:30:00Z")
-        #expect(answers.count == 2)
-        for answer in answers {
-            #expect(answer[0]["data"]?["daily_usage"]?.elements?.count == 31)
-            let left = try #require(answer[1]["data"]?["balance"]?.number)
+        let responses = try responses(now: "2026-11-20T15:30:00Z")
+        #expect(responses.count == 2)
+        for response in responses {
+            #expect(response[0]["data"]?["daily_usage"]?.elements?.count == 31)
+            let left = try #require(response[1]["data"]?["balance"]?.number)
             #expect(left >= ExactDecimal(10))
         }
     }
 
-    @Test("a world that is begun a day later has the same days in its history")
+    @Test("a demo started a day later has the same days in its history")
     func restart() throws {
         func days(_ now: String) throws -> [String: JSONValue] {
-            let elements = try #require(try answers(now: now)[0][0]["data"]?["daily_usage"]?.elements)
+            let elements = try #require(try responses(now: now)[0][0]["data"]?["daily_usage"]?.elements)
             return Dictionary(elements.map { ($0["date"]?.text ?? "", $0) }, uniquingKeysWith: { $1 })
         }
         let before = try days("2026-11-20T15:30:00Z")
@@ -51,7 +51,7 @@ struct DemoWorldTests {
         }
     }
 
-    @Test("over real HTTP, what the API says is what a recount of the events says")
+    @Test("the summary over HTTP equals a recount of the events")
     func truthOverHTTP() async throws {
         let now = "2026-11-20T15:30:00Z"
         let start = try at("2026-11-01")

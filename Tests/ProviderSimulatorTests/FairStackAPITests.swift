@@ -6,7 +6,7 @@ import UsageModel
 struct FairStackAPITests {
     private static let now = "2026-03-10T15:00:00Z"
 
-    /// An account with a completed, a failed, a pending and a late generation, and money paid in.
+    /// An account with a completed, a failed, a pending and a late generation, and a top-up.
     private func account() throws -> FairStackAccount {
         let store = FairStackStore(clock: ManualClock(try at(Self.now)))
         let day = try at("2026-03-10T14:30:00Z")
@@ -30,7 +30,7 @@ struct FairStackAPITests {
         return account
     }
 
-    private func ask(
+    private func send(
         _ account: FairStackAccount, _ endpoint: String, _ query: [String: String] = [:], method: String = "GET",
         known: Bool = true
     ) throws -> SimulatedResponse {
@@ -40,56 +40,58 @@ struct FairStackAPITests {
         return FairStackAPI(accounts: [account]).answer(request, style: [])
     }
 
-    private func text(_ answer: SimulatedResponse) -> String { String(decoding: answer.body.encoded(), as: UTF8.self) }
+    private func text(_ response: SimulatedResponse) -> String {
+        String(decoding: response.body.encoded(), as: UTF8.self)
+    }
 
-    @Test("usage and daily count successes alone, in the documented form")
+    @Test("usage and daily count only successes, in the documented form")
     func usage() throws {
-        let usage = try ask(account(), "/v1/usage", ["from": "2026-03-01", "to": "2026-03-10"])
+        let usage = try send(account(), "/v1/usage", ["from": "2026-03-01", "to": "2026-03-10"])
         let cost = #""cost":{"micro":4000,"display":"$0.004"}"#
         #expect(
             text(usage)
                 == #"{"from":"2026-03-01","to":"2026-03-10","total_cost":{"micro":4000,"display":"$0.004","currency":"USD"},"#
                 + #""generation_count":1,"by_modality":[{"modality":"image","count":1,\#(cost)}],"#
                 + #""by_model":[{"model":"z-image-turbo","count":1,\#(cost)}]}"#)
-        let daily = try ask(account(), "/v1/usage/daily", ["from": "2026-03-01", "to": "2026-03-10"])
+        let daily = try send(account(), "/v1/usage/daily", ["from": "2026-03-01", "to": "2026-03-10"])
         #expect(text(daily) == #"{"days":[{"date":"2026-03-10","count":1,\#(cost)}]}"#)
-        let key = try ask(account(), "/v1/usage", ["from": "2026-03-10", "to": "2026-03-10", "key_id": "key_web"])
+        let key = try send(account(), "/v1/usage", ["from": "2026-03-10", "to": "2026-03-10", "key_id": "key_web"])
         #expect(key.body["generation_count"]?.number == ExactDecimal(1))
     }
 
-    @Test("transactions come newest first, page by page, with the status of the moment")
+    @Test("transactions come newest first, page by page, with their current status")
     func pages() throws {
-        let first = try ask(account(), "/v1/usage/transactions", ["limit": "2"])
+        let first = try send(account(), "/v1/usage/transactions", ["limit": "2"])
         let rows = try #require(first.body["transactions"]?.elements)
         #expect(rows.map { $0["id"]?.text } == ["gen_3", "gen_2"])
         #expect(rows.map { $0["status"]?.text } == ["pending", "failed"])
         #expect(first.body["has_more"] == .bool(true))
         let cursor = try #require(first.body["cursor"]?.text)
-        let second = try ask(account(), "/v1/usage/transactions", ["limit": "2", "cursor": cursor])
+        let second = try send(account(), "/v1/usage/transactions", ["limit": "2", "cursor": cursor])
         let rest = try #require(second.body["transactions"]?.elements)
         #expect(rest.map { $0["id"]?.text } == ["gen_1", "txn_5"])
         #expect(rest[1]["cost"]?["display"]?.text == "-$10.00")
         #expect(rest[1]["model"] == nil)
         #expect(second.body["has_more"] == .bool(false))
         #expect(second.body["cursor"] == .null)
-        let topUps = try ask(account(), "/v1/usage/transactions", ["type": "top_up"])
+        let topUps = try send(account(), "/v1/usage/transactions", ["type": "top_up"])
         #expect(topUps.body["transactions"]?.elements?.count == 1)
-        let video = try ask(account(), "/v1/usage/transactions", ["modality": "video"])
+        let video = try send(account(), "/v1/usage/transactions", ["modality": "video"])
         #expect(video.body["transactions"]?.elements?.count == 1)
     }
 
-    @Test("credits are what was paid in less what was charged, with caps by scope")
+    @Test("credits are top-ups minus charges, with caps by scope")
     func credits() throws {
         #expect(
-            text(try ask(account(), "/v1/credits"))
+            text(try send(account(), "/v1/credits"))
                 == #"{"balance":{"micro":9996000,"display":"$9.996","currency":"USD"},"#
                 + #""caps":{"organization":{"micro":50000000,"used_micro":4000},"project":null}}"#)
         var without = try account()
         without.hasCredits = false
-        #expect(try ask(without, "/v1/credits").status == 404)
+        #expect(try send(without, "/v1/credits").status == 404)
     }
 
-    @Test("quirks let daily lag, lists old transactions on top, forget keys and give error objects")
+    @Test("quirks delay daily usage, put old transactions on top, forget keys and return error objects")
     func quirks() throws {
         let range = ["from": "2026-03-01", "to": "2026-03-10"]
         func counts(_ change: (inout FairStackQuirks) -> Void) throws -> [String?] {
@@ -98,7 +100,7 @@ struct FairStackAPITests {
                 FairStackTransaction(id: "gen_0", time: try at("2026-03-09T01:00:00Z"), model: "m", micro: 1)
             ])
             change(&account.quirks)
-            return try ask(account, "/v1/usage/daily", range).body["days"]?.elements?.map { $0["date"]?.text } ?? []
+            return try send(account, "/v1/usage/daily", range).body["days"]?.elements?.map { $0["date"]?.text } ?? []
         }
         #expect(try counts { _ in } == ["2026-03-09", "2026-03-10"])
         #expect(try counts { $0.dailyOmitsToday = true } == ["2026-03-09"])
@@ -108,19 +110,19 @@ struct FairStackAPITests {
         var odd = try account()
         odd.quirks.oldTransactionsOnTop = 1
         odd.quirks.unknownKeys = ["key_web": try at(Self.now)]
-        let rows = try ask(odd, "/v1/usage/transactions", ["limit": "2"]).body["transactions"]?.elements
+        let rows = try send(odd, "/v1/usage/transactions", ["limit": "2"]).body["transactions"]?.elements
         #expect(rows?.map { $0["id"]?.text } == ["txn_5", "gen_3"])
         let key = ["from": "2026-03-10", "to": "2026-03-10", "key_id": "key_web"]
-        #expect(try ask(odd, "/v1/usage", key).status == 404)
+        #expect(try send(odd, "/v1/usage", key).status == 404)
         odd.quirks.errorPercentage = 100
-        let failed = try ask(odd, "/v1/credits")
+        let failed = try send(odd, "/v1/credits")
         #expect(failed.status == 200)
         #expect(failed.body["error"] != nil)
         #expect(FairStackQuirks(seed: 3) == FairStackQuirks(seed: 3))
         #expect(Set((0..<50).map { FairStackQuirks(seed: $0) }).count > 20)
     }
 
-    @Test("late charges follow from their seed and are shown within their age")
+    @Test("late charges depend on their seed and appear within the maximum age")
     func lateCharges() throws {
         let clock = ManualClock(try at(Self.now))
         func shown(seed: UInt64, after: Duration) throws -> FairStackTruth {
@@ -137,7 +139,7 @@ struct FairStackAPITests {
         #expect(try shown(seed: 1, after: .days(30)) != shown(seed: 2, after: .days(30)))
     }
 
-    @Test("bad queries, keys and paths are refused in both documented forms")
+    @Test("bad queries, keys and paths get errors in both documented forms")
     func refusals() throws {
         for (endpoint, query) in [
             ("/v1/usage", ["from": "2026-03-01"]), ("/v1/usage", ["from": "2026-03-02", "to": "2026-03-01"]),
@@ -145,30 +147,30 @@ struct FairStackAPITests {
             ("/v1/usage/transactions", ["limit": "101"]), ("/v1/usage/transactions", ["limit": "0"]),
             ("/v1/usage/transactions", ["type": "gift"]), ("/v1/usage/transactions", ["cursor": "cursor_x"]),
         ] {
-            let answer = try ask(account(), endpoint, query)
-            #expect(answer.status == 400)
-            #expect(answer.body["error"]?["status"]?.number == ExactDecimal(400))
+            let response = try send(account(), endpoint, query)
+            #expect(response.status == 400)
+            #expect(response.body["error"]?["status"]?.number == ExactDecimal(400))
         }
         let unknown = ["from": "2026-03-01", "to": "2026-03-01", "key_id": "key_nobody"]
-        #expect(try ask(account(), "/v1/usage", unknown).status == 404)
-        #expect(try ask(account(), "/v1/credits", known: false).status == 401)
-        #expect(try ask(account(), "/v1/credits", method: "POST").status == 404)
+        #expect(try send(account(), "/v1/usage", unknown).status == 404)
+        #expect(try send(account(), "/v1/credits", known: false).status == 401)
+        #expect(try send(account(), "/v1/credits", method: "POST").status == 404)
         var other = try account()
         other.scopes = ["generate"]
         other.wrapsBodies = true
-        let forbidden = try ask(other, "/v1/credits")
+        let forbidden = try send(other, "/v1/credits")
         #expect(forbidden.status == 403)
         #expect(forbidden.body["error"]?["type"]?.text == "http_403")
     }
 
-    @Test("more requests in a minute than allowed are refused, and told when to come back")
+    @Test("requests over the limit per minute get a 429 with Retry-After")
     func rateLimit() throws {
         var limited = try account()
         limited.rateLimit = FairStackRateLimit(perMinute: 2)
-        let answers = try (0..<3).map { _ in try ask(limited, "/v1/credits") }
-        #expect(answers.map(\.status) == [200, 200, 429])
+        let responses = try (0..<3).map { _ in try send(limited, "/v1/credits") }
+        #expect(responses.map(\.status) == [200, 200, 429])
         func header(_ name: String) -> [String?] {
-            answers.map { answer in answer.headers.first { $0.name.canonicalName == name }?.value }
+            responses.map { response in response.headers.first { $0.name.canonicalName == name }?.value }
         }
         #expect(header("x-ratelimit-remaining") == ["1", "0", "0"])
         #expect(header("retry-after") == [nil, nil, "60"])

@@ -5,17 +5,17 @@ import ProviderSimulator
 import Testing
 import UsageModel
 
-@Suite("Faults, as a client meets them", .timeLimit(.minutes(2)))
+@Suite("Injected faults as a client sees them", .timeLimit(.minutes(2)))
 struct FaultTests {
     private static let path = "/wavespeed/api/v3/balance"
     private static let healthy = #"{"code":200,"message":"success","data":{"balance":0}}"#
 
-    @Test("a status comes with the provider's error form or a body of one's own, and with Retry-After")
+    @Test("a status has the provider's error form or a custom body, and an optional Retry-After")
     func status() async throws {
         try await SimulatedWaveSpeed.run { simulated in
-            let moment = try at("1994-11-06T08:49:37Z")
+            let retryAt = try at("1994-11-06T08:49:37Z")
             simulated.server.faults.queue(
-                .status(503), .status(429, retryAfter: .seconds(7)), .status(429, retryAfter: .date(moment)),
+                .status(503), .status(429, retryAfter: .seconds(7)), .status(429, retryAfter: .date(retryAt)),
                 .status(500, body: "oops"), at: "/wavespeed")
             let unavailable = try await simulated.balance()
             #expect(unavailable.status == 503)
@@ -28,7 +28,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a hanging request is answered when it is released")
+    @Test("a hanging request gets its response when it is released")
     func hang() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             simulated.server.faults.queue(.hang, at: Self.path)
@@ -41,18 +41,18 @@ struct FaultTests {
         }
     }
 
-    @Test("slow headers come when their time has passed")
+    @Test("slow headers arrive after their delay")
     func slowHeaders() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             simulated.server.faults.queue(.slowHeaders(.seconds(90)), at: Self.path)
             async let slow = simulated.balance()
             try await simulated.clock.passSleep(of: .seconds(90))
-            let answer = try await slow
-            #expect(answer.text == Self.healthy)
+            let response = try await slow
+            #expect(response.text == Self.healthy)
         }
     }
 
-    @Test("a slow body has its headers at once and its bytes one pause after the other")
+    @Test("a slow body sends headers immediately and pauses before each chunk")
     func slowBody() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             simulated.server.faults.queue(.slowBody(bytes: 20, every: .seconds(5)), at: Self.path)
@@ -71,7 +71,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a cut body fails in the client after half of what the headers promised")
+    @Test("a cut body fails in the client after half of its Content-Length")
     func cutBody() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             simulated.server.faults.queue(.cutBody, at: Self.path)
@@ -79,14 +79,14 @@ struct FaultTests {
             #expect(response.headers.first(name: "content-length") == "\(Self.healthy.utf8.count)")
             var received = ""
             await #expect(throws: (any Error).self) {
-                for try await piece in response.body { received += String(buffer: piece) }
+                for try await chunk in response.body { received += String(buffer: chunk) }
             }
             #expect(Self.healthy.hasPrefix(received))
             #expect(try await simulated.balance().text == Self.healthy)
         }
     }
 
-    @Test("an endless body goes on for as long as one reads, and the server goes on for others")
+    @Test("an endless body lasts as long as the client reads, and the server keeps serving other clients")
     func endlessBody() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             simulated.server.faults.queue(.endlessBody, at: Self.path)
@@ -96,30 +96,30 @@ struct FaultTests {
         }
     }
 
-    @Test("a page for people comes as HTML")
+    @Test("an HTML page has its content type")
     func htmlPage() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             simulated.server.faults.queue(.htmlPage(status: 200), at: Self.path)
-            let answer = try await simulated.balance()
-            #expect(answer.status == 200)
-            #expect(answer.headers["content-type"] == "text/html; charset=utf-8")
-            #expect(answer.text.hasPrefix("<!DOCTYPE html>"))
+            let response = try await simulated.balance()
+            #expect(response.status == 200)
+            #expect(response.headers["content-type"] == "text/html; charset=utf-8")
+            #expect(response.text.hasPrefix("<!DOCTYPE html>"))
         }
     }
 
-    @Test("truncated JSON is a complete HTTP answer that does not parse")
+    @Test("truncated JSON is a complete HTTP response that does not parse")
     func truncatedJSON() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             simulated.server.faults.queue(.truncatedJSON, at: Self.path)
-            let answer = try await simulated.balance()
-            #expect(answer.status == 200)
-            #expect(answer.headers["content-length"] == "\(answer.text.utf8.count)")
-            #expect(Self.healthy.hasPrefix(answer.text))
-            #expect(throws: DecodingError.self) { try answer.json() }
+            let response = try await simulated.balance()
+            #expect(response.status == 200)
+            #expect(response.headers["content-length"] == "\(response.text.utf8.count)")
+            #expect(Self.healthy.hasPrefix(response.text))
+            #expect(throws: DecodingError.self) { try response.json() }
         }
     }
 
-    @Test("deep JSON is as deep as asked")
+    @Test("deep JSON has the requested depth")
     func deepJSON() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             simulated.server.faults.queue(.deepJSON(depth: 100_000), at: Self.path)
@@ -128,55 +128,55 @@ struct FaultTests {
         }
     }
 
-    @Test("a wrong content type hides a healthy body")
+    @Test("a wrong content type comes with a healthy body")
     func contentType() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             simulated.server.faults.queue(.contentType("text/csv"), at: Self.path)
-            let answer = try await simulated.balance()
-            #expect(answer.headers["content-type"] == "text/csv")
-            #expect(answer.text == Self.healthy)
+            let response = try await simulated.balance()
+            #expect(response.headers["content-type"] == "text/csv")
+            #expect(response.text == Self.healthy)
         }
     }
 
-    @Test("a redirect names the other place")
+    @Test("a redirect has its Location")
     func redirect() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             simulated.server.faults.queue(.redirect(to: "http://elsewhere.test/"), at: Self.path)
-            let answer = try await simulated.balance()
-            #expect(answer.status == 307)
-            #expect(answer.headers["location"] == "http://elsewhere.test/")
+            let response = try await simulated.balance()
+            #expect(response.status == 307)
+            #expect(response.headers["location"] == "http://elsewhere.test/")
         }
     }
 
-    @Test("the allowed forms: numbers in quotes, optional fields missing, arrays in any order")
+    @Test("styles quote numbers, omit optional fields and shuffle arrays")
     func styles() async throws {
         let events = try (0..<12).map { try event("2026-02-13T0\($0 % 10):00:00Z", model: "m\($0)", cost: "0.\($0)1") }
         try await SimulatedWaveSpeed.run(events: events) { simulated in
-            func ask() async throws -> JSONValue {
-                let answer = try await simulated.usage(from: "2026-02-13T00:00:00Z", to: "2026-02-13T23:59:59Z")
-                return try #require(try answer.json()["data"])
+            func usageData() async throws -> JSONValue {
+                let response = try await simulated.usage(from: "2026-02-13T00:00:00Z", to: "2026-02-13T23:59:59Z")
+                return try #require(try response.json()["data"])
             }
-            let plain = try await ask()
+            let plain = try await usageData()
             let faults = simulated.server.faults
             faults.queue(.style(.numbersAsStrings), .style(.withoutOptionalFields), at: "/wavespeed")
-            let quoted = try await ask()
+            let quoted = try await usageData()
             let cost = try #require(plain["summary"]?["total_cost"]?.number)
             #expect(quoted["summary"]?["total_cost"]?.text == cost.description)
-            let bare = try await ask()
+            let bare = try await usageData()
             let model = try #require(bare["per_model_usage"]?.elements?.first)
             for field in ["model_type", "unit_price", "total_count", "last_used_date"] { #expect(model[field] == nil) }
             #expect(model["total_cost"]?.number != nil)
             #expect(bare["daily_usage"]?.elements?.first?["models"] == nil)
             faults.stand(.style(.shuffledArrays), at: "/wavespeed")
             func models(_ data: JSONValue) throws -> [JSONValue] { try #require(data["per_model_usage"]?.elements) }
-            let first = try await models(ask())
-            let second = try await models(ask())
+            let first = try await models(usageData())
+            let second = try await models(usageData())
             #expect(Set(first.map { $0["model_uuid"] }) == Set(try models(plain).map { $0["model_uuid"] }))
             #expect(first.map { $0["model_uuid"] } != second.map { $0["model_uuid"] })
         }
     }
 
-    @Test("a queue goes before a standing fault, a longer prefix before a shorter, and clear ends both")
+    @Test("a queue precedes a standing fault, a longer prefix a shorter, and clear removes both")
     func precedence() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             let faults = simulated.server.faults

@@ -4,7 +4,7 @@ import UsageModel
 
 @testable import ProviderSimulator
 
-/// A clock that stands still until a test moves it, forwards or back.
+/// A clock that only moves when a test sets it, forwards or back.
 final class ManualClock: WallClock {
     private struct Sleeper {
         let until: Timestamp
@@ -47,7 +47,7 @@ final class ManualClock: WallClock {
         for sleeper in woken { sleeper.wake.send(()) }
     }
 
-    /// Moves on once somebody sleeps.
+    /// Moves the clock once a task sleeps.
     func passSleep(of duration: Duration) async throws {
         while let next = state.withLockedValue({ $0.sleepers.isEmpty ? $0.nextSleep : nil }) { try await next.value() }
         move(to: now + duration)

@@ -5,7 +5,7 @@ import ProviderSimulator
 import Testing
 import UsageModel
 
-/// One account, its clock, a server for it and a client.
+/// One account with its clock, a server and a client.
 struct SimulatedWaveSpeed {
     static let token = "test-key"
 
@@ -25,7 +25,7 @@ struct SimulatedWaveSpeed {
         }
     }
 
-    /// Serves an account named `media` whose store holds `events`, at noon of 2026-02-14 unless told otherwise.
+    /// Serves an account named `media` whose store holds `events`, by default at noon of 2026-02-14.
     static func run(
         now: String = "2026-02-14T12:00:00Z", events: [UsageEvent] = [], traffic: TrafficGenerator? = nil,
         balance: PrepaidBalance = PrepaidBalance(opening: .zero), _ body: (SimulatedWaveSpeed) async throws -> Void
@@ -88,7 +88,7 @@ struct SimulatedWaveSpeed {
     }
 }
 
-/// A request to Kling at list price, unless said otherwise.
+/// A request to Kling, by default at list price.
 func event(
     _ time: String, model: String = "kwaivgi/kling-v2.0-i2v-master", modality: String? = "image-to-video",
     unitPrice: String = "0.488", cost: String = "0.488", succeeded: Bool = true, visibleFrom: String? = nil

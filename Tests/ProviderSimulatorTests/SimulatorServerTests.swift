@@ -6,9 +6,9 @@ import UsageModel
 
 @testable import ProviderSimulator
 
-@Suite("The simulator's server", .timeLimit(.minutes(2)))
+@Suite("Simulator server", .timeLimit(.minutes(2)))
 struct SimulatorServerTests {
-    @Test("it writes down what was asked, by whom and when, and never the key")
+    @Test("the request log has path, account and time, and never the key")
     func log() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             _ = try await simulated.usage(from: "2026-02-13T00:00:00Z", to: "2026-02-13T23:59:59Z")
@@ -33,7 +33,7 @@ struct SimulatorServerTests {
         }
     }
 
-    @Test("its log forgets the oldest requests rather than grow for ever, and goes on counting them")
+    @Test("the request log drops the oldest requests but still counts them")
     func boundedLog() {
         let log = RequestLog()
         for number in 0..<10_500 {
@@ -47,7 +47,7 @@ struct SimulatorServerTests {
     }
 
     @Test(
-        "a stop ends whatever is under way at once, and its client sees the connection close",
+        "shutdown closes connections with requests in progress immediately",
         arguments: [Fault.hang, .slowHeaders(.hours(1)), .slowBody(bytes: 1, every: .hours(1)), .endlessBody])
     func stop(fault: Fault) async throws {
         let clock = ManualClock(try at("2026-02-14T12:00:00Z"))
@@ -68,7 +68,7 @@ struct SimulatorServerTests {
         try await client.shutdown()
     }
 
-    @Test("a second server on a taken port says so")
+    @Test("a second server on a port in use throws")
     func takenPort() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             let port = try #require(simulated.baseURL.split(separator: ":").last.flatMap { Int($0) })
@@ -78,7 +78,7 @@ struct SimulatorServerTests {
         }
     }
 
-    @Test("what a body of withSimulator throws comes out, and the server is gone")
+    @Test("withSimulator rethrows the error of its body and stops the server")
     func bodyThrows() async throws {
         struct Mistake: Error {}
         let clock = ManualClock(try at("2026-02-14T12:00:00Z"))
@@ -102,7 +102,7 @@ extension HTTPClient {
     fileprivate func get(_ url: String) async throws -> Int {
         let response = try await execute(HTTPClientRequest(url: url), timeout: .minutes(1))
         var bytes = 0
-        for try await piece in response.body { bytes += piece.readableBytes }
+        for try await chunk in response.body { bytes += chunk.readableBytes }
         return bytes
     }
 }

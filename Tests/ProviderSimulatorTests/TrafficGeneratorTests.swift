@@ -21,7 +21,7 @@ struct TrafficGeneratorTests {
         (0..<168).flatMap { generator.events(inHourOf: start + .hours($0)) }
     }
 
-    @Test("an hour's events depend on seed, account and hour alone")
+    @Test("an hour's events depend only on seed, account and hour")
     func pure() {
         let hour = start + .hours(15)
         let events = generator().events(inHourOf: hour)
@@ -35,7 +35,7 @@ struct TrafficGeneratorTests {
         #expect(generator().events(inHourOf: hour + .hours(1)) != events)
     }
 
-    @Test("a seed's week is the same on every machine")
+    @Test("the week of a seed is the same on every machine")
     func stableTotals() {
         let profile = TrafficProfile(
             requestsPerHour: 20,
@@ -51,7 +51,7 @@ struct TrafficGeneratorTests {
         #expect("\(figures.cost) \(figures.requests) \(figures.successes)" == "2170.4659 6113 5563")
     }
 
-    @Test("events lie in their hour, in order, cost whole units, and nothing where they failed")
+    @Test("events are within their hour, ordered, cost whole units, and failed ones cost nothing")
     func wellFormed() throws {
         let prices = Dictionary(uniqueKeysWithValues: TrafficProfile.mediaTeam.models.map { ($0.id, $0) })
         let hour = start + .hours(15)
@@ -67,7 +67,7 @@ struct TrafficGeneratorTests {
         }
     }
 
-    @Test("nights and weekends are quiet")
+    @Test("nights and weekends have less traffic")
     func rhythm() {
         let events = week(generator(), from: start)
         func count(_ included: (UsageEvent) -> Bool) -> Int { events.count(where: included) }
@@ -78,7 +78,7 @@ struct TrafficGeneratorTests {
         #expect(sunday * 3 < wednesday * 2)
     }
 
-    @Test("one model runs away, another fails more and more, each until it starts over")
+    @Test("demand and failure rate climb, then start over")
     func trends() throws {
         let demand = TrafficProfile.Trend.climbing(to: 6, days: 10)
         let epoch = Timestamp(seconds: 0)
@@ -115,7 +115,7 @@ struct TrafficGeneratorTests {
         #expect(failing.1.requests < failing.0.requests * 2)
     }
 
-    @Test("a store grows with the clock and shows every generated event by its time")
+    @Test("a store shows generated events as the clock reaches them")
     func liveStore() throws {
         let clock = ManualClock(start + .hours(12))
         let store = UsageEventStore(clock: clock, traffic: generator())

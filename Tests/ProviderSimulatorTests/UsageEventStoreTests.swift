@@ -3,7 +3,7 @@ import UsageModel
 
 @testable import ProviderSimulator
 
-@Suite("What the simulated provider shows of its events")
+@Suite("Visibility of simulated events")
 struct UsageEventStoreTests {
     private let clock: ManualClock
     private let store: UsageEventStore
@@ -30,7 +30,7 @@ struct UsageEventStoreTests {
         #expect(store.truth(in: day).overall.cost == ExactDecimal(3))
     }
 
-    @Test("a late event is true at once and shown when it is published, in its own day")
+    @Test("a late event counts as true immediately and is shown once published, under its own day")
     func lateEvent() throws {
         store.add(try event("2026-02-14T11:00:00Z", cost: "3", visibleFrom: "2026-02-15T01:00:00Z"))
         #expect(shown() == "0 0 0")
@@ -42,7 +42,7 @@ struct UsageEventStoreTests {
         #expect(store.report(in: try at("2026-02-15").day.period).days.isEmpty)
     }
 
-    @Test("an event that is added after its time is shown at the next look")
+    @Test("an event added after its time appears in the next report")
     func addedLater() throws {
         store.add(try event("2026-02-14T01:00:00Z", cost: "1"))
         #expect(shown() == "1 1 1")
@@ -73,7 +73,7 @@ struct UsageEventStoreTests {
         #expect(store.shownCost == ExactDecimal(2))
     }
 
-    @Test("a removed event is gone from every figure, with its day and model if it was their only one")
+    @Test("removing an event removes it from all totals, and its day and model if it was their only event")
     func removal() throws {
         let id = store.add(try event("2026-02-14T01:00:00Z", cost: "5"))
         #expect(shown() == "5 1 1")
@@ -85,7 +85,7 @@ struct UsageEventStoreTests {
         #expect(!store.revise(id, cost: ExactDecimal(1)))
     }
 
-    @Test("a clock that steps back hides again what is not published yet")
+    @Test("a clock step back hides events that are then not published yet")
     func clockStepsBack() throws {
         store.add([try event("2026-02-14T10:00:00Z", cost: "1"), try event("2026-02-14T11:59:00Z", cost: "2")])
         #expect(shown() == "3 2 2")
@@ -96,7 +96,7 @@ struct UsageEventStoreTests {
         #expect(shown() == "3 2 2")
     }
 
-    @Test("a model's list price and last use are those of its newest event, whatever the order of arrival")
+    @Test("a model's list price and last use are those of its newest event, regardless of the order of arrival")
     func newestUse() throws {
         store.add(try event("2026-02-14T09:00:00Z", unitPrice: "0.5"))
         store.add(try event("2026-02-14T08:00:00Z", unitPrice: "0.4"))
@@ -106,7 +106,7 @@ struct UsageEventStoreTests {
     }
 
     @Test(
-        "after any additions, revisions, removals and clock steps, the report is what a recount gives",
+        "after any additions, revisions, removals and clock steps, the report equals a recount",
         arguments: 0..<20)
     func reportEqualsRecount(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)

@@ -20,7 +20,7 @@ struct UseAPIAPITests {
         ])
     }
 
-    private func ask(
+    private func send(
         _ query: [String: String] = [:], endpoint: String = "/v2/account/stats", account: String? = "studio",
         style: AnswerStyle = []
     ) -> SimulatedResponse {
@@ -30,7 +30,9 @@ struct UseAPIAPITests {
                 account: account), style: style)
     }
 
-    private func text(_ answer: SimulatedResponse) -> String { String(decoding: answer.body.encoded(), as: UTF8.self) }
+    private func text(_ response: SimulatedResponse) -> String {
+        String(decoding: response.body.encoded(), as: UTF8.self)
+    }
 
     private func flow(_ time: String) throws -> UseAPIRequest {
         UseAPIRequest(
@@ -39,7 +41,7 @@ struct UseAPIAPITests {
             tier: "PAYGATE_TIER_TWO", sku: "WS_ULTRA")
     }
 
-    @Test("an answer has the documented fields in the documented order")
+    @Test("a response has the documented fields in the documented order")
     func documentedForm() throws {
         store.add(try flow("2026-02-13T10:30:00Z"))
         var failed = try flow("2026-02-13T12:31:00Z")
@@ -61,20 +63,20 @@ struct UseAPIAPITests {
             + #"{"timestamp":"2026-02-13T12:31:00.000Z","jobid":"20260213123100-user:1-bot:google-flow",\#(common)"#
             + #""status":"Forbidden","func":"v1-google-flow-images","code":403,"msec":1001,\#(captcha)"#
             + #""tier":"","sku":""}]"#
-        let answer = ask(["bot": "google-flow", "date": "2026-02-13"])
-        #expect(answer.status == 200)
+        let response = send(["bot": "google-flow", "date": "2026-02-13"])
+        #expect(response.status == 200)
         #expect(
-            text(answer)
+            text(response)
                 == #"{"bot":"google-flow","date":"2026-02-13","total":2,"summary":\#(summary),"data":\#(rows)}"#)
     }
 
     @Test("a day without requests has no summary; without a date it is today")
     func emptyDay() throws {
         #expect(
-            text(ask(["bot": "kling"])) == #"{"bot":"kling","date":"2026-02-14","total":0,"data":[]}"#)
+            text(send(["bot": "kling"])) == #"{"bot":"kling","date":"2026-02-14","total":0,"data":[]}"#)
     }
 
-    @Test("limit asks for the last records across all dates, config for one account's")
+    @Test("limit selects the last records across all dates, config those of one account")
     func filters() throws {
         for (time, config) in [
             ("2026-02-11T01:00:00Z", "a"), ("2026-02-12T01:00:00Z", "b"), ("2026-02-13T01:00:00Z", "a"),
@@ -82,7 +84,7 @@ struct UseAPIAPITests {
             store.add(UseAPIRequest(time: try at(time), bot: "luma", config: config, endpoint: "post-videos"))
         }
         func times(_ query: [String: String]) -> [String?] {
-            ask(query).body["data"]?.elements?.map { $0["timestamp"]?.text.map { String($0.prefix(10)) } } ?? []
+            send(query).body["data"]?.elements?.map { $0["timestamp"]?.text.map { String($0.prefix(10)) } } ?? []
         }
         #expect(times(["bot": "luma", "limit": "2", "date": "2026-02-01"]) == ["2026-02-12", "2026-02-13"])
         #expect(times(["bot": "luma", "limit": "9", "config": "a"]) == ["2026-02-11", "2026-02-13"])
@@ -91,39 +93,39 @@ struct UseAPIAPITests {
     }
 
     @Test(
-        "wrong parameters are refused in the documented form",
+        "invalid parameters get an error in the documented form",
         arguments: [
             [:], ["bot": ""], ["bot": "nobody"], ["bot": "luma", "date": "2026-02-30"],
             ["bot": "luma", "limit": "50001"], ["bot": "luma", "limit": "0"], ["bot": "luma", "limit": "x"],
         ])
     func validation(query: [String: String]) {
-        let answer = ask(query)
-        #expect(answer.status == 400)
-        #expect(answer.body["error"]?.text?.isEmpty == false)
+        let response = send(query)
+        #expect(response.status == 400)
+        #expect(response.body["error"]?.text?.isEmpty == false)
     }
 
-    @Test("without a known token 401, without a subscription 402, elsewhere 404")
+    @Test("without a known token 401, without a subscription 402, 404 for other paths")
     func refusals() {
         #expect(api.account(ofToken: "test-key") == "studio")
         #expect(api.account(ofToken: "wrong") == nil)
-        #expect(text(ask(["bot": "luma"], account: nil)) == #"{"error":"Unauthorized"}"#)
-        #expect(ask(["bot": "luma"], account: nil).status == 401)
-        #expect(ask(["bot": "luma"], account: "lapsed").status == 402)
-        #expect(ask(endpoint: "/v2/nothing").status == 404)
-        #expect(ask(endpoint: "/v2/account", account: "lapsed").body["subscriptionIsActive"] == .bool(false))
+        #expect(text(send(["bot": "luma"], account: nil)) == #"{"error":"Unauthorized"}"#)
+        #expect(send(["bot": "luma"], account: nil).status == 401)
+        #expect(send(["bot": "luma"], account: "lapsed").status == 402)
+        #expect(send(endpoint: "/v2/nothing").status == 404)
+        #expect(send(endpoint: "/v2/account", account: "lapsed").body["subscriptionIsActive"] == .bool(false))
     }
 
-    @Test("linked accounts have an error count only where there are errors")
+    @Test("linked accounts have an error count only if there are errors")
     func linkedAccounts() {
-        let accounts = ask(endpoint: "/v2/account").body["accounts"]
+        let accounts = send(endpoint: "/v2/account").body["accounts"]
         #expect(accounts?["Midjourney API"] == ["total": .count(3), "active": .count(2), "error": .count(1)])
         #expect(accounts?["Kling API"] == ["total": .count(1), "active": .count(1)])
     }
 
-    @Test("late, revised, removed and outdated requests are shown as they stand now")
+    @Test("late, revised, removed and outdated requests are shown in their current state")
     func changes() throws {
         func codes(_ date: String) -> [String?] {
-            ask(["bot": "google-flow", "date": date]).body["data"]?.elements?
+            send(["bot": "google-flow", "date": date]).body["data"]?.elements?
                 .map { $0["code"]?.number?.description } ?? []
         }
         var late = try flow("2026-02-14T11:59:00Z")
@@ -142,7 +144,7 @@ struct UseAPIAPITests {
         #expect(codes("2026-02-14") == [])
     }
 
-    @Test("quirks cut the list, let it lag behind the count, hide it and give error objects")
+    @Test("quirks truncate, delay and hide the list, and return error objects")
     func quirks() throws {
         for minutes in 0..<4 {
             store.add(
@@ -150,7 +152,7 @@ struct UseAPIAPITests {
                     time: try at("2026-02-14T11:50:00Z") + .minutes(3 * minutes), bot: "kling", config: "c",
                     endpoint: "post-videos"))
         }
-        func answer(_ change: (inout UseAPIQuirks) -> Void) -> SimulatedResponse {
+        func response(_ change: (inout UseAPIQuirks) -> Void) -> SimulatedResponse {
             var account = UseAPIAccount(name: "studio", token: "test-key", store: store)
             change(&account.quirks)
             let request = APIRequest(
@@ -159,7 +161,7 @@ struct UseAPIAPITests {
             return UseAPIAPI(accounts: [account]).answer(request, style: [])
         }
         func counts(_ change: (inout UseAPIQuirks) -> Void) -> [Int?] {
-            let body = answer(change).body
+            let body = response(change).body
             return [body["total"]?.number?.wholeNumber, body["data"]?.elements?.count]
         }
         #expect(counts { _ in } == [4, 4])
@@ -167,7 +169,7 @@ struct UseAPIAPITests {
         #expect(counts { $0.hidesRowsOfOpenDay = true } == [4, 0])
         #expect(counts { $0.longestList = 3 } == [4, 3])
         #expect(counts { ($0.longestList, $0.countsListOnly) = (3, true) } == [3, 3])
-        let failed = answer { $0.errorPercentage = 100 }
+        let failed = response { $0.errorPercentage = 100 }
         #expect(failed.status == 200)
         #expect(failed.body["total"] == nil)
         #expect(failed.body["error"] != nil)
@@ -182,10 +184,10 @@ struct UseAPIAPITests {
             let world = DemoWorld(clock: clock)
             let account = try #require(world.accounts.first { $0.provider == "useapi" })
             let provider = try #require(world.providers.first { $0.name == "useapi" })
-            #expect(account.bots.contains(bot))
+            #expect(account.settings.contains { $0.hasPrefix("bots:") && $0.contains(bot) })
             let request = APIRequest(
                 time: clock.now, method: "GET", path: "", endpoint: "/v2/account/stats",
-                query: ["bot": bot, "date": date], account: account.token.flatMap(provider.account(ofToken:)))
+                query: ["bot": bot, "date": date], account: provider.account(ofToken: "demo-useapi-clips"))
             return try #require(provider.answer(request, style: []).body["data"]?.elements)
         }
         for bot in ["google-flow", "midjourney", "kling"] {

@@ -41,11 +41,11 @@ struct VeniceAPITests {
         return charge
     }
 
-    private func ids(_ answer: SimulatedResponse) -> [String] {
-        (answer.body["data"]?.elements ?? []).compactMap { $0["inferenceDetails"]?["requestId"]?.text }
+    private func ids(_ response: SimulatedResponse) -> [String] {
+        (response.body["data"]?.elements ?? []).compactMap { $0["inferenceDetails"]?["requestId"]?.text }
     }
 
-    @Test("an inference is a row for each kind of token, debits negative, with the same details")
+    @Test("an inference has one row per token type, with negative amounts and the same details")
     func rows() throws {
         var charge = VeniceCharge(
             id: "r", time: try at("2026-06-15T19:00:00Z"), model: "glm",
@@ -62,7 +62,7 @@ struct VeniceAPITests {
         #expect(Set(rows.map { $0["inferenceDetails"] }).count == 1)
     }
 
-    @Test("the older endpoint counts pages, in the body and in headers")
+    @Test("the older endpoint reports pagination in the body and in headers")
     func pages() throws {
         for second in 0..<5 { store.add(try image("r\(second)", "2026-06-15T19:00:0\(second)Z")) }
         let last = usage(["limit": "2", "page": "3", "sortOrder": "asc"])
@@ -75,7 +75,7 @@ struct VeniceAPITests {
         #expect(total?.value == "5")
     }
 
-    @Test("a cursor goes alone, is stable while rows arrive, and ends with null")
+    @Test("a cursor excludes other parameters, is stable while rows arrive, and ends with null")
     func cursor() throws {
         for second in 10..<35 { store.add(try image("r\(second)", "2026-06-15T19:00:\(second)Z")) }
         let query = [
@@ -100,7 +100,7 @@ struct VeniceAPITests {
         }
     }
 
-    @Test("what is posted late, revised or taken back shows so")
+    @Test("late, revised and removed charges are shown in their current state")
     func changes() throws {
         store.add(try image("late", "2026-06-15T19:00:00Z", visibleFrom: "2026-06-15T21:00:00Z"))
         let id = store.add(try image("b", "2026-06-15T19:00:01Z"))
@@ -114,12 +114,12 @@ struct VeniceAPITests {
         #expect(store.visibleTruth(from: try at("2026-06-15")).cost == ["m": try usd("0.1")])
     }
 
-    @Test("since its sunset the older endpoint answers 410 to everybody and names its successor")
+    @Test("after its sunset the older endpoint returns 410 without authentication and links its successor")
     func sunset() {
         availability.usage = .gone
-        let answer = get("/api/v1/billing/usage", token: "nobody")
-        #expect(answer.status == 410)
-        let fields = Dictionary(answer.headers.map { ($0.name.canonicalName, $0.value) }, uniquingKeysWith: { $1 })
+        let response = get("/api/v1/billing/usage", token: "nobody")
+        #expect(response.status == 410)
+        let fields = Dictionary(response.headers.map { ($0.name.canonicalName, $0.value) }, uniquingKeysWith: { $1 })
         #expect(fields["deprecation"] == "@1783555200")
         #expect(fields["sunset"] == "Wed, 16 Sep 2026 00:00:00 GMT")
         #expect(fields["link"] == "</api/v1/billing/usage-history>; rel=\"successor-version\"")
@@ -127,7 +127,7 @@ struct VeniceAPITests {
         #expect(history([:]).status == 404)
     }
 
-    @Test("only an ADMIN key opens billing; any key sees its limits")
+    @Test("billing requires an ADMIN key, rate limits any key")
     func keys() throws {
         for endpoint in [
             "billing/usage", "billing/usage-history", "billing/usage-analytics", "billing/balance", "api_keys",
@@ -138,7 +138,7 @@ struct VeniceAPITests {
         #expect(get("/api/v1/api_keys/rate_limits", token: "infer").status == 200)
     }
 
-    @Test("analytics, balance and keys sum the same charges up")
+    @Test("analytics, balance and keys sum up the same charges")
     func figures() throws {
         store.add(try image("a", "2026-06-15T19:00:00Z"))
         store.add(try image("b", "2026-06-15T19:00:00Z", currency: "DIEM"))
@@ -154,23 +154,22 @@ struct VeniceAPITests {
         #expect(spent?.text == "0.2000")
     }
 
-    @Test("the demo's account has a month of usage, the same whenever it is looked at")
+    @Test("the demo's account has a month of usage, the same in every run")
     func demo() throws {
         func day(_ now: String) throws -> JSONValue? {
             let world = DemoWorld(clock: ManualClock(try at(now)))
-            let account = try #require(world.accounts.first { $0.provider == "venice" })
             let api = try #require(world.providers.first { $0.name == "venice" })
             return api.answer(
                 APIRequest(
                     time: try at(now), method: "GET", path: "", endpoint: "/api/v1/billing/usage-analytics",
                     query: ["startDate": "2026-10-21", "endDate": "2026-11-19"],
-                    account: account.token.flatMap(api.account(ofToken:))), style: []
+                    account: api.account(ofToken: "demo-venice-assistant")), style: []
             ).body["byDate"]
         }
         let days = try day("2026-11-20T15:30:00Z")
         #expect(days?.elements?.count == 30)
         #expect(days?.elements?.allSatisfy { ($0["USD"]?.number ?? .zero) > .zero } == true)
-        // A day later the month begins a day later too; the days in both are the same.
+        // A day later the month also begins a day later; the common days are equal.
         #expect(try day("2026-11-21T15:30:00Z")?.elements?.dropFirst(2) == days?.elements?.dropFirst(2))
     }
 }

@@ -2,7 +2,7 @@ import ProviderSimulator
 import Testing
 import UsageModel
 
-@Suite("The simulated Venice API beside its documentation", .timeLimit(.minutes(2)))
+@Suite("Deviations of the simulated Venice API", .timeLimit(.minutes(2)))
 struct VeniceMisbehaviorTests {
     private let clock: ManualClock
     private let store: VeniceBillingStore
@@ -31,25 +31,25 @@ struct VeniceMisbehaviorTests {
         return charge
     }
 
-    private func ids(_ answer: SimulatedResponse) -> [String] {
-        (answer.body["data"]?.elements ?? []).compactMap { $0["inferenceDetails"]?["requestId"]?.text }
+    private func ids(_ response: SimulatedResponse) -> [String] {
+        (response.body["data"]?.elements ?? []).compactMap { $0["inferenceDetails"]?["requestId"]?.text }
     }
 
     private func pages(_ numbers: ClosedRange<Int>) -> [[String]] {
         numbers.map { ids(get("/api/v1/billing/usage", ["limit": "500", "page": "\($0)", "sortOrder": "asc"])) }
     }
 
-    @Test("pages are capped, and leave out how many there are")
+    @Test("pages are capped, and omit totals")
     func capped() throws {
         for second in 0..<5 { store.add(try charge("r\(second)", "2026-06-15T19:00:0\(second)Z")) }
         api.misbehavior.modes.mostRowsPerPage = 2
         api.misbehavior.modes.omitsTotalPages = true
         #expect(pages(1...4) == [["r0", "r1"], ["r2", "r3"], ["r4"], []])
-        let answer = get("/api/v1/billing/usage", ["limit": "500"])
-        #expect(answer.body["pagination"]?["total"]?.number == ExactDecimal(5))
-        #expect(answer.body["pagination"]?["totalPages"] == nil)
-        #expect(answer.body["pagination"]?["limit"]?.number == ExactDecimal(2))
-        #expect(!answer.headers.contains { $0.name.canonicalName == "x-pagination-total-pages" })
+        let response = get("/api/v1/billing/usage", ["limit": "500"])
+        #expect(response.body["pagination"]?["total"]?.number == ExactDecimal(5))
+        #expect(response.body["pagination"]?["totalPages"] == nil)
+        #expect(response.body["pagination"]?["limit"]?.number == ExactDecimal(2))
+        #expect(!response.headers.contains { $0.name.canonicalName == "x-pagination-total-pages" })
         api.misbehavior.modes.omitsTotal = true
         #expect(get("/api/v1/billing/usage").body["pagination"]?["total"] == nil)
         #expect(ids(get("/api/v1/billing/usage-history")) == ["r0", "r1"])
@@ -69,7 +69,7 @@ struct VeniceMisbehaviorTests {
         #expect(pages(1...3) == [["r0", "r1"], ["r1", "r2"], ["r3", "r4"]])
     }
 
-    @Test("analytics lag behind, and list only the keys with the most usage")
+    @Test("analytics lag, and list only the keys with the most usage")
     func analytics() throws {
         store.add(try charge("a", "2026-06-15T19:00:00Z", key: "k1", images: 3))
         store.add(try charge("b", "2026-06-15T19:00:00Z", key: "k2", images: 2))
@@ -93,14 +93,14 @@ struct VeniceMisbehaviorTests {
     func errorObjects() {
         api.misbehavior.modes.errorObjects = 100
         api.misbehavior.modes.errorEndpoints = ["/api/v1/billing/balance"]
-        let answer = get("/api/v1/billing/balance")
-        #expect(answer.status == 200)
-        #expect(answer.body["balances"] == nil)
-        #expect(answer.body["error"] != nil)
+        let response = get("/api/v1/billing/balance")
+        #expect(response.status == 200)
+        #expect(response.body["balances"] == nil)
+        #expect(response.body["error"] != nil)
         #expect(get("/api/v1/api_keys").body["data"] != nil)
     }
 
-    @Test("charges are posted late and revised both ways, the same for the same seed")
+    @Test("charges are posted late and revised up and down, the same for the same seed")
     func disturbed() throws {
         func truth(seed: UInt64) throws -> VeniceTruth {
             let store = VeniceBillingStore(clock: clock)
@@ -116,7 +116,7 @@ struct VeniceMisbehaviorTests {
         #expect(costs.contains { $0 < ExactDecimal(2) })
     }
 
-    @Test("a seed gives one mixture of deviations")
+    @Test("deviations depend only on the seed")
     func mixtures() {
         #expect(VeniceMisbehavior.Modes.random(seed: 5) == VeniceMisbehavior.Modes.random(seed: 5))
         #expect(Set((0..<20).map { VeniceMisbehavior.Modes.random(seed: $0) }).count > 10)

@@ -4,7 +4,7 @@ import UsageModel
 
 @Suite("The simulated WaveSpeedAI API", .timeLimit(.minutes(2)))
 struct WaveSpeedAPITests {
-    @Test("an answer has the documented fields, exact amounts, and no day without usage")
+    @Test("a response has the documented fields, exact amounts, and no days without usage")
     func documentedForm() async throws {
         let events = [
             try event("2026-02-11T08:00:00Z"),
@@ -14,9 +14,9 @@ struct WaveSpeedAPITests {
                 unitPrice: "0.012", cost: "0", succeeded: false),
         ]
         try await SimulatedWaveSpeed.run(events: events) { simulated in
-            let answer = try await simulated.usage(from: "2026-02-10T00:00:00Z", to: "2026-02-14T23:59:59Z")
-            #expect(answer.status == 200)
-            #expect(answer.headers["content-type"] == "application/json")
+            let response = try await simulated.usage(from: "2026-02-10T00:00:00Z", to: "2026-02-14T23:59:59Z")
+            #expect(response.status == 200)
+            #expect(response.headers["content-type"] == "application/json")
             let kling = #""model_uuid":"kwaivgi/kling-v2.0-i2v-master""#
             let flux = #""model_uuid":"wavespeed-ai/flux-dev""#
             let perModel =
@@ -31,19 +31,19 @@ struct WaveSpeedAPITests {
             let expected =
                 #"{"code":200,"message":"success","data":{"per_model_usage":\#(perModel),"daily_usage":\#(daily),"#
                 + #""summary":\#(summary)}}"#
-            #expect(answer.text == expected)
+            #expect(response.text == expected)
         }
     }
 
-    @Test("amounts that a Double would blur arrive digit for digit")
+    @Test("amounts beyond the precision of a Double are exact")
     func exactAmounts() async throws {
         let events = [
             try event("2026-02-13T01:00:00Z", cost: "123456789012.00000001"),
             try event("2026-02-13T02:00:00Z", cost: "0.1"), try event("2026-02-13T03:00:00Z", cost: "0.2"),
         ]
         try await SimulatedWaveSpeed.run(events: events) { simulated in
-            let answer = try await simulated.usage(from: "2026-02-13T00:00:00Z", to: "2026-02-13T23:59:59Z")
-            #expect(answer.text.contains(#""total_cost":123456789012.30000001,"#))
+            let response = try await simulated.usage(from: "2026-02-13T00:00:00Z", to: "2026-02-13T23:59:59Z")
+            #expect(response.text.contains(#""total_cost":123456789012.30000001,"#))
         }
     }
 
@@ -54,9 +54,9 @@ struct WaveSpeedAPITests {
             try event("2026-02-13T09:00:00Z", model: "a/b", cost: "0", succeeded: false),
         ]
         try await SimulatedWaveSpeed.run(events: events) { simulated in
-            let answer = try await simulated.usage(
+            let response = try await simulated.usage(
                 from: "2026-02-10T00:00:00Z", to: "2026-02-14T23:59:59Z", model: "a/b")
-            let data = try #require(try answer.json()["data"])
+            let data = try #require(try response.json()["data"])
             #expect(data["per_model_usage"]?.elements?.map { $0["model_uuid"]?.text } == ["a/b"])
             #expect(data["daily_usage"]?.elements?.map { $0["date"]?.text } == ["2026-02-13"])
             #expect(data["daily_usage"]?.elements?.first?["amount"]?.number == ExactDecimal(2))
@@ -67,7 +67,7 @@ struct WaveSpeedAPITests {
         }
     }
 
-    @Test("start and end are inclusive to the second, inside a day as well")
+    @Test("start and end are inclusive to the second, also within a day")
     func inclusiveBounds() async throws {
         let events = [
             try event("2026-02-12T23:59:59.999Z", cost: "1"), try event("2026-02-13T00:00:00Z", cost: "10"),
@@ -85,7 +85,7 @@ struct WaveSpeedAPITests {
     }
 
     @Test(
-        "a bad time range is refused in the documented words",
+        "an invalid time range gets the documented error",
         arguments: [
             (#"{"start_time":"2026-02-02T00:00:00Z","end_time":"2026-02-01T00:00:00Z"}"#, "invalid time range"),
             (#"{"start_time":"2026-02-01T00:00:00Z","end_time":"2026-02-01T00:00:00Z"}"#, "invalid time range"),
@@ -99,17 +99,17 @@ struct WaveSpeedAPITests {
         ])
     func badRange(body: String, message: String) async throws {
         try await SimulatedWaveSpeed.run { simulated in
-            let answer = try await simulated.ask("/wavespeed/api/v3/user/usage_stats", post: body)
-            #expect(answer.status == 400)
-            #expect(answer.text == #"{"code":400,"message":"\#(message)"}"#)
+            let response = try await simulated.ask("/wavespeed/api/v3/user/usage_stats", post: body)
+            #expect(response.status == 400)
+            #expect(response.text == #"{"code":400,"message":"\#(message)"}"#)
         }
     }
 
-    @Test("31 days exactly are allowed")
+    @Test("a range of exactly 31 days is allowed")
     func longestRange() async throws {
         try await SimulatedWaveSpeed.run { simulated in
-            let answer = try await simulated.usage(from: "2026-01-01T00:00:00Z", to: "2026-02-01T00:00:00Z")
-            #expect(answer.status == 200)
+            let response = try await simulated.usage(from: "2026-01-01T00:00:00Z", to: "2026-02-01T00:00:00Z")
+            #expect(response.status == 200)
         }
     }
 
@@ -125,7 +125,7 @@ struct WaveSpeedAPITests {
         }
     }
 
-    @Test("each key sees its own account only")
+    @Test("each key sees only its own account")
     func separateAccounts() async throws {
         let clock = ManualClock(try at("2026-02-14T12:00:00Z"))
         let accounts = try ["one": "1.5", "two": "2.5"].map { name, cost in
@@ -139,8 +139,8 @@ struct WaveSpeedAPITests {
                 let simulated = SimulatedWaveSpeed(
                     clock: clock, store: other.store, server: server, baseURL: baseURL, client: other.client)
                 for (name, left) in [("one", "8.5"), ("two", "7.5")] {
-                    let answer = try await simulated.ask("/wavespeed/api/v3/balance", token: "key-\(name)")
-                    #expect(answer.text == #"{"code":200,"message":"success","data":{"balance":\#(left)}}"#)
+                    let response = try await simulated.ask("/wavespeed/api/v3/balance", token: "key-\(name)")
+                    #expect(response.text == #"{"code":200,"message":"success","data":{"balance":\#(left)}}"#)
                 }
                 #expect(server.log.requests.map(\.account) == ["one", "two"])
                 #expect(other.baseURL != baseURL)
@@ -148,14 +148,14 @@ struct WaveSpeedAPITests {
         }
     }
 
-    @Test("usage under no model is in the totals and in no list of models")
+    @Test("usage under no model is in the totals but not in the model lists")
     func unlistedUsage() async throws {
         let events = [
             try event("2026-02-13T08:00:00Z", cost: "1"), try event("2026-02-13T09:00:00Z", model: "", cost: "2"),
         ]
         try await SimulatedWaveSpeed.run(events: events) { simulated in
-            let answer = try await simulated.usage(from: "2026-02-13T00:00:00Z", to: "2026-02-13T23:59:59Z")
-            let data = try #require(try answer.json()["data"])
+            let response = try await simulated.usage(from: "2026-02-13T00:00:00Z", to: "2026-02-13T23:59:59Z")
+            let data = try #require(try response.json()["data"])
             #expect(data["summary"]?["total_cost"]?.number == ExactDecimal(3))
             #expect(data["daily_usage"]?.elements?.first?["amount"]?.number == ExactDecimal(3))
             #expect(data["daily_usage"]?.elements?.first?["models"]?.elements?.count == 1)
@@ -163,7 +163,7 @@ struct WaveSpeedAPITests {
         }
     }
 
-    @Test("the balance falls by what is shown and is topped up when low")
+    @Test("the balance decreases by the shown usage and is topped up when low")
     func balance() async throws {
         let rule = PrepaidBalance.TopUp(below: ExactDecimal(20), amount: ExactDecimal(50))
         let events = [
@@ -180,7 +180,7 @@ struct WaveSpeedAPITests {
         }
     }
 
-    @Test("an unknown path is 404 in the provider's form, an unknown provider 404")
+    @Test("an unknown path gets a 404 in the provider's form, an unknown provider a plain 404")
     func unknownPaths() async throws {
         try await SimulatedWaveSpeed.run { simulated in
             let unknown = try await simulated.ask("/wavespeed/api/v3/predictions")

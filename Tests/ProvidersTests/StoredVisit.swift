@@ -4,7 +4,7 @@ import Upstream
 
 @testable import Providers
 
-/// A context that keeps what is committed, in memory, and whose days are due as by the re-read schedule.
+/// A context that stores commits in memory and schedules days like the re-read schedule.
 final class StoredVisit: SyncContext {
     private struct State {
         var now: Timestamp
@@ -20,7 +20,7 @@ final class StoredVisit: SyncContext {
     private let state: NIOLockedValueBox<State>
     private static let offsets: [Duration] = [.zero, .minutes(20), .hours(1), .hours(6), .hours(24), .hours(72)]
 
-    /// A context whose ledger begins the given number of days before today.
+    /// Creates a context whose ledger starts the given number of days before today.
     init(now: Timestamp, days: Int = 0) {
         ledgerStart = now.day.advanced(by: -days).start
         state = NIOLockedValueBox(State(now: now))
@@ -34,17 +34,17 @@ final class StoredVisit: SyncContext {
     var remarks: [String] { state.withLockedValue { $0.remarks } }
     var gauges: [GaugeFamily: [GaugeSample]] { state.withLockedValue { $0.gauges } }
 
-    /// The next sync begins later.
+    /// Moves the start of the next sync.
     func advance(by duration: Duration) {
         state.withLockedValue { $0.now = $0.now + duration }
     }
 
-    /// Forgets what a source remembered of the names with this beginning.
+    /// Deletes stored values whose names have this prefix.
     func forget(_ beginning: String) {
         state.withLockedValue { state in state.memories = state.memories.filter { !$0.key.hasPrefix(beginning) } }
     }
 
-    /// The sum of a family over the stored cells, of one day or of all.
+    /// Returns the sum of a family over the stored cells of one day or of all days.
     func sum(_ family: LedgerFamily, on day: UTCDay? = nil, _ isCounted: ([String]) -> Bool = { _ in true })
         -> ExactDecimal
     {
@@ -95,7 +95,7 @@ final class StoredVisit: SyncContext {
     func remark(_ text: String) { state.withLockedValue { $0.remarks.append(text) } }
 }
 
-/// An API whose responses depend on path and query; it records both.
+/// An API whose responses depend on path and query; it records the requests.
 final class AnsweringAPI: UpstreamAPI {
     private let sent = NIOLockedValueBox<[String]>([])
     private let answer: @Sendable (String, [String: String]) throws -> String
@@ -104,7 +104,7 @@ final class AnsweringAPI: UpstreamAPI {
         self.answer = answer
     }
 
-    /// The requests since the last look: path and query.
+    /// Returns the requests since the last call: path and query.
     func takeRequests() -> [String] {
         sent.withLockedValue { sent in
             defer { sent = [] }

@@ -3,12 +3,11 @@ import TestSupport
 import Testing
 
 extension ServedWorld {
-    /// Pages that the exporter serves.
     private static let pages = [
         "/", "/metrics", "/sd", "/-/healthy", "/-/ready", "/probe?target=assistant", "/nowhere",
     ]
 
-    /// Holds that no key of any account is in what an exporter logged or serves, in either format.
+    /// Asserts that an exporter's log and pages, in either format, expose no account's key.
     func expectNoSecrets(
         of exporter: ExporterProcess, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
@@ -23,12 +22,12 @@ extension ServedWorld {
     }
 }
 
-/// Holds that no key of any simulated account is in texts, which are named by where they were found.
+/// Asserts that texts expose no simulated account's key; the dictionary keys name the locations.
 func expectNoKeys(in shown: [String: String], sourceLocation: SourceLocation = #_sourceLocation) {
-    for (place, text) in shown {
+    for (location, text) in shown {
         for secret in FaultRow.secrets {
             let isShown = text.contains(secret)
-            #expect(!isShown, "\(secret) in the \(place)", sourceLocation: sourceLocation)
+            #expect(!isShown, "\(secret) in the \(location)", sourceLocation: sourceLocation)
         }
     }
 }

@@ -4,7 +4,7 @@ import ProviderSimulator
 import TestSupport
 import UsageModel
 
-/// All five providers simulated in real time, for exporters that run as processes of their own.
+/// All five providers simulated in real time, for exporters that run in separate processes.
 struct ServedWorld {
     let world: DemoWorld
     let server: SimulatorServer
@@ -13,9 +13,9 @@ struct ServedWorld {
     var storage: String { folder + "/data" }
     var configFile: String { folder + "/config.yml" }
 
-    /// Runs a body with a config file for all accounts, whose keys are in files.
+    /// Runs a body with a config file for all accounts, whose own keys are in files.
     ///
-    /// - Parameter interval: of every account's syncs, below the sources' own floors.
+    /// - Parameter interval: sync interval of every account, shorter than the sources' minimums.
     static func run(
         interval: String = "1s", history: Duration = .days(2), load: Double = 0.05,
         isolation: isolated (any Actor)? = #isolation, _ body: (ServedWorld) async throws -> Void
@@ -47,7 +47,7 @@ struct ServedWorld {
         ]
     }
 
-    /// The command line of a `serve` that reaches no provider: it shows what is stored.
+    /// The command line of a `serve` without access to providers: it shows the stored values.
     func serveAlone(on storage: String) throws -> [String] {
         let text = try String(contentsOfFile: configFile, encoding: .utf8)
         let alone = configFile + ".alone"
@@ -57,27 +57,15 @@ struct ServedWorld {
     }
 
     private func section(of account: DemoWorld.Account, at baseURL: String, interval: String) throws -> String {
-        var lines = [
+        let lines = [
             "name: \(account.name)", "provider: \(account.provider)", "base_url: \(baseURL)\(account.basePath)",
             "sync_interval: \(interval)",
         ]
-        if let token = account.token { lines.append("api_key_file: \(try file(token, "\(account.name).key"))") }
-        if let token = account.managementToken {
-            lines.append("management_key_file: \(try file(token, "\(account.name).management"))")
+        let settings = try account.settings.map { line in
+            guard let key = ["api_key", "management_key"].first(where: { line.hasPrefix("\($0): ") }) else { return line }
+            return "\(key)_file: \(try file(String(line.dropFirst(key.count + 2)), "\(account.name).\(key)"))"
         }
-        if !account.keys.isEmpty {
-            let keys = try account.keys.map { key in
-                var parts = ["name: \(key.name)"]
-                if let id = key.id { parts.append("id: \(id)") }
-                if let token = key.token {
-                    parts.append("api_key_file: \(try file(token, "\(account.name)-\(key.name).key"))")
-                }
-                return "{ \(parts.joined(separator: ", ")) }"
-            }
-            lines.append("keys: [ \(keys.joined(separator: ", ")) ]")
-        }
-        if !account.bots.isEmpty { lines.append("bots: [ \(account.bots.joined(separator: ", ")) ]") }
-        return "  - " + lines.joined(separator: "\n    ")
+        return "  - " + (lines + settings).joined(separator: "\n    ")
     }
 
     private func file(_ secret: String, _ name: String) throws -> String {

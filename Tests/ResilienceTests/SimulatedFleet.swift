@@ -10,15 +10,15 @@ import UsageModel
 @testable import ExporterWeb
 @testable import genai_usage_exporter
 
-/// All five providers simulated, and two exporters that read them at the same times: one that a test does harm to, and
-/// one that is left in peace. Whatever happens to the first, in the end it must show what the second shows.
+/// All five simulated providers, and two exporters that read them at the same times: the tested one and an undisturbed
+/// control. Whatever happens to the first, it must finally show the same values as the control.
 struct SimulatedFleet {
-    /// The providers' time, and that of the exporter that is left in peace.
+    /// Time of the providers and of the control exporter.
     let clock: ManualClock
-    /// How far the tested exporter's clock is from it.
+    /// The tested exporter's clock, with an adjustable skew.
     let skewed: SkewedClock
     let world: DemoWorld
-    /// Where the tested exporter asks; faults are planned here.
+    /// The tested exporter's providers; faults are injected here.
     let server: SimulatorServer
     let baseURL: String
     let configuration: ExporterConfiguration
@@ -29,17 +29,17 @@ struct SimulatedFleet {
     /// A Friday afternoon.
     static let friday = Timestamp(milliseconds: 1_795_186_800_000)  // 2026-11-20T15:00:00Z
 
-    /// Runs a body in a world with some days of thin traffic behind it.
+    /// Runs a body with some days of light traffic.
     ///
     /// - Parameters:
-    ///   - serverClock: paces slow answers; the world's own clock does not let them last.
+    ///   - serverClock: paces slow responses, which need no time by the manual clock.
     static func run(
         at now: Timestamp = friday, history: Duration = .days(3), load: Double = 0.05,
         serverClock: (any WallClock)? = nil, isolation: isolated (any Actor)? = #isolation,
         adjust: (inout ExporterConfiguration) -> Void = { _ in }, _ body: (SimulatedFleet) async throws -> Void
     ) async throws {
         let clock = ManualClock(now)
-        // Two of the same, since a provider that limits its readers would count both exporters.
+        // Two simulators, because a provider with a rate limit would count the requests of both exporters.
         let world = DemoWorld(clock: clock, history: history, load: load)
         let controlWorld = DemoWorld(clock: clock, history: history, load: load)
         try await withTemporaryFolder { folder in
@@ -47,20 +47,20 @@ struct SimulatedFleet {
                 // A clock that only paces slow responses is not the providers' time.
                 if serverClock != nil { server.date.value = nil }
                 try await withSimulator(controlWorld.providers, clock: clock) { _, controlURL in
-                    func configured(_ baseURL: String) -> ExporterConfiguration {
-                        var configuration = ExporterConfiguration(of: world, at: baseURL)
+                    func configured(_ baseURL: String) throws -> ExporterConfiguration {
+                        var configuration = try ExporterConfiguration.demo(world, at: baseURL, today: now.day)
                         for index in configuration.accounts.indices { configuration.accounts[index].history = history }
                         adjust(&configuration)
                         return configuration
                     }
                     try await ExporterTestSupport.withExporter(
-                        configured(controlURL), storage: folder + "/control",
+                        try configured(controlURL), storage: folder + "/control",
                         environment: environment(clock, CapturedLog())
                     ) { control in
                         try await body(
                             SimulatedFleet(
                                 clock: clock, skewed: SkewedClock(clock), world: world, server: server,
-                                baseURL: baseURL, configuration: configured(baseURL), folder: folder + "/data",
+                                baseURL: baseURL, configuration: try configured(baseURL), folder: folder + "/data",
                                 control: control))
                     }
                 }
@@ -68,7 +68,7 @@ struct SimulatedFleet {
         }
     }
 
-    /// An exporter on the rig's storage: also one after another.
+    /// Runs an exporter on the fixture's storage; may be called repeatedly.
     func withExporter<Result>(
         isolation: isolated (any Actor)? = #isolation, _ body: (Exporter) async throws -> Result
     ) async throws -> Result {
@@ -83,11 +83,11 @@ struct SimulatedFleet {
         return environment
     }
 
-    /// Both exporters read everything once, and new series pass the time in which they are shown as 0.
+    /// Syncs both exporters, and waits until new series are released.
     @discardableResult
     func sync(_ exporter: Exporter) async throws -> Bool {
         let succeeded = try await exporter.syncOnce()
-        #expect(try await control.syncOnce(), "the exporter that is left in peace failed")
+        #expect(try await control.syncOnce(), "the control exporter failed")
         for exporter in [exporter, control] { exporter.noteScrape() }
         clock.advance(by: .seconds(91))
         try await exporter.tick()
@@ -100,9 +100,9 @@ struct SimulatedFleet {
         StatusPage(accounts: try await exporter.overview(), telemetryPath: "/metrics", now: clock.now).html
     }
 
-    /// Holds that the exporter shows the very usage that the one left in peace shows.
+    /// Asserts that the exporter shows the same usage as the control.
     ///
-    /// - Parameter reconstructed: whether also what is worked out from rolling figures.
+    /// - Parameter reconstructed: whether to compare values derived from rolling totals, too.
     func expectSameUsage(
         _ exporter: Exporter, reconstructed: Bool = true, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
@@ -111,7 +111,7 @@ struct SimulatedFleet {
             guard Self.isReconstructed(name), let was = found[name], let wants = wanted[name] else {
                 return found[name] != wanted[name]
             }
-            // Worked out from rolling figures, more exactly the more often they are read.
+            // Derived from rolling totals, whose accuracy depends on the number of readings.
             return reconstructed && abs(was - wants) > max(10, wants / 10)
         }.sorted()
         #expect(
@@ -130,19 +130,19 @@ extension SimulatedFleet {
 }
 
 extension Exporter {
-    /// The counters of what providers charged.
+    /// Counters of usage.
     var usage: [String: Double] { get throws { try Scrape(store.current.body(.text004, .identity).bytes).usage } }
 }
 
 extension Scrape {
-    /// The counters of what providers charged: all but those of our own doings.
+    /// Counters of usage, without those of the exporter's own work.
     var usage: [String: Double] {
         counters.filter { name, _ in
             !["genai_syncs_", "genai_upstream_", "genai_exporter_"].contains(where: name.hasPrefix)
         }
     }
 
-    /// Whether so many accounts have sources that were synced, and each of those the last time with success.
+    /// Whether `accounts` accounts have synced sources, and the last sync of each source succeeded.
     func isAllUp(accounts: Int) -> Bool {
         let up = samples("genai_up")
         return Set(up.map { $0.labels["account"] }).count == accounts && up.allSatisfy { $0.value == 1 }
@@ -150,17 +150,17 @@ extension Scrape {
 }
 
 extension ExporterProcess {
-    /// The scrape once everything is there: what befalls an exporter earlier finds sources that have nothing to show yet.
+    /// Scrapes once all sources are synced, because earlier faults would find sources without data.
     func healthyScrape() async throws -> Scrape {
         try await waitUntilReady()
         return try await scrape { $0.isAllUp(accounts: 6) }
     }
 }
 
-/// Holds that no series of a scrape is lower than it was, or gone.
+/// Asserts that no series of a scrape has decreased or disappeared.
 func expectNothingFell(
     _ before: [String: Double], _ after: [String: Double], sourceLocation: SourceLocation = #_sourceLocation
 ) {
     let fallen = before.filter { (after[$0.key] ?? -1) < $0.value }.keys.sorted()
-    #expect(fallen.isEmpty, "fell or went away: \(fallen.prefix(5))", sourceLocation: sourceLocation)
+    #expect(fallen.isEmpty, "decreased or disappeared: \(fallen.prefix(5))", sourceLocation: sourceLocation)
 }

@@ -1,16 +1,16 @@
 import PrometheusExposition
 import PrometheusExpositionTesting
 
-/// A sample as any reader should see it; texts as bytes, since Swift's `==` takes é for e and an accent.
+/// A sample as a parser should read it. Texts are compared as bytes, because Swift's `==` uses canonical equivalence.
 package struct ExpectedSample: Hashable, Sendable {
     private let name: String
     private let labels: [String: [UInt8]]
-    /// The bit pattern, with one for every NaN.
+    /// The bit pattern, the same one for every NaN.
     private let value: UInt64
     private let created: UnixTimestamp?
     private let moment: UnixTimestamp?
 
-    /// A sample that is expected, its label values as they stand after `cleaned`.
+    /// An expected sample; `labels` has the values after `cleaned`.
     package init(
         name: String, labels: [String: String], value: Double, created: UnixTimestamp?, moment: UnixTimestamp? = nil
     ) {
@@ -21,14 +21,14 @@ package struct ExpectedSample: Hashable, Sendable {
         self.moment = moment
     }
 
-    /// A sample that was read.
+    /// A parsed sample.
     package init(_ parsed: ParsedSample) {
         self.init(
             name: parsed.name, labels: parsed.labels, value: parsed.value, created: parsed.created,
             moment: parsed.timestamp)
     }
 
-    /// What becomes of a text on its way: control characters other than newline turn into U+FFFD.
+    /// The text after encoding: control characters other than newline become U+FFFD.
     package static func cleaned(_ text: String) -> String {
         var cleaned = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {

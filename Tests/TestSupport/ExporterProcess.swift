@@ -5,27 +5,24 @@ import NIOFoundationCompat
 import NIOSSL
 import NIOConcurrencyHelpers
 
-/// The built program, run as a person runs it.
+/// Runs the built executable.
 package final class ExporterProcess: Sendable {
-    /// What a run to the end printed.
+    /// Result of a completed run.
     package struct Outcome: Sendable {
-        /// The exit status.
         package let status: Int32
-        /// Standard output.
         package let output: String
-        /// Standard error.
         package let errors: String
-        /// From its start to its end, whatever else the tests do meanwhile.
+        /// Wall time from start to exit.
         package let duration: Duration
     }
 
-    /// Beside the test bundle: `swift test` builds both.
+    /// The executable next to the test bundle: `swift test` builds both.
     package static var binary: Tool {
         let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         return Tool(path: bundle.deletingLastPathComponent().appendingPathComponent("genai_usage_exporter").path)
     }
 
-    /// Runs the program to its end.
+    /// Runs the program until it exits.
     ///
     /// - Parameter launcher: a program that starts it, given its command line.
     package static func run(
@@ -61,17 +58,16 @@ package final class ExporterProcess: Sendable {
         launcher.map { $0.tool.process($0.arguments + [binary.path] + arguments) } ?? binary.process(arguments)
     }
 
-    /// The exporter ended, or said nothing of where it listens.
+    /// The exporter exited, or did not log its listen address.
     package struct DidNotListen: Error, CustomStringConvertible {
         let output: String
 
-        /// What it said.
         package var description: String { "the exporter did not listen: \(output)" }
     }
 
-    /// `https` where a web config with TLS is given; the client does not mind whose certificate it meets.
+    /// `https` if the web config has TLS; the client does not verify the certificate.
     package let scheme: String
-    /// The address that the log line `listening` names.
+    /// The address from the log line `listening`.
     package let address: String
     private let process: NIOLockedValueBox<Process>
     private let written: NIOLockedValueBox<String>
@@ -110,7 +106,7 @@ package final class ExporterProcess: Sendable {
         }
         guard let address else { throw DidNotListen(output: text) }
         self.address = address
-        // A full pipe would block the exporter's log.
+        // Drains the pipe: a full one would block the exporter's log.
         let handle = errors.fileHandleForReading
         written = NIOLockedValueBox(text)
         Thread.detachNewThread { [written] in
@@ -121,18 +117,16 @@ package final class ExporterProcess: Sendable {
         self.process = NIOLockedValueBox(process)
     }
 
-    /// What it has written to standard error so far.
+    /// Its output to standard error so far.
     package var log: String { written.withLockedValue { $0 } }
 
-    /// Its process id.
     package var processIdentifier: Int32 { process.withLockedValue { $0.processIdentifier } }
 
-    /// Sends a signal.
     package func signal(_ signal: Int32) {
         process.withLockedValue { _ = kill($0.processIdentifier, signal) }
     }
 
-    /// Waits for the end and answers the exit status.
+    /// Waits for the exit and returns the exit status.
     @discardableResult
     package func waitForExit() async throws -> Int32 {
         try await aside { [self] in
@@ -143,9 +137,9 @@ package final class ExporterProcess: Sendable {
         }
     }
 
-    /// Sends a signal and waits for the end.
+    /// Sends a signal and waits for the exit.
     ///
-    /// - Returns: the exit status, and the time from the signal to the end, whatever else the tests do meanwhile.
+    /// - Returns: the exit status, and the time from the signal to the exit.
     package func end(by signal: Int32) async throws -> (status: Int32, duration: Duration) {
         try await aside { [self] in
             process.withLockedValue {
@@ -157,7 +151,7 @@ package final class ExporterProcess: Sendable {
         }
     }
 
-    /// Asks for a path.
+    /// Requests a path.
     package func get(_ path: String, headers: [(String, String)] = [], method: String = "GET") async throws -> Answer {
         var request = HTTPClientRequest(url: "\(scheme)://\(address)\(path)")
         request.method = .RAW(value: method)
@@ -169,13 +163,12 @@ package final class ExporterProcess: Sendable {
             headers: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { $1 }))
     }
 
-    /// What came back.
+    /// An HTTP response.
     package struct Answer: Sendable {
-        /// The HTTP status.
         package let status: Int
-        /// As it came, compressed where it was.
+        /// The body as received, not decompressed.
         package let body: [UInt8]
-        /// By name in lower case.
+        /// Headers by lower-case name.
         package let headers: [String: String]
     }
 
@@ -184,7 +177,7 @@ package final class ExporterProcess: Sendable {
         while try await get("/-/ready").status != 200 { try await Task.sleep(for: .milliseconds(50)) }
     }
 
-    /// Scrapes until a scrape is as it is wanted.
+    /// Scrapes repeatedly until a scrape meets the condition.
     package func scrape(until isWanted: (Scrape) throws -> Bool) async throws -> Scrape {
         while true {
             let scrape = try await scrape()
@@ -193,7 +186,7 @@ package final class ExporterProcess: Sendable {
         }
     }
 
-    /// A scrape of `/metrics`.
+    /// Scrapes `/metrics`.
     package func scrape() async throws -> Scrape {
         try Scrape(try await get("/metrics").body)
     }
@@ -203,7 +196,7 @@ package final class ExporterProcess: Sendable {
         configuration.decompression = .disabled
         configuration.tlsConfiguration = .makeClientConfiguration()
         configuration.tlsConfiguration?.certificateVerification = .none
-        // A killed exporter's port may be another's next: no connection outlives its request.
+        // The port of a killed exporter may be reused: no connection outlives its request.
         configuration.connectionPool = .init(idleTimeout: .milliseconds(1))
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()

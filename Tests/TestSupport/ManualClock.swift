@@ -1,13 +1,13 @@
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// A clock that stands still until a test moves it, forwards or back.
+/// A clock that only moves when a test sets it, forwards or back.
 package final class ManualClock: WallClock {
-    /// What a sleep does.
+    /// Behavior of `sleep`.
     package enum Sleeping: Sendable {
-        /// It is over at once and time has not passed: for retries, whose waits are then on record.
+        /// Returns immediately without advancing the clock: for retries, whose waits are recorded.
         case isSkipped
-        /// It lasts until the test has moved the clock that far.
+        /// Lasts until the test has moved the clock far enough.
         case waits
     }
 
@@ -27,19 +27,17 @@ package final class ManualClock: WallClock {
     private let sleeping: Sleeping
     private let state: NIOLockedValueBox<State>
 
-    /// A clock that shows `now`.
     package init(_ now: Timestamp, sleeping: Sleeping = .isSkipped) {
         self.sleeping = sleeping
         state = NIOLockedValueBox(State(now: now))
     }
 
-    /// The moment that the clock shows.
     package var now: Timestamp { state.withLockedValue { $0.now } }
 
-    /// The sleeps that were asked for, in order.
+    /// The requested sleeps, in order.
     package var slept: [Duration] { state.withLockedValue { $0.slept } }
 
-    /// Sleeps as the clock was made to.
+    /// Sleeps according to `Sleeping`.
     package func sleep(for duration: Duration) async throws {
         try Task.checkCancellation()
         guard case .waits = sleeping else {
@@ -69,12 +67,12 @@ package final class ManualClock: WallClock {
         }
     }
 
-    /// Moves the clock by a duration and wakes who slept no longer than that.
+    /// Moves the clock by a duration and wakes the tasks whose sleep has ended.
     package func advance(by duration: Duration) {
         move(to: now + duration)
     }
 
-    /// Moves the clock and wakes who slept no longer than until then.
+    /// Sets the clock and wakes the tasks whose sleep has ended.
     package func move(to now: Timestamp) {
         let woken = state.withLockedValue { state in
             state.now = now
@@ -85,7 +83,7 @@ package final class ManualClock: WallClock {
         for sleeper in woken { sleeper.wake.resume() }
     }
 
-    /// Waits until so many tasks sleep.
+    /// Waits until `count` tasks sleep.
     package func untilAsleep(_ count: Int) async {
         await withCheckedContinuation { continuation in
             let isReached = state.withLockedValue { state in

@@ -2,10 +2,10 @@ import Foundation
 import NIOCore
 import NIOPosix
 
-/// A real Prometheus, started for a test.
+/// Runs a real Prometheus server for a test.
 package struct PrometheusServer {
     private struct Series: Decodable {
-        /// The sample's time, then its value as text.
+        /// The sample's timestamp, then its value as text.
         enum Part: Decodable {
             case time(Double)
             case value(String)
@@ -28,11 +28,11 @@ package struct PrometheusServer {
     package let address: String
     private let process: Process
 
-    /// Starts it.
+    /// Starts Prometheus.
     ///
     /// - Parameters:
-    ///   - configuration: what stands in its config file.
-    ///   - folder: where the file goes, and its data, into `tsdb`.
+    ///   - configuration: content of its config file.
+    ///   - folder: directory for the file, and for its data in `tsdb`.
     package init(_ configuration: String, in folder: String, arguments: [String] = []) throws {
         let file = folder + "/prometheus.yml"
         try configuration.write(toFile: file, atomically: true, encoding: .utf8)
@@ -45,19 +45,19 @@ package struct PrometheusServer {
         try process.run()
     }
 
-    /// Ends it.
+    /// Stops Prometheus.
     package func stop() {
         process.terminate()
         process.waitUntilExit()
     }
 
-    /// An instant query by promtool, which speaks to Prometheus as any client does; nothing while it does not answer.
+    /// Runs an instant query with promtool; empty while Prometheus does not respond.
     ///
     /// - Parameter time: in seconds since 1970; nil for now.
     package func query(_ expression: String, at time: Int64? = nil) throws -> [[String: String]: Double] {
-        let moment = time.map { ["--time", "\($0)"] } ?? []
+        let timeArguments = time.map { ["--time", "\($0)"] } ?? []
         let outcome = try Tool.promtool().run(
-            ["query", "instant", "-o", "json"] + moment + ["http://\(address)", expression])
+            ["query", "instant", "-o", "json"] + timeArguments + ["http://\(address)", expression])
         guard outcome.status == 0 else { return [:] }
         let series = try JSONDecoder().decode([Series].self, from: Data(outcome.output.utf8))
         return Dictionary(
@@ -68,7 +68,7 @@ package struct PrometheusServer {
     }
 }
 
-/// A port that was free a moment ago, for a program that cannot say which one it took.
+/// Returns a port that is free now, for a program that cannot report the one it selected.
 package func freePort() throws -> Int {
     let channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         .bind(host: "127.0.0.1", port: 0).wait()

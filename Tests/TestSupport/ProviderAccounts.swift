@@ -1,16 +1,16 @@
 import ProviderSimulator
 import UsageModel
 
-/// One simulated account at each of the five providers, with a little usage.
+/// One simulated account per provider, with some usage.
 package struct ProviderAccounts: Sendable {
-    /// The providers by the names that the config and the simulator's paths call them.
+    /// The providers by their names in the config and in the simulator's paths.
     package enum Provider: String, Sendable, CaseIterable, CustomStringConvertible {
         case wavespeed, fairstack, venice, cheapestinference, useapi
 
-        /// The provider's name, which the account has as well.
+        /// The provider's name, also used as the account's name.
         package var description: String { rawValue }
 
-        /// The endpoint that its usage comes from, by its label `source`: of CheapestInference, that of the requests.
+        /// The endpoint of its usage, as in the label `source`; for CheapestInference, the one for request counts.
         package var usageSource: String {
             switch self {
             case .wavespeed: "usage_stats"
@@ -20,16 +20,15 @@ package struct ProviderAccounts: Sendable {
             }
         }
 
-        /// The account's key: no failure may ever show it.
+        /// The account's key, which no failure may expose.
         package var token: String { "token-of-\(rawValue)" }
     }
 
     /// The bot of the useapi.net account.
     package static let bot = "midjourney"
-    /// The consumption key of the CheapestInference account: its name and itself.
+    /// Name and value of the CheapestInference account's consumption key.
     package static let key = (name: "web", token: "token-of-the-key-web")
 
-    /// The APIs to serve.
     package let providers: [any SimulatedProvider]
     private let clock: any WallClock
     private let waveSpeed: UsageEventStore
@@ -38,7 +37,7 @@ package struct ProviderAccounts: Sendable {
     private let inference: CheapestInferenceKey
     private let useAPI: UseAPIRequestStore
 
-    /// Accounts each of which was used three times within the last half hour.
+    /// Creates accounts with three requests each within the last half hour.
     package init(clock: any WallClock) {
         self.clock = clock
         waveSpeed = UsageEventStore(clock: clock)
@@ -74,14 +73,14 @@ package struct ProviderAccounts: Sendable {
             ]),
         ]
         for provider in Provider.allCases {
-            for place in 0..<3 { use(provider, model: "model-\(place % 2)", ago: .minutes(10 * place + 1)) }
+            for index in 0..<3 { use(provider, model: "model-\(index % 2)", ago: .minutes(10 * index + 1)) }
         }
     }
 
-    /// What each use costs, in USD; useapi.net tells no cost.
+    /// Cost of each request, in USD; useapi.net reports no cost.
     package static let cost = ExactDecimal(micros: 250_000)
 
-    /// Has an account used once more: one request that costs `cost`.
+    /// Adds one request that costs `cost` to an account.
     package func use(_ provider: Provider, model: String = "model-0", ago: Duration = .minutes(1)) {
         let time = clock.now - ago
         switch provider {

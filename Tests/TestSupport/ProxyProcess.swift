@@ -2,21 +2,19 @@ import Foundation
 import NIOCore
 import NIOPosix
 
-/// A real HTTP proxy (tinyproxy) that wants a user name and a password, started for a test.
+/// Runs an HTTP proxy (tinyproxy) that requires a user name and a password.
 package struct ProxyProcess: Sendable {
-    /// The user name that it wants.
     package static let user = "scraper"
-    /// The password that it wants.
     package static let password = "proxy-5f2d9c81"
 
-    /// Where it listens at 127.0.0.1.
+    /// The port at 127.0.0.1.
     package let port: Int
     private let logFile: String
 
-    /// What it logged so far: a line for each connection, with its method and target.
+    /// Its log so far: a line per connection, with its method and target.
     package var log: String { (try? String(contentsOfFile: logFile, encoding: .utf8)) ?? "" }
 
-    /// Runs a body with a proxy that has ended after it.
+    /// Runs a body with a proxy and stops it afterwards.
     package static func run<Result>(
         isolation: isolated (any Actor)? = #isolation, _ body: (ProxyProcess) async throws -> Result
     ) async throws -> Result {
@@ -36,7 +34,7 @@ package struct ProxyProcess: Sendable {
             process.standardError = FileHandle.nullDevice
             try process.run()
             defer {
-                // On SIGTERM tinyproxy waits for the connections that it serves.
+                // On SIGTERM tinyproxy would wait for open connections.
                 kill(process.processIdentifier, SIGKILL)
                 process.waitUntilExit()
             }

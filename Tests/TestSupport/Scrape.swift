@@ -2,21 +2,21 @@ import PrometheusExposition
 import PrometheusExpositionTesting
 import UsageModel
 
-/// A scrape as a reader of Prometheus sees it.
+/// A scrape as Prometheus reads it.
 package struct Scrape {
     /// The families by name.
     package let families: [String: ParsedFamily]
 
-    /// Reads an exposition strictly: a body that breaks a rule of its format fails the test.
+    /// Parses an exposition strictly: a body that violates its format fails the test.
     package init(_ body: [UInt8], format: ExpositionFormat = .text004) throws {
         let parsed = try ExpositionParser.parse(body, format: format)
         families = Dictionary(parsed.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// The samples of a family; none where it is absent.
+    /// The samples of a family; empty if it is absent.
     package func samples(_ family: String) -> [ParsedSample] { families[family]?.samples ?? [] }
 
-    /// The value of the one series of a family that has these labels; nil where it is absent.
+    /// The value of the only series of a family with these labels; nil if there is not exactly one.
     package func value(_ family: String, _ labels: [String: String] = [:]) -> Double? {
         let found = samples(family).filter { sample in
             labels.allSatisfy { sample.labels[$0.key, default: ""] == $0.value }
@@ -24,7 +24,7 @@ package struct Scrape {
         return found.count == 1 ? found.first?.value : nil
     }
 
-    /// The values of a family by one label, those of an account alone; sums where other labels tell series apart.
+    /// The values of a family for one account by one label, summed over all other labels.
     package func values(_ family: String, by label: String, account: String) -> [String: Double] {
         var values: [String: Double] = [:]
         for sample in samples(family) where sample.labels["account"] == account {
@@ -33,7 +33,7 @@ package struct Scrape {
         return values
     }
 
-    /// Every counter's value by its full identity, to hold that none ever falls.
+    /// Every counter's value by its full identity, for checks that no counter decreases.
     package var counters: [String: Double] {
         var counters: [String: Double] = [:]
         for family in families.values where family.type != .gauge {

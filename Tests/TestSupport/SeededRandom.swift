@@ -1,16 +1,14 @@
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// SplitMix64: the same numbers in every run of a test.
+/// SplitMix64: generates the same numbers in every run of a test.
 package final class SeededRandom: RandomSource {
     private let state: NIOLockedValueBox<UInt64>
 
-    /// The numbers of a seed.
     package init(_ seed: UInt64) {
         state = NIOLockedValueBox(seed)
     }
 
-    /// The next 64 bits.
     package func next() -> UInt64 {
         state.withLockedValue { state in
             state &+= 0x9e37_79b9_7f4a_7c15
@@ -24,7 +22,7 @@ package final class SeededRandom: RandomSource {
     /// A number from 0 (inclusive) to 1 (exclusive).
     package func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
 
-    /// A whole number of the range.
+    /// An integer in the range.
     package func int(_ range: ClosedRange<Int>) -> Int {
         range.lowerBound + Int(next() % UInt64(range.count))
     }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Runs a body with a folder of its own that is gone afterwards.
+/// Runs a body with a temporary directory and removes it afterwards.
 package func withTemporaryFolder<Result>(
     isolation: isolated (any Actor)? = #isolation, _ body: (String) async throws -> Result
 ) async throws -> Result {

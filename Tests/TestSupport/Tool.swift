@@ -1,17 +1,16 @@
 import Foundation
 
-/// A program of this machine that judges our output, or that our output is for.
+/// An external program that checks or consumes the exporter's output.
 package struct Tool: Sendable {
-    /// The program is not there: the test fails with the way to install it.
+    /// A missing program; the test fails with the way to install it.
     package struct Missing: Error, CustomStringConvertible {
-        /// What is missing and how to get it.
         package let description: String
     }
 
-    /// Where the program is.
+    /// Path of the executable.
     package let path: String
 
-    /// Looks the program up in `PATH`.
+    /// Looks up the program in `PATH`.
     package init(named name: String, installation: String) throws {
         let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":") ?? []
         guard let found = folders.map({ "\($0)/\(name)" }).first(where: FileManager.default.isExecutableFile) else {
@@ -20,17 +19,16 @@ package struct Tool: Sendable {
         path = found
     }
 
-    /// Prometheus' own judge of expositions and rules.
+    /// Prometheus' checker for expositions and rules.
     package static func promtool() throws -> Tool {
         try Tool(named: "promtool", installation: "apt-get install prometheus")
     }
 
-    /// A program by its path.
     package init(path: String) {
         self.path = path
     }
 
-    /// A process of the program that is not started yet.
+    /// A process of the program, not started yet.
     package func process(_ arguments: [String]) -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
@@ -40,10 +38,10 @@ package struct Tool: Sendable {
 
     /// Runs the program with the bytes as its standard input.
     ///
-    /// - Returns: its exit status, and standard output and standard error as they came.
+    /// - Returns: exit status, and standard output and standard error interleaved.
     package func run(_ arguments: [String], input: [UInt8] = []) throws -> (status: Int32, output: String) {
-        // Input from a file, so that no pipe can fill up while the other is being read.
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("judged-\(UUID().uuidString)")
+        // Input comes from a file, so that no pipe can fill up while the other is being read.
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("input-\(UUID().uuidString)")
         try Data(input).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
         let output = Pipe()

@@ -4,7 +4,7 @@ import UsageModel
 
 @Suite("Committing slices")
 struct CommitTests {
-    @Test("cells of all slices add up to the series' total and day sums")
+    @Test("the cells of all slices add up to the series' total and daily totals")
     func addsUp() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "0.1"), spent("n", "3")], day: 0)
@@ -27,7 +27,7 @@ struct CommitTests {
         #expect(try await bench.totals()[cost("m")]?.sum == 7)
     }
 
-    @Test("a slice that grew adds its growth alone")
+    @Test("a slice that grew adds only the difference")
     func growth() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "5"), spent("n", "1")])
@@ -37,7 +37,7 @@ struct CommitTests {
         #expect(try await bench.sums(0...0)[cost("m")] == ExactDecimal("5.5"))
     }
 
-    @Test("a revision downward keeps the counter and shows as a correction on the day it was read")
+    @Test("a decrease keeps the counter and adds a correction on the day of the reading")
     func correction() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "420")])
@@ -55,7 +55,7 @@ struct CommitTests {
         #expect(totals[corrections]?.counter == ExactDecimal("0.5"))
     }
 
-    @Test("cost that moves between slices in one reading is no correction, and moves the day sums")
+    @Test("cost that moves between slices in one reading moves the daily totals without a correction")
     func moved() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "4")], day: 0)
@@ -72,7 +72,7 @@ struct CommitTests {
         #expect(try await bench.sums(1...1) == [cost("m"): 4])
     }
 
-    @Test("corrections exist as zero from the first cost series on, and not before")
+    @Test("corrections exist as zero from the first cost series on")
     func correctionsExist() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([Cell(.requests, ["key", "m"], 1)])
@@ -82,7 +82,7 @@ struct CommitTests {
         #expect(try await bench.totals()[corrections]?.counter == 0)
     }
 
-    @Test("a fall of anything but cost is no correction")
+    @Test("only decreases of cost are corrections")
     func fallOfRequests() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([Cell(.requests, ["key", "m"], 10), spent("m", "1")])
@@ -93,7 +93,7 @@ struct CommitTests {
         #expect(totals[corrections]?.sum == 0)
     }
 
-    @Test("reconciliation is a gauge: it falls, and below zero")
+    @Test("reconciliation is a gauge, which may decrease below zero")
     func reconciles() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([Cell(.reconciliation, [], 2)])
@@ -112,7 +112,7 @@ struct CommitTests {
         #expect(total.counter == 0)
     }
 
-    @Test("growth of a running figure belongs to the day it was read")
+    @Test("the increase of a running total is added to the day of the reading")
     func attributedToReading() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "10")], readAt: .noon + .days(3), attribution: .reading)
@@ -122,7 +122,7 @@ struct CommitTests {
         #expect(try await bench.sums(4...4) == [cost("m"): 2])
     }
 
-    @Test("slices of one period in two scopes are apart")
+    @Test("slices of one period in two scopes are separate")
     func scopes() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "1")], scope: "key-1")
@@ -133,7 +133,7 @@ struct CommitTests {
         #expect(try await bench.ledger.cells(of: bench.source.id, slice: .day(0)).isEmpty)
     }
 
-    @Test("a slice that was read after its last offset keeps its cells, and a later reading counts the difference once")
+    @Test("a slice read after its last offset keeps its cells, and a later reading counts the difference once")
     func neverFinal() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "1")], day: 0)
@@ -150,7 +150,7 @@ struct CommitTests {
         #expect(try await bench.sums(0...0) == [cost("m"): 9])
     }
 
-    @Test("a reading with cells of corrections is refused whole")
+    @Test("a reading with cells of corrections is rejected as a whole")
     func reserved() async throws {
         let bench = try await LedgerBench()
         var reading = Reading()
@@ -168,7 +168,7 @@ struct CommitTests {
     }
 
     @Test(
-        "amounts come back exactly",
+        "amounts round-trip exactly",
         arguments: ["0.00000000000000000001", "4.52", "-0.1", "1234567890123456.789", "1700000000000000000", "0"])
     func exact(_ text: String) async throws {
         let bench = try await LedgerBench()
@@ -177,7 +177,7 @@ struct CommitTests {
         #expect(try await bench.ledger.cells(of: bench.source.id, slice: .day(0)) == [spent("m", text)])
     }
 
-    @Test("absurd amounts stop at the range's end and can still be read")
+    @Test("too large amounts saturate and can be read again")
     func absurd() async throws {
         let bench = try await LedgerBench()
         let huge = spent("m", "1700000000000000000")
@@ -188,7 +188,7 @@ struct CommitTests {
         #expect(try await bench.sums(0...1)[cost("m")] != nil)
     }
 
-    @Test("label values keep their bytes, but for the two that storage cannot hold")
+    @Test("label values keep their bytes, except U+001F and NUL")
     func labels() async throws {
         let bench = try await LedgerBench()
         let composed = "caf\u{E9}"
@@ -207,7 +207,7 @@ struct CommitTests {
         #expect(change.series.count == 5)
     }
 
-    @Test("a series that comes later says when; what it counts from is its source's start")
+    @Test("a later series has the time of its first appearance and its source's start")
     func born() async throws {
         let bench = try await LedgerBench()
         let change = try await bench.commit([spent("m", "1")], day: 1)

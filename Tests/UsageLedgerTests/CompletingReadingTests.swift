@@ -12,7 +12,7 @@ import UsageModel
         return reading
     }
 
-    @Test func aReadingThatCompletesTheHistoryIsServedByItsOwnCommitWithAllThatWasStaged() async throws {
+    @Test("a reading that completes the history is served with all staged slices") func completes() async throws {
         let bench = try await LedgerBench(historyComplete: false)
         let (ledger, source) = (bench.ledger, bench.source.id)
         let staged = try await ledger.commit(
@@ -22,7 +22,7 @@ import UsageModel
             reading("2", day: 1, completes: true), to: source, now: .noon + .days(1))
         #expect(change.series.named[cost("m")]?.counter == 3)
         #expect(change.series.allSatisfy { $0.bornAt == nil })
-        // Once more, and it is an ordinary commit.
+        // The same again is an ordinary commit.
         let again = try await ledger.commit(
             reading("5", day: 1, completes: true), to: source, now: .noon + .days(1))
         #expect(again.series.named[cost("m")]?.counter == 6)

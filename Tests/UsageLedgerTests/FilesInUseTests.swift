@@ -5,14 +5,14 @@ import UsageModel
 
 @testable import UsageLedger
 
-/// What others may do to the ledger's files while it is open.
-@Suite("Files that are damaged, exchanged or deleted in use") struct FilesInUseTests {
+/// Damage to the ledger's files by other programs while it is open.
+@Suite("Files that are damaged, replaced or deleted in use") struct FilesInUseTests {
     private func commitRefused(_ bench: LedgerBench, _ usd: String = "5") async throws -> LedgerError {
         try #require(await #expect(throws: LedgerError.self) { try await bench.commit([spent("m", usd)]) })
     }
 
     @Test(
-        "deleted files are written anew from the open copy, and nothing is lost", arguments: ["", "-wal", "-shm", "*"])
+        "deleted files are recreated from the open files, without data loss", arguments: ["", "-wal", "-shm", "*"])
     func deleted(_ part: String) async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "1")])
@@ -33,7 +33,7 @@ import UsageModel
         try await reopened.close()
     }
 
-    @Test("where the folder cannot be made again the commit is refused until it can")
+    @Test("commits are rejected until the folder can be recreated")
     func folderCannotBeMade() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "1")])
@@ -51,7 +51,7 @@ import UsageModel
         #expect(try await bench.totals()[cost("m")]?.sum == 2)
     }
 
-    @Test("another process that made a ledger in the folder meanwhile keeps it")
+    @Test("a ledger that another process created in the folder meanwhile is not replaced")
     func takenByAnother() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "1")])
@@ -59,7 +59,7 @@ import UsageModel
         let other = try await bench.folder.open()
         #expect(try await commitRefused(bench) == .damaged(path: bench.folder.database))
         #expect(bench.ledger.needsReopening)
-        // Within one process flock(2) tells descriptors apart as it does processes.
+        // flock(2) distinguishes descriptors within one process too.
         let error = await #expect(throws: LedgerError.self) { _ = try await bench.ledger.reopen(now: .noon) }
         guard case .locked? = error else {
             Issue.record("not locked: \(String(describing: error))")
@@ -72,7 +72,7 @@ import UsageModel
     }
 
     @Test(
-        "a file cut short to any length is set aside",
+        "a file truncated to any length is quarantined",
         arguments: [0, 1, 511, 512, 4095, 4096, 4097, 5000, 8191, 8192, 10_000, 81_920])
     func cutShort(_ length: Int) async throws {
         let bench = try await LedgerBench()
@@ -93,7 +93,7 @@ import UsageModel
         try await again.close()
     }
 
-    @Test("where the open copy of deleted files is damaged as well, opening anew helps")
+    @Test("if the open files were deleted and damaged, the ledger can be reopened")
     func deletedAndDamaged() async throws {
         let bench = try await LedgerBench()
         try await bench.commit((0..<2000).map { spent("model-\($0)", "1") })
@@ -116,12 +116,12 @@ import UsageModel
         case cutShort, exchanged, brokenPages, unreadableAmount
     }
 
-    @Test("a file that is damaged or exchanged takes no commit until it is opened anew", arguments: Harm.allCases)
+    @Test("a damaged or replaced file accepts no commit until it is reopened", arguments: Harm.allCases)
     func harmed(_ harm: Harm) async throws {
         let bench = try await LedgerBench()
         try await bench.commit((0..<2000).map { spent("model-\($0)", "1") })
         let spare = bench.folder.path + "/spare"
-        // What is in the log would otherwise stand in for what is damaged.
+        // Otherwise SQLite would read pages from the WAL instead of the damaged ones.
         if harm != .exchanged { try await bench.ledger.checkpoint() }
         let database = bench.folder.database
         switch harm {
@@ -137,7 +137,7 @@ import UsageModel
                 try file.write(contentsOf: Data(repeating: 0xA5, count: 4096))
             }
             try file.close()
-            // What SQLite still has in memory would hide it.
+            // SQLite's page cache would hide the damage.
             try await bench.ledger.dropCache()
         case .unreadableAmount:
             try await bench.ledger.write {
@@ -169,7 +169,7 @@ extension UsageLedger {
 
     fileprivate func dropCache() async throws { try await outside { try $0.execute(sql: "PRAGMA shrink_memory") } }
 
-    /// Runs what SQLite refuses inside a transaction.
+    /// Runs statements that SQLite does not allow in a transaction.
     private func outside(_ body: @escaping @Sendable (Database) throws -> Void) async throws {
         try await connection.use { try await $0.writeWithoutTransaction(body) }
     }

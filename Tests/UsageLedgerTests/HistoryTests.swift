@@ -4,7 +4,7 @@ import UsageModel
 
 @Suite("History is counted when it is complete")
 struct HistoryTests {
-    @Test("nothing that is staged is served, and all of it once the history is complete")
+    @Test("staged usage is served only once the history is complete")
     func fold() async throws {
         let bench = try await LedgerBench(historyComplete: false)
         #expect(try await bench.commit([spent("m", "1")], day: 1).isEmpty)
@@ -25,7 +25,7 @@ struct HistoryTests {
         #expect(try await bench.totals() == change.series.named)
     }
 
-    @Test("after the history, commits are served at once and replace what was staged")
+    @Test("after the history is complete, commits are served at once and replace staged slices")
     func afterFold() async throws {
         let bench = try await LedgerBench(historyComplete: false)
         try await bench.commit([spent("m", "1")])
@@ -47,7 +47,7 @@ struct HistoryTests {
         #expect(try await bench.sums(0...0) == [cost("m"): 1])
     }
 
-    @Test("gauges are no history: they are served while usage is staged")
+    @Test("gauges are served while usage is staged")
     func gaugesAreLive() async throws {
         let bench = try await LedgerBench(historyComplete: false)
         var reading = Reading()

@@ -2,7 +2,7 @@ import Foundation
 import UsageLedger
 import UsageModel
 
-/// A folder of its own for one test, removed with the value.
+/// A temporary folder, removed with the value.
 final class LedgerFolder: Sendable {
     let path = NSTemporaryDirectory() + "usage-ledger-" + UUID().uuidString
 
@@ -19,7 +19,7 @@ final class LedgerFolder: Sendable {
     }
 }
 
-/// An open ledger with one account and one source, whose history is complete unless a test says otherwise.
+/// A fixture with an open ledger, one account and one source, whose history is complete by default.
 struct LedgerBench {
     let folder = LedgerFolder()
     let ledger: UsageLedger
@@ -40,7 +40,7 @@ struct LedgerBench {
         return source
     }
 
-    /// Commits one day's cells, read at noon of that day unless told otherwise.
+    /// Commits the cells of one day, by default read at noon of that day.
     @discardableResult
     func commit(
         _ cells: [Cell], day: Int = 0, readAt: Timestamp? = nil, attribution: SliceReading.Attribution = .periodStart,
@@ -54,7 +54,7 @@ struct LedgerBench {
 
     func totals() async throws -> [String: SeriesTotal] { try await ledger.series(of: account.id).named }
 
-    /// The sum of the account's series over a span of days counted from the first.
+    /// Returns the sums of the account's series over a span of days, counted from the first.
     func sums(_ days: ClosedRange<Int>) async throws -> [String: ExactDecimal] {
         let span = UTCDay.first.advanced(by: days.lowerBound)...UTCDay.first.advanced(by: days.upperBound)
         let names = Dictionary(uniqueKeysWithValues: try await totals().map { ($1.id, $0) })
@@ -64,7 +64,7 @@ struct LedgerBench {
 }
 
 extension [SeriesTotal] {
-    /// By family and labels: `genai_cost_usd_total{a,m}`.
+    /// The series by family and labels: `genai_cost_usd_total{a,m}`.
     var named: [String: SeriesTotal] { Dictionary(uniqueKeysWithValues: map { ($0.name, $0) }) }
 }
 
@@ -82,21 +82,20 @@ extension Timestamp {
 }
 
 extension SliceID {
-    /// A UTC day counted from the first.
+    /// Returns the slice of a UTC day, counted from the first.
     static func day(_ number: Int, scope: String = "") -> SliceID {
         SliceID(scope: scope, period: UTCDay.first.advanced(by: number).period)
     }
 }
 
 extension ExactDecimal: ExpressibleByIntegerLiteral {
-    /// A whole number as it is written in a test.
     package init(integerLiteral value: Int) { self.init(value) }
 }
 
-/// The name of a cost series.
+/// Returns the name of a cost series.
 func cost(_ model: String) -> String { "genai_cost_usd_total{key,\(model)}" }
 
-/// A cost cell, its amount as text.
+/// Creates a cost cell with an amount as text.
 func spent(_ model: String, _ usd: String) -> Cell {
     Cell(.cost, ["key", model], ExactDecimal(usd) ?? .zero)
 }

@@ -2,7 +2,7 @@ import Testing
 import UsageLedger
 import UsageModel
 
-/// A fixed sequence of numbers for each seed (SplitMix64), so that a failure can be repeated.
+/// SplitMix64: returns the same numbers for a seed, so that failures are reproducible.
 private struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
 
@@ -25,7 +25,7 @@ private struct SeededGenerator: RandomNumberGenerator {
 
 @Suite("Properties of the ledger")
 struct LedgerPropertyTests {
-    /// What the ledger should hold, counted the plain way.
+    /// The expected content of the ledger, computed from all slices.
     private struct Recount {
         var slices: [Int: [Cell]] = [:]
         var sums: [String: ExactDecimal] = [:]
@@ -49,7 +49,7 @@ struct LedgerPropertyTests {
         }
     }
 
-    @Test("after any sequence of readings and restarts everything equals a recount", arguments: UInt64(1)...12)
+    @Test("after random readings and restarts, the ledger equals a recount", arguments: UInt64(1)...12)
     func recount(_ seed: UInt64) async throws {
         var random = SeededGenerator(state: seed)
         let folder = LedgerFolder()
@@ -86,10 +86,10 @@ struct LedgerPropertyTests {
 
         let all = try await ledger.series(of: account.id)
         for size in [1, 3, all.count, all.count + 1] {
-            let (portions, sink) = AsyncStream<[SeriesTotal]>.makeStream()
+            let (batches, sink) = AsyncStream<[SeriesTotal]>.makeStream()
             try await ledger.readSeries(of: account.id, portion: size) { sink.yield($0) }
             sink.finish()
-            let read = await portions.reduce(into: [[SeriesTotal]]()) { $0.append($1) }
+            let read = await batches.reduce(into: [[SeriesTotal]]()) { $0.append($1) }
             #expect(read.flatMap { $0 } == all)
             #expect(read.map(\.count) == stride(from: 0, to: all.count, by: size).map { min(size, all.count - $0) })
         }
@@ -108,7 +108,7 @@ struct LedgerPropertyTests {
         try await ledger.close()
     }
 
-    @Test("history read in any order, twice, or after a restart gives the same ledger", arguments: UInt64(1)...8)
+    @Test("history read in any order, twice, or after a restart results in the same ledger", arguments: UInt64(1)...8)
     func anyOrder(_ seed: UInt64) async throws {
         var random = SeededGenerator(state: seed)
         let slices = (0..<12).map { (day: $0, cells: random.cells()) }
@@ -118,7 +118,7 @@ struct LedgerPropertyTests {
             var ledger = try await folder.open()
             let account = try await ledger.registerAccount("a", provider: "p", proposedStart: .start, now: .noon)
             let source = try await ledger.registerSource("s", of: account.id)
-            // Early days settle, late ones do not; half of the history is committed staged, the rest live.
+            // Early days settle, late ones do not; half of the history is committed while staged, the rest after it.
             let now = Timestamp.start + .days(10)
             let order = (slices + slices.shuffled(using: &random).prefix(attempt * 4)).shuffled(using: &random)
             for (index, slice) in order.enumerated() {

@@ -7,7 +7,7 @@ import UsageModel
 
 @Suite("Opening and closing")
 struct OpeningTests {
-    @Test("a missing folder is made for this user alone, with a durable database in it")
+    @Test("a missing folder is created with mode 0700 and a durable database")
     func makesFolder() async throws {
         let folder = LedgerFolder()
         let nested = folder.path + "/deep/ledger"
@@ -24,7 +24,7 @@ struct OpeningTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: nested).sorted() == ["ledger.sqlite", "lock"])
     }
 
-    @Test("what was committed is there after a restart, and counters go on from there")
+    @Test("commits survive a restart, and counters continue")
     func reopens() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "5")])
@@ -43,7 +43,7 @@ struct OpeningTests {
         try await ledger.close()
     }
 
-    @Test("a second opener is told who holds the folder, until it is let go")
+    @Test("a second process gets an error with the holder of the lock until it is released")
     func locked() async throws {
         let folder = LedgerFolder()
         let first = try await folder.open(now: .noon)
@@ -56,11 +56,11 @@ struct OpeningTests {
         try await second.close()
     }
 
-    @Test("a closed folder is free at once, even while a child that is being started still has a copy of its lock")
+    @Test("closing releases the lock, even if a child process still has a copy of its descriptor")
     func freeDespiteCopies() async throws {
         let folder = LedgerFolder()
         let first = try await folder.open()
-        // What a fork does to every descriptor, until exec closes it.
+        // A fork copies every descriptor until exec closes it.
         let descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap(Int32.init)
         let copies = descriptors.filter {
             let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")
@@ -73,7 +73,7 @@ struct OpeningTests {
         try await second.close()
     }
 
-    @Test("a lock held by another process is respected")
+    @Test("a folder locked by another process cannot be opened")
     func lockedByProcess() async throws {
         let folder = LedgerFolder()
         try await folder.open().close()
@@ -85,7 +85,7 @@ struct OpeningTests {
         other.standardInput = input
         other.standardOutput = output
         try other.run()
-        // The first byte says that the lock is taken.
+        // The first byte signals that the lock is held.
         #expect(try output.fileHandleForReading.read(upToCount: 1)?.count == 1)
         await #expect(throws: LedgerError.self) { try await folder.open() }
         try input.fileHandleForWriting.close()
@@ -93,7 +93,7 @@ struct OpeningTests {
         try await folder.open().close()
     }
 
-    @Test("a folder that cannot be made or written is refused by its name")
+    @Test("the error for a folder that cannot be created or written contains its name")
     func notWritable() async throws {
         let folder = LedgerFolder()
         try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
@@ -110,7 +110,7 @@ struct OpeningTests {
         case notSQLite, halved, emptied, removedBesideItsLog, brokenPages
     }
 
-    @Test("a damaged file is set aside whole, and a new ledger begins", arguments: Damage.allCases)
+    @Test("a damaged file is quarantined, and a new ledger is created", arguments: Damage.allCases)
     func damaged(_ damage: Damage) async throws {
         let bench = try await LedgerBench()
         try await bench.commit((0..<2000).map { spent("model-\($0)", "1") })
@@ -137,7 +137,7 @@ struct OpeningTests {
         #expect(try await ledger.series(of: account.id).isEmpty)
         try await ledger.close()
 
-        // The next start finds it sound; another damage within the same second does not overwrite the first.
+        // The next start finds no damage. A second quarantine within the same second does not overwrite the first.
         let sound = try await bench.folder.open()
         #expect(sound.setAside == nil)
         try await sound.close()
@@ -147,7 +147,7 @@ struct OpeningTests {
         try await again.close()
     }
 
-    @Test("a file of a newer version is refused, and left as it is")
+    @Test("a file of a newer version is rejected and unchanged")
     func newerSchema() async throws {
         let folder = LedgerFolder()
         let ledger = try await folder.open()
@@ -157,7 +157,7 @@ struct OpeningTests {
         #expect(try folder.files.allSatisfy { !$0.contains("corrupt") })
     }
 
-    @Test("a database of another program is refused, and left as it is")
+    @Test("a database of another program is rejected and unchanged")
     func foreign() async throws {
         let folder = LedgerFolder()
         try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
@@ -168,7 +168,7 @@ struct OpeningTests {
         #expect(try folder.files.allSatisfy { !$0.contains("corrupt") })
     }
 
-    @Test("a first start that was cut short leaves nothing in the way of the next")
+    @Test("an interrupted first start does not block the next")
     func leftoverDraft() async throws {
         let folder = LedgerFolder()
         try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
@@ -179,7 +179,7 @@ struct OpeningTests {
         #expect(try folder.files == ["ledger.sqlite", "lock"])
     }
 
-    @Test("a ledger closes even in a cancelled task, and refuses commits afterwards with a storage failure")
+    @Test("a ledger closes even in a cancelled task, and rejects later commits with a storage failure")
     func closes() async throws {
         let bench = try await LedgerBench()
         let ledger = bench.ledger
@@ -192,7 +192,7 @@ struct OpeningTests {
         #expect(error?.reason == .storage)
     }
 
-    @Test("a commit of a cancelled task leaves nothing")
+    @Test("a commit of a cancelled task is rolled back")
     func cancelled() async throws {
         let bench = try await LedgerBench()
         let task = Task {
@@ -204,7 +204,7 @@ struct OpeningTests {
         #expect(try await bench.ledger.states(of: bench.source.id).isEmpty)
     }
 
-    @Test("a full disk refuses the commit whole, and the ledger goes on when there is room")
+    @Test("a full disk rolls the commit back, and commits resume once there is space")
     func diskFull() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "1")])
@@ -223,7 +223,7 @@ struct OpeningTests {
         #expect(try await bench.commit(many).series.count == 5002)
     }
 
-    @Test("commits from many tasks at once add up")
+    @Test("concurrent commits add up")
     func concurrent() async throws {
         let bench = try await LedgerBench()
         try await withThrowingTaskGroup(of: Void.self) { group in

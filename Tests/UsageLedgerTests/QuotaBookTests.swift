@@ -7,7 +7,7 @@ import UsageModel
 @Suite struct QuotaBookTests {
     private let quota = Quota(limit: 3, per: .hours(3))
 
-    @Test func requestsOutliveTheProcessAndSourcesHaveBooksOfTheirOwn() async throws {
+    @Test("requests survive a restart, and each source has its own quota") func survivesRestart() async throws {
         let bench = try await LedgerBench()
         let other = try await bench.secondSource()
         for step in 0..<3 {
@@ -20,19 +20,19 @@ import UsageModel
         #expect(try await ledger.spend(quota, of: bench.source.id, now: last) == .refused(until: last + .hours(1)))
         #expect(try await ledger.spend(quota, of: other.id, now: last) == .granted)
         #expect(try await ledger.spend(quota, of: bench.source.id, now: last + .hours(1)) == .granted)
-        // What no longer counts is not kept.
+        // Expired requests are deleted.
         #expect(try await ledger.quotaBook(of: bench.source.id, now: last + .hours(1)).count == 3)
         try await ledger.close()
     }
 
-    @Test func aRefusedRequestIsNotInTheBook() async throws {
+    @Test("a refused request is not recorded") func refused() async throws {
         let bench = try await LedgerBench()
         for _ in 0..<9 { _ = try await bench.ledger.spend(quota, of: bench.source.id, now: .noon) }
         #expect(try await bench.ledger.quotaBook(of: bench.source.id, now: .noon).count == 2)
         try await bench.ledger.close()
     }
 
-    @Test func requestsDatedByAClockThatRanAheadBlockForOneSpanAndNoLonger() async throws {
+    @Test("requests dated by a clock that was ahead block for one span at most") func clockAhead() async throws {
         let bench = try await LedgerBench()
         for step in 0..<3 {
             _ = try await bench.ledger.spend(quota, of: bench.source.id, now: .noon + .days(365) + .hours(step))
@@ -43,7 +43,7 @@ import UsageModel
         try await bench.ledger.close()
     }
 
-    @Test("a request is counted for its whole span though the clock was set back and right again")
+    @Test("a request counts for its whole span, even if the clock was set back meanwhile")
     func clockSetBackForAWhile() async throws {
         let bench = try await LedgerBench()
         for minute in [0, 61] {

@@ -5,13 +5,13 @@ import UsageModel
 @Suite("The re-read schedule")
 struct RereadScheduleTests {
     private let schedule = RereadSchedule.standard
-    /// An hour of the first day.
+    /// Returns the slice of an hour, counted from the first.
     private func hour(_ number: Int) -> SliceID {
         SliceID(period: Period(start: .start + .hours(number), end: .start + .hours(number + 1)))
     }
 
-    private func read(_ number: Int, at moment: Timestamp, folded: Bool = false) -> SliceState {
-        SliceState(slice: hour(number), lastRead: moment, isFolded: folded)
+    private func read(_ number: Int, at time: Timestamp, folded: Bool = false) -> SliceState {
+        SliceState(slice: hour(number), lastRead: time, isFolded: folded)
     }
 
     /// Minutes after the slice's end.
@@ -24,7 +24,7 @@ struct RereadScheduleTests {
     }
 
     @Test(
-        "a slice is due after each offset once",
+        "a slice is due once after each offset",
         arguments: [
             Case(lastRead: nil, now: -61, isDue: false, settles: false),
             Case(lastRead: nil, now: -60, isDue: true, settles: false),
@@ -56,7 +56,7 @@ struct RereadScheduleTests {
         #expect(schedule.settles(slice: slice, readAt: now) == example.settles)
     }
 
-    @Test("a first sync asks for everything since the ledger's start, the open slice first, then newest first")
+    @Test("a first sync reads all slices since the ledger's start, the open one first, then newest first")
     func first() {
         let due = SlicePlan(states: [], slicing: Slicing(unit: .day), ledgerStart: .start, now: .noon + .days(3)).due()
         #expect(due.map(\.slice) == [.day(3), .day(2), .day(1), .day(0)])
@@ -82,7 +82,7 @@ struct RereadScheduleTests {
             ])
     }
 
-    @Test("a slice that the provider keeps only in part is not asked for, however it stands")
+    @Test("a slice that the provider keeps only in part is never due")
     func kept() {
         let now = Timestamp.noon + .days(10)
         let states = [SliceState(slice: .day(7), lastRead: .noon + .days(7), isFolded: false)]
@@ -96,7 +96,7 @@ struct RereadScheduleTests {
         #expect(days(.days(400)).count == 11)
     }
 
-    @Test("a ledger that starts inside a slice asks for that slice too")
+    @Test("a slice that contains the ledger's start is due")
     func unaligned() {
         let start = Timestamp.start + .minutes(90)
         let due = SlicePlan(
@@ -107,14 +107,14 @@ struct RereadScheduleTests {
             SlicePlan(states: [], slicing: Slicing(unit: .hour), ledgerStart: start, now: .noon).dataThrough == start)
     }
 
-    @Test("a clock before the ledger's start asks for nothing")
+    @Test("no slice is due before the ledger's start")
     func beforeStart() {
         let slicing = Slicing(unit: .hour)
         #expect(SlicePlan(states: [], slicing: slicing, ledgerStart: .noon, now: .start).due().isEmpty)
         #expect(SlicePlan(states: [], slicing: slicing, ledgerStart: .noon, now: .start).dataThrough == .noon)
     }
 
-    @Test("after the clock was set back by a day, what was read in its future is read again")
+    @Test("after the clock was set back by a day, slices read in the future are read again")
     func clockSetBack() {
         let states = (0..<30).map { read($0, at: .start + .hours($0 + 2)) }
         let now = Timestamp.start + .hours(6)
@@ -122,11 +122,11 @@ struct RereadScheduleTests {
         #expect(due.map(\.slice) == [hour(6), hour(5)])
         let through = SlicePlan(states: states, slicing: Slicing(unit: .hour), ledgerStart: .start, now: now)
             .dataThrough
-        // The last hour was read at a time that is not known.
+        // The time of the last hour's reading is unknown.
         #expect(through == .start + .hours(5))
     }
 
-    @Test("data reach to the first gap, or to the last reading of the first slice read while open")
+    @Test("data are complete up to the first gap, or to the last reading of the first slice read while open")
     func dataThrough() {
         let now = Timestamp.start + .hours(5) + .minutes(30)
         func through(_ states: [SliceState], kept: Duration? = nil) -> Timestamp {
@@ -140,7 +140,7 @@ struct RereadScheduleTests {
         #expect(through(closed + [read(5, at: now - .minutes(3))]) == now - .minutes(3))
         #expect(through(Array(closed[..<2]) + Array(closed[3...])) == .start + .hours(2))
         #expect(through(Array(closed[..<2]) + [early] + Array(closed[3...])) == .start + .hours(2) + .minutes(40))
-        // What the provider no longer keeps will never be more complete.
+        // Slices that the provider no longer keeps will never be more complete.
         #expect(through(Array(closed[3...]), kept: .hours(3)) == .start + .hours(5))
         #expect(through(Array(closed[3...]), kept: .hours(4)) == .start + .hours(2))
         #expect(through([early] + Array(closed[3...]), kept: .hours(3)) == .start + .hours(5))
@@ -181,7 +181,7 @@ struct RereadScheduleTests {
         #expect(plan.due(requested: days).map(\.slice) == plan.due().map(\.slice) + [.day(12), .day(11), .day(10)])
     }
 
-    @Test("a reading that was dated by a clock days ahead settles nothing, whenever the clock is right again")
+    @Test("a reading dated by a clock days ahead does not settle a slice once the clock is correct")
     func clockAhead() {
         let ahead = Timestamp.noon + .days(5)
         let states = (0...5).map { SliceState(slice: .day($0), lastRead: ahead, isFolded: false) }
@@ -192,7 +192,7 @@ struct RereadScheduleTests {
         }
     }
 
-    @Test("coverage has a gap where a day could not be read, and no window over it is whole")
+    @Test("coverage has a gap for a day that could not be read, and no window that includes it is complete")
     func coverage() {
         let now = Timestamp.noon + .days(20)
         let states = (0...20).filter { $0 != 7 }.map { day in

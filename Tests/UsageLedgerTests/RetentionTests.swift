@@ -14,7 +14,7 @@ struct RetentionTests {
         return try await bench.ledger.pruneDays(before: day)
     }
 
-    @Test("old day sums and slice states go; totals stay")
+    @Test("old daily totals and slice states are deleted; totals stay")
     func prunes() async throws {
         let bench = try await LedgerBench()
         for day in 0..<10 { try await bench.commit([spent("m", "1")], day: day, readAt: .noon + .days(day + 5)) }
@@ -30,7 +30,7 @@ struct RetentionTests {
                 == [forgotten] + (5..<10).map { SliceID.day($0) })
     }
 
-    @Test("a forgotten slice is neither due nor counted again")
+    @Test("a deleted slice is neither due nor counted again")
     func neverTwice() async throws {
         let bench = try await LedgerBench()
         for day in 0..<10 { try await bench.commit([spent("m", "1")], day: day, readAt: .noon + .days(day + 5)) }
@@ -47,7 +47,7 @@ struct RetentionTests {
                 == .start + .days(10))
     }
 
-    @Test("reconciliation covers the days that are kept")
+    @Test("reconciliation covers the retained days")
     func reconciliationFollows() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([Cell(.reconciliation, [], 3)], day: 0, readAt: .noon + .days(5))
@@ -58,7 +58,7 @@ struct RetentionTests {
         #expect(try await prune(bench, before: 5).isEmpty)
     }
 
-    @Test("cells are kept until they are folded, so that an old day is corrected both ways and counted once")
+    @Test("until its cells are folded, an old day can increase and decrease")
     func reopened() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "10")], day: 0, readAt: .noon + .days(9))
@@ -73,7 +73,7 @@ struct RetentionTests {
         #expect(try await bench.totals()[cost("m")]?.sum == 11)
     }
 
-    @Test("what is staged waits for its history, however old")
+    @Test("staged slices are not folded before their history is complete")
     func stagedStays() async throws {
         let bench = try await LedgerBench(historyComplete: false)
         try await bench.commit([spent("m", "1")], day: 0, readAt: .noon + .days(9))

@@ -2,7 +2,7 @@ import Testing
 import UsageLedger
 import UsageModel
 
-@Suite("What else is kept")
+@Suite("Gauges, memory, status and sums of sources")
 struct SourceStoreTests {
     private func commit(
         _ bench: LedgerBench, gauges: [GaugeFamily: [GaugeSample]] = [:], memory: [String: String?] = [:]
@@ -13,7 +13,7 @@ struct SourceStoreTests {
         return try await bench.ledger.commit(reading, to: bench.source.id, now: .noon)
     }
 
-    @Test("gauges are replaced by family, and reported where they differ")
+    @Test("gauges are replaced by family, and reported if they changed")
     func gauges() async throws {
         let bench = try await LedgerBench()
         let limits = [GaugeSample(["key", "m"], 60), GaugeSample(["key", "n"], 0.1 + 0.2)]
@@ -34,14 +34,14 @@ struct SourceStoreTests {
             ])
     }
 
-    @Test("a gauge that is no number is absent")
+    @Test("NaN and infinite gauges are omitted")
     func notFinite() async throws {
         let bench = try await LedgerBench()
         let samples = [GaugeSample(["a"], .nan), GaugeSample(["b"], .infinity), GaugeSample(["c"], 1)]
         #expect(try await commit(bench, gauges: [.keyActive: samples]).gauges == [.keyActive: [GaugeSample(["c"], 1)]])
     }
 
-    @Test("a source finds again what it remembered, until it forgets it")
+    @Test("a source's memory is stored until it is deleted")
     func memory() async throws {
         let bench = try await LedgerBench()
         _ = try await commit(bench, memory: ["cursor": "abc", "endpoint": "usage-history"])
@@ -66,7 +66,7 @@ struct SourceStoreTests {
         try await ledger.close()
     }
 
-    @Test("one name with two providers is two accounts")
+    @Test("the same name with two providers is two accounts")
     func accounts() async throws {
         let bench = try await LedgerBench()
         try await bench.commit([spent("m", "1")])
@@ -77,7 +77,7 @@ struct SourceStoreTests {
         #expect(try await bench.ledger.series(of: other.id).isEmpty)
     }
 
-    @Test("a source begins with its account, whose start moves until a source has completed its history")
+    @Test("a source has its account's start, which moves until a source has completed its history")
     func sourceStart() async throws {
         let bench = try await LedgerBench(historyComplete: false)
         try await bench.commit([spent("m", "1")], day: 0)
@@ -96,7 +96,7 @@ struct SourceStoreTests {
         #expect(try await move(3, tolerance: .zero) == .start + .days(10))
     }
 
-    @Test("window sums take each span apart, and only the series asked for")
+    @Test("window sums are computed for each span, only for the requested series")
     func windows() async throws {
         let bench = try await LedgerBench()
         for day in 0..<6 { try await bench.commit([spent("m", "\(day + 1)"), spent("n", "1")], day: day) }

@@ -5,8 +5,8 @@ import UsageModel
 @testable import UsageLedger
 
 @Suite struct StoredDecimalTests {
-    @Test("what is no amount in a damaged file is refused in words, read from a cursor as from a copied row")
-    func whatIsNoAmountIsRefused() throws {
+    @Test("an invalid stored amount is an error, read from a cursor or a copied row")
+    func invalidAmount() throws {
         try DatabaseQueue().read { db in
             for value in ["NULL", "1.5", "x'31'", "'x'", "''"] {
                 let rows = try Row.fetchCursor(db, sql: "SELECT \(value)")
@@ -22,9 +22,9 @@ import UsageModel
     }
 
     @Test(
-        "what was stored is read back",
+        "stored amounts round-trip",
         arguments: ["0", "-3", "1700000000000000000", "0.00000000000000000001", "-4.52"])
-    func whatWasStoredIsReadBack(text: String) throws {
+    func roundTrip(text: String) throws {
         let amount = try #require(ExactDecimal(text))
         try DatabaseQueue().read { db in
             let rows = try Row.fetchCursor(db, sql: "SELECT ?", arguments: [amount.stored])

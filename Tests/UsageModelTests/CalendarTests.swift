@@ -15,7 +15,7 @@ import UsageModel
     }
 
     @Test(arguments: ["2026-02-29", "2026-13-01", "2026-00-10", "2026-1-01", "26-01-01", "2026/01/01", "2026-01-32"])
-    func refusesDatesThatAreNone(text: String) {
+    func rejectsInvalidDates(text: String) {
         #expect(UTCDay(text) == nil)
     }
 

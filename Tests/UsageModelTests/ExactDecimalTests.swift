@@ -23,7 +23,7 @@ import UsageModel
     }
 
     @Test(arguments: ["", "-", "abc", "1,5", "1.2.3", "1e", "NaN", "Infinity", "1e300", "2e18", "0x10", "1 ", "١"])
-    func refusesWhatIsNoNumberOrTooLarge(text: String) {
+    func rejectsInvalidAndTooLargeNumbers(text: String) {
         #expect(ExactDecimal(text) == nil)
     }
 
@@ -43,13 +43,13 @@ import UsageModel
         }
     }
 
-    @Test func nearestDoubleIsTheOneThatIsPrinted() throws {
+    @Test func convertsToTheNearestDouble() throws {
         for text in ["0.1", "2423", "0.30000000000000004", "123456789.987654321", "1e17", "0.00000000000000000123"] {
             #expect(try #require(ExactDecimal(text)).doubleValue == Double(text))
         }
     }
 
-    @Test func staysAtTheEndOfItsRange() throws {
+    @Test func saturates() throws {
         let large = try #require(ExactDecimal("1700000000000000000"))
         #expect(large + large > large)
         #expect(-large - large < .zero)

@@ -6,45 +6,45 @@ import UsageModel
     private let quota = Quota(limit: 12, per: .hours(12))
     private let noon = Timestamp(seconds: 1_795_176_000)
 
-    /// Requests so many hours before noon.
+    /// Requests at the given numbers of hours before noon.
     private func book(_ hours: [Int]) -> [Timestamp] { hours.map { noon - .hours($0) } }
 
-    @Test func halfTheAllowanceIsGivenAtOnceAndTheRestEvenly() {
+    @Test("half of the quota is granted at once, the rest evenly") func pacing() {
         #expect(quota.decision(book: [], now: noon) == .granted)
         #expect(quota.decision(book: book([0, 0, 0, 0, 0]), now: noon) == .granted)
-        // A little less than the pace: a tick's request leaves some seconds after it.
+        // Slightly less than the pace, because a request is sent some seconds after its tick.
         #expect(
             quota.decision(book: book([0, 0, 0, 0, 0, 0]), now: noon)
                 == .refused(until: noon + .hours(1) - .seconds(10)))
         #expect(quota.decision(book: book([6, 5, 4, 3, 2, 1]), now: noon) == .granted)
     }
 
-    @Test func theThirteenthWaitsForTheFirstToLeaveTheSpan() {
+    @Test("a request beyond the limit waits until the first one leaves the span") func exhausted() {
         #expect(quota.decision(book: book(Array(0...11)), now: noon) == .refused(until: noon + .hours(1)))
         #expect(quota.decision(book: book(Array(1...12)), now: noon) == .granted)
         let early = Array(repeating: noon - .hours(11), count: 12)
         #expect(quota.decision(book: early, now: noon) == .refused(until: noon + .hours(1)))
     }
 
-    @Test func theStateSaysWhatIsLeftAndWhenThereIsMore() {
+    @Test("the state reports the remaining requests and the reset time") func state() {
         #expect(quota.state(book: [], now: noon) == QuotaState(limit: 12, remaining: 12, reset: nil))
         #expect(
             quota.state(book: book([14, 3, 1]), now: noon)
                 == QuotaState(limit: 12, remaining: 10, reset: noon + .hours(9)))
     }
 
-    @Test func aRegularReaderComesALittleAfterThePace() {
+    @Test("the next scheduled request is shortly after the pace") func nextRegular() {
         #expect(quota.nextRegular(book: [], now: noon) == nil)
         #expect(quota.nextRegular(book: book([0]), now: noon) == noon + .hours(1) + Quota.margin)
     }
 
-    @Test func aRegularReaderComesAtEveryFullHourButTwoADay() throws {
+    @Test("requests are scheduled at every full hour except two a day") func schedule() throws {
         var book = [noon - .minutes(130)]
         var ticks: [Timestamp] = []
         for _ in 0..<24 {
             let last = try #require(book.last)
             let next = try #require(quota.nextRegular(book: book, now: last + .seconds(3)))
-            // Each request leaves some seconds after its tick.
+            // Each request is sent some seconds after its tick.
             let sent = next + .seconds(Int(ticks.count % 4))
             #expect(quota.decision(book: book, now: sent) == .granted)
             ticks.append(next - Quota.margin)
@@ -56,7 +56,7 @@ import UsageModel
         for tick in ticks { #expect(book.count { $0 > tick - quota.span && $0 <= tick + .seconds(10) } <= 12) }
     }
 
-    @Test func noSpanEverHoldsMoreThanTheAllowanceHoweverItIsAsked() {
+    @Test("no span contains more requests than the limit") func limit() {
         for seed in 1...20 {
             let random = SeededRandom(UInt64(seed))
             let quota = Quota(limit: random.int(1...12), per: .hours(random.int(1...12)))

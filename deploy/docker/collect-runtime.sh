@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the root file system of an image that holds one program and what it needs to run, and nothing else.
+# Creates the root file system of an image that contains only a program and the files that it needs to run.
 #   collect-runtime.sh BINARY ROOT
 set -eu
 binary=$1
@@ -7,8 +7,8 @@ root=$2
 
 install -D -m 755 "$binary" "$root/usr/local/bin/genai_usage_exporter"
 
-# The libraries and the loader, each at the path where the loader looks. glibc has brought its own name lookup along
-# since 2.34, so nothing else is loaded at run time.
+# The libraries and the loader, each at the path where the loader looks. Since 2.34 glibc contains its own name lookup,
+# so nothing else is loaded at run time.
 libraries=$(ldd "$binary")
 case $libraries in *"not found"*) echo "$libraries" >&2; exit 1 ;; esac
 echo "$libraries" | grep -oE '/[^ ]+' | sort -u | while read -r library; do

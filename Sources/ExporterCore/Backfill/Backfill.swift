@@ -2,30 +2,27 @@ import PrometheusExposition
 import UsageLedger
 import UsageModel
 
-/// The ledger's history as OpenMetrics with timestamps, as `promtool tsdb create-blocks-from openmetrics` reads it.
+/// Exports the ledger's history as OpenMetrics with timestamps for `promtool tsdb create-blocks-from openmetrics`.
 ///
-/// Every counter of `/metrics` that comes from the ledger, under the same labels, ends where the live series goes on.
-/// Windows, balances and the exporter's own families have no past in the ledger.
+/// It contains every counter of `/metrics` that comes from the ledger, with the same labels, up to the value at which
+/// the live series continues. Windows, balances and the exporter's own families have no history in the ledger.
 package struct Backfill: Sendable {
-    /// How far the work is.
     package struct Progress: Sendable {
-        /// Series that are written.
+        /// Number of written series.
         package let done: Int
-        /// Series in all.
+        /// Number of all series.
         package let total: Int
     }
 
     private let span: BackfillSpan
-    /// The config that labels are shown by; nil to show every account of the ledger under the provider's own labels.
+    /// The config with the accounts and label options; nil to export every account with the provider's own labels.
     private let configuration: ExporterConfiguration?
 
     private let families: [BackfillFamily]
     private let scrapeLabels: [ScrapeLabel]
 
-    /// A backfill.
-    ///
-    /// - Parameter scrapeLabels: what Prometheus adds to every series that it scrapes: `job`, `instance` and their like.
-    /// - Throws: `MetricFamilyError` where a name is none, or is a label of ours.
+    /// - Parameter scrapeLabels: the labels that Prometheus adds to every scraped series, such as `job` and `instance`.
+    /// - Throws: `MetricFamilyError` if a name is not a valid label name, or is a label of the exporter.
     package init(
         _ span: BackfillSpan, configuration: ExporterConfiguration?, scrapeLabels: [ScrapeLabel] = []
     ) throws(MetricFamilyError) {
@@ -43,13 +40,13 @@ package struct Backfill: Sendable {
         self.families = families
     }
 
-    /// Writes the history of a ledger, which an exporter may be writing to meanwhile.
+    /// Writes the history of a ledger. An exporter may write to the ledger at the same time.
     ///
     /// - Parameters:
     ///   - folder: the ledger's folder.
-    ///   - write: takes the text, a piece at a time.
+    ///   - write: called with each chunk of the text.
     ///   - progress: called after each series.
-    /// - Returns: how many samples were written; a histogram at one moment counts as one.
+    /// - Returns: the number of written samples; a histogram at one timestamp counts as one.
     /// - Throws: `LedgerError`, and what `write` throws.
     package func run(
         folder: String, write: @escaping @Sendable ([UInt8]) throws -> Void,
@@ -87,7 +84,7 @@ package struct Backfill: Sendable {
             var view = LabelView(LabelOptions(), salt: salt, limit: .max)
             if let configuration {
                 let configured = configuration.accounts.first {
-                    $0.name == account.name && $0.provider.rawValue == account.provider
+                    $0.name == account.name && $0.provider.name == account.provider
                 }
                 guard let configured else { return nil }
                 view = LabelView(configured.labels, salt: salt, limit: configured.seriesLimit)
@@ -103,27 +100,27 @@ package struct Backfill: Sendable {
         switch encoder {
         case .counter(let encoder):
             let history = try group.counter(ledger, now: span.now)
-            let moments = span.moments(from: history.firstDay ?? group.startedAt.day)
-            for (moment, value) in zip(moments, history.values(at: moments)) {
-                encoder.append(value, labels: labels, at: UnixTimestamp(moment), to: &buffer)
+            let times = span.moments(from: history.firstDay ?? group.startedAt.day)
+            for (time, value) in zip(times, history.values(at: times)) {
+                encoder.append(value, labels: labels, at: UnixTimestamp(time), to: &buffer)
             }
-            return moments.count
+            return times.count
         case .histogram(let encoder):
             let (buckets, sum) = try group.histogram(ledger, now: span.now)
-            let moments = span.moments(from: buckets.compactMap(\.firstDay).min() ?? group.startedAt.day)
-            let counts = buckets.map { $0.values(at: moments) }
-            for (place, (moment, seconds)) in zip(moments, sum.values(at: moments)).enumerated() {
+            let times = span.moments(from: buckets.compactMap(\.firstDay).min() ?? group.startedAt.day)
+            let counts = buckets.map { $0.values(at: times) }
+            for (index, (time, seconds)) in zip(times, sum.values(at: times)).enumerated() {
                 try encoder.append(
-                    counts: counts.map { UInt64(saturating: $0[place]) }, sum: seconds, labels: labels,
-                    at: UnixTimestamp(moment),
+                    counts: counts.map { UInt64(saturating: $0[index]) }, sum: seconds, labels: labels,
+                    at: UnixTimestamp(time),
                     to: &buffer)
             }
-            return moments.count
+            return times.count
         }
     }
 }
 
-/// A family of the ledger, as it is written.
+/// A family of the ledger with its exported form.
 private struct BackfillFamily {
     enum Encoder {
         case counter(SampleEncoder)
@@ -141,12 +138,12 @@ private struct BackfillFamily {
     }
 }
 
-/// A label that a scrape adds.
+/// A label that Prometheus adds to scraped series.
 package struct ScrapeLabel: Sendable, Hashable {
     let name: String
     let value: String
 
-    /// Reads `NAME=VALUE`; nil where there is no `=`, no name or no value.
+    /// Parses `NAME=VALUE`; nil if there is no `=`, no name or no value.
     package init?(_ text: String) {
         let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { return nil }
@@ -155,29 +152,29 @@ package struct ScrapeLabel: Sendable, Hashable {
 }
 
 extension UnixTimestamp {
-    fileprivate init(_ moment: Timestamp) {
-        self.init(milliseconds: moment.milliseconds)
+    fileprivate init(_ time: Timestamp) {
+        self.init(milliseconds: time.milliseconds)
     }
 }
 
-/// Which moments a backfill writes: a sample each half hour, on the hour and half past it.
+/// The timestamps of a backfill: one sample each half hour, on the hour and half past it.
 ///
-/// Half an hour, so that a range of an hour holds two samples and has a rate.
+/// The step is half an hour so that a range of an hour contains two samples, which `rate()` needs.
 package struct BackfillSpan: Sendable {
-    /// Between two samples.
+    /// The time between two samples.
     static let step = Duration.minutes(30)
-    /// What is newer belongs to the Prometheus that scrapes: its newest block is not on disk yet.
+    /// Newer samples are left to the Prometheus that scrapes, because its head block is not on disk yet.
     static let headStart = Duration.hours(3)
 
-    /// Nothing is written before this moment; nil for the ledger's beginning.
+    /// The earliest timestamp; nil for the ledger's start.
     let start: Timestamp?
-    /// The last moment that may be written.
+    /// The latest timestamp.
     let end: Timestamp
     let now: Timestamp
 
     /// - Parameters:
-    ///   - from: the first day; nil for the ledger's first.
-    ///   - to: the last day, whole; nil for all but the newest three hours.
+    ///   - from: the first day; nil for the ledger's first day.
+    ///   - to: the last day, inclusive; nil for all but the newest three hours.
     package init(from: UTCDay?, to: UTCDay?, now: Timestamp) {
         start = from?.start
         let newest = now - Self.headStart
@@ -185,7 +182,7 @@ package struct BackfillSpan: Sendable {
         self.now = now
     }
 
-    /// The moments from a day's beginning on, ascending.
+    /// The timestamps from the start of a day, ascending.
     func moments(from day: UTCDay) -> [Timestamp] {
         let first = max(day.start, start ?? day.start)
         return Array(sequence(first: first) { $0 + Self.step }.prefix { $0 <= end })

@@ -1,40 +1,40 @@
 import UsageLedger
 import UsageModel
 
-/// Series of the ledger that are served as one, with the history of what is served.
+/// Series of the ledger that are merged into one served series, with its history.
 struct BackfillGroup {
     private let family: LedgerFamily
-    /// The values of the family's labels, as they are served.
+    /// The served values of the family's labels.
     let labels: [String]
     private var parts: [Part] = []
 
-    /// What a series of the ledger adds to what is served.
+    /// A ledger series' contribution to the served series.
     private struct Part {
         let total: SeriesTotal
-        /// What it adds in the end.
+        /// The series' final contribution.
         let amount: ExactDecimal
-        /// What it adds elsewhere from then on: its newest days are not in this part.
+        /// The series' later contribution under other labels, which excludes its newest days from this part.
         let later: ExactDecimal
     }
 
-    /// An account's series put together as they are served, in the order of their ids.
+    /// Groups an account's series by their served labels, in the order of their ids.
     ///
-    /// - Parameter view: what the config makes of the provider's labels.
+    /// - Parameter view: maps the provider's label values to the served ones.
     static func groups(
         of totals: [SeriesTotal], account: LedgerHistory.Account, view: LabelView
     ) -> [LedgerFamily: [BackfillGroup]] {
         var groups: [LedgerFamily: [BackfillGroup]] = [:]
-        var places: [[String]: Int] = [:]
+        var indexes: [[String]: Int] = [:]
         func add(_ part: Part, to shown: [String]) {
             let total = part.total
             let name = [total.family.rawValue] + shown
-            let place = places[name] ?? groups[total.family, default: []].count
-            if places[name] == nil {
-                places[name] = place
+            let index = indexes[name] ?? groups[total.family, default: []].count
+            if indexes[name] == nil {
+                indexes[name] = index
                 groups[total.family, default: []].append(
                     BackfillGroup(family: total.family, labels: [account.provider, account.name] + shown))
             }
-            groups[total.family]?[place].parts.append(part)
+            groups[total.family]?[index].parts.append(part)
         }
         for total in totals where total.family != .reconciliation {
             let own = total.counter - total.elsewhere
@@ -51,19 +51,19 @@ struct BackfillGroup {
         self.labels = labels
     }
 
-    /// Where the ledger of all of it begins.
+    /// The earliest ledger start of its series.
     var startedAt: Timestamp { parts.map(\.total.startedAt).min() ?? Timestamp(milliseconds: 0) }
 
     /// The history of a counter.
     ///
-    /// - Throws: what the ledger throws.
+    /// - Throws: errors of the ledger.
     func counter(_ ledger: LedgerHistory, now: Timestamp) throws -> CounterHistory {
         try history(of: parts, ledger, isWhole: family.countsWholeThings, now: now)
     }
 
-    /// The histories of a histogram's buckets, each observation in one of them alone, and that of its sum.
+    /// The histories of a histogram's buckets, which are not cumulative, and of its sum.
     ///
-    /// - Throws: what the ledger throws.
+    /// - Throws: errors of the ledger.
     func histogram(_ ledger: LedgerHistory, now: Timestamp) throws -> (buckets: [CounterHistory], sum: CounterHistory) {
         (
             try LedgerFamily.durationBuckets.map { bucket in
@@ -83,7 +83,7 @@ struct BackfillGroup {
             isWhole: isWhole, now: now)
     }
 
-    /// Days without an amount that was used last.
+    /// Subtracts an amount from the newest days.
     private static func days(
         _ days: [(day: UTCDay, amount: ExactDecimal)], without later: ExactDecimal
     ) -> [(day: UTCDay, amount: ExactDecimal)] {
@@ -97,7 +97,7 @@ struct BackfillGroup {
 }
 
 extension LedgerFamily {
-    /// Whether it counts things rather than money or time.
+    /// Whether the family counts integers rather than money or time.
     fileprivate var countsWholeThings: Bool {
         switch self {
         case .requests, .outcomes, .tokens, .modalityRequests, .useapiResponses, .captchaAttempts, .captchaRetries,
@@ -110,10 +110,10 @@ extension LedgerFamily {
     }
 }
 
-/// How a counter came to its present value: what the ledger's days say, told backwards from it.
+/// The past values of a counter, computed backwards from its current value by the ledger's daily sums.
 ///
-/// The ledger keeps days, so inside a day the counter rises evenly; at each midnight it is exact. It ends at the value
-/// that is served live, never falls, and its growth over a day is the day's sum.
+/// The ledger stores days, so the counter rises linearly within a day and is exact at each midnight. It ends at the
+/// live value, never decreases, and increases over a day by the day's sum.
 struct CounterHistory {
     private struct Day {
         let day: UTCDay
@@ -123,23 +123,21 @@ struct CounterHistory {
 
     private let days: [Day]
     private let counter: Double
-    /// Whether only whole numbers can be counted.
+    /// Whether the counter's values are integers.
     private let isWhole: Bool
     private let now: Timestamp
 
-    /// A counter's history.
-    ///
     /// - Parameters:
-    ///   - counter: the value that is served now.
-    ///   - days: sums by day, in any order; several counters' that are shown as one are added up.
-    ///   - isWhole: whether only whole numbers can be counted.
-    ///   - now: the moment up to which the present day's sum was used.
+    ///   - counter: the current value.
+    ///   - days: sums by day, in any order; sums of the same day are added.
+    ///   - isWhole: whether the counter's values are integers.
+    ///   - now: the end of the current day's sum.
     init(counter: ExactDecimal, days amounts: [(day: UTCDay, amount: ExactDecimal)], isWhole: Bool, now: Timestamp) {
         let sums = Dictionary(amounts.map { ($0.day, $0.amount) }, uniquingKeysWith: +)
         var after = counter
         var days: [Day] = []
         for (day, amount) in sums.sorted(by: { $0.key > $1.key }) {
-            // A day that took something back did not lower the counter, and one that was taken back did not raise it.
+            // Days with a negative sum did not decrease the counter, and reversed amounts did not increase it.
             let before = max(.zero, min(after, after - amount))
             days.append(Day(day: day, before: before.doubleValue, after: after.doubleValue))
             after = before
@@ -150,25 +148,25 @@ struct CounterHistory {
         self.now = now
     }
 
-    /// The first day with usage; nil where no day is known.
+    /// The first day with usage; nil if there is none.
     var firstDay: UTCDay? { days.first?.day }
 
-    /// The counter's values at ascending moments.
-    func values(at moments: some Sequence<Timestamp>) -> [Double] {
-        var place = 0
-        return moments.map { moment in
-            while place < days.count, end(of: days[place]) <= moment { place += 1 }
-            guard place < days.count else { return counter }
-            let day = days[place]
-            guard moment > day.day.start else { return day.before }
-            let share = (moment - day.day.start).inSeconds / (end(of: day) - day.day.start).inSeconds
+    /// The counter's values at ascending timestamps.
+    func values(at times: some Sequence<Timestamp>) -> [Double] {
+        var index = 0
+        return times.map { time in
+            while index < days.count, end(of: days[index]) <= time { index += 1 }
+            guard index < days.count else { return counter }
+            let day = days[index]
+            guard time > day.day.start else { return day.before }
+            let share = (time - day.day.start).inSeconds / (end(of: day) - day.day.start).inSeconds
             let value = min(day.before + (day.after - day.before) * share, day.after)
-            // What lies between midnights is no figure of the provider's: more digits would say nothing.
+            // Values between midnights are interpolated, so more digits would have no meaning.
             return isWhole ? value.rounded(.down) : max(day.before, (value * 1_000_000).rounded(.down) / 1_000_000)
         }
     }
 
-    /// The present day ends now.
+    /// The end of a day; `now` for the current day.
     private func end(of day: Day) -> Timestamp {
         max(day.day.start + .seconds(1), min(day.day.advanced(by: 1).start, now))
     }

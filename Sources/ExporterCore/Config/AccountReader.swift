@@ -1,57 +1,61 @@
+import ConfigReading
 import Providers
 import Upstream
 import UsageModel
 
-/// Reads one item of `accounts`: the keys that every provider takes; the rest is in `AccountReader+Provider`.
+/// Reads one item of `accounts`: the keys that every provider has. The others are read by the provider.
 struct AccountReader {
+    /// The config keys that every provider's accounts have.
+    private static let commonKeys = [
+        "name", "provider", "base_url", "allow_insecure", "sync_interval", "timeout", "history", "ledger_start",
+        "series_limit", "labels", "budget", "proxy", "proxy_password_file", "ca_file",
+    ]
+
+    let providers: [any Provider.Type]
     let global: GlobalConfiguration
     let labels: LabelOptions
     let secrets: SecretReader
     let today: UTCDay
     let proxyEnvironment: ProxyEnvironment
 
-    /// The account; nil where it has no name or provider to be known by, with the problem in the log.
+    /// Reads an account; returns nil and reports a problem if it has no valid name or provider.
     func account(_ item: ConfigurationValue) -> AccountConfiguration? {
         guard let mapping = item.mapping() else { return nil }
-        let provider = required("provider", in: mapping)?.choice(ProviderName.self)
+        let provider = provider(mapping)
         rejectUnknownKeys(mapping, provider: provider)
-        let name = required("name", in: mapping).flatMap(name)
-        // Without a provider there still are a name, intervals and keys to check: none of it is used.
-        var account = AccountConfiguration(name: name ?? "", provider: provider ?? .wavespeed)
+        let name = mapping.required("name").flatMap { $0.name() }
+        // Without a provider the other keys are still checked, but the result is not used.
+        if provider == nil { _ = secrets.secret("api_key", in: mapping) }
+        let type = provider ?? NoProvider.self
+        var account = AccountConfiguration(
+            name: name ?? "", provider: ConfiguredProvider(type, type.options(mapping, secrets: secrets)))
         readTiming(mapping, into: &account)
         readConnection(mapping, provider, into: &account)
         account.labels = LabelsSection.read(mapping["labels"], inherited: labels)
         account.seriesLimit = mapping["series_limit"]?.wholeNumber(in: ConfigurationLimits.series) ?? global.seriesLimit
         account.monthlyBudget = budget(mapping)
-        account.credential = secrets.secret("api_key", in: mapping)
-        if let provider { read(provider, mapping, into: &account) }
         return name == nil || provider == nil ? nil : account
     }
 
-    /// The value of a key that must be there.
-    func required(_ key: String, in mapping: ConfigurationMapping) -> ConfigurationValue? {
-        if let value = mapping[key] { return value }
-        mapping.value.problem("missing key \(key)")
-        return nil
-    }
-
-    /// A name that can be a label value, a file name and a part of a URL as it is.
-    func name(_ value: ConfigurationValue) -> String? {
-        let expected = "1 to 64 letters, digits, dots, hyphens or underscores"
-        guard let text = value.text(expected) else { return nil }
-        let isPlain = text.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                true
-            default: false
-            }
-        }
-        guard isPlain, text.utf8.count <= 64 else {
-            value.mismatch(expected)
+    private func provider(_ mapping: ConfigurationMapping) -> (any Provider.Type)? {
+        guard let value = mapping.required("provider"), let name = value.choice(of: providers.map { $0.name }) else {
             return nil
         }
-        return text
+        return providers.first { $0.name == name }
+    }
+
+    /// Reports unknown keys, and keys that belong to another provider.
+    private func rejectUnknownKeys(_ mapping: ConfigurationMapping, provider: (any Provider.Type)?) {
+        guard let provider else {
+            mapping.rejectUnknownKeys(known: Self.commonKeys + providers.flatMap { $0.configKeys })
+            return
+        }
+        mapping.rejectUnknownKeys(known: Self.commonKeys + provider.configKeys) { key in
+            let others = providers.filter { $0.configKeys.contains(key) }.map { $0.name }
+            guard !others.isEmpty else { return nil }
+            let owners = "provider\(others.count > 1 ? "s" : "") \(others.joined(separator: ", "))"
+            return "`\(key)` belongs to \(owners); this account's provider is \(provider.name)"
+        }
     }
 
     private func readTiming(_ mapping: ConfigurationMapping, into account: inout AccountConfiguration) {
@@ -72,7 +76,7 @@ struct AccountReader {
     }
 
     private func readConnection(
-        _ mapping: ConfigurationMapping, _ provider: ProviderName?, into account: inout AccountConfiguration
+        _ mapping: ConfigurationMapping, _ provider: (any Provider.Type)?, into account: inout AccountConfiguration
     ) {
         account.allowInsecure = mapping["allow_insecure"]?.boolean() ?? false
         account.baseURL = mapping["base_url"].flatMap { value in
@@ -82,7 +86,7 @@ struct AccountReader {
         account.caFile = mapping["ca_file"].flatMap(certificates)
     }
 
-    /// The account's own proxy, else the environment's; nil for none.
+    /// Reads the account's own proxy, else the environment's; nil for none.
     private func proxy(_ mapping: ConfigurationMapping, baseURL: String?) -> ProxyServer? {
         guard let value = mapping["proxy"] else {
             mapping["proxy_password_file"]?.problem("the password of a proxy needs proxy: http://user@host:port")
@@ -111,7 +115,7 @@ struct AccountReader {
         }
     }
 
-    /// An address; a wrong one is not repeated, since it may hold a password or a key.
+    /// Reads an address. An invalid one is not quoted in the message, because it may contain a password or a key.
     private func address<Address>(
         _ value: ConfigurationValue, check: (String) -> Result<Address, UpstreamAddress.Flaw>
     ) -> Address? {
@@ -148,11 +152,21 @@ struct AccountReader {
                 "a monthly budget needs global.retention of at least \(LedgerBeginning.monthlyRetentionText); it is "
                     + DurationNotation.text(global.retention))
         }
-        return required("monthly_usd", in: budget)?.amount(expected) { $0 >= ExactDecimal(micros: 10_000) }
+        return budget.required("monthly_usd")?.amount(expected) { $0 >= ExactDecimal(micros: 10_000) }
     }
 }
 
-extension ProviderName {
-    /// The address in the provider's documentation.
-    fileprivate var defaultBaseURL: String? { allProviders.first { $0.name == rawValue }?.defaultBaseURL }
+/// Stands for a provider that the config does not name, or not rightly, so that the account's other keys are checked.
+private enum NoProvider: Provider {
+    struct Options: ProviderOptions {
+        static let configKeys: [String] = []
+        let credentials: [AccountCredential: SecretSource] = [:]
+
+        init(_ mapping: ConfigurationMapping, secrets: SecretReader) {}
+
+        func sources(for account: ProviderAccount) -> [any UsageSource] { [] }
+    }
+
+    static let name = ""
+    static let defaultBaseURL = ""
 }

@@ -1,21 +1,25 @@
+import ConfigReading
+import Providers
 import Upstream
 import UsageModel
 import Yams
 
 extension ExporterConfiguration {
-    /// Reads the config file and checks all that can be checked without the network.
+    /// Reads the config file and checks it without network requests.
     ///
     /// - Parameters:
-    ///   - path: the file; relative paths inside it start at its folder.
-    ///   - environment: where `*_env` keys look for their variables, and where accounts without `proxy` look for a proxy.
+    ///   - path: the file; paths inside it are relative to its folder.
+    ///   - environment: the variables of `*_env` keys, and of the proxy for accounts without `proxy`.
     ///   - today: a `ledger_start` after this day is refused.
-    ///   - files: how files are read.
-    ///   - needsSecrets: false where no provider will be asked: keys may then be missing.
-    ///   - redaction: learns every secret as it is read, so that no later log line can hold one.
-    /// - Throws: all problems together, sorted by place.
+    ///   - files: reads files.
+    ///   - needsSecrets: false if no provider will be queried: keys may then be missing.
+    ///   - providers: the providers that an account may name.
+    ///   - redaction: every secret is registered here when it is read, so that no later log line contains it.
+    /// - Throws: all problems, sorted by position.
     package static func load(
         path: String, environment: [String: String], today: UTCDay, files: any FileReading = SystemFiles(),
-        needsSecrets: Bool = true, redaction: LogRedaction = LogRedaction()
+        needsSecrets: Bool = true, redaction: LogRedaction = LogRedaction(),
+        providers: [any Provider.Type] = allProviders
     ) throws(ConfigurationProblems) -> ExporterConfiguration {
         let log = ProblemLog(file: path)
         let bytes: [UInt8]
@@ -31,7 +35,7 @@ extension ExporterConfiguration {
             if log.problems.isEmpty { log.problem(emptyMessage, at: nil, path: "") }
             throw ConfigurationProblems(log.problems)
         }
-        guard let configuration = read(document, secrets: secrets, today: today), log.problems.isEmpty else {
+        guard let configuration = read(document, providers, secrets: secrets, today: today), log.problems.isEmpty else {
             throw ConfigurationProblems(log.problems)
         }
         return configuration
@@ -39,9 +43,9 @@ extension ExporterConfiguration {
 
     private static let emptyMessage = "the file is empty: expected at least the section accounts"
 
-    /// The configuration that a document describes; of no use where problems are in the log.
+    /// Reads the configuration of a document. The caller must discard it if there are problems in the log.
     private static func read(
-        _ document: ConfigurationValue, secrets: SecretReader, today: UTCDay
+        _ document: ConfigurationValue, _ providers: [any Provider.Type], secrets: SecretReader, today: UTCDay
     ) -> ExporterConfiguration? {
         let log = secrets.log
         guard !document.isNothing else {
@@ -59,7 +63,7 @@ extension ExporterConfiguration {
         let items = list.list(of: "accounts")
         if items?.isEmpty == true { list.problem("expected at least one account") }
         let reader = AccountReader(
-            global: global, labels: labels, secrets: secrets, today: today,
+            providers: providers, global: global, labels: labels, secrets: secrets, today: today,
             proxyEnvironment: ProxyEnvironment(secrets.environment))
         let accounts = (items ?? []).compactMap { item in reader.account(item).map { (item: item, account: $0) } }
         rejectRepeatedNames(items ?? [])
@@ -83,26 +87,26 @@ extension ExporterConfiguration {
         }
     }
 
-    /// Two accounts with one key show the same usage twice, and so do two names of one key.
+    /// Warns of keys that are configured twice, because their usage is counted twice.
     private static func warnOfSharedKeys(
         _ accounts: [(item: ConfigurationValue, account: AccountConfiguration)], files: any FileReading
     ) {
         struct Login: Hashable {
-            let provider: ProviderName
+            let provider: String
             let baseURL: String?
             let secret: String
         }
         var owners: [Login: String] = [:]
         for (item, account) in accounts {
             let name = "account \(QuotedValue.text(account.name))"
-            let own = [account.credential, account.managementKey].compactMap { $0 }.map { (name, $0) }
-            let byName = account.keys.compactMap { key in
-                key.credential.map { ("key \(QuotedValue.text(key.name)) of \(name)", $0) }
-            }
-            for (owner, source) in own + byName {
-                // Where the key comes from does not matter; one that is not there yet is like no other.
+            // In the order of their names, so that the warning does not depend on chance.
+            let sources = account.provider.options.credentials.map { credential, source in
+                (owner: credential.owner.map { "key \(QuotedValue.text($0)) of \(name)" } ?? name, source: source)
+            }.sorted { $0.owner < $1.owner }
+            for (owner, source) in sources {
+                // Keys are compared by value, whatever their source. A key that cannot be read yet is not compared.
                 guard let secret = try? source.value(files: files), !secret.isEmpty else { continue }
-                let login = Login(provider: account.provider, baseURL: account.baseURL, secret: secret)
+                let login = Login(provider: account.provider.name, baseURL: account.baseURL, secret: secret)
                 if let other = owners[login] {
                     let message = "\(owner) has the same key as \(other): sums over both count its usage twice"
                     item.log.warning(message, at: item.node.mark?.place, path: item.path)
@@ -111,5 +115,12 @@ extension ExporterConfiguration {
                 }
             }
         }
+    }
+}
+
+extension AccountCredential {
+    /// The name of the key that has this credential; nil for the account's own.
+    fileprivate var owner: String? {
+        if case .key(let name) = self { name } else { nil }
     }
 }

@@ -1,19 +1,19 @@
+import ConfigReading
 import Crypto
 import Foundation
 import UsageModel
 
-/// The whole config file: checked, with all defaults filled in.
+/// The validated config file, with defaults applied.
 package struct ExporterConfiguration: Sendable, Hashable {
-    /// What holds for all accounts together.
+    /// The section `global`.
     package var global: GlobalConfiguration
-    /// How label values are shown, where an account does not say otherwise.
+    /// The section `labels`, which an account may override.
     package var labels: LabelOptions
-    /// The accounts in the file's order; never empty when it was read from a file.
+    /// The accounts in the file's order; never empty if read from a file.
     package var accounts: [AccountConfiguration]
-    /// What is allowed but probably not meant, sorted by place.
+    /// Valid settings that are probably mistakes, sorted by position.
     package var warnings: [ConfigurationProblem]
 
-    /// A configuration put together in code: the demo's, a test's.
     package init(
         global: GlobalConfiguration = .standard, labels: LabelOptions = LabelOptions(),
         accounts: [AccountConfiguration], warnings: [ConfigurationProblem] = []
@@ -27,52 +27,50 @@ package struct ExporterConfiguration: Sendable, Hashable {
 
 /// The section `global`.
 package struct GlobalConfiguration: Sendable, Hashable {
-    /// How often each source is read; a source never syncs faster than its own floor for this value.
+    /// How often each source is read, but not more often than the source's own minimum interval.
     package var syncInterval: Duration = .minutes(5)
-    /// The longest that one upstream request may take.
+    /// The time-out of one upstream request.
     package var timeout: Duration = .seconds(30)
     /// How long before an account's first sync its ledger begins, at UTC midnight.
     package var history: Duration = .days(30)
-    /// The day ledgers begin, in place of `history`, so that replicas agree.
+    /// The day on which ledgers begin, instead of `history`, so that replicas agree.
     package var ledgerStart: UTCDay?
-    /// How long a series that is born later is served as 0 first.
+    /// How long a series that appears after the first sync is first served as 0.
     package var zeroFirst: Duration = .seconds(90)
-    /// The windows that are computed here, in the order of the file.
+    /// The windows that the exporter computes, in the order of the file.
     package var windows: [WindowSpan] = WindowSpan.allCases
-    /// The most series that one account may have.
+    /// The maximum number of series of one account.
     package var seriesLimit = 5000
     /// How long daily roll-ups stay in storage.
     package var retention: Duration = .days(400)
 
-    /// The section with nothing in it.
+    /// The defaults.
     package static let standard = GlobalConfiguration()
 
-    /// The section with nothing in it.
     package init() {}
 }
 
 /// The section `labels`.
 package struct LabelOptions: Sendable, Hashable {
-    /// Whether values of `key` are replaced by a hash, for e-mail addresses that must not reach Prometheus.
+    /// Whether values of `key` are replaced by a hash: e-mail addresses must not reach Prometheus.
     package var hashKeys = false
-    /// New values for label values: label name → value as the provider gives it → value to show.
+    /// Renamed label values: label name → the provider's value → the value to show.
     package var rename: [String: [String: String]] = [:]
 
-    /// Label values are shown as they are.
     package init() {}
 }
 
-/// The part of the accounts that one exporter of several reads.
+/// One of several exporters that share the accounts.
 ///
-/// An account belongs to the shard that ranks highest for its name (rendezvous hashing), so that one more shard takes
-/// accounts from the others and none moves between those: an account that moves begins a new ledger.
+/// An account belongs to the shard that ranks highest for its name (rendezvous hashing), so that adding a shard moves
+/// accounts only to the new one. This matters because an account that moves begins a new ledger.
 package struct Shard: Sendable, Hashable {
-    /// Its number, from 0.
+    /// The shard's number, from 0.
     package let ordinal: Int
-    /// How many there are.
+    /// The number of shards.
     package let total: Int
 
-    /// The only one: every account.
+    /// The only shard, with every account.
     package static let whole = Shard(0, of: 1)
 
     private init(_ ordinal: Int, of total: Int) {
@@ -80,26 +78,26 @@ package struct Shard: Sendable, Hashable {
         self.total = total
     }
 
-    /// A shard; nil unless the number is one of `0..<total`.
+    /// Fails unless the number is in `0..<total`.
     package init?(ordinal: Int, total: Int) {
         guard total >= 1, (0..<total).contains(ordinal) else { return nil }
         self.init(ordinal, of: total)
     }
 
-    /// Whether an account is read here: each is by exactly one of the shards.
+    /// Returns whether the shard reads an account. Each account belongs to exactly one shard.
     package func holds(account name: String) -> Bool {
         let ranks = (0..<total).map { Self.rank(of: name, in: $0) }
         return ranks.indices.max { (ranks[$0], $1) < (ranks[$1], $0) } == ordinal
     }
 
-    /// The same on every machine and in every version: the first eight bytes of a hash of both.
+    /// The first eight bytes of a hash of both, equal on every machine and in every version.
     private static func rank(of name: String, in shard: Int) -> UInt64 {
         SHA256.hash(data: Data("\(shard)/\(name)".utf8)).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 }
 
 extension ExporterConfiguration {
-    /// Keeps the accounts of one shard alone.
+    /// The configuration with only the accounts of one shard.
     package func part(of shard: Shard) -> ExporterConfiguration {
         var part = self
         part.accounts = accounts.filter { shard.holds(account: $0.name) }

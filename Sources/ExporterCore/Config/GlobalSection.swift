@@ -1,3 +1,4 @@
+import ConfigReading
 import UsageModel
 
 /// Reads the section `global`.
@@ -6,7 +7,7 @@ enum GlobalSection {
         "sync_interval", "timeout", "history", "ledger_start", "zero_first", "windows", "series_limit", "retention",
     ]
 
-    /// The section with defaults for what it does not say.
+    /// Reads the section, with defaults for missing keys.
     static func read(_ section: ConfigurationValue?, today: UTCDay) -> GlobalConfiguration {
         var global = GlobalConfiguration.standard
         guard let section, let mapping = section.mapping() else { return global }
@@ -32,7 +33,7 @@ enum GlobalSection {
             if case .history(let history) = beginning { global.history = history }
             if case .day(let day) = beginning { global.ledgerStart = day }
         } else if global.history > global.retention {
-            // The retention alone was set, to less than the default history.
+            // Only the retention was set, to less than the default history.
             global.history = global.retention
         }
         return global
@@ -51,7 +52,7 @@ enum GlobalSection {
         return windows
     }
 
-    /// Windows are sums of daily roll-ups: a window that reaches back further than they are kept is never whole.
+    /// Reports windows longer than the retention, which never are complete because they sum daily roll-ups.
     private static func rejectTooShort(
         retention: Duration, for windows: [WindowSpan], at value: ConfigurationValue?
     ) {
@@ -70,7 +71,7 @@ enum GlobalSection {
     }
 }
 
-/// What values may be, where `global` and accounts share a key.
+/// The valid ranges of keys that `global` and accounts share.
 enum ConfigurationLimits {
     static let syncInterval = Duration.milliseconds(100)...(.days(7))
     static let timeout = Duration.milliseconds(100)...(.minutes(10))
@@ -78,18 +79,19 @@ enum ConfigurationLimits {
 }
 
 extension LedgerBeginning {
-    /// What a window or budget of months needs: two months of 31 days, and the day on which the older one is deleted.
+    /// The minimum retention for monthly windows and budgets: two months of 31 days, and the day on which the older one
+    /// is deleted.
     static let monthlyRetention = Duration.days(63)
-    /// The same as messages write it: in days, as the key's default is.
+    /// The same in messages: in days, like the key's default.
     static let monthlyRetentionText = "63d"
 }
 
-/// Where a ledger begins: the keys `history` and `ledger_start`, one or the other.
+/// The beginning of a ledger: either the key `history` or `ledger_start`.
 enum LedgerBeginning {
     case history(Duration)
     case day(UTCDay)
 
-    /// What a mapping says; nil where it says nothing, or nothing right.
+    /// Reads the keys of a mapping; nil if both are missing or one is invalid.
     static func read(_ mapping: ConfigurationMapping, retention: Duration, today: UTCDay) -> LedgerBeginning? {
         if let start = mapping["ledger_start"] {
             if mapping["history"] != nil { start.problem("give one of history and ledger_start, not both") }
@@ -115,10 +117,10 @@ enum LedgerBeginning {
 
 /// Reads the section `labels`, of the document or of an account.
 enum LabelsSection {
-    /// The labels whose values come from a provider and can be renamed; the others are words of our own.
+    /// The labels that can be renamed, because their values come from a provider.
     static let renamable = ["key", "model", "bot", "plan", "modality"]
 
-    /// The section, with what it does not say as inherited; an account's new names join the inherited ones.
+    /// Reads the section. Missing keys are inherited, and an account's `rename` is added to the inherited one.
     static func read(_ section: ConfigurationValue?, inherited: LabelOptions) -> LabelOptions {
         var options = inherited
         guard let section, let mapping = section.mapping() else { return options }

@@ -1,14 +1,14 @@
 import Foundation
 import Upstream
 
-/// What `base_url` and `proxy` may hold.
+/// Validates the values of `base_url` and `proxy`.
 enum UpstreamAddress {
-    /// Why an address is refused.
+    /// The reason why an address is refused.
     struct Flaw: Error {
         let message: String
     }
 
-    /// The address of an API, without slashes at its end.
+    /// Validates an API's base URL and removes trailing slashes.
     static func baseURL(_ text: String, allowInsecure: Bool) -> Result<String, Flaw> {
         guard let parts = components(text), let scheme = parts.scheme?.lowercased(), let host = parts.host else {
             return .failure(Flaw(message: "expected an address such as https://api.example.com"))
@@ -26,7 +26,7 @@ enum UpstreamAddress {
         return .success(String(address))
     }
 
-    /// A proxy: scheme, host and port, and perhaps a user name and password before them.
+    /// Parses a proxy: scheme, host and port, with an optional user name and password.
     static func proxy(_ text: String) -> Result<ProxyServer, Flaw> {
         do {
             let proxy = try ProxyServer(text)
@@ -39,7 +39,7 @@ enum UpstreamAddress {
         }
     }
 
-    /// Whether a host is this machine by its name or address alone, without asking DNS.
+    /// Returns whether a host is a loopback name or address, without a DNS lookup.
     static func isLoopback(_ host: String) -> Bool {
         let name = host.lowercased()
         if name == "localhost" || name.hasSuffix(".localhost") || name == "[::1]" || name == "::1" { return true }

@@ -1,3 +1,4 @@
+import ConfigReading
 import Crypto
 import Foundation
 import Logging
@@ -6,24 +7,22 @@ import UsageLedger
 import UsageModel
 import Upstream
 
-/// Makes accounts of their configuration: connections, sources, their place in the ledger, what they show.
+/// Builds accounts from their configuration: connections, sources, ledger rows and renderers.
 struct AccountBuilder {
     let configuration: ExporterConfiguration
     let ledger: UsageLedger
     let renderer: MetricsRenderer
     let connections: UpstreamConnections
     let storageErrors: StorageErrors
-    /// The storage's own salt for hashed labels.
+    /// The storage's salt for hashed labels.
     let salt: String
     let environment: Exporter.Environment
 
     private var clock: any WallClock { environment.clock }
 
-    /// Sets an account up; what the storage holds of it is rendered, and hidden until the renderer is told to show it.
+    /// Builds an account and renders its stored series, which stay hidden until `MetricsRenderer.show`.
     func account(_ account: AccountConfiguration, index: Int) async throws -> ExporterAccount {
-        guard let provider = allProviders.first(where: { $0.name == account.provider.rawValue }) else {
-            throw InvalidUpstreamSetting("provider \(account.provider.rawValue) is not part of this build")
-        }
+        let provider = account.provider.type
         await renderer.hide(account: index)
         var logger = environment.logger
         logger[metadataKey: "account"] = "\(account.name)"
@@ -49,12 +48,12 @@ struct AccountBuilder {
         let access: @Sendable () -> String = { [salt] in account.access(salt: salt) }
         let observers = SyncObservers(skew: skew)
         let pace = provider.requestsPerMinute.map { SharedPace(perMinute: $0, clock: clock) }
-        let sources = provider.sources(
-            for: ProviderAccount(options: options(of: account)) {
+        let sources = account.provider.options.sources(
+            for: ProviderAccount {
                 [connections, environment, logger, salt] source, credential in
                 let client = UpstreamClient(
                     settings: settings,
-                    credential: account.secret(for: credential).map {
+                    credential: account.provider.options.credentials[credential].map {
                         Credential(secret: $0, redaction: environment.redaction)
                     },
                     fingerprintSalt: salt, connections: connections, clock: environment.clock,
@@ -90,22 +89,21 @@ struct AccountBuilder {
             runners: runners, skew: skew, upstream: settings)
     }
 
-    /// Has an account that was set up by this builder served by its own limit again, after setting up its replacement
-    /// failed.
+    /// Applies an account's own series limit again, after building its replacement failed.
     func restore(_ account: ExporterAccount) async throws {
         _ = try await ledger.applySeriesLimit(account.configuration.seriesLimit, to: account.id)
     }
 
-    /// Logs a change of `history` or `ledger_start` that comes too late to have an effect.
+    /// Logs a change of `history` or `ledger_start` that is too late to have an effect.
     private func noteBeginning(_ start: LedgerStart, of account: LedgerAccount, _ logger: Logger) async throws {
         let before = try await ledger.exchangeSetting("beginning \(account.id.row)", with: "\(start)")
         guard account.isStartFixed, let before, before != "\(start)" else { return }
         logger.warning(
-            "the new history or ledger_start has no effect: counters begin where the account's first sync found them to",
+            "the new history or ledger_start has no effect: the account's first sync fixed the start of its counters",
             metadata: ["configured": "\(start)", "counters_begin": "\(account.ledgerStart)"])
     }
 
-    /// What is stored of a source's syncs. Which days are known is taken from the slices where there are any.
+    /// The stored status of a source. The coverage is computed from its slices, if it has any.
     private func status(of source: any UsageSource, _ stored: LedgerSource) async throws -> SyncStatus {
         var status =
             stored.status.flatMap { try? JSONDecoder().decode(SyncStatus.self, from: Data($0.utf8)) } ?? SyncStatus()
@@ -124,46 +122,26 @@ struct AccountBuilder {
             proxy: account.proxy, certificateAuthorityFile: account.caFile,
             version: BuildInformation.version)
     }
-
-    private func options(of account: AccountConfiguration) -> ProviderOptions {
-        var options = ProviderOptions()
-        options.successByModel = account.successByModel
-        options.keys = account.keys.map {
-            ProviderOptions.Key(name: $0.name, id: $0.id, hasCredential: $0.credential != nil)
-        }
-        options.hasManagementKey = account.managementKey != nil
-        options.keyIDs = account.keyIDs
-        options.veniceEndpoint = account.endpoint.rawValue
-        options.bots = account.bots
-        options.prices = account.prices
-        return options
-    }
 }
 
 extension AccountConfiguration {
-    /// A keyed hash of what the account's API is queried with: it changes when the operator may have fixed a failure.
+    /// A keyed hash of the secrets and settings that the API is queried with. It changes when the operator may have
+    /// fixed a failure.
     fileprivate func access(salt: String) -> String {
-        let secrets = [credential, managementKey] + keys.map(\.credential)
+        let options = provider.options
+        let secrets = options.credentials.map { (name: "\($0)", value: (try? $1.value()) ?? "") }
+            .sorted { $0.name < $1.name }.map(\.value)
         let parts =
-            secrets.map { (try? $0?.value()) ?? "" } + keys.map { $0.id ?? "" } + keyIDs + bots
-            + [baseURL ?? "", proxy.map { "\($0) \($0.user ?? "")" } ?? "", caFile ?? "", endpoint.rawValue]
+            secrets + options.scope + [baseURL ?? "", proxy.map { "\($0) \($0.user ?? "")" } ?? "", caFile ?? ""]
             + [BuildInformation.version]
         let code = HMAC<SHA256>.authenticationCode(
             for: Data(parts.joined(separator: "\n").utf8), using: SymmetricKey(data: Data(salt.utf8)))
         return Data(code.prefix(12)).base64EncodedString()
     }
-
-    fileprivate func secret(for credential: AccountCredential) -> SecretSource? {
-        switch credential {
-        case .account: self.credential
-        case .management: managementKey
-        case .key(let name): keys.first { $0.name == name }?.credential
-        }
-    }
 }
 
 extension Credential {
-    /// A configured secret: a file is read again at each use, so that rotation needs no restart.
+    /// A configured secret. A file is read again at each use, so that rotation needs no restart.
     fileprivate init(secret: SecretSource, redaction: LogRedaction) {
         self.init(read: {
             let value = try secret.value()

@@ -1,17 +1,13 @@
 import UsageModel
 
-/// An account as a person sees it.
+/// An account for the status page.
 package struct AccountOverview: Sendable {
-    /// One upstream endpoint.
     package struct Source: Sendable {
-        /// The endpoint's name.
         package let name: String
-        /// How its syncs go.
         package let status: SyncStatus
         /// Whether cost, requests or tokens come from it.
         package let reportsUsage: Bool
 
-        /// An endpoint.
         package init(name: String, status: SyncStatus, reportsUsage: Bool) {
             self.name = name
             self.status = status
@@ -21,12 +17,10 @@ package struct AccountOverview: Sendable {
 
     /// One UTC day's cost by model, in USD.
     package struct Day: Sendable {
-        /// Which day.
         package let day: UTCDay
-        /// USD by model as `/metrics` names it; an empty name is what the provider lists under no model.
+        /// USD by the label `model` of `/metrics`; an empty label for cost that the provider lists under no model.
         package let costByModel: [String: ExactDecimal]
 
-        /// A day.
         package init(day: UTCDay, costByModel: [String: ExactDecimal]) {
             self.day = day
             self.costByModel = costByModel
@@ -36,20 +30,19 @@ package struct AccountOverview: Sendable {
         package var cost: ExactDecimal { costByModel.values.reduce(.zero, +) }
     }
 
-    /// A budget and what is spent of it.
+    /// A budget and the amount spent.
     package struct Budget: Sendable {
-        /// What it belongs to: a key's name, or the scope.
+        /// The name of the budget's key, or its scope.
         package let name: String
-        /// `config` where it is the config's own, else the provider's word.
+        /// `config` for the config's budget, else the provider's term.
         package let scope: String
         /// USD.
         package let limit: Double
-        /// USD; nil where it is not known.
+        /// USD; nil if unknown.
         package let spent: Double?
-        /// When its period ends; nil where that is not known.
+        /// When the period ends; nil if unknown.
         package let resets: Timestamp?
 
-        /// A budget.
         package init(name: String, scope: String, limit: Double, spent: Double?, resets: Timestamp?) {
             self.name = name
             self.scope = scope
@@ -59,29 +52,25 @@ package struct AccountOverview: Sendable {
         }
     }
 
-    /// The account's name.
     package let name: String
-    /// The provider's name.
     package let provider: String
-    /// Its endpoints.
     package let sources: [Source]
-    /// From which day on it is known which day cost belongs to; nil where the provider reports no cost. It may lie
-    /// ahead: a provider that gives running figures alone says of its past only how much it was.
+    /// The first day with known daily cost; nil if the provider reports no cost. It may be in the future, because some
+    /// providers report only running totals, without the days of past cost.
     package let costFrom: UTCDay?
-    /// Whether its cost is worked out from the config's prices: the provider reports none.
+    /// Whether cost is estimated from the config's prices, because the provider reports none.
     package let isCostEstimated: Bool
-    /// Of the last 30 days with the present one those from `costFrom` on, oldest first.
+    /// The last 30 days including today, without days before `costFrom`, oldest first.
     package let days: [Day]
-    /// USD since the first of the month; nil where the provider reports no cost or the month began before `costFrom`.
+    /// USD since the first of the month; nil if the provider reports no cost or the month began before `costFrom`.
     package let costThisMonth: ExactDecimal?
-    /// Successes among the requests of today and yesterday whose outcome is known; nil where there are none.
+    /// The share of successes among today's and yesterday's requests with a known outcome; nil if there are none.
     package let successRatio: Double?
-    /// Prepaid USD; nil where the provider has no such balance.
+    /// Prepaid USD; nil if the provider has no such balance.
     package let balance: Double?
     /// Budgets with a limit.
     package let budgets: [Budget]
 
-    /// An account.
     package init(
         name: String, provider: String, sources: [Source], costFrom: UTCDay?, isCostEstimated: Bool, days: [Day],
         costThisMonth: ExactDecimal?,
@@ -99,6 +88,6 @@ package struct AccountOverview: Sendable {
         self.budgets = budgets
     }
 
-    /// USD today; nil where the provider reports no cost, or not of which day it is.
+    /// USD today; nil if the provider reports no cost, or no daily cost yet.
     package var costToday: ExactDecimal? { days.last?.cost }
 }

@@ -1,8 +1,7 @@
 import NIOConcurrencyHelpers
 
-/// An account's sources at work, until it is stopped.
+/// Runs the sources of an account until it is stopped.
 final class AccountRun: Sendable {
-    /// The account that runs.
     let account: ExporterAccount
     private let allTried: @Sendable () async -> Void
     private let untried: NIOLockedValueBox<Int>
@@ -15,7 +14,7 @@ final class AccountRun: Sendable {
 
     private struct Stopped: Error {}
 
-    /// - Parameter allTried: called once each source of the account was tried.
+    /// - Parameter allTried: called after each source of the account was tried once.
     init(_ account: ExporterAccount, allTried: @escaping @Sendable () async -> Void) {
         self.account = account
         self.allTried = allTried
@@ -52,7 +51,7 @@ final class AccountRun: Sendable {
                 for try await _ in group {}
             }
         } catch is Stopped {
-            // What a stop interrupts is no failure: the ledger's transactions are whole or not there.
+            // An interruption by `stop` is not a failure, because the ledger's transactions are atomic.
         }
     }
 
@@ -64,7 +63,7 @@ final class AccountRun: Sendable {
         if isLast { firstRound.set() }
     }
 
-    /// Ends the run, and comes back when nothing of it goes on any more. Stopping twice does nothing.
+    /// Ends the run and waits for its tasks. Stopping twice does nothing.
     func stop() async {
         let isRunning = phase.withLockedValue { phase in
             defer { if phase == .waiting { phase = .over } }

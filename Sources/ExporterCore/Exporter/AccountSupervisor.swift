@@ -2,9 +2,9 @@ import Upstream
 import UsageLedger
 import UsageModel
 
-/// The accounts that are at work, and what a reload changes of them.
+/// Starts and stops the accounts, and applies config reloads to them.
 actor AccountSupervisor {
-    /// Runs that have begun and want to be carried out.
+    /// Runs for the exporter's task group to execute.
     nonisolated let arrivals: AsyncStream<AccountRun>
     private let arrival: AsyncStream<AccountRun>.Continuation
     private let renderer: MetricsRenderer
@@ -13,9 +13,9 @@ actor AccountSupervisor {
     private var runs: [AccountRun] = []
     private var nextIndex = 0
     private var isReloading = false
-    /// Accounts whose sources were not all asked yet since a rebuild, and what is shown in the place of each.
+    /// Hidden accounts whose sources were not all tried since a rebuild, and the account that is shown instead of each.
     private var replaced: [Int: Int] = [:]
-    /// Whether no source is at work, since the storage could not be opened anew yet.
+    /// Whether no source runs, because the storage could not be reopened yet.
     private(set) var isHalted = false
 
     init(_ configuration: ExporterConfiguration, renderer: MetricsRenderer, readiness: Readiness) {
@@ -28,14 +28,14 @@ actor AccountSupervisor {
     /// The accounts in the order of the config.
     var accounts: [ExporterAccount] { runs.map(\.account) }
 
-    /// The accounts, and where each is shown now.
+    /// The accounts with the indexes under which they are served now.
     var places: [AccountPlace] {
         accounts.map { AccountPlace(name: $0.name, provider: $0.provider, index: shownIndex(of: $0)) }
     }
 
     private func shownIndex(of account: ExporterAccount) -> Int { replaced[account.index] ?? account.index }
 
-    /// Shows the accounts that a rebuild has left hidden.
+    /// Shows the accounts that are hidden since a rebuild.
     func showRebuilt() async {
         for index in replaced.keys { await showRebuilt(index) }
     }
@@ -53,7 +53,7 @@ actor AccountSupervisor {
         await account.accountRenderer.appeared(in: snapshot)
     }
 
-    /// Sets all accounts up, and shows what the storage holds of them; what an earlier try has set up is taken back.
+    /// Builds all accounts and shows their stored series. Accounts of an earlier attempt are removed first.
     func begin(with builder: AccountBuilder) async throws {
         for index in 0...nextIndex { await renderer.remove(account: index) }
         runs = []
@@ -66,20 +66,21 @@ actor AccountSupervisor {
         for run in runs { arrival.yield(run) }
     }
 
-    /// Applies a new config: an account that did not change continues undisturbed, one that did is stopped and set up
-    /// again from the storage, so that its series stay where they were.
+    /// Applies a new config. Unchanged accounts continue; changed ones are stopped and built again from the storage, so
+    /// that their series continue.
     ///
-    /// - Throws: what setting an account up throws; then nothing is applied, and every account continues as before.
+    /// - Throws: errors of building an account; then nothing is applied, and every account continues as before.
     func reload(_ newest: ExporterConfiguration, with builder: AccountBuilder) async throws {
         guard !isReloading else { throw ReloadUnderWay() }
         isReloading = true
         defer { isReloading = false }
         await showRebuilt()
-        let isShownAlike =
+        let areGlobalsEqual =
             newest.global.windows == configuration.global.windows
             && newest.global.zeroFirst == configuration.global.zeroFirst
+            && newest.global.retention == configuration.global.retention
         let continuing = runs.filter { run in
-            isShownAlike && newest.accounts.contains(run.account.configuration)
+            areGlobalsEqual && newest.accounts.contains(run.account.configuration)
         }
         let stopped = runs.filter { run in !continuing.contains { $0 === run } }
         for run in stopped { await run.stop() }
@@ -115,7 +116,7 @@ actor AccountSupervisor {
         configuration = newest
     }
 
-    /// Sets accounts up, all of them or none.
+    /// Builds all of the accounts or none.
     private func build(
         _ accounts: [AccountConfiguration], with builder: AccountBuilder
     ) async throws -> [ExporterAccount] {
@@ -132,10 +133,10 @@ actor AccountSupervisor {
         return built
     }
 
-    /// Has every account begin anew from the storage, which `reopen` opens anew once no source is at work. What was shown
-    /// of an account is shown on until each of its sources was asked once, so that no scrape finds the new ledger empty.
+    /// Builds every account again from the storage, which `reopen` reopens after all sources have stopped. The old
+    /// series of an account are served until each source was tried once, so that no scrape sees an empty ledger.
     ///
-    /// - Throws: what `reopen` and setting an account up throw: call it again later.
+    /// - Throws: errors of `reopen` and of building an account: call it again later.
     func rebuild(with builder: AccountBuilder, reopen: () async throws -> Void) async throws {
         guard !isReloading else { throw ReloadUnderWay() }
         isReloading = true
@@ -143,8 +144,8 @@ actor AccountSupervisor {
         isHalted = true
         for run in runs { await run.stop() }
         try await reopen()
-        for place in runs.indices {
-            let old = runs[place].account
+        for index in runs.indices {
+            let old = runs[index].account
             let built: ExporterAccount
             do {
                 built = try await builder.account(old.configuration, index: nextIndex)
@@ -156,7 +157,7 @@ actor AccountSupervisor {
             await built.takeRequests(of: old)
             replaced[built.index] = shownIndex(of: old)
             if replaced.removeValue(forKey: old.index) != nil { await renderer.remove(account: old.index) }
-            runs[place] = run(of: built)
+            runs[index] = run(of: built)
         }
         isHalted = false
         for run in runs { arrival.yield(run) }
@@ -170,38 +171,37 @@ actor AccountSupervisor {
     }
 }
 
-/// A reload was asked for while another was being carried out.
+/// A reload was requested during another one.
 package struct ReloadUnderWay: Error, CustomStringConvertible {
-    /// What to do.
-    package var description: String { "a reload is under way already; ask again when it is done" }
+    package var description: String { "another reload is in progress; try again when it has finished" }
 }
 
-/// A configured account as readers address it.
+/// A configured account with its index in snapshots.
 package struct AccountPlace: Sendable, Hashable {
     /// The label `account`.
     package let name: String
     /// The label `provider`.
     package let provider: String
-    /// Its place among the accounts, by which a snapshot knows it.
+    /// The account's index in snapshots.
     package let index: Int
 }
 
-/// A configured account at work.
+/// A built account.
 struct ExporterAccount: Sendable {
     let id: AccountID
-    /// Its place, by which the renderer knows it.
+    /// The account's index in the renderer.
     let index: Int
     let configuration: AccountConfiguration
     let provider: String
     let accountRenderer: AccountRenderer
     let runners: [SourceRunner]
     let skew: ClockSkew
-    /// How its API is reached.
+    /// The connection settings of its API.
     let upstream: UpstreamSettings
 
     var name: String { configuration.name }
 
-    /// Days that an operator wants read again are not forgotten where the config changed before they were read.
+    /// Adopts requests to read days again that an earlier build of the account has not served.
     func takeRequests(of earlier: ExporterAccount) async {
         for runner in runners {
             guard let other = earlier.runners.first(where: { $0.name == runner.name }) else { continue }

@@ -1,3 +1,4 @@
+import ConfigReading
 import Logging
 import NIOConcurrencyHelpers
 import ServiceLifecycle
@@ -5,36 +6,32 @@ import Upstream
 import UsageLedger
 import UsageModel
 
-/// The whole exporter but its web face: accounts, their sources, the ledger, and the snapshot that scrapes are given.
+/// The exporter without its HTTP server: accounts, their sources, the ledger, and the snapshot that scrapes read.
 package final class Exporter: Service {
-    /// What the exporter is made with, apart from its config.
+    /// Dependencies and options of the exporter besides its config.
     package struct Environment: Sendable {
-        /// Where the time comes from.
         package var clock: any WallClock = SystemClock()
-        /// Where jitter comes from.
+        /// The source of jitter.
         package var random: any RandomSource = SystemRandom()
-        /// What the exporter was built from.
         package var build = BuildInformation(revision: "unknown")
-        /// Which part of the accounts the config was left with.
+        /// The shard whose accounts the config contains.
         package var shard = Shard.whole
-        /// Where log records go.
         package var logger: Logger
-        /// Whether a new series is served as 0 until a scrape has seen it; not where each print is a final one.
+        /// Whether a new series is served as 0 until a scrape has seen it; false if the metrics are printed only once.
         package var holdsNewSeries = true
-        /// Whether the OpenMetrics format has `_created` lines: a scraper stores each of them as one more series.
+        /// Whether the OpenMetrics format has `_created` lines, each of which a scraper stores as another series.
         package var showsCreated = false
-        /// What the log must never show: keys that rotate are added as they are read.
+        /// Secrets to redact in the log, including those that rotate at run time.
         package var redaction = LogRedaction()
 
-        /// The machine's clock and randomness.
         package init(logger: Logger) {
             self.logger = logger
         }
     }
 
-    /// The newest complete snapshot.
+    /// The newest snapshot.
     package let store = SnapshotStore()
-    /// Scrapes, as the web face counts them.
+    /// Counts of scrapes by the HTTP server.
     package let scrapes = ScrapeTally()
 
     let renderer: MetricsRenderer
@@ -44,27 +41,25 @@ package final class Exporter: Service {
     private let builder: @Sendable (ExporterConfiguration) -> AccountBuilder
     private let housekeeping: Housekeeping
     private let readiness: Readiness
-    /// Where the exporter's time comes from.
     package let clock: any WallClock
     private let logger: Logger
 
-    /// What becomes of a request to read days again.
+    /// The result of a request to read days again.
     package enum SyncRequestResult: Sendable {
-        /// The next sync reads them, which comes now unless the last one failed.
+        /// The next sync reads them. It starts now unless the last one failed.
         case accepted
         /// No account has this name.
         case unknownAccount
-        /// None of them is in the ledger's time with its cells kept, at a source that can be asked by date.
+        /// No source that can be queried by date has cells of these days in the ledger.
         case daysNotKept
     }
 
-    /// Opens the storage and shows what it holds; nothing is asked of a provider yet.
+    /// Opens the storage and serves its series, without requests to a provider.
     ///
     /// - Parameters:
-    ///   - configuration: checked accounts and defaults.
+    ///   - configuration: validated accounts and defaults.
     ///   - folder: the ledger's folder.
-    /// - Throws: `LedgerError` where the storage is refused; `InvalidUpstreamSetting` for an address or proxy that
-    ///   cannot be used.
+    /// - Throws: `LedgerError` if the storage is refused; `InvalidUpstreamSetting` for an invalid address or proxy.
     package init(
         _ configuration: ExporterConfiguration, storage folder: String, environment: Environment
     ) async throws {
@@ -104,7 +99,7 @@ package final class Exporter: Service {
             do {
                 try await supervisor.begin(with: builder(configuration))
             } catch  where ledger.needsReopening {
-                // Damage that SQLite does not see comes out when the accounts are read.
+                // Reading the accounts can reveal damage that SQLite does not detect.
                 try await storage.reopenIfNeeded(keeping: salt)
                 try await supervisor.begin(with: builder(configuration))
             }
@@ -117,18 +112,16 @@ package final class Exporter: Service {
         await renderer.publish()
     }
 
-    /// The present moment by the exporter's clock.
     package var now: Timestamp { clock.now }
 
     /// Whether the storage is open and every account was tried once.
     package var isReady: Bool { readiness.isReady }
 
-    /// Whether the last config that was to be taken over was: false while an older one goes on.
+    /// Whether the newest config is active: false while an older one stays active, because the newest was refused.
     package var isConfigurationCurrent: Bool {
         get async { await housekeeping.isConfigurationCurrent }
     }
 
-    /// The accounts at work.
     var accounts: [ExporterAccount] {
         get async { await supervisor.accounts }
     }
@@ -140,11 +133,11 @@ package final class Exporter: Service {
         }
     }
 
-    /// Takes a new config over without a restart: no series goes away that the new config still asks for, and accounts
-    /// that did not change are not disturbed.
+    /// Applies a new config without a restart. Series of accounts that remain in the config continue, and unchanged
+    /// accounts are not interrupted.
     ///
-    /// - Throws: `LedgerError`, `InvalidUpstreamSetting` or `ReloadUnderWay`; what could not be changed goes on as
-    ///   before, and the metrics say that the reload failed.
+    /// - Throws: `LedgerError`, `InvalidUpstreamSetting` or `ReloadUnderWay`; the old config then stays active, and the
+    ///   metrics report that the reload failed.
     package func reload(_ configuration: ExporterConfiguration) async throws {
         let result: Result<Void, any Error>
         do {
@@ -160,32 +153,32 @@ package final class Exporter: Service {
         connections.keep(only: await supervisor.accounts.map(\.upstream))
         await showReload(succeeded: (try? result.get()) != nil)
         try result.get()
-        // The operator has fixed something, perhaps a key that would be tried again only in an hour.
+        // The operator may have fixed a failure whose back-off would last up to an hour.
         for runner in await supervisor.accounts.flatMap(\.runners) { await runner.retry() }
     }
 
-    /// Shows that a new config could not be read: the running one stays.
+    /// Reports that a new config could not be read, and that the old one stays active.
     package func reloadFailed() async {
         await showReload(succeeded: false)
     }
 
-    /// Shows whether the web config file as it is now is the active one.
+    /// Reports whether the newest web config file is active.
     ///
     /// - Parameter isCurrent: false while an older one stays active, because the newest was refused.
     package func showWebConfiguration(isCurrent: Bool) async {
         do {
             try await housekeeping.showWebConfiguration(isCurrent: isCurrent)
         } catch {
-            logger.error("the web config's result could not be shown", metadata: ["error": "\(error)"])
+            logger.error("the result of loading the web config could not be rendered", metadata: ["error": "\(error)"])
         }
         await renderer.publish()
     }
 
-    /// Has the sources of one account, or of all, synced now.
+    /// Syncs the sources of one account, or of all accounts, now.
     ///
     /// - Parameter account: the account's name; nil for all.
-    /// - Returns: how many sources wait out the back-off after a failure, and are synced at its end; nil where there is no
-    ///   such account.
+    /// - Returns: the number of sources that back off after a failure and are synced when the back-off ends; nil if the
+    ///   account does not exist.
     package func syncSoon(account: String?) async -> Int? {
         let chosen = await supervisor.accounts.filter { account == nil || $0.name == account }
         guard account == nil || !chosen.isEmpty else { return nil }
@@ -194,7 +187,7 @@ package final class Exporter: Service {
         return waiting
     }
 
-    /// Has days of one account read again, settled or not: the difference to what was counted is counted once.
+    /// Reads days of one account again, settled or not. The difference to the counted usage is counted once.
     ///
     /// - Throws: `LedgerError.storage`.
     package func sync(account name: String, days: ClosedRange<UTCDay>) async throws -> SyncRequestResult {
@@ -208,7 +201,7 @@ package final class Exporter: Service {
         do {
             try await housekeeping.showReload(succeeded: succeeded)
         } catch {
-            logger.error("the reload's result could not be shown", metadata: ["error": "\(error)"])
+            logger.error("the result of the reload could not be rendered", metadata: ["error": "\(error)"])
         }
         await renderer.publish()
     }
@@ -220,12 +213,12 @@ package final class Exporter: Service {
             try await cancelWhenGracefulShutdown { try await self.work() }
             result = .success(())
         } catch  where error is CancellationError || Task.isCancelled || Task.isShuttingDownGracefully {
-            // What a stop interrupts is no failure: the ledger's transactions are whole or not there.
+            // An interruption by the shutdown is not a failure, because the ledger's transactions are atomic.
             result = .success(())
         } catch {
             result = .failure(error)
         }
-        // A stop cancels this task too; closing must not be cut short by it.
+        // The shutdown cancels this task, so `close` runs in a task of its own.
         try await Task { try await close() }.value
         try result.get()
     }
@@ -248,13 +241,13 @@ package final class Exporter: Service {
         return succeeded
     }
 
-    /// Ends connections to the providers and closes the ledger.
+    /// Closes the connections to the providers and the ledger.
     package func close() async throws {
         try await connections.shutdown()
         try await ledger.close()
     }
 
-    /// What a status page shows of each account.
+    /// Summarizes each account for the status page.
     ///
     /// - Throws: `LedgerError.storage`.
     package func overview() async throws -> [AccountOverview] {
@@ -263,7 +256,7 @@ package final class Exporter: Service {
         return overviews
     }
 
-    /// Lets time-driven changes happen now: what a timer does while `run` runs.
+    /// Applies time-driven changes now, as `run` does periodically.
     func tick() async throws {
         try await housekeeping.tick()
     }
@@ -279,7 +272,7 @@ package final class Exporter: Service {
     }
 }
 
-/// Whether every account that there was at the start was tried once. What a reload adds does not take it back.
+/// Tracks whether every account of the start was tried once. Accounts that a reload adds are not awaited.
 final class Readiness: Sendable {
     private let missing: NIOLockedValueBox<Set<String>>
 
@@ -289,7 +282,7 @@ final class Readiness: Sendable {
 
     var isReady: Bool { missing.withLockedValue { $0.isEmpty } }
 
-    /// Waits for an account no longer: it was tried, or is gone.
+    /// Stops waiting for an account, because it was tried or removed.
     func forget(_ account: String) {
         missing.withLockedValue { _ = $0.remove(account) }
     }

@@ -2,9 +2,9 @@ import Logging
 import UsageLedger
 import UsageModel
 
-/// What time alone brings about: the exporter's own figures, midnight, series that stop being shown as 0, retention.
+/// Performs periodic work: the exporter's own metrics, midnight, releases of series held at 0, retention.
 actor Housekeeping {
-    /// How often it looks.
+    /// The time between two ticks.
     static let interval = Duration.seconds(5)
 
     private static let scrapesPrefix = "scrapes_"
@@ -25,13 +25,13 @@ actor Housekeeping {
     private var since: Timestamp
     private var prunedOn: UTCDay?
     private var lastReload: Timestamp
-    /// What is wrong with the storage, as it was logged last; nil while nothing is.
+    /// The problem with the storage that was logged last; nil while there is none.
     private var trouble: String?
-    /// Whether the config in force is the newest that was asked for.
+    /// Whether the active config is the newest.
     private(set) var isConfigurationCurrent = true
 
-    /// - Parameter recover: opens the storage anew where that is needed, and answers the accounts that there are then;
-    ///   nil where it is not.
+    /// - Parameter recover: reopens the storage if necessary, and returns the accounts after that; nil if it was not
+    ///   necessary.
     init(
         ledger: UsageLedger, renderer: MetricsRenderer, scrapes: ScrapeTally, storageErrors: StorageErrors,
         rendering: ExporterRendering, shard: Shard, retention: Duration, clock: any WallClock, logger: Logger,
@@ -51,7 +51,7 @@ actor Housekeeping {
         lastReload = rendering.startedAt
     }
 
-    /// Goes on from what earlier runs counted, and shows the exporter's own families.
+    /// Continues the counts of earlier runs, and renders the exporter's own families.
     func begin(accounts: [ExporterAccount]) async throws {
         self.accounts = accounts
         let counters = try await ledger.exporterCounters()
@@ -69,13 +69,13 @@ actor Housekeeping {
         try await showFigures()
     }
 
-    /// Goes on with other accounts: those that a reload leaves.
+    /// Replaces the accounts and the retention after a reload.
     func take(accounts: [ExporterAccount], retention: Duration) {
         self.accounts = accounts
         self.retention = retention
     }
 
-    /// Shows how loading the config went, and how many accounts there are since.
+    /// Renders the result of loading the config, and the number of accounts.
     func showReload(succeeded: Bool) async throws {
         if succeeded { lastReload = clock.now }
         isConfigurationCurrent = succeeded
@@ -83,12 +83,12 @@ actor Housekeeping {
             rendering.reload(succeeded: succeeded, lastSuccess: lastReload, accounts: accounts.count))
     }
 
-    /// Shows how the last load of the web config went.
+    /// Renders the result of loading the web config.
     func showWebConfiguration(isCurrent: Bool) async throws {
         try await renderer.apply(rendering.webReload(succeeded: isCurrent))
     }
 
-    /// Looks again and again until cancelled.
+    /// Ticks periodically until cancelled.
     func run() async throws {
         while !Task.isCancelled {
             try await clock.sleep(for: Self.interval)
@@ -96,9 +96,9 @@ actor Housekeeping {
         }
     }
 
-    /// Looks once. What the storage refuses is logged, counted, and tried again by the next look.
+    /// Performs the work once. Failures of the storage are logged and counted, and the next tick tries again.
     ///
-    /// - Throws: `CancellationError` alone.
+    /// - Throws: only `CancellationError`.
     func tick() async throws {
         do {
             if let rebuilt = try await recover() {
@@ -113,17 +113,17 @@ actor Housekeeping {
             throw CancellationError()
         } catch {
             storageErrors.add()
-            tell("\(error)")
+            logOnce("\(error)")
         }
         try await showFigures()
         await renderer.publish()
     }
 
-    /// One line for each thing that is wrong, however often it is tried.
-    private func tell(_ problem: String) {
+    /// Logs a problem unless it was the last one logged.
+    private func logOnce(_ problem: String) {
         guard problem != trouble else { return }
         trouble = problem
-        logger.error("the storage cannot be used; what is durable is served on", metadata: ["error": "\(problem)"])
+        logger.error("the storage cannot be used: only durable data is served", metadata: ["error": "\(problem)"])
     }
 
     private func storageWorks() {
@@ -134,7 +134,7 @@ actor Housekeeping {
 
     private func prune() async throws {
         let today = clock.now.day
-        // A clock that no provider has confirmed must not delete anything.
+        // Nothing is deleted by a clock that no provider has confirmed.
         let skews = accounts.map(\.skew)
         guard prunedOn != today, skews.contains(where: { $0.isTrusted(at: clock.now) }),
             skews.allSatisfy({ $0.excess == nil })
@@ -149,8 +149,8 @@ actor Housekeeping {
         }
     }
 
-    /// A counter of ours is shown only once it is stored, like every other. While the storage is in trouble this is also
-    /// how its end is noticed.
+    /// Stores the scrape counts before they are served, like all counters. While the storage fails, this write also
+    /// detects its recovery.
     private func storeScrapes() async throws {
         let newest = scrapes.byCode
         guard newest != storedScrapes || trouble != nil else { return }
@@ -168,35 +168,36 @@ actor Housekeeping {
     }
 }
 
-/// Opens the ledger anew where its file was damaged or exchanged, and says so.
+/// Reopens the ledger if its file was damaged or replaced, and logs it.
 struct StorageRecovery: Sendable {
     let ledger: UsageLedger
     let errors: StorageErrors
     let clock: any WallClock
     let logger: Logger
 
-    /// The storage's own salt for hashed labels: made the first time, or `known`, so that no label changes with the file.
+    /// The storage's salt for hashed labels. A new storage gets `known`, so that labels do not change with the file, or
+    /// a random salt.
     func salt(known: String? = nil) async throws -> String {
         try await ledger.setting(LabelView.saltSetting) {
             known ?? (0..<4).map { _ in String(UInt64.random(in: .min ... .max), radix: 16) }.joined()
         }
     }
 
-    /// Opens what is at the ledger's place now, if it has to be: no source may be at work.
+    /// Reopens the ledger at its path if necessary. No source may run.
     ///
-    /// - Parameter salt: of the ledger that was open.
-    /// - Throws: `LedgerError`; nothing is stored then until this succeeds.
+    /// - Parameter salt: the salt of the ledger that was open.
+    /// - Throws: `LedgerError`; nothing is stored until a later call succeeds.
     func reopenIfNeeded(keeping salt: String) async throws {
         guard ledger.needsReopening else { return }
         if let setAside = try await ledger.reopen(now: clock.now) {
             tell(setAside: setAside)
         } else {
-            logger.warning("the ledger's file was exchanged: the accounts go on from what is in it now")
+            logger.warning("the ledger's file was replaced: the accounts continue from the new file")
         }
         _ = try await self.salt(known: salt)
     }
 
-    /// Logs what the storage's file system cannot do.
+    /// Logs that the storage's file system has no shared memory.
     func noteFileSystem() {
         guard ledger.isExclusive else { return }
         logger.warning(
@@ -204,11 +205,11 @@ struct StorageRecovery: Sendable {
             metadata: ["backfill": "copy the stopped exporter's folder to a local disk first"])
     }
 
-    /// Says that a damaged ledger was put aside.
+    /// Logs and counts that a damaged ledger was quarantined.
     func tell(setAside path: String) {
         errors.add()
         logger.error(
-            "the ledger was damaged: it was set aside, and is rebuilt from the providers", metadata: ["file": "\(path)"]
+            "the damaged ledger was quarantined, and is rebuilt from the providers", metadata: ["file": "\(path)"]
         )
     }
 }

@@ -1,29 +1,25 @@
+import ConfigReading
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// The form of log lines: the values of `--log.format`.
+/// The format of log lines: the values of `--log.format`.
 package enum LogFormat: String, Sendable, Hashable, CaseIterable {
     /// `ts=… level=… msg=…`.
     case logfmt
-    /// One JSON object a line.
+    /// One JSON object per line.
     case json
 }
 
-/// The least level that is logged: the values of `--log.level`.
+/// The minimum level that is logged: the values of `--log.level`.
 package enum LogThreshold: String, Sendable, Hashable, CaseIterable {
-    /// Everything that helps to find a fault.
     case debug
-    /// What an operator wants to read on an ordinary day.
     case info
-    /// What went wrong and was dealt with.
     case warn
-    /// What needs somebody.
     case error
 
-    /// The least of swift-log's levels that this lets through; swift-log's `trace` is never logged, since libraries
-    /// write whole requests there.
+    /// The minimum level of swift-log. `trace` is never logged, because libraries log whole requests there.
     package var level: Logger.Level {
         switch self {
         case .debug: .debug
@@ -34,7 +30,7 @@ package enum LogThreshold: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// Writes one line a record, with the time from an injected clock and registered secrets replaced.
+/// Writes one line per record, with the time from an injected clock and registered secrets replaced.
 ///
 /// ```swift
 /// LoggingSystem.bootstrap { label in
@@ -42,11 +38,8 @@ package enum LogThreshold: String, Sendable, Hashable, CaseIterable {
 /// }
 /// ```
 package struct ExporterLogHandler: LogHandler {
-    /// The least level that is logged.
     package var logLevel: Logger.Level
-    /// What every line of this logger carries.
     package var metadata: Logger.Metadata = [:]
-    /// What the task at hand adds to a line.
     package var metadataProvider: Logger.MetadataProvider?
 
     private let component: String
@@ -55,7 +48,7 @@ package struct ExporterLogHandler: LogHandler {
     private let output: any LogOutput
     private let redaction: LogRedaction
 
-    /// A handler for the logger of a component, whose name is the field `component`.
+    /// - Parameter component: the logger's label, logged as the field `component`.
     package init(
         component: String, format: LogFormat, threshold: LogThreshold, clock: any WallClock, redaction: LogRedaction,
         output: any LogOutput = DescriptorOutput.standardError
@@ -68,13 +61,12 @@ package struct ExporterLogHandler: LogHandler {
         logLevel = threshold.level
     }
 
-    /// One key of the metadata that every line carries.
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
-    /// Writes the line; the call site's metadata wins over the task's, and that over the logger's.
+    /// Writes a line. The call site's metadata overrides the metadata provider's, which overrides the logger's.
     package func log(event: LogEvent) {
         let merged =
             metadata
@@ -89,29 +81,29 @@ package struct ExporterLogHandler: LogHandler {
     }
 }
 
-/// Where log lines go.
+/// A destination of log lines.
 package protocol LogOutput: Sendable {
-    /// Writes one line, its line break included.
+    /// Writes one line, including its line break.
     func write(_ line: [UInt8])
 }
 
-/// An open file, unbuffered: what was logged before a crash has been written.
+/// An unbuffered file descriptor, so that no line is lost in a crash.
 package final class DescriptorOutput: LogOutput {
-    /// Standard error, once for the whole process: lines of two outputs would not wait for each other.
+    /// Standard error. One instance per process, because its lock keeps lines from mixing.
     package static let standardError = DescriptorOutput(STDERR_FILENO)
 
     private let descriptor: Int32
     private let turn = NIOLock()
 
-    /// Writes to this descriptor, which stays the caller's to close.
+    /// - Parameter descriptor: the caller closes it.
     package init(_ descriptor: Int32) {
         self.descriptor = descriptor
     }
 
     /// Writes the line with one `write(2)`, so that lines of several threads or processes do not mix.
     ///
-    /// A line that the kernel takes in parts (a full pipe) is continued before another begins. A line that cannot be
-    /// written is lost: logging must not stop the program.
+    /// After a partial write (a full pipe) the rest of the line is written before the next line. A line that cannot be
+    /// written is dropped, because logging must not stop the program.
     package func write(_ line: [UInt8]) {
         turn.withLock { _ = DescriptorWriting.write(line, to: descriptor) }
     }

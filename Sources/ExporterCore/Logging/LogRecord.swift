@@ -1,9 +1,10 @@
+import ConfigReading
 import Logging
 import UsageModel
 
-/// What one log line says, free of secrets, ready for an encoder.
+/// The fields of one log line, with secrets redacted.
 struct LogRecord {
-    /// A value of a field; nesting is kept for encoders that can show it.
+    /// A value of a field, nested for encoders that support it.
     indirect enum Value: Equatable {
         case text(String)
         case list([Value])
@@ -17,23 +18,23 @@ struct LogRecord {
         let value: Value
     }
 
-    /// `ts`, `level`, `component` and `msg`, then the metadata sorted by key, then `err` where an error was given.
+    /// `ts`, `level`, `component` and `msg`, then the metadata sorted by key, then `err` if there is an error.
     let fields: [Field]
 
     init(
-        at moment: Timestamp, component: String, event: LogEvent, metadata: Logger.Metadata, redaction: LogRedaction
+        at time: Timestamp, component: String, event: LogEvent, metadata: Logger.Metadata, redaction: LogRedaction
     ) {
         var metadata = metadata
         var fields = [
-            Field(key: "ts", value: .text(Self.text(moment))),
+            Field(key: "ts", value: .text(Self.text(time))),
             Field(key: "level", value: .text(Self.name(event.level))),
         ]
-        // Metadata may name a part of a component more closely than the logger's label.
+        // Metadata may override the component of the logger's label.
         let part = metadata.removeValue(forKey: "component").map(\.description) ?? component
         if !part.isEmpty { fields.append(Field(key: "component", value: .text(redaction.redacted(part)))) }
         fields.append(Field(key: "msg", value: .text(redaction.redacted(event.message.description))))
         for field in Self.fields(metadata, redaction) {
-            // A key of the line itself must not appear twice: JSON readers keep one of the two, and not the same one.
+            // A reserved key must not appear twice, because JSON parsers differ in which of the two they keep.
             let isTaken = ["ts", "level", "msg", "err"].contains(field.key)
             fields.append(Field(key: isTaken ? field.key + "_" : field.key, value: field.value))
         }
@@ -43,13 +44,13 @@ struct LogRecord {
         self.fields = fields
     }
 
-    /// RFC 3339 with three digits of fraction always, so that lines align.
-    static func text(_ moment: Timestamp) -> String {
-        let text = moment.description
-        return moment.milliseconds % 1000 == 0 ? text.dropLast() + ".000Z" : text
+    /// RFC 3339 with always three fractional digits, so that lines align.
+    static func text(_ time: Timestamp) -> String {
+        let text = time.description
+        return time.milliseconds % 1000 == 0 ? text.dropLast() + ".000Z" : text
     }
 
-    /// swift-log's seven levels in the four that Prometheus exporters have.
+    /// Maps swift-log's seven levels to the four of Prometheus exporters.
     static func name(_ level: Logger.Level) -> String {
         switch level {
         case .trace, .debug: "debug"
@@ -75,9 +76,9 @@ struct LogRecord {
     }
 }
 
-/// `key=value` lines as Prometheus and its exporters write them.
+/// Encodes logfmt lines like Prometheus and its exporters.
 enum LogfmtEncoder {
-    /// The line with its line break. Objects become `outer.inner=…`, lists a JSON text.
+    /// The line with its line break. Objects are written as `outer.inner=…`, lists as JSON text.
     static func line(_ record: LogRecord) -> [UInt8] {
         var line: [String] = []
         for field in record.fields { append(field.value, key: key(field.key), to: &line) }
@@ -94,7 +95,7 @@ enum LogfmtEncoder {
         }
     }
 
-    /// A key cannot be quoted: what would end it becomes `_`.
+    /// Replaces characters that would end a key by `_`, because a key cannot be quoted.
     static func key(_ key: String) -> String {
         if key.isEmpty { return "_" }
         return String(
@@ -102,7 +103,7 @@ enum LogfmtEncoder {
                 key.unicodeScalars.map { $0 == " " || $0 == "=" || $0 == "\"" || isEscaped($0) ? "_" : $0 }))
     }
 
-    /// The value as it is, or in quotes where a reader could mistake its end or a terminal would obey it.
+    /// The value, quoted if it contains delimiters or characters that a terminal interprets.
     static func quotedIfNeeded(_ text: String) -> String {
         let isPlain =
             !text.isEmpty && text.unicodeScalars.allSatisfy { $0 != " " && $0 != "=" && $0 != "\"" && !isEscaped($0) }
@@ -122,8 +123,8 @@ enum LogfmtEncoder {
         return quoted + "\""
     }
 
-    /// Characters that are never written as they are: control characters, line and paragraph separators, and the marks
-    /// that turn the direction of text (a line could show something else than it says).
+    /// Returns whether a character is always escaped: control characters, line and paragraph separators, and
+    /// bidirectional marks, which could make a line display as different text.
     static func isEscaped(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<0x20, 0x7F...0x9F, 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: true
@@ -131,23 +132,23 @@ enum LogfmtEncoder {
         }
     }
 
-    /// Four hexadecimal digits: every escaped character lies below U+10000.
+    /// Four hexadecimal digits, because every escaped character is below U+10000.
     static func hexadecimal(_ scalar: Unicode.Scalar) -> String {
         let digits = String(scalar.value, radix: 16)
         return String(repeating: "0", count: 4 - digits.count) + digits
     }
 }
 
-/// One JSON object a line, with the keys of the logfmt form in the same order.
+/// Encodes one JSON object per line, with the keys and order of the logfmt format.
 ///
-/// Foundation's encoder sorts keys or leaves their order to chance; a log line begins with `ts` and `level`.
+/// Foundation's encoder cannot write `ts` and `level` first: it sorts keys or leaves their order undefined.
 enum JSONLineEncoder {
     /// The line with its line break.
     static func line(_ record: LogRecord) -> [UInt8] {
         Array((text(.object(record.fields)) + "\n").utf8)
     }
 
-    /// The value as JSON without spaces.
+    /// The value as compact JSON.
     static func text(_ value: LogRecord.Value) -> String {
         switch value {
         case .text(let text): quoted(text)

@@ -1,10 +1,10 @@
 import Foundation
 
-/// Writing to open files by write(2), which may take less than it is given.
+/// Writes to file descriptors by write(2), which may write fewer bytes than requested.
 package enum DescriptorWriting {
-    /// Writes all bytes, however many calls that takes.
+    /// Writes all bytes, with as many calls as necessary.
     ///
-    /// - Returns: why not, as in errno(3); nil once all are written.
+    /// - Returns: the errno(3) of a failure; nil after all bytes were written.
     package static func write(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -12,7 +12,7 @@ package enum DescriptorWriting {
             if count > 0 {
                 rest = rest.dropFirst(count)
             } else if errno == EAGAIN {
-                // Whoever shares this end of a pipe may have made it non-blocking: wait as a blocking one would.
+                // Another process that shares the descriptor may have set O_NONBLOCK: wait as a blocking write would.
                 var writable = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 _ = poll(&writable, 1, -1)
             } else if errno != EINTR {

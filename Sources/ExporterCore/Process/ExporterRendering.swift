@@ -2,12 +2,12 @@ import NIOConcurrencyHelpers
 import UsageLedger
 import UsageModel
 
-/// What the families about the exporter itself show.
+/// Renders the families about the exporter itself.
 struct ExporterRendering {
     let build: BuildInformation
     let startedAt: Timestamp
 
-    /// What never changes while the exporter runs.
+    /// Families that are constant while the exporter runs.
     func constant(shard: Int, shards: Int) -> [SeriesChange] {
         [
             replace(
@@ -18,7 +18,7 @@ struct ExporterRendering {
         ]
     }
 
-    /// How the config's last load went, and the accounts at work since the last good one.
+    /// The result of the config's last load, and the number of accounts since the last successful one.
     func reload(succeeded: Bool, lastSuccess: Timestamp, accounts: Int) -> [SeriesChange] {
         [
             replace(ExporterFamily.accounts, [ShownSample([], Double(accounts))]),
@@ -27,17 +27,17 @@ struct ExporterRendering {
         ]
     }
 
-    /// How the web config's last load went.
+    /// The result of the web config's last load.
     func webReload(succeeded: Bool) -> [SeriesChange] {
         [replace(ExporterFamily.webReloadSuccessful, [ShownSample([], succeeded ? 1 : 0)])]
     }
 
-    /// What changes all the time.
+    /// Families that change continuously.
     ///
     /// - Parameters:
-    ///   - scrapes: by status code, as far as they are stored.
+    ///   - scrapes: stored counts by status code.
     ///   - since: when counting scrapes began.
-    ///   - setAside: damaged ledgers that are kept, by file name, and when each was put aside.
+    ///   - setAside: when each damaged ledger that is kept was quarantined, by file name.
     func figures(
         scrapes: [Int: Int64], since: Timestamp, inFlight: Int, storageBytes: Int64, storageErrors: Int,
         setAside: [String: Timestamp], process: ProcessFigures
@@ -60,7 +60,7 @@ struct ExporterRendering {
             standard(process.openFiles, "process_open_fds"),
             standard(process.maximumFiles, "process_max_fds"),
             standard(process.startTime, "process_start_time_seconds"),
-            // The kernel counts since the network namespace was made, and does not report when that was.
+            // The kernel counts since the network namespace was created, and does not report when that was.
             standard(process.receivedBytes, "process_network_receive_bytes_total"),
             standard(process.sentBytes, "process_network_transmit_bytes_total"),
         ]
@@ -75,7 +75,7 @@ struct ExporterRendering {
     }
 }
 
-/// Counts scrapes: how many are being answered, and how many were, by HTTP status code.
+/// Counts scrapes: those in flight, and those served by HTTP status code.
 package final class ScrapeTally: Sendable {
     private struct State {
         var inFlight = 0
@@ -84,10 +84,9 @@ package final class ScrapeTally: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
-    /// Nothing scraped yet.
     package init() {}
 
-    /// A scrape that is being answered, until it ends or this is let go of: also when its client goes away half-way.
+    /// A scrape in flight, until `end` or the release of this object, also if the client disconnects early.
     package final class InFlight: Sendable {
         private let tally: ScrapeTally
         private let isOver = NIOLockedValueBox(false)
@@ -100,7 +99,7 @@ package final class ScrapeTally: Sendable {
             end()
         }
 
-        /// Counts it no more. Ending twice does nothing.
+        /// Ends the scrape. Ending twice does nothing.
         package func end() {
             let isFirst = isOver.withLockedValue { isOver in
                 defer { isOver = true }
@@ -110,27 +109,27 @@ package final class ScrapeTally: Sendable {
         }
     }
 
-    /// Begins a scrape; nil where `limit` of them are already being answered.
+    /// Begins a scrape; returns nil if `limit` scrapes are in flight already.
     package func begin(limit: Int) -> InFlight? {
-        let isLetIn = state.withLockedValue { state in
+        let isAdmitted = state.withLockedValue { state in
             guard state.inFlight < limit else { return false }
             state.inFlight += 1
             return true
         }
-        return isLetIn ? InFlight(self) : nil
+        return isAdmitted ? InFlight(self) : nil
     }
 
-    /// Counts an answer.
+    /// Counts a response by its status code.
     package func answered(_ code: Int) {
         state.withLockedValue { $0.byCode[code, default: 0] += 1 }
     }
 
-    /// Scrapes being answered.
+    /// Number of scrapes in flight.
     package var inFlight: Int { state.withLockedValue { $0.inFlight } }
 
     var byCode: [Int: Int64] { state.withLockedValue { $0.byCode } }
 
-    /// Goes on from what an earlier run of the exporter counted.
+    /// Adds the counts of earlier runs of the exporter.
     func restore(_ earlier: [Int: Int64]) {
         state.withLockedValue { $0.byCode.merge(earlier) { $0 + $1 } }
     }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The standard `process_*` figures of this process, from `/proc`; a figure that cannot be read is nil.
+/// The standard `process_*` metrics of this process, from `/proc`; a value that cannot be read is nil.
 struct ProcessFigures: Sendable {
     var cpuSeconds: Double?
     var residentBytes: Double?
@@ -11,12 +11,12 @@ struct ProcessFigures: Sendable {
     var receivedBytes: Double?
     var sentBytes: Double?
 
-    /// Reads them now (man 5 proc).
+    /// Reads the current values (man 5 proc).
     static func read() -> ProcessFigures {
         var figures = ProcessFigures()
         figures.readStatus()
         figures.openFiles = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")).map {
-            // Listing the folder opens one more.
+            // Listing the directory opens another descriptor.
             Double(max(0, $0.count - 1))
         }
         var limit = rlimit()
@@ -28,7 +28,7 @@ struct ProcessFigures: Sendable {
     }
 
     private mutating func readStatus() {
-        // The command's name is in brackets and may hold spaces: fields are counted from the last bracket.
+        // The command's name is in brackets and may contain spaces, so fields are counted from the last bracket.
         guard let text = contents(of: "/proc/self/stat"), let bracket = text.lastIndex(of: ")") else { return }
         let fields = text[text.index(after: bracket)...].split(separator: " ")
         let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
@@ -44,8 +44,8 @@ struct ProcessFigures: Sendable {
             .flatMap { Double($0.dropFirst(6)) } ?? Self.bootTimeByClocks
     }
 
-    /// By the two clocks, to the second, where `/proc` shows processes alone (systemd's `ProcSubset=pid`). Read once: a
-    /// start time must not move when the clock is set.
+    /// The boot time in seconds by two clocks, for a `/proc` with only processes (systemd's `ProcSubset=pid`). Read
+    /// once, because the start time must not move when the clock is set.
     private static let bootTimeByClocks: Double = {
         var (real, sinceBoot) = (timespec(), timespec())
         clock_gettime(CLOCK_REALTIME, &real)
@@ -70,16 +70,15 @@ struct ProcessFigures: Sendable {
     }
 
     private func contents(of path: String) -> String? {
-        // Files in /proc state no size, so they are read to their end.
+        // Files in /proc have size 0, so they are read to their end.
         guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
         defer { try? handle.close() }
         return (try? handle.readToEnd()).map { String(decoding: $0, as: UTF8.self) }
     }
 }
 
-/// What this exporter was built from: the labels of `genai_exporter_build_info`.
+/// The labels of `genai_exporter_build_info`.
 package struct BuildInformation: Sendable {
-    /// The version of the exporter.
     package static let version = "0.1.0"
 
     /// The git commit, or `unknown`.
@@ -98,7 +97,7 @@ package struct BuildInformation: Sendable {
         #endif
     }
 
-    /// - Parameter revision: the git commit this was built from.
+    /// - Parameter revision: the git commit of the build.
     package init(revision: String) {
         self.revision = revision
     }

@@ -2,7 +2,7 @@ import UsageLedger
 import UsageModel
 
 extension AccountRenderer {
-    /// The account as the status page shows it.
+    /// Summarizes the account for the status page.
     ///
     /// - Throws: `LedgerError.storage`.
     func overview(sources: [AccountOverview.Source]) async throws -> AccountOverview {

@@ -1,9 +1,9 @@
 import UsageLedger
 import UsageModel
 
-/// What one account shows: turns what its sources committed into changes for the renderer.
+/// Turns the commits of an account's sources into series changes for the renderer.
 actor AccountRenderer {
-    /// How an account appears in labels, and its place among the accounts.
+    /// An account's labels, and its index among the accounts.
     struct Identity: Sendable {
         let index: Int
         let provider: String
@@ -12,35 +12,35 @@ actor AccountRenderer {
         var labels: [String] { [provider, name] }
     }
 
-    /// What the config says of how an account is shown.
+    /// Settings of the config that determine how an account's series are served.
     struct Options: Sendable {
         let windows: [WindowSpan]
-        /// How long a new series stays at 0 after a scrape has seen it; nil to hold none.
+        /// How long a new series stays at 0 after a scrape has seen it; nil to hold none at 0.
         let zeroFirst: Duration?
         let view: LabelView
         let seriesLimit: Int
-        /// How many series were ever past a limit before this one.
+        /// Number of series that ever exceeded an earlier limit.
         let overflowed: Int
         let monthlyBudget: ExactDecimal?
     }
 
-    /// A source as the account is restored with it.
+    /// A source with its stored status.
     struct Source: Sendable {
         let stored: LedgerSource
         let status: SyncStatus
         /// Whether it reports money spent.
         let reportsCost: Bool
-        /// Whether it reports usage, and not gauges only.
+        /// Whether it reports usage rather than gauges only.
         let reportsUsage: Bool
     }
 
-    /// What is known of the days of one source.
+    /// The days that one source has read.
     private struct SourceDays {
         let reportsCost: Bool
         let reportsUsage: Bool
-        /// By the label `key`, or under "" for all.
+        /// By the label `key`; under "" where keys are not read separately.
         var coverage: [String: Coverage]
-        /// Which windows are whole, in the same way.
+        /// Whether each window is complete, by the same key.
         var visible: [String: [Bool]] = [:]
     }
 
@@ -55,16 +55,16 @@ actor AccountRenderer {
     private(set) var gauges: GaugeRendering
     private var statuses: StatusRendering
     private var sources: [SourceID: SourceDays] = [:]
-    /// The first day whose sums retention has kept; nil where it has deleted none.
+    /// The first day whose sums retention has kept; nil if it has deleted none.
     private var prunedBefore: UTCDay?
-    /// Whether cost is worked out from the config's prices.
+    /// Whether cost is estimated from the config's prices.
     private(set) var isCostEstimated = false
     private var today: UTCDay
     private let seriesLimit: Int
     private var budget: BudgetRendering?
     private let overflowed: Int
     private var seriesShown = 0
-    /// Whether a change could not be shown, so that everything is to be shown at the next opportunity.
+    /// Whether a change failed to render, so that the next tick renders everything.
     private var isBehind = false
     private var isBusy = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
@@ -92,7 +92,7 @@ actor AccountRenderer {
         today = clock.now.day
     }
 
-    /// Shows what the storage holds from earlier runs, so that a restart serves what was served before.
+    /// Renders what earlier runs stored, so that a restart serves the same series as before.
     func restore(account: LedgerAccount, sources restored: [Source]) async throws {
         await enter()
         defer { leave() }
@@ -108,7 +108,7 @@ actor AccountRenderer {
         try await restoreSeries()
     }
 
-    /// Shows another start of the ledger: until something was served it may move.
+    /// Renders a new start of the ledger, which may move until the account is first served.
     func showLedgerStart(_ start: Timestamp) async throws {
         try await renderer.apply([ledgerStart(start)])
     }
@@ -119,17 +119,17 @@ actor AccountRenderer {
             samples: [ShownSample(identity.labels, start.seconds)])
     }
 
-    /// Takes note that the account is visible from a snapshot on.
+    /// Records the first snapshot that contains the account.
     func appeared(in snapshot: UInt64) {
         series.appeared(in: snapshot, isFirst: true)
     }
 
-    /// Has everything shown at the next opportunity, after a change could not be.
+    /// Makes the next tick render everything, after a change failed to render.
     func showAllLater() {
         isBehind = true
     }
 
-    /// Serves no window that reaches back before a day: retention has deleted sums before it.
+    /// Hides windows that begin before a day, because retention has deleted the sums before it.
     func pruned(before day: UTCDay?) async throws {
         await enter()
         defer { leave() }
@@ -138,35 +138,35 @@ actor AccountRenderer {
         try await showAll()
     }
 
-    /// Shows the stored series while more of them are read. The account is not shown before it is restored, so nobody sees
-    /// a part of them.
+    /// Renders the stored series while more of them are read. The account is hidden until it is restored, so no scrape
+    /// sees a part of them.
     private func restoreSeries() async throws {
         let now = clock.now
         if !series.held.isHolding { try await ledger.releaseAll(of: id) }
         begin(at: now)
         let sums = try await windowSums(of: nil, now: now)
-        let (portions, sink) = AsyncStream<[SeriesTotal]>.makeStream()
+        let (batches, sink) = AsyncStream<[SeriesTotal]>.makeStream()
         async let reading: Void = { [ledger, id] in
             defer { sink.finish() }
             try await ledger.readSeries(of: id) { sink.yield($0) }
         }()
         try await withThrowingTaskGroup(of: Void.self) { applying in
-            for await portion in portions {
-                let changes = try take(portion, sums, now: now)
-                // The renderer takes one portion in while the next is gone over.
+            for await batch in batches {
+                let changes = try take(batch, sums, now: now)
+                // The renderer applies one batch while this task prepares the next.
                 try await applying.next()
                 applying.addTask { [renderer] in try await renderer.apply(changes) }
             }
             try await applying.waitForAll()
         }
-        // A task that is cancelled gets no more portions, whatever was read.
+        // Cancelling the task ends the stream early, so the batches may be incomplete.
         try Task.checkCancellation()
         try await reading
         let snapshot = try await renderer.apply(try changesInCommon(now: now))
         series.appeared(in: snapshot, isFirst: false)
     }
 
-    /// Shows what a source committed.
+    /// Renders a source's commit.
     func show(_ change: LedgerChange, from source: LedgerSource) async throws {
         await enter()
         defer { leave() }
@@ -174,24 +174,24 @@ actor AccountRenderer {
         try await showSeries(of: change)
     }
 
-    /// Shows totals that changed.
+    /// Renders totals that changed.
     func show(_ change: LedgerChange) async throws {
         await enter()
         defer { leave() }
         try await showSeries(of: change)
     }
 
-    /// The totals are read again: another source's commit to the same series may have been shown before this one.
+    /// Reads the totals again, because another source's newer commit to the same series may have been rendered already.
     private func showSeries(of change: LedgerChange) async throws {
         guard !change.series.isEmpty else { return }
         let now = clock.now
-        // A new day that no tick has told of yet moves the windows of all series, not of these alone.
+        // On a new day that no tick has seen yet the windows of all series move, not only those of these series.
         guard now.day == today else { return try await showAll() }
         let totals = try await ledger.series(of: id, ids: Set(change.series.map(\.id)))
         try await show(totals, windowSums(of: totals, now: now), now: now)
     }
 
-    /// Shows how a source's sync went.
+    /// Renders the result of a source's sync.
     func show(_ status: SyncStatus, of source: LedgerSource) async throws {
         await enter()
         defer { leave() }
@@ -209,8 +209,8 @@ actor AccountRenderer {
         }
     }
 
-    /// Lets time pass: series that were shown as 0 get their value, windows roll over at midnight, and rolling windows of
-    /// a source that fails end.
+    /// Applies changes that depend on time: series held at 0 get their value, windows roll over at midnight, and
+    /// rolling windows of a failing source expire.
     ///
     /// - Returns: whether anything changed.
     func tick() async throws -> Bool {
@@ -226,12 +226,12 @@ actor AccountRenderer {
         return try await release(now: now) || !expired.isEmpty
     }
 
-    /// Shows series that were held at 0 with their values, once they were scraped as 0.
+    /// Serves the values of series that were held at 0, once a scrape has seen the 0.
     private func release(now: Timestamp) async throws -> Bool {
         guard !series.held.isEmpty else { return false }
         let due = series.releasable(served: renderer.store.served(account: identity.index), now: now)
         guard !due.isEmpty else { return false }
-        // Recorded first: a value that was served once must never be held again, whatever becomes of this process.
+        // Record it first, because a value that was served once must never be held again, even after a crash.
         try await ledger.release(due)
         let totals = try await ledger.series(of: id, ids: Set(due))
         try await renderer.apply(try series.take(totals) + series.groupChanges())
@@ -248,7 +248,7 @@ actor AccountRenderer {
         }
     }
 
-    /// Waits for its turn: what is read from the ledger and what is shown of it must not interleave with another's.
+    /// Serializes calls: reading the ledger and rendering the result must not interleave with another call.
     private func enter() async {
         guard isBusy else {
             isBusy = true
@@ -261,7 +261,7 @@ actor AccountRenderer {
         if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
     }
 
-    /// The first day of which it is known whole what cost belongs to it; nil where no source reports cost.
+    /// The first day whose cost is completely known; nil if no source reports cost.
     var costFrom: UTCDay? {
         let starts = sources.values.filter(\.reportsCost).compactMap { source in
             source.coverage.values.compactMap(\.spans.first?.start).min()
@@ -269,7 +269,7 @@ actor AccountRenderer {
         return starts.max().map { max(UTCDay(firstFrom: $0), prunedBefore ?? UTCDay(firstFrom: $0)) }
     }
 
-    /// Whether the cost of this month is known whole, as far as it was read.
+    /// Whether the cost from the first of the month to the last sync is completely known.
     func isMonthWhole(now: Timestamp) -> Bool {
         let month = BudgetRendering.month(of: now.day)
         let known = sources.values.filter(\.reportsCost).map(\.coverage)
@@ -286,21 +286,20 @@ actor AccountRenderer {
         return coverage.mapValues { coverage in spans.map { covers(coverage, $0, now: now) } }
     }
 
-    /// Which windows of a series are whole; `none` where nothing is known of its source.
+    /// Returns whether each window of a series is complete; `none` if its source has no coverage.
     private static func visibleWindows(
         of total: SeriesTotal, by sources: [SourceID: SourceDays], none: [Bool]
     ) -> [Bool] {
         let key = total.family.labelNames.firstIndex(of: "key").map { total.labels[$0] } ?? ""
         guard let source = sources[total.source] else {
-            // The source that named it first is no longer configured: another one feeds it, or none.
+            // The source that created the series is no longer configured, so another one feeds it, or none.
             let others = sources.values.filter(\.reportsUsage).map { $0.visible[key] ?? $0.visible[""] ?? none }
             return none.indices.map { index in !others.isEmpty && others.allSatisfy { $0[index] } }
         }
         return source.visible[key] ?? source.visible[""] ?? none
     }
 
-    /// Everything is shown as of this moment: which windows are whole is known anew for every source, since it may be the
-    /// first moment of a day.
+    /// Sets the day to render, and recomputes for every source which windows are complete, because the day may be new.
     private func begin(at now: Timestamp) {
         today = now.day
         for (source, days) in sources { sources[source]?.visible = visibleWindows(days.coverage, now: now) }
@@ -317,13 +316,13 @@ actor AccountRenderer {
     }
 
     private func show(_ totals: [SeriesTotal], _ sums: [Int64: [ExactDecimal]], now: Timestamp) async throws {
-        // What is served with its value at once must not be held later, when the config holds new series again.
+        // A series that is served with its value must not be held later, when the config holds new series again.
         if !series.held.isHolding { try await ledger.release(totals.filter(\.isNew).map(\.id)) }
         let snapshot = try await renderer.apply(try take(totals, sums, now: now) + changesInCommon(now: now))
         series.appeared(in: snapshot, isFirst: false)
     }
 
-    /// Takes totals and their sums over windows, and answers what to show for those that are shown as they are.
+    /// Applies totals and their window sums, and returns the changes of series that are served unmerged.
     private func take(
         _ totals: [SeriesTotal], _ sums: [Int64: [ExactDecimal]], now: Timestamp
     ) throws -> [SeriesChange] {
@@ -337,7 +336,7 @@ actor AccountRenderer {
             + windows.take(totals, sums: sums) { Self.visibleWindows(of: $0, by: sources, none: none) }
     }
 
-    /// What to show for what was taken together: series that are shown as one, the budget, and how many series there are.
+    /// The changes that depend on all applied totals: merged series, the budget and the series counts.
     private func changesInCommon(now: Timestamp) throws -> [SeriesChange] {
         var changes = try series.groupChanges() + windows.groupChanges() + seriesCounts()
         if let budget {
@@ -347,8 +346,8 @@ actor AccountRenderer {
         return changes
     }
 
-    /// Sums over the windows' days of those series that have any, or of all series of the account; the budget's month
-    /// comes last, where there is a budget.
+    /// Sums the days of each window for the given series, or for all series of the account if nil. The budget's month
+    /// comes last, if there is a budget.
     private func windowSums(of totals: [SeriesTotal]?, now: Timestamp) async throws -> [Int64: [ExactDecimal]] {
         let spans = windows.spans(at: now) + (budget == nil ? [] : [BudgetRendering.month(of: now.day)])
         let ids = totals.map { totals in

@@ -1,13 +1,13 @@
 import UsageLedger
 import UsageModel
 
-/// The monthly budget that the config sets for an account, spent from the ledger: `genai_budget_*{scope="config"}`.
+/// Renders the config's monthly budget of an account with the ledger's cost: `genai_budget_*{scope="config"}`.
 struct BudgetRendering {
-    /// The families that are money spent: a provider has either.
+    /// The families that count money spent: a provider has one of them.
     static let families: Set<LedgerFamily> = [.cost, .estimatedCost]
 
     private let limit: ExactDecimal
-    /// What each series cost this month.
+    /// Cost of each series this month.
     private var bySeries: [Int64: ExactDecimal] = [:]
     private var spent = ExactDecimal.zero
 
@@ -18,15 +18,15 @@ struct BudgetRendering {
     /// The days that count against the budget.
     static func month(of today: UTCDay) -> ClosedRange<UTCDay> { WindowSpan.monthToDate.days(on: today) }
 
-    /// Forgets every series: their sums are taken anew, as on a new day.
+    /// Removes every series, so that all sums are applied again, as on a new day.
     mutating func begin() {
         bySeries = [:]
         spent = .zero
     }
 
-    /// Takes the month's sums of series that changed.
+    /// Applies the month's sums of series that changed.
     ///
-    /// - Parameter sum: a series' sum this month; nil where it has none.
+    /// - Parameter sum: returns a series' sum this month; nil if it has none.
     mutating func take(_ totals: [SeriesTotal], sum: (Int64) -> ExactDecimal?) {
         for total in totals where Self.families.contains(total.family) {
             let now = sum(total.id) ?? .zero
@@ -35,9 +35,9 @@ struct BudgetRendering {
         }
     }
 
-    /// What to show.
+    /// The budget's gauges.
     ///
-    /// - Parameter isWhole: whether the month's cost is known as far as it was read: else what was spent is absent.
+    /// - Parameter isWhole: whether the cost up to the last sync is completely known; else the amount spent is absent.
     func gauges(on today: UTCDay, isWhole: Bool) -> [GaugeFamily: [GaugeSample]] {
         let labels = ["", "config"]
         let start = today.startOfMonth

@@ -1,14 +1,14 @@
 import UsageModel
 
-/// Puts together the gauges that an account's sources measured: a family may come from several of them.
+/// Merges the gauges of an account's sources, because several sources may report the same family.
 struct GaugeRendering {
     let account: Int
     let accountLabels: [String]
     private let view: LabelView
     private var bySource: [GaugeFamily: [String: [GaugeSample]]] = [:]
-    /// The last success of each source that fails now.
+    /// The last success of each failing source.
     private var failing: [String: Timestamp] = [:]
-    /// Rolling windows that ended before their source failed for as long as they are.
+    /// Rolling windows whose source has failed for at least the window's length, by source.
     private var expired: [String: Set<RollingWindow>] = [:]
 
     init(account: Int, accountLabels: [String], view: LabelView) {
@@ -19,8 +19,8 @@ struct GaugeRendering {
 
     /// A family's samples as they are served, without the account's labels.
     ///
-    /// Two sources that measure the same thing give one sample, the first one's. Labels that the config makes one are
-    /// merged as the family says.
+    /// If two sources report the same labels, the first source's sample is served. Samples whose labels the config
+    /// makes equal are merged by the family's rule.
     func samples(of family: GaugeFamily) -> [GaugeSample] {
         let known = bySource[family, default: [:]]
         let identified = family == .keyInfo ? Self.identifiedKeys(known) : []
@@ -44,7 +44,7 @@ struct GaugeRendering {
         return order.map { GaugeSample($0, values[$0] ?? 0) }
     }
 
-    /// The changes after a source measured again.
+    /// The changes after a source reported new gauges.
     mutating func changes(for gauges: [GaugeFamily: [GaugeSample]], from source: String) -> [SeriesChange] {
         gauges.map { family, samples in
             bySource[family, default: [:]][source] = samples
@@ -52,13 +52,13 @@ struct GaugeRendering {
         }
     }
 
-    /// The changes after a source's sync: a rolling window is served until the source has failed for the window's length.
+    /// The changes after a source's sync. A rolling window expires when the source has failed for the window's length.
     mutating func changes(for status: SyncStatus, of source: String, now: Timestamp) -> [SeriesChange] {
         failing[source] = status.isUp == false ? status.lastSuccess : nil
         return expire(now: now)
     }
 
-    /// The changes that time alone makes.
+    /// The changes that depend only on the time.
     mutating func expire(now: Timestamp) -> [SeriesChange] {
         let before = expired
         expired = failing.mapValues { lastSuccess in
@@ -69,7 +69,7 @@ struct GaugeRendering {
     }
 
     private func replacement(of family: GaugeFamily) -> SeriesChange {
-        // Past the limit they are left out: unlike what is counted, what is measured has no sum to keep.
+        // Gauges past the limit are omitted, because unlike counters they have no sum to preserve.
         let served = samples(of: family).prefix(view.limit)
         return .replace(
             family: family.rawValue, account: account,
@@ -83,8 +83,8 @@ struct GaugeRendering {
         return expired.contains(window)
     }
 
-    /// Keys whose id some source knows: `genai_key_info` has one series a key, so that other series can be joined with
-    /// it, and a source that knows only the key's name adds none.
+    /// Keys whose id at least one source reports. `genai_key_info` has one series per key, so that queries can join it,
+    /// and a source that knows only the key's name adds none.
     private static func identifiedKeys(_ bySource: [String: [GaugeSample]]) -> Set<String> {
         Set(
             bySource.values.joined().filter { $0.labels.count == 3 && !$0.labels[1].isEmpty }.map { $0.labels[0] })
@@ -95,7 +95,7 @@ extension GaugeFamily {
     /// The index of the label that names a rolling window.
     fileprivate var windowLabel: Int? { labelNames.firstIndex(of: "window") }
 
-    /// The value of things that the config gives one name: `labels.rename` of two keys to one.
+    /// Merges two values whose labels the config makes equal, such as two keys renamed to one by `labels.rename`.
     fileprivate func merge(_ first: Double, _ second: Double) -> Double {
         switch self {
         // Amounts and counts add up.
@@ -103,11 +103,11 @@ extension GaugeFamily {
             .upstreamAccounts, .pendingRequests, .rateLimitRequestsPerMinute, .rateLimitTokensPerMinute,
             .rateLimitRequestsPerDay:
             first + second
-        // Of times and prices the one that comes first matters.
+        // The earliest time and the lowest price are served.
         case .budgetReset, .budgetPeriod, .planExpiry, .keyCreated, .keyExpiry, .planPrice, .planRequestsPerMinute,
             .planTokensPerMinute, .modelUnitPrice:
             min(first, second)
-        // Used if one of them is.
+        // Active or used if one of them is.
         case .keyActive, .keyLastUsed, .modelLastUsed, .planInfo, .keyInfo, .modelInfo:
             max(first, second)
         }

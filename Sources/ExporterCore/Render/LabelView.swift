@@ -4,45 +4,45 @@ import PrometheusExposition
 import UsageLedger
 import UsageModel
 
-/// How an account's labels are shown: renamed, hashed, folded past the series limit, without control characters.
+/// Maps an account's label values to the served ones: renamed, hashed, folded past the series limit, without control
+/// characters.
 ///
-/// The ledger keeps what the provider said; this is a view of it. A change of these options therefore moves whole
-/// histories, and several of the ledger's series may be shown as one, their values added up.
+/// The ledger keeps the provider's values. A change of these options therefore moves whole histories, and several
+/// series of the ledger may be served as one with their values added.
 struct LabelView: Sendable {
-    /// What label values past the series limit become.
+    /// The label value of series past the series limit.
     static let other = "__other__"
     /// The storage's setting that holds the salt.
     static let saltSetting = "label_salt"
 
     private let rename: [String: [String: String]]
     private let hashKey: SymmetricKey?
-    /// Series of the ledger that are shown under their own labels; no gauge has more of them either.
+    /// Maximum number of the ledger's series with their own labels, and of samples of one gauge.
     let limit: Int
 
     /// - Parameters:
-    ///   - options: what the config asks for.
-    ///   - salt: the storage's own; without it hashes of e-mails could be looked up.
-    ///   - limit: series of the ledger that are shown under their own labels.
+    ///   - options: the config's section `labels`.
+    ///   - salt: the storage's own, because unsalted hashes of e-mail addresses could be looked up.
+    ///   - limit: maximum number of the ledger's series with their own labels.
     init(_ options: LabelOptions, salt: String, limit: Int) {
         rename = options.rename
         hashKey = options.hashKeys ? SymmetricKey(data: Data(salt.utf8)) : nil
         self.limit = limit
     }
 
-    /// Whether the series may be one of several that are served as one.
+    /// Whether the series may be merged with others into one served series.
     func isShared(_ total: SeriesTotal) -> Bool {
         isOverflow(total) || isMapped || total.labels.contains(where: \.mayCollideAsLabelValue)
     }
 
-    /// Whether the series is past the limit. One of a family without labels has nothing to fold: it would get the labels
-    /// that it has.
+    /// Whether the series is past the limit. A family without labels has nothing to fold.
     func isOverflow(_ total: SeriesTotal) -> Bool {
         total.rank > limit && !total.family.labelNames.isEmpty
     }
 
     private var isMapped: Bool { hashKey != nil || !rename.isEmpty }
 
-    /// The label values of a series as they are shown.
+    /// The label values under which a series is served.
     func shown(_ labels: [String], of names: [String], rank: Int = 0) -> [String] {
         guard rank > limit || isMapped else { return labels.map(\.asLabelValue) }
         return zip(names, labels).map { name, value in
@@ -50,8 +50,8 @@ struct LabelView: Sendable {
         }
     }
 
-    /// The label values under which a series of the ledger is served, now and in its past. Those of one histogram differ
-    /// in `le` alone, which is left out.
+    /// The label values under which a series of the ledger is served, now and in a backfill. The series of one
+    /// histogram differ only in `le`, which is omitted.
     func served(_ total: SeriesTotal) -> [String] {
         let labels = shown(total.labels, of: total.family.labelNames, rank: total.rank)
         return total.family == .duration ? labels.dropLast() : labels
@@ -71,12 +71,12 @@ struct LabelView: Sendable {
         return "h:" + code.prefix(8).map { String(UInt8($0), radix: 16).paddedToTwo }.joined()
     }
 
-    /// Sets of values that are small by nature stay; the others become one.
+    /// Keeps labels with few possible values and folds the others into one value.
     private func folded(_ value: String, of name: String, among names: [String]) -> String {
         switch name {
         case "outcome", "token_type", "unit", "le", "code", "bot": value
         case "model": Self.other
-        // Where there is a model it says already that others are meant.
+        // If the family has a model label, its `__other__` marks the series already.
         default: names.contains("model") ? "" : Self.other
         }
     }

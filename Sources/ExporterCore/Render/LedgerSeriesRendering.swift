@@ -1,10 +1,10 @@
 import UsageLedger
 import UsageModel
 
-/// Turns the ledger's totals into counters as they are served: new series at 0 first, under their served labels,
-/// histograms put together.
+/// Turns the ledger's totals into the served counters: new series begin at 0, series with equal served labels are
+/// merged, and buckets are combined into histograms.
 struct LedgerSeriesRendering {
-    /// What a series adds to one served series.
+    /// A ledger series' contribution to one served series.
     private struct Part {
         let total: SeriesTotal
         let amount: ExactDecimal
@@ -12,16 +12,16 @@ struct LedgerSeriesRendering {
 
     private struct PartName: Hashable {
         let series: Int64
-        /// Whether this is what the series left behind under labels that are no longer its own.
+        /// Whether this is the amount that remains under labels that the series no longer has.
         let isLeftBehind: Bool
     }
 
-    /// Series of the ledger that are served as one.
+    /// Series of the ledger that are merged into one served series.
     private struct Group {
         let key: Int64
         var parts: [PartName: Part] = [:]
 
-        /// When the first of its parts began to count.
+        /// The earliest start of its parts.
         var countedSince: Timestamp? { parts.values.map(\.total.countedSince).min() }
     }
 
@@ -34,14 +34,14 @@ struct LedgerSeriesRendering {
     let accountLabels: [String]
     private let view: LabelView
     private var groups: [GroupName: Group] = [:]
-    /// Groups whose parts changed since their changes were last taken.
+    /// Groups whose parts changed since the last `groupChanges`.
     private var touched: Set<GroupName> = []
     private(set) var held: HeldSeries
 
     private static let bucketIndexes = Dictionary(
         uniqueKeysWithValues: LedgerFamily.durationBuckets.enumerated().map { ($1, $0) })
 
-    /// - Parameter zeroFirst: how long a new series stays at 0 after a scrape has seen it; nil to hold none.
+    /// - Parameter zeroFirst: how long a new series stays at 0 after a scrape has seen it; nil to hold none at 0.
     init(account: Int, accountLabels: [String], zeroFirst: Duration?, view: LabelView) {
         self.account = account
         self.accountLabels = accountLabels
@@ -49,8 +49,8 @@ struct LedgerSeriesRendering {
         self.view = view
     }
 
-    /// Takes totals that changed, and returns the changes of those that are served as they are; `groupChanges` returns the
-    /// others.
+    /// Applies totals that changed, and returns the changes of series that are served unmerged; `groupChanges` returns
+    /// the others.
     mutating func take(_ totals: [SeriesTotal]) throws -> [SeriesChange] {
         var changes: [SeriesChange] = []
         changes.reserveCapacity(totals.count)
@@ -71,7 +71,7 @@ struct LedgerSeriesRendering {
         return changes
     }
 
-    /// The changes of totals that were taken and are served as a part of something: each costs a look at all parts.
+    /// The changes of merged series since the last call. Each of them sums all of its parts.
     mutating func groupChanges() throws -> [SeriesChange] {
         defer { touched = [] }
         return try touched.compactMap { name in
@@ -81,10 +81,10 @@ struct LedgerSeriesRendering {
         }
     }
 
-    /// Takes note that what was taken is in a snapshot.
+    /// Records that the applied series are in a snapshot.
     mutating func appeared(in snapshot: UInt64, isFirst: Bool) { held.appeared(in: snapshot, isFirst: isFirst) }
 
-    /// Series whose time at 0 is over: to be recorded as released, then taken again.
+    /// Series whose time at 0 is over: the caller records them as released, then applies them again.
     mutating func releasable(served: ServedSnapshot?, now: Timestamp) -> [Int64] {
         held.releasable(served: served, now: now)
     }
@@ -93,7 +93,7 @@ struct LedgerSeriesRendering {
         _ amount: ExactDecimal, of total: SeriesTotal, to labels: [String], isLeftBehind: Bool = false
     ) {
         let name = GroupName(family: total.family, labels: labels)
-        // A negative number is no row of the ledger: the key of a series that has none of its own.
+        // Row ids of the ledger are positive, so a negative one is free as the key of a remaining amount.
         let key = isLeftBehind ? -total.id : total.id
         groups[name, default: Group(key: key)]
             .parts[PartName(series: total.id, isLeftBehind: isLeftBehind)] = Part(total: total, amount: amount)
@@ -106,7 +106,7 @@ struct LedgerSeriesRendering {
         return .number(sum.doubleValue)
     }
 
-    /// A bucket that is first used later belongs to a histogram that is served already.
+    /// A new bucket of a histogram that is already served is not held at 0.
     private mutating func histogram(of group: Group) -> SampleValue {
         var counts = [UInt64](repeating: 0, count: LedgerFamily.durationBuckets.count)
         var seconds = ExactDecimal.zero
@@ -131,16 +131,16 @@ struct LedgerSeriesRendering {
     }
 }
 
-/// New series that are served as 0 for now, so that `increase()` sees their first step (metrics law 9).
+/// New series that are first served as 0, so that `increase()` sees their first step (metrics law 9).
 ///
-/// A series is held until a scrape has served a snapshot in which it is 0, and `zeroFirst` has passed since. What is
-/// released is recorded in the ledger and never held again.
+/// A series is held until a scrape was served a snapshot in which it is 0, and `zeroFirst` has passed since. The
+/// ledger records its release, after which it is never held again.
 struct HeldSeries {
     private struct Entry {
         let series: [Int64]
         /// The first snapshot in which it is 0; nil until one is published.
         var snapshot: UInt64?
-        /// When a scrape of it was noticed.
+        /// When that snapshot was scraped.
         var seenAt: Timestamp?
     }
 
@@ -148,21 +148,21 @@ struct HeldSeries {
     /// By the key under which it is served.
     private var entries: [Int64: Entry] = [:]
 
-    /// - Parameter zeroFirst: how long a series stays at 0 after a scrape has seen it; nil or zero to hold none.
+    /// - Parameter zeroFirst: how long a series stays at 0 after a scrape has seen it; nil or zero to hold none at 0.
     init(zeroFirst: Duration?) {
         self.zeroFirst = zeroFirst == .zero ? nil : zeroFirst
     }
 
-    /// Whether new series are held at all.
+    /// Whether new series are held at 0.
     var isHolding: Bool { zeroFirst != nil }
 
     /// Whether any series is held.
     var isEmpty: Bool { entries.isEmpty }
 
-    /// Whether a series is served as 0 for now.
+    /// Returns whether a series is held at 0.
     mutating func hold(_ total: SeriesTotal) -> Bool { hold([total], as: total.id) }
 
-    /// Whether series that are served together, under one key, are served as 0 for now: none of them was served before.
+    /// Returns whether series that are merged under one key are held at 0: none of them was served before.
     mutating func hold(_ totals: [SeriesTotal], as key: Int64) -> Bool {
         guard zeroFirst != nil, totals.allSatisfy(\.isNew) else {
             entries[key] = nil
@@ -173,9 +173,9 @@ struct HeldSeries {
         return true
     }
 
-    /// Takes note that all that is held is 0 in a snapshot.
+    /// Records that all held series are 0 in a snapshot.
     ///
-    /// - Parameter isFirst: whether nothing was visible before, whatever was published.
+    /// - Parameter isFirst: whether the account was hidden in all earlier snapshots.
     mutating func appeared(in snapshot: UInt64, isFirst: Bool) {
         for key in entries.keys where isFirst || entries[key]?.snapshot == nil {
             entries[key]?.snapshot = snapshot
@@ -185,13 +185,13 @@ struct HeldSeries {
 
     /// Series whose time at 0 is over.
     ///
-    /// - Parameter served: the newest snapshot that a scrape was given whole; nil where there was none.
+    /// - Parameter served: the newest snapshot that a scrape was served completely; nil if there is none.
     mutating func releasable(served: ServedSnapshot?, now: Timestamp) -> [Int64] {
         guard let zeroFirst, let served else { return [] }
         var released: [Int64] = []
         for (key, entry) in entries {
             guard let first = entry.snapshot, first <= served.number else { continue }
-            // A clock that was set back since must not hold it for longer than `zeroFirst`.
+            // A clock that was set back must not hold the series for longer than `zeroFirst`.
             let seenAt = min(entry.seenAt ?? served.at, now)
             entries[key]?.seenAt = seenAt
             if now - seenAt >= zeroFirst { released += entry.series }
@@ -201,6 +201,6 @@ struct HeldSeries {
 }
 
 extension SeriesTotal {
-    /// Whether it was born after its source's history and never served with its value.
+    /// Whether it was created after its source's history was read, and never served with its value.
     var isNew: Bool { bornAt != nil && !isReleased && family != .reconciliation }
 }

@@ -1,24 +1,24 @@
 import PrometheusExposition
 import UsageModel
 
-/// The families that `/metrics` may show, in the order in which it shows them: names, types, help and labels.
+/// The metric families of `/metrics` in output order: names, types, help and labels.
 ///
-/// The contract with dashboards and rules: a name, a label or a meaning changes here first.
+/// Dashboards and rules depend on them.
 package enum MetricCatalogue {
-    /// Every family, in output order. A test holds that each entry makes a valid family and that none is named twice.
+    /// Every family, in output order. A test checks that each entry is a valid family and that names are unique.
     package static let families: [MetricFamily] = entries.compactMap { entry in
         try? MetricFamily(name: entry.name, type: entry.type, help: entry.help, labelNames: entry.labelNames)
     }
 
-    /// What the catalogue says of each family, in output order.
+    /// The entries of all families, in output order.
     static let entries: [CatalogueEntry] =
         usageEntries + windowEntries + gaugeEntries + healthEntries + exporterEntries
 
-    /// A family by its name.
+    /// Finds a family by its name.
     static func family(_ name: String) -> MetricFamily? { byName[name] }
 
-    /// Label values, in the order of the family's label names, as they are shown. A name that is no family's has none:
-    /// nothing is shown of it.
+    /// Renders label values, given in the order of the family's label names; returns none for an unknown family, which
+    /// is not served.
     static func labels(_ values: [String], of family: String) throws(LabelCountError) -> LabelSet {
         guard let family = byName[family] else { return .none }
         return try LabelSet(values, of: family)
@@ -49,7 +49,7 @@ struct CatalogueEntry: Sendable {
 }
 
 extension MetricCatalogue {
-    /// Counters and the histogram, from the ledger.
+    /// Counters and the histogram of the ledger.
     static let usageEntries: [CatalogueEntry] = LedgerFamily.allCases.map { family in
         let labels = accountLabels + family.labelNames.filter { $0 != "le" }
         return CatalogueEntry(family.rawValue, type(of: family), labels, help(of: family))
@@ -88,7 +88,7 @@ extension MetricCatalogue {
         }
     }
 
-    /// Spans of calendar days, exact, from the ledger; and those that a provider computes itself.
+    /// Exact sums of calendar days from the ledger, and windows that a provider computes itself.
     static let windowEntries: [CatalogueEntry] = [
         CatalogueEntry(
             WindowFamily.cost, .gauge, accountLabels + ["key", "model", "window"],
@@ -112,7 +112,7 @@ enum WindowFamily {
     static let tokens = "genai_window_tokens"
     static let successRatio = "genai_window_success_ratio"
 
-    /// The window gauge that shows what a ledger family summed up to.
+    /// The window gauge of a ledger family.
     static func name(of family: LedgerFamily) -> String {
         switch family {
         case .requests: requests
@@ -124,9 +124,9 @@ enum WindowFamily {
 }
 
 extension MetricCatalogue {
-    /// Money left, limits, plans, keys, models: what sources measure at each sync.
+    /// Gauges that sources report at each sync: balances, limits, plans, keys, models.
     static let gaugeEntries: [CatalogueEntry] = GaugeFamily.allCases.compactMap { family in
-        // The provider's own windows share the families of the ledger's.
+        // The provider's own windows share the families of the ledger's windows.
         guard family != .windowRequests, family != .windowTokens else { return nil }
         return CatalogueEntry(family.rawValue, .gauge, accountLabels + family.labelNames, help(of: family))
     }
@@ -162,7 +162,7 @@ extension MetricCatalogue {
     }
 }
 
-/// The families that say whether the data are good.
+/// The families about syncs and upstream requests.
 enum HealthFamily {
     static let up = "genai_up"
     static let lastSuccess = "genai_sync_last_success_timestamp_seconds"
@@ -258,14 +258,14 @@ extension MetricCatalogue {
             ExporterFamily.webReloadSuccessful, .gauge, [],
             "1 if the last load of the web config succeeded or none is configured, else 0."),
         CatalogueEntry(ExporterFamily.accounts, .gauge, [], "Accounts that this exporter reads."),
-        CatalogueEntry(ExporterFamily.scrapesInFlight, .gauge, [], "Scrapes being answered."),
-        CatalogueEntry(ExporterFamily.scrapes, .counter, ["code"], "Scrapes answered, by HTTP status code."),
+        CatalogueEntry(ExporterFamily.scrapesInFlight, .gauge, [], "Scrapes being served."),
+        CatalogueEntry(ExporterFamily.scrapes, .counter, ["code"], "Scrapes served, by HTTP status code."),
         CatalogueEntry(ExporterFamily.storageBytes, .gauge, [], "Size of the ledger's files."),
         CatalogueEntry(
             ExporterFamily.storageErrors, .counter, [], "Failures of the ledger's storage since the exporter started."),
         CatalogueEntry(
             ExporterFamily.storageSetAside, .gauge, ["file"],
-            "When a damaged ledger was put aside, for as long as its file is kept in the storage folder."),
+            "When a damaged ledger was quarantined, for as long as its file is kept in the storage folder."),
         CatalogueEntry(ExporterFamily.shard, .gauge, [], "This exporter's shard, from 0."),
         CatalogueEntry(ExporterFamily.shards, .gauge, [], "Shards that the accounts are shared out to."),
         CatalogueEntry(

@@ -1,18 +1,18 @@
 import PrometheusExposition
 import UsageModel
 
-/// Keeps the text of every family and publishes a new snapshot when something changed.
+/// Renders the families whose series changed, and publishes snapshots of all families.
 ///
-/// Rendering follows what changed; a scrape never comes here.
+/// A scrape reads the published snapshot and never calls the renderer.
 package actor MetricsRenderer {
-    /// Pages rendered so far: a scrape must not move it.
+    /// Pages rendered so far. A scrape must not change it.
     package private(set) var renderings = 0
 
-    /// Where snapshots are published.
+    /// The store that snapshots are published to.
     nonisolated let store: SnapshotStore
-    /// How many snapshots were published.
+    /// Number of published snapshots.
     private var published: UInt64 = 0
-    /// Accounts that were removed: what is still shown of them by then is dropped, so that no series stays behind.
+    /// Accounts that were removed. Later changes of them are dropped, so that no series of them reappears.
     private var removed: Set<Int> = []
     private let deflater: Deflater
     private var main: [FamilyBlock] = []
@@ -22,9 +22,9 @@ package actor MetricsRenderer {
     private var end: ExporterSection
 
     /// - Parameters:
-    ///   - store: where snapshots are published.
+    ///   - store: the store to publish snapshots to.
     ///   - showsCreated: whether the OpenMetrics format has `_created` lines.
-    /// - Throws: where there is no memory to compress with.
+    /// - Throws: if there is no memory to compress with.
     package init(publishingTo store: SnapshotStore, showsCreated: Bool = false) throws {
         self.store = store
         let deflater = try Deflater()
@@ -47,9 +47,9 @@ package actor MetricsRenderer {
         }
     }
 
-    /// Takes changes in; they are shown by the next `publish`.
+    /// Applies changes, which the next `publish` serves.
     ///
-    /// - Returns: the number of the snapshot that shows them.
+    /// - Returns: the number of the snapshot that will contain them.
     @discardableResult
     func apply(_ changes: [SeriesChange]) throws -> UInt64 {
         for change in changes where !removed.contains(change.account) || places[change.family]?.isTail == true {
@@ -76,15 +76,16 @@ package actor MetricsRenderer {
         return published + 1
     }
 
-    /// Takes an account's series in from now on without showing them.
+    /// Keeps an account's series out of snapshots until `show`.
     func hide(account: Int) {
         removed.remove(account)
         for index in main.indices { main[index].hide(account: account) }
     }
 
-    /// Shows an account that was hidden, in the place of another or beside all others: no scrape sees neither or both.
+    /// Shows a hidden account, and removes another that it replaces. Both happen in one snapshot, so that no scrape
+    /// sees neither or both.
     ///
-    /// - Returns: the number of the snapshot that shows it.
+    /// - Returns: the number of the snapshot that will contain it.
     @discardableResult
     func show(account: Int, insteadOf other: Int?) -> UInt64 {
         for index in main.indices { main[index].reveal(account: account) }
@@ -92,13 +93,13 @@ package actor MetricsRenderer {
         return published + 1
     }
 
-    /// Removes everything of an account, and drops what is applied to it from now on.
+    /// Removes all series of an account, and drops later changes of it.
     func remove(account: Int) {
         removed.insert(account)
         for index in main.indices { main[index].remove(account: account) }
     }
 
-    /// Renders what changed and shows it.
+    /// Renders what changed and publishes a snapshot.
     func publish() {
         let rendered = (main: render(&main), tail: render(&tail))
         if rendered.main > 0 { document = AccountsSection(families: main.compactMap(\.rendered), deflater: deflater) }
@@ -108,7 +109,7 @@ package actor MetricsRenderer {
         store.publish(Snapshot(main: document, end: end, number: published))
     }
 
-    /// Renders what changed and answers how many pages that were.
+    /// Renders what changed and returns the number of rendered pages.
     private func render(_ blocks: inout [FamilyBlock]) -> Int {
         var count = 0
         for index in blocks.indices { count += blocks[index].render(with: deflater) }
@@ -121,12 +122,12 @@ package actor MetricsRenderer {
     }
 }
 
-/// A change to what is shown: the one language between what is known and its rendering.
+/// A change of served series, from the ledger, a source or the exporter itself to the renderer.
 enum SeriesChange: Sendable, Equatable {
-    /// One series of an account has a new value; nil hides it, whatever its labels. They are rendered by whoever tells it,
-    /// beside the renderer, which needs them only the first time: a start has many first times.
+    /// Sets one series of an account; a nil value hides it. The sender renders the labels, because the renderer is an
+    /// actor and rendering the labels of all series there would slow a start down.
     case set(family: String, account: Int, key: Int64, labels: LabelSet, value: SampleValue?, created: Timestamp?)
-    /// All series of an account in a family are these.
+    /// Replaces all series of an account in a family.
     case replace(family: String, account: Int, samples: [ShownSample])
 
     /// The family that it belongs to.
@@ -136,7 +137,7 @@ enum SeriesChange: Sendable, Equatable {
         }
     }
 
-    /// The account that it belongs to; the exporter's own families have one in name only.
+    /// The account that it belongs to; meaningless for the exporter's own families.
     var account: Int {
         switch self {
         case .set(_, let account, _, _, _, _), .replace(_, let account, _): account
@@ -144,7 +145,7 @@ enum SeriesChange: Sendable, Equatable {
     }
 }
 
-/// A series as it is to be shown.
+/// A series to serve.
 struct ShownSample: Sendable, Equatable {
     let labels: [String]
     let value: SampleValue

@@ -1,6 +1,6 @@
 import UsageModel
 
-/// Turns what is known of a source's syncs into the families that say whether the data are good.
+/// Turns the status of an account's syncs into the families of ``HealthFamily``.
 struct StatusRendering {
     let account: Int
     let accountLabels: [String]
@@ -11,7 +11,7 @@ struct StatusRendering {
         self.accountLabels = accountLabels
     }
 
-    /// What to show after a source's sync began or ended.
+    /// The changes after a source's sync began or ended.
     mutating func changes(for status: SyncStatus, of source: String) -> [SeriesChange] {
         statuses[source] = status
         return [
@@ -28,7 +28,7 @@ struct StatusRendering {
             gauge(HealthFamily.quotaRemaining) { ($0.quota?.remaining).map(Double.init) },
             gauge(HealthFamily.quotaReset) { $0.quota?.reset?.seconds },
             samples(HealthFamily.syncs) { labels, status in
-                // Every result begins at 0, so that the first failure is seen as an increase.
+                // Every result begins at 0, so that `increase()` sees the first failure.
                 (["success"] + FailureReason.allCases.map(\.rawValue)).map { result in
                     ShownSample(labels + [result], Double(status.results[result] ?? 0), created: status.since)
                 }

@@ -1,37 +1,37 @@
 import UsageLedger
 import UsageModel
 
-/// Turns sums over calendar days into the window gauges: exact, no extrapolation.
+/// Turns exact sums of calendar days into the window gauges.
 struct WindowRendering {
     /// The families that have windows.
     static let families: Set<LedgerFamily> = [.cost, .requests, .tokens, .outcomes]
-    /// The outcome that a ratio is of.
+    /// The value of the label `outcome` that the ratio counts.
     private static let success = "success"
 
-    /// One series' sums, and which windows are whole for its source.
+    /// The sums of one series, and whether each window is complete for its source.
     private struct Part {
         let sums: [ExactDecimal]
         let visible: [Bool]
-        /// Whether these are successes: a ratio has them among all whose outcome is known.
+        /// Whether the series counts successes.
         let isSuccess: Bool
     }
 
-    /// Series of the ledger that are shown as one: those under the same labels, and the outcomes that make one ratio.
+    /// Series of the ledger that are merged: those with the same served labels, and the outcomes of one ratio.
     private struct Group {
         let key: Int64
         var parts: [Int64: Part] = [:]
 
-        /// Whether a window is whole for all of the series: a partial sum is not served.
+        /// Returns whether a window is complete for all of the series: a partial sum is not served.
         private func isWhole(_ window: Int) -> Bool {
             !parts.isEmpty && parts.values.allSatisfy { $0.visible[window] }
         }
 
-        /// The sum of a window; nil where it is not whole.
+        /// The sum of a window; nil if it is incomplete.
         func sum(_ window: Int) -> Double? {
             isWhole(window) ? parts.values.reduce(ExactDecimal.zero) { $0 + $1.sums[window] }.doubleValue : nil
         }
 
-        /// Successes among all whose outcome is known; nil where there are none.
+        /// The share of successes among the requests with a known outcome; nil if there are none.
         func successRatio(_ window: Int) -> Double? {
             guard isWhole(window) else { return nil }
             var (successes, all) = (ExactDecimal.zero, ExactDecimal.zero)
@@ -53,7 +53,7 @@ struct WindowRendering {
     let windows: [WindowSpan]
     private let view: LabelView
     private var groups: [GroupName: Group] = [:]
-    /// Groups whose parts changed since they were last told of.
+    /// Groups whose parts changed since the last `groupChanges`.
     private var touched: Set<GroupName> = []
 
     init(account: Int, accountLabels: [String], windows: [WindowSpan], view: LabelView) {
@@ -63,13 +63,13 @@ struct WindowRendering {
         self.view = view
     }
 
-    /// The days of each window as seen at a moment.
+    /// The days of each window at a given time.
     func spans(at now: Timestamp) -> [ClosedRange<UTCDay>] {
         windows.map { $0.days(on: now.day) }
     }
 
-    /// Takes series whose sums are known anew, and answers what to show for those that are shown as they are; a series
-    /// without sums is outside all windows. `groupChanges` has the others.
+    /// Applies new sums, and returns the changes of series that are served unmerged; `groupChanges` returns the others.
+    /// A series without sums has no usage in any window.
     mutating func take(
         _ totals: [SeriesTotal], sums: [Int64: [ExactDecimal]], visible: (SeriesTotal) -> [Bool]
     ) throws -> [SeriesChange] {
@@ -77,7 +77,7 @@ struct WindowRendering {
         var changes: [SeriesChange] = []
         for total in totals where Self.families.contains(total.family) {
             let labels = view.shown(total.labels, of: total.family.labelNames, rank: total.rank)
-            // A series without usage in any window is not part of one, rather than 0 in all.
+            // A series without usage in any window is hidden rather than served as 0.
             let part = sums[total.id].map {
                 Part(
                     sums: $0, visible: visible(total),
@@ -97,7 +97,7 @@ struct WindowRendering {
         return changes
     }
 
-    /// What to show for series that were taken and are shown as a part of something: each costs a look at all parts.
+    /// The changes of merged series since the last call. Each of them sums all of its parts.
     mutating func groupChanges() throws -> [SeriesChange] {
         defer { touched = [] }
         var changes: [SeriesChange] = []

@@ -1,17 +1,17 @@
 import NIOCore
 import PrometheusExposition
 
-/// A document up to its end: the families of accounts, put together once per change of theirs.
+/// The first section of an exposition: the families of accounts, assembled when one of them changed.
 struct AccountsSection: Sendable {
     let families: [RenderedFamily]
     /// Checksum and length of all families.
     let member: PerFormat<GzipMember>
-    /// All families in one part, in a format in which they are small.
+    /// All families in one part; nil in a format in which they are large.
     private let whole: PerFormat<EncodedPart?>
 
     static let empty = AccountsSection(families: [], deflater: nil)
 
-    /// Up to this size an exposition is copied together and compressed as one: smaller and quicker to send.
+    /// Sections up to this size are compressed as one part, which is smaller and faster to send.
     private static let joinedBytes = 256 * 1024
 
     init(families: [RenderedFamily], deflater: Deflater?) {
@@ -39,7 +39,8 @@ struct AccountsSection: Sendable {
     }
 }
 
-/// The end of a document: the exporter's own families, which change at other times than the rest, and the last line.
+/// The last section of an exposition: the exporter's own families, which change independently of the accounts, and
+/// the terminator.
 struct ExporterSection: Sendable {
     let families: [RenderedFamily]
     let parts: PerFormat<EncodedPart>
@@ -70,7 +71,7 @@ extension RenderedFamily {
 }
 
 extension [RenderedFamily] {
-    /// The bytes of all families, copied together.
+    /// The concatenated bytes of all families.
     fileprivate func copied(_ format: ExpositionFormat) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(reduce(0) { $0 + $1.member[format].length })
@@ -81,7 +82,7 @@ extension [RenderedFamily] {
     }
 }
 
-/// A value for each format that is served.
+/// A value for each exposition format.
 struct PerFormat<Value: Sendable>: Sendable {
     private let text: Value
     private let openMetrics: Value

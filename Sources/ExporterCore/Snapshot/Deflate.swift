@@ -1,7 +1,7 @@
 import CZlib
 import NIOCore
 
-/// A run of bytes and its raw deflate form, which can be put together with others inside one gzip member.
+/// Bytes and their raw deflate form, which can be concatenated with others inside one gzip member.
 struct EncodedPart: Sendable {
     let bytes: ByteBuffer
     /// Raw deflate blocks, ended on a byte boundary by a sync flush; not the last block of a stream.
@@ -12,17 +12,17 @@ struct EncodedPart: Sendable {
     static let empty = EncodedPart(bytes: ByteBuffer(), deflated: ByteBuffer(), checksum: 0)
 }
 
-/// Compresses parts that are put together later (RFC 1951 blocks, RFC 1952 frame).
+/// Compresses parts that are concatenated later (RFC 1951 blocks, RFC 1952 frame).
 ///
-/// One deflate state is kept and reset for each part: setting one up costs 256 KiB of zeroed memory.
+/// The deflate state is reused for each part, because creating one zeroes 256 KiB of memory.
 final class Deflater {
-    /// Why nothing could be compressed: zlib had no memory for its state.
+    /// zlib could not allocate its state.
     struct Unavailable: Error {}
 
     private var stream = z_stream()
 
-    /// - Parameter level: zlib's, 1 (fast) to 9 (small). Lines that repeat each other's labels come out only a sixth larger
-    ///   at 3 than at 6, zlib's own choice, and take a third of the time.
+    /// - Parameter level: zlib's level, 1 (fast) to 9 (small). Expositions are only a sixth larger at 3 than at 6,
+    ///   zlib's default, and take a third of the time.
     init(level: Int32 = 3) throws(Unavailable) {
         guard czlib_deflate_init_raw(&stream, level) == Z_OK else { throw Unavailable() }
     }
@@ -50,14 +50,14 @@ final class Deflater {
             }
         }
         let checksum = bytes.withUnsafeBufferPointer { crc32(0, $0.baseAddress, UInt32($0.count)) }
-        // Copied out: the buffer is as large as the text, and what is kept of it a tenth of that.
+        // Copy the output, because the buffer is as large as the text and the output only a tenth of that.
         return EncodedPart(
             bytes: ByteBuffer(bytes: bytes), deflated: ByteBuffer(bytes: output.readableBytesView),
             checksum: UInt32(checksum))
     }
 }
 
-/// Several parts one after the other, with their compressed forms in one buffer.
+/// Several parts in order, with their compressed forms in one buffer.
 struct EncodedRun: Sendable {
     let bytes: [ByteBuffer]
     let deflated: ByteBuffer
@@ -76,11 +76,12 @@ struct EncodedRun: Sendable {
     }
 }
 
-/// A gzip member made of parts that were compressed one by one.
+/// A gzip member of parts that were compressed separately.
 ///
-/// Browsers read only the first member of a gzip body, so the parts are joined inside one; their CRCs combine.
+/// Browsers read only the first member of a gzip body, so the parts are concatenated inside one, and their CRCs are
+/// combined.
 struct GzipMember: Sendable {
-    /// No name, no time, unknown system: the same bytes for the same content.
+    /// No name, no time, unknown system, so that equal content has equal bytes.
     static let header = ByteBuffer(bytes: [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
 
     private(set) var checksum: UInt32 = 0

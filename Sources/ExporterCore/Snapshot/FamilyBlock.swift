@@ -2,7 +2,7 @@ import Dispatch
 import Foundation
 import PrometheusExposition
 
-/// One family with the series of all accounts: renders the pages whose series changed, and keeps the others.
+/// Renders one family's series of all accounts: pages whose series changed are rendered, the others reused.
 struct FamilyBlock {
     private struct PageKey: Hashable, Comparable {
         let group: Int
@@ -13,23 +13,23 @@ struct FamilyBlock {
         }
     }
 
-    /// So many pages (half a megabyte) are worth a processor of their own.
+    /// Minimum number of pages (half a megabyte) per processor.
     private static let pagesForProcessor = 16
 
     let encoder: FamilyEncoder
-    /// Accounts that share a page, so that many small accounts don't make many tiny pages.
+    /// Number of accounts that share a page, so that many small accounts do not make many tiny pages.
     private let accountsInGroup: Int
     private let header: Page
-    /// Series that are set one by one, by account.
+    /// Series that are set individually, by account.
     private var tables: [Int: SeriesTable] = [:]
-    /// Series that are replaced as a whole, by account. The window families have both kinds: those of the ledger, and
-    /// those that a provider computes itself.
+    /// Series that are replaced together, by account. The window families have both kinds, because the ledger's windows
+    /// are set individually and the provider's own windows together.
     private var wholeTables: [Int: SeriesTable] = [:]
     private var pages: [PageKey: Page] = [:]
-    /// Where each page stands in the family; the header is before them all.
-    private var places: [PageKey: Int] = [:]
+    /// The index of each page in the family; the header has index 0.
+    private var indexes: [PageKey: Int] = [:]
     private var dirty: Set<PageKey> = []
-    /// Accounts that are being set up: their series are taken in, and shown all at once.
+    /// Accounts whose series are not served yet, because they are being restored.
     private var hidden: Set<Int> = []
     private(set) var rendered: RenderedFamily?
 
@@ -41,7 +41,7 @@ struct FamilyBlock {
         header = Page(PerFormat { deflater.encode(family.header(in: $0)) }, accounts: [:])
     }
 
-    /// Each sync renders the pages of its account's state: one account, or a few, where a source has a dozen lines.
+    /// Returns fewer accounts for families with many lines per source, because each sync renders its account's pages.
     private static func accountsInGroup(of family: MetricFamily) -> Int {
         switch family.name {
         case _ where family.type == .histogram: 1
@@ -50,7 +50,7 @@ struct FamilyBlock {
         }
     }
 
-    /// Sets one series of an account; `value` nil hides it.
+    /// Sets one series of an account; a nil value hides it.
     mutating func set(
         _ key: Int64, account: Int, _ value: SampleValue?, labels: LabelSet, created: UnixTimestamp? = nil
     ) {
@@ -58,25 +58,25 @@ struct FamilyBlock {
         if let chunk { dirty.insert(PageKey(group: account / accountsInGroup, chunk: chunk)) }
     }
 
-    /// Replaces those series of an account that are not set one by one.
+    /// Replaces those series of an account that are not set individually.
     mutating func replace(account: Int, with entries: [SeriesTable.Entry]) {
         let changed = wholeTables[account, default: SeriesTable()].replace(with: entries)
         markDirty(account, chunks: changed)
         if entries.isEmpty { wholeTables[account] = nil }
     }
 
-    /// Keeps an account's series back until `reveal`.
+    /// Hides an account's series until `reveal`.
     mutating func hide(account: Int) {
         hidden.insert(account)
     }
 
-    /// Shows an account whose series were kept back.
+    /// Shows an account's hidden series.
     mutating func reveal(account: Int) {
         guard hidden.remove(account) != nil else { return }
         markDirty(account, chunks: 0..<max(tables[account]?.chunks.count ?? 0, wholeTables[account]?.chunks.count ?? 0))
     }
 
-    /// Takes an account's series away.
+    /// Removes an account's series.
     mutating func remove(account: Int) {
         for removed in [tables.removeValue(forKey: account), wholeTables.removeValue(forKey: account)] {
             markDirty(account, chunks: 0..<(removed?.chunks.count ?? 0))
@@ -88,16 +88,16 @@ struct FamilyBlock {
         for chunk in chunks { dirty.insert(PageKey(group: account / accountsInGroup, chunk: chunk)) }
     }
 
-    /// Renders what changed and answers how many pages that were.
+    /// Renders the pages that changed and returns their number.
     mutating func render(with deflater: Deflater) -> Int {
         guard !dirty.isEmpty else { return 0 }
         var isReordered = rendered == nil
-        var changed: [(place: Int, page: Page)] = []
+        var changed: [(index: Int, page: Page)] = []
         let keys = Array(dirty)
         for (key, page) in zip(keys, renderedPages(keys, deflater)) {
             if (page == nil) != (pages[key] == nil) { isReordered = true }
             pages[key] = page
-            if let page, let place = places[key] { changed.append((place, page)) }
+            if let page, let index = indexes[key] { changed.append((index, page)) }
         }
         dirty.removeAll()
         if isReordered {
@@ -108,34 +108,33 @@ struct FamilyBlock {
         return keys.count
     }
 
-    /// The pages as they are now. Where there are many before the first scrape, after a start, all processors render them;
-    /// later on scrapes need some.
+    /// Renders pages. The first rendering uses several processors; later ones leave them to scrapes.
     private func renderedPages(_ keys: [PageKey], _ deflater: Deflater) -> [Page?] {
         let processors =
             rendered == nil
             ? min(ProcessInfo.processInfo.activeProcessorCount, keys.count / Self.pagesForProcessor, 8) : 1
         var deflaters = [deflater]
         for _ in 1..<max(1, processors) {
-            // Without memory for one more those that there are do its work.
+            // Without memory for another deflater the existing ones do its work.
             if let another = try? Deflater() { deflaters.append(another) }
         }
         var pages = [Page?](repeating: nil, count: keys.count)
         pages.withUnsafeMutableBufferPointer { pages in
-            // Each round has a deflater and places of its own, and they are over before this returns.
+            // Each iteration has its own deflater and indexes, and all iterations end before this returns.
             nonisolated(unsafe) let (pages, deflaters) = (pages, deflaters)
             DispatchQueue.concurrentPerform(iterations: deflaters.count) { first in
-                for place in stride(from: first, to: keys.count, by: deflaters.count) {
-                    pages[place] = page(keys[place], deflaters[first])
+                for index in stride(from: first, to: keys.count, by: deflaters.count) {
+                    pages[index] = page(keys[index], deflaters[first])
                 }
             }
         }
         return pages
     }
 
-    /// Puts the pages in their order, after some came or went.
+    /// Sorts the pages, after some were added or removed.
     private mutating func arrange() {
         let ordered = pages.sorted { $0.key < $1.key }
-        places = Dictionary(uniqueKeysWithValues: ordered.enumerated().map { ($1.key, $0 + 1) })
+        indexes = Dictionary(uniqueKeysWithValues: ordered.enumerated().map { ($1.key, $0 + 1) })
         rendered =
             ordered.isEmpty ? nil : RenderedFamily(family: family, pages: [header] + ordered.map(\.value))
     }
@@ -160,37 +159,39 @@ struct FamilyBlock {
     }
 }
 
-/// What a series shows.
+/// The value of a series.
 enum SampleValue: Sendable, Equatable {
     case number(Double)
-    /// Observations by bucket, not cumulative, the last for those above every bound; and their sum.
+    /// Observations by bucket, not cumulative, the last bucket being `+Inf`; and their sum.
     case histogram(counts: [UInt64], sum: Double)
 }
 
-/// One account's series of one family, in chunks of a bounded size: a change renders its chunk anew, not the family.
+/// One account's series of one family in chunks of a bounded size, so that a change renders only its chunk.
 struct SeriesTable {
     struct Entry: Equatable {
         let labels: LabelSet
         let created: UnixTimestamp?
-        /// Nil while the series is not shown.
+        /// Nil while the series is hidden.
         var value: SampleValue?
     }
 
-    /// Series in a chunk: about 30 kB of text.
+    /// Number of series in a chunk: about 30 kB of text.
     static let chunkSize = 256
 
     private(set) var chunks: [[Entry]] = []
-    private var places: [Int64: Int] = [:]
+    private var slots: [Int64: Int] = [:]
     private var count = 0
 
-    /// Sets a series' value and answers the chunk that changed; nil where nothing did.
+    /// Sets a series' value and returns the chunk that changed; nil if nothing changed.
     ///
-    /// - Parameter key: what the series is known by here; its labels are those that its first value came with.
+    /// - Parameters:
+    ///   - key: identifies the series in this table.
+    ///   - labels: used only when the series gets its first value.
     mutating func set(
         _ key: Int64, _ value: SampleValue?, labels: LabelSet, created: UnixTimestamp? = nil
     ) -> Int? {
-        if let place = places[key] {
-            let (chunk, slot) = place.quotientAndRemainder(dividingBy: Self.chunkSize)
+        if let index = slots[key] {
+            let (chunk, slot) = index.quotientAndRemainder(dividingBy: Self.chunkSize)
             let before = chunks[chunk][slot].value
             guard before != value else { return nil }
             chunks[chunk][slot].value = value
@@ -200,18 +201,18 @@ struct SeriesTable {
         let (chunk, slot) = count.quotientAndRemainder(dividingBy: Self.chunkSize)
         if slot == 0 { chunks.append([]) }
         chunks[chunk].append(Entry(labels: labels, created: created, value: value))
-        places[key] = count
+        slots[key] = count
         count += 1
         return chunk
     }
 
-    /// Replaces every series, for families that a source measures as a whole, and answers the chunks that changed.
+    /// Replaces every series and returns the chunks that changed.
     mutating func replace(with entries: [Entry]) -> [Int] {
         let before = chunks
         chunks = stride(from: 0, to: entries.count, by: Self.chunkSize).map {
             Array(entries[$0..<min($0 + Self.chunkSize, entries.count)])
         }
-        places = [:]
+        slots = [:]
         count = entries.count
         return (0..<max(before.count, chunks.count)).filter { chunk in
             chunk >= before.count || chunk >= chunks.count || before[chunk] != chunks[chunk]

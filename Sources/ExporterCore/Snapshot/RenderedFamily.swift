@@ -1,12 +1,12 @@
 import PrometheusExposition
 
-/// A group of a family's series as ready-made bytes in both formats.
+/// A group of a family's series, rendered in both formats.
 ///
-/// Pages are compressed one by one, so that a change of one series compresses its page anew and no other.
-/// A class: each stands in its family's block and in a run.
+/// Pages are compressed separately, so that a change of one series compresses only its page. A class, because the
+/// family's block and a run share each page.
 final class Page: Sendable {
     let parts: PerFormat<EncodedPart>
-    /// Where each account's lines are, so that one account can be shown alone.
+    /// The byte range of each account's lines, for scrapes of one account.
     let accounts: [Int: PerFormat<Range<Int>>]
 
     init(_ parts: PerFormat<EncodedPart>, accounts: [Int: PerFormat<Range<Int>>]) {
@@ -15,12 +15,12 @@ final class Page: Sendable {
     }
 }
 
-/// Some of a family's pages, one after the other, with their compressed forms copied together: each is a kilobyte or two,
-/// and sending hundreds of them costs more than sending their bytes.
+/// Consecutive pages of a family, with their compressed forms in one buffer, because sending hundreds of buffers of one
+/// or two kilobytes is expensive.
 ///
-/// A class: a snapshot hands on to the next all runs but those that changed.
+/// A class, because consecutive snapshots share the runs that did not change.
 final class PageRun: Sendable {
-    /// Pages in a run.
+    /// Maximum number of pages in a run.
     static let longest = 16
 
     let pages: [Page]
@@ -32,9 +32,9 @@ final class PageRun: Sendable {
     }
 }
 
-/// A family's bytes at one moment: its header, then its pages.
+/// A family's rendered bytes: its header, then its pages.
 ///
-/// A change copies the list of runs and makes the changed runs anew; the others are shared.
+/// A change copies the list of runs and replaces the changed runs; the others are shared.
 struct RenderedFamily: Sendable {
     let family: MetricFamily
     private(set) var runs: [PageRun]
@@ -49,15 +49,15 @@ struct RenderedFamily: Sendable {
         member = Self.member(of: runs)
     }
 
-    /// The pages, in their order.
+    /// The pages in order.
     var pages: some Collection<Page> { runs.lazy.flatMap(\.pages) }
 
-    /// Puts pages in the places of others.
-    mutating func replace(_ changed: [(place: Int, page: Page)]) {
-        for (index, replacements) in Dictionary(grouping: changed, by: { $0.place / PageRun.longest }) {
-            var pages = runs[index].pages
-            for (place, page) in replacements { pages[place % PageRun.longest] = page }
-            runs[index] = PageRun(pages)
+    /// Replaces pages by index.
+    mutating func replace(_ changed: [(index: Int, page: Page)]) {
+        for (run, replacements) in Dictionary(grouping: changed, by: { $0.index / PageRun.longest }) {
+            var pages = runs[run].pages
+            for (index, page) in replacements { pages[index % PageRun.longest] = page }
+            runs[run] = PageRun(pages)
         }
         member = Self.member(of: runs)
     }
@@ -83,7 +83,7 @@ struct FamilyEncoder {
     private let showsCreated: Bool
 
     /// - Parameters:
-    ///   - bounds: a histogram's bucket bounds; not used for other types.
+    ///   - bounds: a histogram's bucket bounds; ignored for other types.
     ///   - showsCreated: whether OpenMetrics has a `_created` line for each counter and histogram.
     init(_ family: MetricFamily, bounds: [Double], showsCreated: Bool) throws {
         self.family = family
@@ -98,9 +98,9 @@ struct FamilyEncoder {
                 openMetrics: try SampleEncoder(family, format: .openMetrics100))
     }
 
-    /// Appends the lines of some series; a value of another kind than the family's shows nothing.
+    /// Appends the lines of series; a value that does not match the family's type is ignored.
     func append(_ entries: [SeriesTable.Entry], text: inout [UInt8], openMetrics: inout [UInt8]) {
-        // Once for all: taking an encoder out counts a reference, which processors that render beside each other contend for.
+        // Unwrap the encoder once: processors that render in parallel would contend for its reference count.
         switch encoders {
         case .samples(let textEncoder, let openMetricsEncoder):
             for entry in entries {
@@ -112,7 +112,7 @@ struct FamilyEncoder {
         case .histograms(let textEncoder, let openMetricsEncoder):
             for entry in entries {
                 guard case .histogram(let counts, let sum) = entry.value else { continue }
-                // The counts come from the same bounds as the encoder, so it cannot refuse their number.
+                // The counts come from the encoder's own bounds, so it cannot refuse their number.
                 try? textEncoder.append(counts: counts, sum: sum, labels: entry.labels, to: &text)
                 try? openMetricsEncoder.append(
                     counts: counts, sum: sum, labels: entry.labels, created: showsCreated ? entry.created : nil,

@@ -3,22 +3,20 @@ import NIOCore
 import PrometheusExposition
 import UsageModel
 
-/// How a body is sent.
+/// The content encoding of a body.
 package enum BodyEncoding: Sendable, Hashable {
     case identity
     case gzip
 }
 
-/// A complete exposition at one moment, as bytes: immutable, shared by every scrape that begins before the next.
-///
-/// Its parts are listed by each scrape, which sends as many.
+/// A complete rendered exposition: immutable, and shared by every scrape that begins before the next snapshot.
 package struct Snapshot: Sendable {
     private let main: AccountsSection
     private let end: ExporterSection
-    /// Which of the published snapshots it is, from 1.
+    /// The sequence number of the published snapshots, from 1.
     package let number: UInt64
 
-    /// Nothing yet.
+    /// The snapshot before the first published one.
     package static let empty = Snapshot(main: .empty, end: .empty, number: 0)
 
     init(main: AccountsSection, end: ExporterSection, number: UInt64) {
@@ -27,12 +25,12 @@ package struct Snapshot: Sendable {
         self.end = end
     }
 
-    /// Everything of accounts, by family.
+    /// The families of accounts.
     var families: [RenderedFamily] { main.families }
     /// The exporter's own families.
     var tail: [RenderedFamily] { end.families }
 
-    /// The ready-made body of a scrape.
+    /// The complete body of a scrape.
     package func body(_ format: ExpositionFormat, _ encoding: BodyEncoding) -> SnapshotBody {
         let last = end.parts[format]
         switch encoding {
@@ -47,11 +45,11 @@ package struct Snapshot: Sendable {
     }
 }
 
-/// A body as the parts it is sent in.
+/// A body as the buffers to send.
 package struct SnapshotBody: Sendable {
-    /// Bytes of all parts.
+    /// Length of all parts in bytes.
     package let length: Int
-    /// Buffers to be sent one after the other; shared, not copied.
+    /// Buffers to send in order; shared, not copied.
     package let parts: [ByteBuffer]
 
     init(parts: [ByteBuffer]) {
@@ -72,28 +70,25 @@ package struct SnapshotBody: Sendable {
     package var bytes: [UInt8] { parts.flatMap { Array($0.readableBytesView) } }
 }
 
-/// A snapshot that a scrape was given.
+/// A snapshot that was served to a scrape.
 struct ServedSnapshot: Sendable {
-    /// Which of the published snapshots.
+    /// The snapshot's sequence number.
     let number: UInt64
     let at: Timestamp
 }
 
-/// Where the newest complete snapshot is: swapped whole, read without waiting for a sync.
+/// Holds the newest snapshot. Scrapes read it without waiting for a sync.
 package final class SnapshotStore: Sendable {
     private let snapshot = NIOLockedValueBox(Snapshot.empty)
-    /// The newest snapshot that a scrape was given whole, by account where it was given one account's series only.
+    /// The newest snapshot of which a scrape was served all series (nil), or all series of one account.
     private let served = NIOLockedValueBox<[Int?: ServedSnapshot]>([:])
 
-    /// A store that shows nothing yet.
     package init() {}
 
     /// The newest snapshot.
     package var current: Snapshot { snapshot.withLockedValue { $0 } }
 
-    /// Records that a scrape was given all of a snapshot's series, or all of one account's.
-    ///
-    /// - Parameter now: when.
+    /// Records that a scrape was served all of a snapshot's series, or all of one account's.
     package func markServed(_ snapshot: Snapshot, account: Int?, at now: Timestamp) {
         served.withLockedValue { served in
             guard snapshot.number >= served[account]?.number ?? 0 else { return }
@@ -101,14 +96,14 @@ package final class SnapshotStore: Sendable {
         }
     }
 
-    /// The newest snapshot of which a scrape was given all of an account's series; nil before the first.
+    /// The newest snapshot of which a scrape was served all of an account's series; nil before the first.
     func served(account: Int) -> ServedSnapshot? {
         served.withLockedValue { served in
             [served[nil], served[account]].compactMap { $0 }.max { $0.number < $1.number }
         }
     }
 
-    /// Shows a snapshot from now on.
+    /// Replaces the snapshot for later scrapes.
     func publish(_ newest: Snapshot) {
         snapshot.withLockedValue { $0 = newest }
     }

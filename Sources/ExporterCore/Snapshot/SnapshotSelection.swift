@@ -1,26 +1,25 @@
 import NIOCore
 import PrometheusExposition
 
-/// A part of a snapshot that a reader asks for.
+/// The part of a snapshot that a scrape requests.
 package struct SnapshotSelection: Sendable, Hashable {
-    /// The one account whose series are wanted, by its place among the accounts; nil for all accounts and the
-    /// exporter's own series.
+    /// The index of the only account to serve; nil for all accounts and the exporter's own series.
     package var account: Int?
-    /// Names of families, or of samples, whose whole family is then wanted; none for all.
+    /// Names of families, or of samples, which select their whole family; empty for all.
     package var names: Set<String>
-    /// Whether the exporter's own families (`genai_exporter_*`, `process_*`) are left out, though no account is chosen.
+    /// Whether the exporter's own families (`genai_exporter_*`, `process_*`) are omitted even if `account` is nil.
     package var isAccountsOnly = false
 
-    /// A part; the whole, unless something is given.
+    /// Selects the whole snapshot by default.
     package init(account: Int? = nil, names: Set<String> = []) {
         self.account = account
         self.names = names
     }
 
-    /// Whether everything is wanted.
+    /// Whether the whole snapshot is selected.
     package var isWhole: Bool { account == nil && names.isEmpty && !isAccountsOnly }
 
-    /// What the samples of a family may be called beside the family itself, in either format.
+    /// The suffixes of sample names in either format.
     private static let suffixes = ["", "_total", "_created", "_bucket", "_sum", "_count"]
 
     func takes(_ family: MetricFamily) -> Bool {
@@ -31,12 +30,12 @@ package struct SnapshotSelection: Sendable, Hashable {
 }
 
 extension Snapshot {
-    /// The body of a scrape that asks for a part.
+    /// The body of a scrape of a part.
     ///
-    /// Whole families are put together of ready-made parts. One account's lines are cut out of pages that it shares
-    /// with others, and compressed here.
+    /// Whole families reuse their compressed parts. One account's lines are copied from pages that it shares with
+    /// others, and compressed for each scrape.
     ///
-    /// - Throws: where there is no memory to compress with.
+    /// - Throws: if there is no memory to compress with.
     package func body(
         _ format: ExpositionFormat, _ encoding: BodyEncoding, of selection: SnapshotSelection
     ) throws -> SnapshotBody {
@@ -65,7 +64,7 @@ extension Snapshot {
 }
 
 extension RenderedFamily {
-    /// One account's lines with the family's header; nothing where it has no series here.
+    /// Appends one account's lines with the family's header, or nothing if the account has no series in the family.
     fileprivate func append(_ account: Int, _ format: ExpositionFormat, to bytes: inout [UInt8]) {
         let lines = pages.compactMap { page -> ByteBufferView? in
             guard let place = page.accounts[account]?[format] else { return nil }

@@ -1,6 +1,6 @@
 import NIOConcurrencyHelpers
 
-/// Something that is waited for by one task and given by any other. A signal that comes early is kept.
+/// An event that one task waits for and any other task sets. It stays set until the wait consumes it.
 final class AsyncEvent: Sendable {
     private struct State {
         var isSet = false
@@ -9,7 +9,7 @@ final class AsyncEvent: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
-    /// Lets the waiting task go on, or the next one that waits.
+    /// Resumes the waiting task, or the next one that waits.
     func set() {
         let waiting = state.withLockedValue { state in
             let waiting = state.waiting
@@ -20,17 +20,17 @@ final class AsyncEvent: Sendable {
         waiting?.resume()
     }
 
-    /// Drops a signal that came early.
+    /// Resets the event without a wait.
     func clear() {
         state.withLockedValue { $0.isSet = false }
     }
 
-    /// Waits until the signal is given, or the task is cancelled.
+    /// Waits until the event is set, or the task is cancelled.
     func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let goesOn = state.withLockedValue { state in
-                    // Cancelled before this task came to wait: nobody would resume it.
+                let resumes = state.withLockedValue { state in
+                    // After an earlier cancellation nothing would resume the continuation.
                     if state.isSet || Task.isCancelled {
                         state.isSet = false
                         return true
@@ -38,7 +38,7 @@ final class AsyncEvent: Sendable {
                     state.waiting = continuation
                     return false
                 }
-                if goesOn { continuation.resume() }
+                if resumes { continuation.resume() }
             }
         } onCancel: {
             let waiting = state.withLockedValue { state in

@@ -1,18 +1,18 @@
 import UsageModel
 
-/// Where the config has an account's ledger begin.
+/// The configured start of an account's ledger.
 enum LedgerStart: Sendable, Equatable {
     /// `ledger_start`: the beginning of a UTC day.
     case day(UTCDay)
-    /// `history`: the UTC midnight this long before the account's first sync.
+    /// `history`: the UTC midnight of the day that lies this long before the account's first sync.
     case history(Duration)
 
-    /// Whether it is given as a date, so that no clock has a part in it.
+    /// Whether the start is a date, which does not depend on a clock.
     var isGiven: Bool {
         if case .day = self { true } else { false }
     }
 
-    /// The start, if the first sync were now.
+    /// The start for a first sync at a given time.
     func proposed(now: Timestamp) -> Timestamp {
         switch self {
         case .day(let day): day.start
@@ -20,12 +20,12 @@ enum LedgerStart: Sendable, Equatable {
         }
     }
 
-    /// A start no further than this from the proposed one is kept: midnight may pass during a first sync.
+    /// Maximum difference at which a stored start is kept, because midnight may pass during a first sync.
     var tolerance: Duration { isGiven ? .zero : .days(1) }
 }
 
 extension LedgerStart: CustomStringConvertible {
-    /// As the config has it: `ledger_start 2026-11-01`, `history 2592000 s`.
+    /// The setting: `ledger_start 2026-11-01`, `history 2592000 s`.
     var description: String {
         switch self {
         case .day(let day): "ledger_start \(day)"

@@ -2,7 +2,7 @@ import NIOConcurrencyHelpers
 import UsageLedger
 import UsageModel
 
-/// One run of a source against the ledger.
+/// One sync of a source against the ledger.
 final class LedgerSyncContext: SyncContext {
     let startedAt: Timestamp
     let ledgerStart: Timestamp
@@ -23,10 +23,10 @@ final class LedgerSyncContext: SyncContext {
     private let remarked = NIOLockedValueBox<[String]>([])
 
     /// - Parameters:
-    ///   - plan: the source's slices; nil where it names its slices itself.
-    ///   - requested: days that an operator wants read again.
-    ///   - countsOnReading: whether the source's usage is dated by our clock alone.
-    ///   - isStartGiven: whether the config gives the date at which the ledger starts, so that it is not dated by our clock.
+    ///   - plan: the source's slices; nil if the source names its slices itself.
+    ///   - requested: days that the operator requested to read again.
+    ///   - countsOnReading: whether the source's usage is dated only by this machine's clock.
+    ///   - isStartGiven: whether the config sets the ledger's start as a date, which does not depend on a clock.
     init(
         source: LedgerSource, isFirst: Bool, plan: SlicePlan?, requested: ClosedRange<UTCDay>?, countsOnReading: Bool,
         isStartGiven: Bool, skew: ClockSkew, ledger: UsageLedger, clock: any WallClock
@@ -48,26 +48,27 @@ final class LedgerSyncContext: SyncContext {
 
     var reopenable: [DueSlice] { plan?.reopenable ?? [] }
 
-    /// What the commits of this run changed, all of it durable.
+    /// The durable changes of this sync's commits.
     var change: LedgerChange { collected.withLockedValue { $0 } }
 
-    /// What the API said last of the endpoint's future; nil where no answer came.
+    /// The API's last notice of deprecation; nil if no response arrived.
     var lastNotice: UpstreamNotice? { noticed.withLockedValue { $0 } }
 
     func notice(_ notice: UpstreamNotice) {
         noticed.withLockedValue { $0 = notice }
     }
 
-    /// The coverage that the run's commits gave, by key.
+    /// The coverage of the sync's commits, by key.
     var coverage: [String: Coverage] { covered.withLockedValue { $0 } }
 
-    /// What the source remarked, in order.
+    /// The source's remarks on unexpected responses, in order.
     var remarks: [String] { remarked.withLockedValue { $0 } }
 
-    /// Whether the history may be completed now: that also fixes where the ledger starts, which a wrong clock must not.
+    /// Whether the history may be completed now. Completing it also fixes the ledger's start, which must not depend on
+    /// a wrong clock.
     var mayComplete: Bool { isStartGiven || skew.excess == nil }
 
-    /// Whether a commit of this run completed the source's history.
+    /// Whether a commit of this sync completed the source's history.
     var hasCompletedHistory: Bool { completed.withLockedValue { $0 } }
 
     func cells(of slice: SliceID) async throws -> [Cell] {
@@ -99,23 +100,23 @@ final class LedgerSyncContext: SyncContext {
         remarked.withLockedValue { if !$0.contains(text) { $0.append(text) } }
     }
 
-    /// The reading as it may be stored while the provider's clock disagrees with ours.
+    /// Adjusts a reading to store while the provider's clock differs from this machine's.
     ///
-    /// A slice counts as read at the earlier of the two times: what is read too often costs a request, what is read too
-    /// seldom costs usage.
+    /// A slice counts as read at the earlier of the two times, because reading it once too often costs a request, and
+    /// once too few loses usage.
     private func dated(_ reading: Reading) throws -> Reading {
         guard let excess = skew.excess else { return reading }
         guard !countsOnReading else {
             throw SourceFailure(
                 .decode,
-                "this clock is \(Int(saturating: excess.inSeconds)) s from the provider's: when usage was is known by the clock alone"
+                "the clock that dates this usage is \(Int(saturating: excess.inSeconds)) s from the provider's"
             )
         }
         var reading = reading
         if excess > .zero {
             reading.slices = reading.slices.compactMap { slice in
                 let readAt = slice.readAt - excess
-                // By the provider's clock it has not begun, and nothing is in it.
+                // By the provider's clock the slice has not begun, and it is empty.
                 if slice.cells.isEmpty, readAt < slice.slice.period.start { return nil }
                 return SliceReading(slice.slice, cells: slice.cells, readAt: readAt, attribution: slice.attribution)
             }
@@ -124,7 +125,7 @@ final class LedgerSyncContext: SyncContext {
         return reading
     }
 
-    /// Takes in a change that was made durable for this source.
+    /// Adds a durable change of this source.
     func collect(_ change: LedgerChange) {
         collected.withLockedValue { collected in
             collected.series += change.series

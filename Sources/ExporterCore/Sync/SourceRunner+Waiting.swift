@@ -45,17 +45,17 @@ extension SourceRunner {
         return status.isUp == true
     }
 
-    /// Syncs the source now, or as soon as the current sync ends. A used-up allowance still applies.
+    /// Syncs the source now, or as soon as the current sync ends. The provider's quota still applies.
     ///
-    /// - Returns: false while the source backs off after a failure: it is synced when that ends.
+    /// - Returns: false while the source backs off after a failure: it is synced when the back-off ends.
     @discardableResult func syncSoon() -> Bool {
         guard !isBackingOff else { return false }
         wakeUp.set()
         return true
     }
 
-    /// Ends the back-off after a failure whose cause the operator may have fixed: the next attempt comes now, or when
-    /// the last one is old enough.
+    /// Ends the back-off after a failure that the operator may have fixed. The next attempt starts now, or when the
+    /// last one is old enough.
     func retry() {
         guard status.isUp == false else { return }
         wantsRetry = true

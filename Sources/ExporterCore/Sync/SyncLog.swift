@@ -1,3 +1,4 @@
+import ConfigReading
 import Logging
 import NIOConcurrencyHelpers
 import UsageModel
@@ -76,19 +77,19 @@ struct SyncLog {
         guard !hasWarnedOfClock else { return }
         hasWarnedOfClock = true
         logger.warning(
-            "this machine's clock differs from the provider's: nothing is final, and a first sync is not served, until they agree",
+            "clock differs from the provider's: until they agree, nothing is final, and a first sync is not served",
             metadata: ["skew": "\(Int(saturating: clockSkew.inSeconds))s"])
     }
 }
 
-/// Which failures of one source are logged: each reason when it begins, then a reminder while it lasts. A pure value.
+/// Decides which failures of one source are logged: each reason when it begins, then a reminder while it lasts.
 struct FailureLog {
     /// The time between two log lines for the same reason.
     static let reminder = Duration.hours(1)
 
-    /// Failing syncs without a success between them.
+    /// Number of consecutive failing syncs.
     private(set) var count = 0
-    /// When the first of them ended.
+    /// When the first of them failed.
     private(set) var since: Timestamp?
     private var logged: [String: Timestamp] = [:]
 
@@ -108,7 +109,7 @@ struct FailureLog {
 
     /// Ends the failures of the syncs, so that the next one is logged.
     ///
-    /// - Returns: how many there were and when they began; nil where there were none.
+    /// - Returns: their number and when they began; nil if there were none.
     mutating func recover() -> (count: Int, since: Timestamp)? {
         defer { self = FailureLog() }
         return since.map { (count, $0) }
@@ -119,10 +120,8 @@ struct FailureLog {
 package final class StorageErrors: Sendable {
     private let value = NIOLockedValueBox(0)
 
-    /// None yet.
     package init() {}
 
-    /// Failures so far.
     package var count: Int { value.withLockedValue { $0 } }
 
     func add() {

@@ -1,13 +1,13 @@
 import UsageModel
 
-/// When a source is synced next: a pure value that is asked after each sync.
+/// Computes when a source is synced next.
 ///
-/// After a success: the interval, give or take a tenth, so that a thousand accounts don't ask at once.
-/// After a failure that may pass by itself (network, time-out, 5xx …) sooner, so that an outage is over here soon
-/// after it is over there; after one that a person must mend (auth, gone, other 4xx) later and later, since providers
-/// lock out clients that go on asking.
+/// After a success the delay is the interval with a jitter of ±10 %, so that a thousand accounts do not sync at once.
+/// After a transient failure (network, time-out, 5xx …) it is shorter, so that the exporter recovers soon after an
+/// outage. After a lasting failure (auth, gone, other 4xx) it doubles, because providers lock out clients that keep
+/// repeating such requests.
 ///
-/// | failures in a row | passing failure, interval 5 min | lasting failure, interval 5 min |
+/// | failures in a row | transient failure, interval 5 min | lasting failure, interval 5 min |
 /// |---|---|---|
 /// | 1 | 30 s | 5 min |
 /// | 2 | 1 min | 10 min |
@@ -15,39 +15,39 @@ import UsageModel
 /// | 4 | 4 min | 40 min |
 /// | 5 and more | 5 min | 1 h |
 ///
-/// A rate limit, and a refusal that did not come from the API itself, wait the ordinary interval each time.
+/// After a rate limit, or a refusal that did not come from the API itself, the delay is the interval each time.
 package struct SyncSchedule: Sendable, Equatable {
-    /// The time between two syncs that succeed.
+    /// The time between two successful syncs.
     package let interval: Duration
 
     private static let firstRetry = Duration.seconds(30)
     private static let longestBackOff = Duration.seconds(3600)
-    /// One absurd `Retry-After` must not silence a source for a year.
+    /// Limits `Retry-After`: an absurd value must not stop a source for a year.
     private static let longestWish = Duration.seconds(6 * 3600)
 
     /// - Parameters:
     ///   - wanted: the configured interval.
-    ///   - floor: the source's own shortest interval.
-    ///   - isOwn: whether the account itself asks for `wanted`, which then may go below the floor.
+    ///   - floor: the source's minimum interval.
+    ///   - isOwn: whether the account itself sets `wanted`, which may then be below the minimum.
     package init(wanted: Duration, floor: Duration, isOwn: Bool) {
         interval = isOwn ? wanted : max(wanted, floor)
     }
 
-    /// The longest wait after any failure.
+    /// The maximum wait after any failure.
     var longestWait: Duration { max(interval * 1.1, Self.longestBackOff * 1.1, Self.longestWish) }
 
-    /// How long the provider wants a source left alone; nil where it did not say.
+    /// The wait that the provider requests by `Retry-After`, limited; nil if it requests none.
     func wish(_ retryAfter: Duration?) -> Duration? {
         retryAfter.flatMap { $0 > .zero ? min($0, Self.longestWish) : nil }
     }
 
-    /// How long to wait after a sync.
+    /// The delay until the next sync.
     ///
     /// - Parameters:
-    ///   - failure: why it failed; nil after a success.
+    ///   - failure: the reason of the failure; nil after a success.
     ///   - isLasting: whether it lasts until its cause is fixed.
-    ///   - failuresInRow: how often it has failed in this way, which may pass or must be mended, this time included.
-    ///   - retryAfter: how long the provider asked to wait.
+    ///   - failuresInRow: number of consecutive failures of this kind (transient or lasting), including this one.
+    ///   - retryAfter: the provider's `Retry-After`.
     ///   - unit: a random number from 0 to 1.
     package func delay(
         after failure: FailureReason?, isLasting: Bool, failuresInRow: Int, retryAfter: Duration?, unit: Double
@@ -68,26 +68,26 @@ package struct SyncSchedule: Sendable, Equatable {
     }
 }
 
-/// Until when a source that failed is left alone, also over a restart: stored with its status.
+/// The back-off of a failed source. It is stored with the status, so that it also applies after a restart.
 struct SyncHold: Sendable, Equatable, Codable {
-    /// Not before this time.
+    /// The earliest time of the next sync.
     let until: Timestamp
-    /// The whole wait, from the failure on: no clock that was set back makes it longer.
+    /// The whole wait since the failure, so that a clock that was set back does not make it longer.
     let length: Duration
-    /// Whether the provider asked for it (`Retry-After`): no other key and no operator shortens it.
+    /// Whether the provider requested the wait (`Retry-After`): then neither another key nor the operator shortens it.
     let isProvidersWish: Bool
-    /// What the source was queried with, as ``AccountConfiguration`` has it: with something else it is queried at once.
+    /// A hash of the key and settings that the source was queried with. With others it is queried at once.
     let access: String
 
-    /// The hold after a failure; nil where a restart may query at once, since the cause may well be on this machine.
+    /// Fails if a restart may query at once, because the cause may be on this machine.
     ///
     /// - Parameters:
-    ///   - delay: the wait that the schedule has.
-    ///   - wish: the wait that the provider asked for; nil where it did not.
+    ///   - delay: the schedule's wait.
+    ///   - wish: the wait that the provider requested; nil if none.
     init?(after failure: any ReasonedFailure, at now: Timestamp, delay: Duration, wish: Duration?, access: String) {
         switch failure.reason {
         case .network, .storage: return nil
-        // A part that fails must not make the others old.
+        // A failing part must not delay the other parts.
         case _ where failure is PartialFailure && wish == nil: return nil
         case .auth, .rateLimited, .timeout, .http4xx, .http5xx, .decode, .gone: break
         }
@@ -97,9 +97,9 @@ struct SyncHold: Sendable, Equatable, Codable {
         self.access = access
     }
 
-    /// How long the source is still left alone.
+    /// The rest of the wait.
     ///
-    /// - Parameter longest: the longest wait that any failure leads to now.
+    /// - Parameter longest: the maximum wait after any failure.
     func wait(at now: Timestamp, access: String, longest: Duration) -> Duration {
         guard isProvidersWish || access == self.access else { return .zero }
         return max(.zero, min(until - now, length, longest))

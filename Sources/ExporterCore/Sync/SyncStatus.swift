@@ -2,11 +2,11 @@ import NIOConcurrencyHelpers
 import Upstream
 import UsageModel
 
-/// What is known of a source's syncs: kept in the ledger's storage, so that no counter of ours falls at a restart.
+/// The status of a source's syncs. The ledger stores it, so that the exporter's counters do not reset at a restart.
 package struct SyncStatus: Sendable, Codable, Equatable {
     /// Whether the last sync succeeded; nil before the first.
     package var isUp: Bool?
-    /// When the last sync that succeeded began.
+    /// When the last successful sync began.
     package var lastSuccess: Timestamp?
     /// When the last sync began.
     package var lastAttempt: Timestamp?
@@ -14,44 +14,43 @@ package struct SyncStatus: Sendable, Codable, Equatable {
     package var next: Timestamp?
     /// How long the last sync took, in seconds.
     package var duration: Double?
-    /// Syncs by `success` or reason of failure.
+    /// Number of syncs by `success` or reason of failure.
     package var results: [String: Int] = [:]
-    /// The ledger is complete up to here; nil for a source without slices that has never succeeded.
+    /// The time up to which the ledger is complete; nil for a source without slices that has never succeeded.
     package var dataThrough: Timestamp?
-    /// Whose usage is known whole: by the label `key` where keys are read one by one, else under "".
+    /// Periods of completely read usage: by the label `key` if keys are read separately, else under "".
     package var coverage: [String: Coverage] = [:]
-    /// Our clock minus the provider's, in seconds; nil where its responses have no `Date`.
+    /// This machine's clock minus the provider's, in seconds; nil if its responses have no `Date`.
     package var clockSkew: Double?
-    /// What is left of our allowance at the endpoint; nil where there is none.
+    /// The rest of the provider's quota at the endpoint; nil if there is none.
     package var quota: QuotaState?
-    /// What went wrong last, in plain words; nil after a success.
+    /// The message of the last failure; nil after a success.
     package var lastError: String?
-    /// Whether the API calls the endpoint deprecated; nil where nobody looked.
+    /// Whether the API calls the endpoint deprecated; nil if unknown.
     package var isDeprecated: Bool?
-    /// When the endpoint stops to answer, where the API says so.
+    /// When the provider closes the endpoint; nil if the API does not announce it.
     package var sunset: Timestamp?
-    /// Until when the source is left alone after a failure; nil where a restart may query it at once.
+    /// The back-off after a failure; nil if a restart may query at once.
     var hold: SyncHold?
-    /// Our own calls to the endpoint.
+    /// Counts of the exporter's requests to the endpoint.
     package var upstream = UpstreamTally()
     /// When counting began.
     package var since: Timestamp?
 
-    /// Failures of the last one's kind since the last success or the last failure of the other kind.
+    /// Number of consecutive failures of the same kind (transient or lasting).
     package private(set) var failuresInRow = 0
-    /// Of which kind they are: whether a person must mend them; nil after a success.
+    /// Whether they are lasting failures; nil after a success.
     private var isFailureLasting: Bool?
 
-    /// A source that was never synced.
     package init() {}
 
-    /// The coverage of a key's usage; that of the whole source where keys are not read one by one.
+    /// The coverage of a key's usage, or of the whole source if keys are not read separately.
     func coverage(of key: String) -> Coverage { coverage[key] ?? coverage[""] ?? Coverage() }
 
-    /// Counts how a sync ended.
+    /// Counts consecutive failures.
     ///
-    /// The kinds are counted apart: one 401 in the middle of an outage must not have the source asked as seldom as
-    /// after a day of them.
+    /// Transient and lasting failures are counted separately, because one 401 during an outage must not delay the next
+    /// sync as long as a day of them.
     ///
     /// - Parameter isLasting: whether the failure lasts until its cause is fixed; nil after a success.
     mutating func count(failureIsLasting isLasting: Bool?) {
@@ -60,36 +59,35 @@ package struct SyncStatus: Sendable, Codable, Equatable {
     }
 }
 
-/// Our calls to one endpoint, counted.
+/// Counts of the exporter's requests to one endpoint.
 package struct UpstreamTally: Sendable, Codable, Equatable {
-    /// By HTTP status code, `error` where no answer came.
+    /// By HTTP status code; `error` if no response arrived.
     package var requests: [String: Int] = [:]
-    /// Calls that were repeats.
+    /// Number of requests that were retries.
     package var retries = 0
     /// Durations by bucket of `MetricCatalogue.upstreamDurationBounds`, not cumulative.
     package var buckets: [UInt64] = Array(repeating: 0, count: MetricCatalogue.upstreamDurationBounds.count + 1)
     /// Sum of the durations in seconds.
     package var seconds = 0.0
 
-    /// Nothing called yet.
     package init() {}
 
     mutating func add(code: Int?, duration: Duration) {
         requests[code.map(String.init) ?? "error", default: 0] += 1
         let bounds = MetricCatalogue.upstreamDurationBounds
-        let place = bounds.firstIndex { duration.inSeconds <= $0 } ?? bounds.count
-        if place < buckets.count { buckets[place] += 1 }
+        let bucket = bounds.firstIndex { duration.inSeconds <= $0 } ?? bounds.count
+        if bucket < buckets.count { buckets[bucket] += 1 }
         seconds += duration.inSeconds
     }
 }
 
 extension SyncStatus {
-    /// What an earlier version stored of which days are known.
+    /// Keys of an earlier version.
     private enum EarlierKeys: String, CodingKey {
         case daysFrom
     }
 
-    /// Reads what is stored; what an earlier version did not store is not known.
+    /// Decodes a stored status; fields that an earlier version did not store are nil.
     package init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         isUp = try fields.decodeIfPresent(Bool.self, forKey: .isUp)
@@ -120,7 +118,7 @@ extension SyncStatus {
     }
 }
 
-/// Counts a source's calls while a sync runs; the sum is shown once it is stored.
+/// Counts a source's requests during a sync. The counts are served after they were stored.
 final class SyncObserver: UpstreamObserver {
     private let tally = NIOLockedValueBox(UpstreamTally())
     private let skew: ClockSkew
@@ -130,7 +128,7 @@ final class SyncObserver: UpstreamObserver {
         self.skew = skew
     }
 
-    /// Goes on from what earlier runs of the exporter counted.
+    /// Continues the counts of earlier runs of the exporter.
     func restore(_ earlier: UpstreamTally) {
         tally.withLockedValue { $0 = earlier }
     }
@@ -150,7 +148,7 @@ final class SyncObserver: UpstreamObserver {
     }
 }
 
-/// The observers of one account's sources, by name: the source's client and its runner share one.
+/// The observers of one account's sources by name, which a source's client and its runner share.
 final class SyncObservers: Sendable {
     private let skew: ClockSkew
     private let observers = NIOLockedValueBox<[String: SyncObserver]>([:])

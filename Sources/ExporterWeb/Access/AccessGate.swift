@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import UsageModel
 
-/// Stands before every answer, as a web config wants it: rate limit, then passwords, then the headers of all answers.
+/// Applies the web config to every request: rate limit, then authentication, then response headers.
 struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == ExporterRequestContext {
     typealias Context = ExporterRequestContext
 
@@ -24,14 +24,14 @@ struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == Ex
         to request: Request, context: Context, _ current: ActiveWebConfiguration
     ) async throws -> Response {
         if let tls = current.tls {
-            // The connection is older than TLS here: what goes over it is no secret any more.
+            // The connection was accepted before TLS was enabled, and is not encrypted.
             guard let earlier = context.tls else { return .reconnect("This server speaks TLS now: connect again.\n") }
             if tls.mayRefuse(clientsOf: earlier) {
                 return .reconnect("This server checks client certificates differently now: connect again.\n")
             }
         }
-        // Without a password, and beyond the rate limit: an orchestrator that asks whether the exporter lives must not restart
-        // it because others ask too much.
+        // Health checks bypass the rate limit and authentication, because an orchestrator must not restart the exporter when
+        // other clients send too many requests.
         if routes.local(request.uri.path).map(HealthResponder.paths.contains) == true {
             return try await inner.respond(to: request, context: context)
         }
@@ -50,14 +50,14 @@ struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == Ex
         switch await settings.passwords.isRight(user: user, password: password, users: users) {
         case true?: return try await inner.respond(to: request, context: context)
         case false?: return .unauthorized
-        case nil: return .text("Too many passwords wait to be checked.\n", status: .tooManyRequests)
+        case nil: return .text("Too many pending password checks.\n", status: .tooManyRequests)
         }
     }
 }
 
 /// `Authorization: Basic …` (RFC 7617).
 enum BasicCredentials {
-    /// User and password; nil where the header is none of this kind.
+    /// User and password; nil if the header is missing, malformed or of another scheme.
     static func read(_ header: String?) -> (user: String, password: String)? {
         guard let header, header.prefix(6).lowercased() == "basic ",
             let data = Data(base64Encoded: header.dropFirst(6).trimmingCharacters(in: .whitespaces)),
@@ -68,7 +68,7 @@ enum BasicCredentials {
 }
 
 extension Response {
-    /// Refuses a request and ends its connection.
+    /// Rejects a request and closes its connection.
     fileprivate static func reconnect(_ reason: String) -> Response {
         var response = text(reason, status: .badRequest)
         response.headers[.connection] = "close"
@@ -82,20 +82,20 @@ extension Response {
     }
 }
 
-/// How many requests are let in: a pure value that is told the time.
+/// A token bucket for rate limiting. The caller passes the time.
 struct TokenBucket: Sendable {
     private let limit: WebConfiguration.RateLimit
     private var tokens: Double
     private var filledAt: ContinuousClock.Instant
 
-    /// A full bucket.
+    /// Creates a full bucket.
     init(_ limit: WebConfiguration.RateLimit, at now: ContinuousClock.Instant) {
         self.limit = limit
         tokens = Double(limit.burst)
         filledAt = now
     }
 
-    /// Takes a token; false where there is none.
+    /// Takes a token; false if there is none.
     mutating func take(at now: ContinuousClock.Instant) -> Bool {
         if now > filledAt {
             tokens = min(Double(limit.burst), tokens + (now - filledAt) / limit.interval)

@@ -4,27 +4,27 @@ import Dispatch
 import Foundation
 import NIOConcurrencyHelpers
 
-/// Tells whether a user's password is right: one after the other, on a thread of its own, and each pair only once.
+/// Verifies passwords one at a time on a dedicated thread, and caches the results.
 ///
-/// A hash costs a good part of a second of one core. Taken by the threads that serve scrapes, a few wrong passwords a
-/// second would keep all of them busy.
+/// A hash takes a good part of a second of one core. On the threads that serve scrapes, a few wrong passwords a second
+/// would keep all of them busy.
 final class PasswordVerifier: Sendable {
-    /// Passwords that may wait for their turn; beyond, the answer is no at once.
+    /// Maximum number of queued checks; further ones are rejected at once.
     static let longestQueue = 32
-    /// Wrong passwords that are remembered.
+    /// Maximum number of cached wrong passwords.
     private static let rememberedWrong = 256
-    /// Right passwords that are remembered of each user: of bytes beyond the 72nd bcrypt takes no notice, so that one hash
-    /// has several.
+    /// Maximum number of cached right passwords of each user. A hash matches several, because bcrypt ignores bytes beyond
+    /// the 72nd.
     private static let rememberedRight = 4
 
-    /// Digests of passwords, apart from each other so that no number of wrong ones drives out a right one.
+    /// Digests of passwords, cached separately so that wrong ones never evict a right one.
     private struct State {
         /// By user, oldest first.
         var right: [String: [SHA256.Digest]] = [:]
         var wrong: Set<SHA256.Digest> = []
         var waiting = 0
 
-        func verdict(_ user: String, _ key: SHA256.Digest) -> Bool? {
+        func cachedResult(_ user: String, _ key: SHA256.Digest) -> Bool? {
             if right[user]?.contains(key) == true { return true }
             return wrong.contains(key) ? false : nil
         }
@@ -36,7 +36,7 @@ final class PasswordVerifier: Sendable {
                 return
             }
             right = right.filter { users[$0.key] != nil }
-            // Of requests that came together each was checked.
+            // Concurrent requests with one password are each checked.
             guard right[user]?.contains(key) != true else { return }
             right[user, default: []].append(key)
             if right[user, default: []].count > PasswordVerifier.rememberedRight { right[user]?.removeFirst() }
@@ -46,13 +46,13 @@ final class PasswordVerifier: Sendable {
     private let state = NIOLockedValueBox(State())
     private let queue = DispatchQueue(label: "passwords", qos: .utility)
 
-    /// Whether the user exists and has this password; nil where too many wait already.
+    /// Whether the user exists and has this password; nil if the queue is full.
     func isRight(user: String, password: String, users: [String: String]) async -> Bool? {
         let hash = users[user] ?? PasswordHash.dummy(likeCostliestOf: users.values)
-        // The hash is part of it: a change of the password in the web config makes every digest of the old one useless.
+        // Includes the hash, so that a changed password in the web config invalidates the old one's cached results.
         let key = Self.key([user, hash, password])
         let known = state.withLockedValue { state -> Bool? in
-            if let known = state.verdict(user, key) { return known }
+            if let known = state.cachedResult(user, key) { return known }
             state.waiting += 1
             return nil
         }
@@ -64,15 +64,15 @@ final class PasswordVerifier: Sendable {
         let matches = await withCheckedContinuation { continuation in
             queue.async { continuation.resume(returning: PasswordHash.matches(password, hash)) }
         }
-        let verdict = matches && users[user] != nil
+        let result = matches && users[user] != nil
         state.withLockedValue { state in
             state.waiting -= 1
-            state.remember(verdict, user, key, users: users)
+            state.remember(result, user, key, users: users)
         }
-        return verdict
+        return result
     }
 
-    /// No two triples have one key: each part is told from the next by its length. The password itself is not kept.
+    /// A cache key. The length before each part makes it unambiguous. The password itself is not stored.
     private static func key(_ parts: [String]) -> SHA256.Digest {
         var hasher = SHA256()
         for part in parts {
@@ -84,11 +84,11 @@ final class PasswordVerifier: Sendable {
     }
 }
 
-/// bcrypt hashes, as `htpasswd -B` makes them: checked by libxcrypt's `crypt_r` (crypt(5), "bcrypt").
+/// bcrypt hashes, as `htpasswd -B` creates them, verified by libxcrypt's `crypt_r` (crypt(5), "bcrypt").
 enum PasswordHash {
     /// A dummy hash, compared for unknown users so that the response time does not reveal whether a user exists.
     ///
-    /// - Parameter hashes: of the users that exist; it costs as much as the costliest.
+    /// - Parameter hashes: the existing users' hashes, whose highest cost the dummy has.
     static func dummy(likeCostliestOf hashes: some Sequence<String>) -> String {
         let cost = hashes.compactMap(cost).max() ?? 10
         return "$2y$\(cost < 10 ? "0" : "")\(cost)$P5oICzKW1DoBxsSliZN47uWeozSSN67uhu74s84qN0U9OezNKEdnS"
@@ -97,7 +97,7 @@ enum PasswordHash {
     /// Whether a text has the form of a bcrypt hash: `$2y$`, a cost from 04 to 31, 22 characters of salt, 31 of hash.
     static func isBcrypt(_ text: String) -> Bool { cost(text) != nil }
 
-    /// Logarithm of the rounds; nil where a text is not a bcrypt hash.
+    /// Logarithm of the rounds; nil if the text is not a bcrypt hash.
     private static func cost(_ text: String) -> Int? {
         guard let match = text.wholeMatch(of: #/\$2[abxy]\$(\d\d)\$[.\/A-Za-z0-9]{53}/#), let cost = Int(match.1),
             (4...31).contains(cost)
@@ -105,16 +105,16 @@ enum PasswordHash {
         return cost
     }
 
-    /// Whether a password has a hash. It takes long on purpose: half a second at cost 13, four at cost 16.
+    /// Whether a password matches a hash. Slow by design: half a second at cost 13, four seconds at cost 16.
     static func matches(_ password: String, _ hash: String) -> Bool {
-        // bcrypt ends at a zero byte: a password with one would equal its part before that.
+        // bcrypt stops at a zero byte, so that a password with one would match the bytes before it.
         guard isBcrypt(hash), !password.utf8.contains(0) else { return false }
         var data = crypt_data()
         guard let result = crypt_r(password, hash, &data) else { return false }
         return isEqual(String(cString: result), hash)
     }
 
-    /// Compares in a time that does not tell where two texts begin to differ.
+    /// Compares texts of equal length in constant time.
     private static func isEqual(_ left: String, _ right: String) -> Bool {
         guard left.utf8.count == right.utf8.count else { return false }
         return zip(left.utf8, right.utf8).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0

@@ -1,19 +1,18 @@
+import ConfigReading
 import ExporterCore
 import NIOCore
 import NIOSSL
 
-/// What a listener needs to speak TLS with one client: certificates as they were read at one moment.
+/// TLS settings of new connections, with the certificates as they were when the config was loaded.
 struct ServerTLS: Sendable {
-    /// Why the settings cannot be used; never holds a key.
+    /// An unusable TLS setting; the description never contains a key.
     struct Unusable: Error, CustomStringConvertible {
-        /// What it is about; nil for the settings as a whole.
+        /// The setting with the problem; nil for all settings together.
         let part: TLSSettings.Part?
-        /// The file that it stands in; nil where it stands in none.
+        /// The setting's file; nil if it is not read from a file.
         var file: String?
-        /// What is wrong, and what would be right.
         let reason: String
 
-        /// The reason, with the file before it.
         var description: String {
             guard let part, let file else { return reason }
             return "\(part.rawValue)_file \(file): \(reason)"
@@ -23,7 +22,7 @@ struct ServerTLS: Sendable {
     private let context: NIOSSLContext
     private let policy: TLSSettings.ClientPolicy
     private let allowedNames: Set<String>
-    /// Who signs clients' certificates; nil for the machine's own authorities.
+    /// CAs of client certificates; nil for the system's trust store.
     private let authorities: [NIOSSLCertificate]?
 
     /// Reads certificates and keys.
@@ -56,7 +55,7 @@ struct ServerTLS: Sendable {
         allowedNames = Set(settings.allowedNames)
     }
 
-    /// Whether a handshake made with an earlier one may have admitted a client that this one refuses.
+    /// Whether earlier settings may have admitted a client that these reject.
     func mayRefuse(clientsOf earlier: ServerTLS) -> Bool {
         switch policy {
         case .none, .request: false
@@ -65,11 +64,11 @@ struct ServerTLS: Sendable {
         }
     }
 
-    /// Adds what speaks TLS to a new connection's pipeline.
+    /// Adds the TLS handlers to a new connection's pipeline.
     func addHandlers(to pipeline: ChannelPipeline.SynchronousOperations) throws {
         switch policy {
         case .request, .requireAny, .require:
-            // Any certificate will do: the client only has to own its key, which the handshake itself proves.
+            // Any certificate is accepted: the handshake proves that the client owns its key.
             try pipeline.addHandler(
                 NIOSSLServerHandler(context: context) { _, promise in promise.succeed(.certificateVerified) })
         case .none, .verifyIfGiven, .requireAndVerify:
@@ -78,13 +77,13 @@ struct ServerTLS: Sendable {
         if !allowedNames.isEmpty { try pipeline.addHandler(ClientSANFilter(allowed: allowedNames)) }
     }
 
-    /// The library's codes in plain words.
+    /// Converts an error of NIOSSL to a message.
     private static func unusable(_ error: any Error) -> Unusable {
-        // Certificate and key are good alone: what fails is that they are held against each other.
+        // Certificate and key were parsed before, so that this error means that they do not match.
         if case NIOSSLError.failedToLoadPrivateKey = error {
-            return Unusable(part: .key, reason: "the private key is not the certificate's")
+            return Unusable(part: .key, reason: "the private key does not match the certificate")
         }
-        return Unusable(part: nil, reason: "certificate, key and settings don't go together: \(error)")
+        return Unusable(part: nil, reason: "invalid TLS settings: \(error)")
     }
 }
 
@@ -118,17 +117,17 @@ enum TLSNames {
         "TLS_RSA_WITH_AES_256_GCM_SHA384": .TLS_RSA_WITH_AES_256_GCM_SHA384,
     ]
 
-    /// One of these must be offered where HTTP/2 is (RFC 9113, section 9.2.2).
+    /// Ciphers of which HTTP/2 requires one (RFC 9113, section 9.2.2).
     static let http2Ciphers: Set<NIOTLSCipher> = [
         .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
     ]
 }
 
 extension TLSSettings.Material {
-    /// The largest PEM file: a bundle of every public authority is a quarter of it.
+    /// Size limit of a PEM file in bytes: four times a bundle of all public CAs.
     private static let longest = 1_048_576
 
-    /// The certificates in it, in their order.
+    /// Parses the certificates, in order.
     ///
     /// - Throws: `ServerTLS.Unusable`.
     func certificates(
@@ -136,30 +135,30 @@ extension TLSSettings.Material {
     ) throws(ServerTLS.Unusable) -> [NIOSSLCertificate] {
         let text = try text(as: part, from: files)
         guard text.contains("-----BEGIN CERTIFICATE-----") else {
-            throw unusable(part, "there is no certificate in it: expected -----BEGIN CERTIFICATE-----")
+            throw unusable(part, "no certificate found: expected -----BEGIN CERTIFICATE-----")
         }
         do {
             return try NIOSSLCertificate.fromPEMBytes(Array(text.utf8))
         } catch {
-            throw unusable(part, "a certificate in it is damaged")
+            throw unusable(part, "a certificate is malformed")
         }
     }
 
-    /// The private key in it.
+    /// Parses the private key.
     ///
-    /// - Throws: `ServerTLS.Unusable`; it never holds a part of the key.
+    /// - Throws: `ServerTLS.Unusable`, which never contains a part of the key.
     func privateKey(from files: any FileReading) throws(ServerTLS.Unusable) -> NIOSSLPrivateKey {
         let text = try text(as: .key, from: files)
         guard text.contains("PRIVATE KEY-----") else {
-            throw unusable(.key, "there is no private key in it: expected -----BEGIN PRIVATE KEY-----")
+            throw unusable(.key, "no private key found: expected -----BEGIN PRIVATE KEY-----")
         }
         guard !text.contains("ENCRYPTED") else {
-            throw unusable(.key, "the key in it is encrypted: store it without a passphrase (openssl pkey -in …)")
+            throw unusable(.key, "the private key is encrypted: store it without a passphrase (openssl pkey -in …)")
         }
         do {
             return try NIOSSLPrivateKey(bytes: Array(text.utf8), format: .pem)
         } catch {
-            throw unusable(.key, "the private key in it is damaged, or of a kind that TLS does not use")
+            throw unusable(.key, "the private key is malformed, or of a type that TLS does not support")
         }
     }
 
@@ -170,7 +169,7 @@ extension TLSSettings.Material {
             do {
                 return String(decoding: try files.contents(of: path, limit: Self.longest), as: UTF8.self)
             } catch {
-                throw unusable(part, "it cannot be read: \(error.reason)")
+                throw unusable(part, "cannot be read: \(error.reason)")
             }
         }
     }

@@ -1,13 +1,12 @@
+import ConfigReading
 import ExporterCore
 import NIOSSL
 
-/// Reads `tls_server_config`, and tries what it names: a certificate that cannot be used is found at start.
+/// Reads `tls_server_config` and loads the certificates, so that an unusable one is reported at startup.
 struct TLSSection {
-    /// The web config file, beside which relative paths begin.
+    /// The web config file; relative paths start at its folder.
     let file: String
-    /// How the files that it names are read.
     let files: any FileReading
-    /// Whether HTTP/2 is to be spoken.
     let isHTTP2: Bool
 
     private static let keys = [
@@ -16,7 +15,7 @@ struct TLSSection {
         "prefer_server_cipher_suites",
     ]
 
-    /// The settings; nil where the section asks for no TLS, or once a problem is in the log.
+    /// Reads the settings; nil if the section does not enable TLS, or has a problem, which is then in its problem log.
     func read(_ section: ConfigurationValue?) -> TLSSettings? {
         guard let section, let mapping = section.mapping() else { return nil }
         mapping.rejectUnknownKeys(known: Self.keys)
@@ -24,8 +23,8 @@ struct TLSSection {
         let key = material(mapping, "key", secret: true)
         let authorities = material(mapping, "client_ca", secret: false)
         let policy = mapping["client_auth_type"]?.choice(TLSSettings.ClientPolicy.self)
-        let asksForTLS = Set(mapping.entries.map(\.key)).intersection(Self.keys.prefix(7))
-        guard !asksForTLS.isEmpty else { return nil }
+        let enablesTLS = Set(mapping.entries.map(\.key)).intersection(Self.keys.prefix(7))
+        guard !enablesTLS.isEmpty else { return nil }
         guard let certificate else {
             if mapping["cert_file"] == nil, mapping["cert"] == nil { section.problem("missing cert_file") }
             return nil
@@ -43,7 +42,7 @@ struct TLSSection {
         settings.curves = named(mapping["curve_preferences"], among: TLSNames.curves, as: "curve")
         if let version = version(mapping["min_version"]) { settings.minimum = version }
         if let version = version(mapping["max_version"]) { settings.maximum = version }
-        // Go ignores it since 1.17: the server's order holds.
+        // Ignored, as Go has done since 1.17: the server's order applies.
         _ = mapping["prefer_server_cipher_suites"]?.boolean()
         check(settings, mapping, section)
         return settings
@@ -52,14 +51,14 @@ struct TLSSection {
     private func check(_ settings: TLSSettings, _ mapping: ConfigurationMapping, _ section: ConfigurationValue) {
         if settings.clientPolicy == .none, settings.clientAuthorities != nil {
             section.problem(
-                "client authorities are given, and client_auth_type does not ask for certificates: set it to "
+                "client CAs are given, but client_auth_type does not request certificates: set it to "
                     + "RequireAndVerifyClientCert or VerifyClientCertIfGiven")
         }
         if !settings.allowedNames.isEmpty,
             ![.requireAny, .require, .requireAndVerify].contains(settings.clientPolicy)
         {
             mapping["client_allowed_sans"]?.problem(
-                "client_auth_type lets clients in without a certificate, where there is no name to look at: set it to "
+                "client_auth_type admits clients without a certificate, so there is no name to check: set it to "
                     + "RequireAndVerifyClientCert or RequireAnyClientCert")
         }
         if settings.minimum.order > settings.maximum.order {
@@ -82,7 +81,7 @@ struct TLSSection {
         }
     }
 
-    /// `NAME_file: path`, or `NAME:` with the PEM text itself.
+    /// `NAME_file: path`, or `NAME:` with inline PEM text.
     private func material(_ mapping: ConfigurationMapping, _ name: String, secret: Bool) -> TLSSettings.Material? {
         let (path, text) = (mapping[name + "_file"], mapping[name])
         if let path, text != nil {

@@ -1,3 +1,4 @@
+import ConfigReading
 import ExporterCore
 import Foundation
 import NIOSSL
@@ -5,7 +6,7 @@ import NIOSSL
 extension WebConfiguration {
     /// Reads a web config file and checks all that can be checked without a client.
     ///
-    /// - Throws: all problems together, sorted by place; none holds a key or a hash.
+    /// - Throws: all problems together, sorted by position; none contains a key or a hash.
     package static func load(path: String, files: any FileReading = SystemFiles()) throws(ConfigurationProblems)
         -> WebConfiguration
     {
@@ -37,7 +38,7 @@ extension WebConfiguration {
 
 /// Reads `http_server_config`.
 private enum HTTPSection {
-    /// The headers that may be set, each with the values it may have; none where any will do.
+    /// Headers that may be set, with their allowed values; an empty list allows any value.
     private static let headers: [String: [String]] = [
         "Strict-Transport-Security": [], "X-Content-Type-Options": ["nosniff"],
         "X-Frame-Options": ["deny", "sameorigin"], "X-XSS-Protection": [], "Content-Security-Policy": [],

@@ -1,17 +1,17 @@
 import NIOSSL
 
-/// What a web config file says: exporter-toolkit's schema (its page "web-configuration").
+/// Content of a web config file, in exporter-toolkit's schema (its page "web-configuration").
 package struct WebConfiguration: Sendable, Hashable {
-    /// How to speak TLS; nil for plain HTTP.
+    /// Nil for plain HTTP.
     var tls: TLSSettings?
-    /// Headers that go on every answer, in the order of the file.
+    /// Headers of every response, in the order of the file.
     var headers: [Header] = []
-    /// bcrypt hashes by user name; none where nobody has to say who they are.
+    /// bcrypt hashes by user name; empty without authentication.
     var users: [String: String] = [:]
-    /// How often requests are let in, all clients together; nil for no limit.
+    /// Limit for all clients together; nil for no limit.
     var rateLimit: RateLimit?
 
-    /// Whether this one asks less of clients than an earlier one did: no TLS, no password or no certificate any more.
+    /// Whether this config drops TLS, passwords or client certificates that an earlier one required.
     func weakens(after earlier: WebConfiguration) -> Bool {
         if users.isEmpty, !earlier.users.isEmpty { return true }
         guard let old = earlier.tls else { return false }
@@ -20,13 +20,12 @@ package struct WebConfiguration: Sendable, Hashable {
             || new.allowedNames.isEmpty && !old.allowedNames.isEmpty
     }
 
-    /// One header of every answer.
     struct Header: Sendable, Hashable {
         let name: String
         let value: String
     }
 
-    /// A token bucket: a token every `interval`, at most `burst` of them saved up.
+    /// A token bucket: a token per `interval`, at most `burst` tokens.
     struct RateLimit: Sendable, Hashable {
         let interval: Duration
         let burst: Int
@@ -35,43 +34,42 @@ package struct WebConfiguration: Sendable, Hashable {
 
 /// `tls_server_config`.
 struct TLSSettings: Sendable, Hashable {
-    /// PEM text, or the file that holds it.
+    /// PEM text, or the path of its file.
     enum Material: Sendable, Hashable {
         case file(String)
         case text(String)
     }
 
-    /// What stands in PEM; the words are the file's keys.
+    /// Settings in PEM; raw values are the config's keys.
     enum Part: String, Sendable {
         case certificate = "cert"
         case key
         case clientAuthorities = "client_ca"
     }
 
-    /// What is asked of a client's certificate; the words are Go's.
+    /// Policy for client certificates; raw values are Go's names.
     enum ClientPolicy: String, Sendable, Hashable, CaseIterable {
-        /// Nothing is asked.
         case none = "NoClientCert"
-        /// It is asked for, and need not come.
+        /// A certificate is requested, but optional and not verified.
         case request = "RequestClientCert"
-        /// Any will do.
+        /// A certificate is required, but not verified.
         case requireAny = "RequireAnyClientCert"
-        /// The older word for any.
+        /// An older name of `requireAny`.
         case require = "RequireClientCert"
-        /// One that comes must be signed by the client authorities.
+        /// A certificate is optional, and verified against the client CAs.
         case verifyIfGiven = "VerifyClientCertIfGiven"
-        /// One must come, signed by the client authorities.
+        /// A certificate is required, and verified against the client CAs.
         case requireAndVerify = "RequireAndVerifyClientCert"
     }
 
     let certificate: Material
     let key: Material
     var clientPolicy = ClientPolicy.none
-    /// The authorities that sign clients' certificates; nil for the machine's own.
+    /// CAs of client certificates; nil for the system's trust store.
     var clientAuthorities: Material?
-    /// Where not empty, a client's certificate must name one of these.
+    /// Allowed subject alternative names of client certificates; empty for any.
     var allowedNames: [String] = []
-    /// In order of preference; nil for the library's own list.
+    /// In order of preference; nil for the library's default.
     var ciphers: [NIOTLSCipher]?
     var curves: [NIOTLSCurve]?
     /// Whether HTTP/2 is offered beside HTTP/1.1.
@@ -79,7 +77,7 @@ struct TLSSettings: Sendable, Hashable {
     var minimum = TLSVersion.tlsv12
     var maximum = TLSVersion.tlsv13
 
-    /// Every file that it is read from.
+    /// Paths of all files that the settings name.
     var files: [String] {
         [certificate, key, clientAuthorities].compactMap { material in
             if case .file(let path)? = material { path } else { nil }

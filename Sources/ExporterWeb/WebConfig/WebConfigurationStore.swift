@@ -1,13 +1,14 @@
+import ConfigReading
 import ExporterCore
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// A web config in force: what its file said, and what follows from that.
+/// The active web config, with its TLS settings and rate limiter.
 final class ActiveWebConfiguration: Sendable {
     let configuration: WebConfiguration
-    /// What new connections speak TLS with; nil for plain HTTP.
+    /// TLS settings of new connections; nil for plain HTTP.
     let tls: ServerTLS?
     private let bucket: NIOLockedValueBox<TokenBucket?>
 
@@ -18,21 +19,21 @@ final class ActiveWebConfiguration: Sendable {
         bucket = NIOLockedValueBox(configuration.rateLimit.map { TokenBucket($0, at: .now) })
     }
 
-    /// Whether the rate limit lets one more request in.
+    /// Takes a token from the rate limiter; false if there is none.
     func allowsRequest() -> Bool {
         bucket.withLockedValue { $0?.take(at: .now) ?? true }
     }
 }
 
-/// The web config as its files are now: looked at anew for each connection and request and each second, read again when
-/// one of them changed. A file that is broken changes nothing: the last good one stays in force.
+/// Reloads the web config when one of its files has changed, which is checked at each connection, at each request and each
+/// second. An invalid file changes nothing: the last valid config stays active.
 final class WebConfigurationStore: Sendable {
-    /// What tells one version of a file from another (stat(2)).
+    /// Identifies a version of a file (stat(2)).
     private struct Stamp: Hashable {
         let device: UInt64
         let inode: UInt64
         let size: Int64
-        /// Of the last change of content, mode or owner: a file that becomes readable keeps its modification time.
+        /// Time of the last change of content, mode or owner. A file that becomes readable keeps its modification time.
         let seconds: Int
         let nanoseconds: Int
     }
@@ -40,30 +41,29 @@ final class WebConfigurationStore: Sendable {
     private struct State {
         var active: ActiveWebConfiguration
         var stamps: [Stamp?]
-        /// Why the files as they are now cannot be used, and when they were last tried; nil while they can.
+        /// Why the current files cannot be used, and the time of the last attempt; nil if they are valid.
         var failure: (text: String, tried: ContinuousClock.Instant)?
-        /// A config that would open a door, and since when its files are as they are.
+        /// File versions of a weaker config that is not yet applied, and the time since which they are unchanged.
         var waiting: (stamps: [Stamp?], since: ContinuousClock.Instant)?
     }
 
-    /// A file that is being written may for a moment lack its end, and with it TLS or every password. One that takes
-    /// either away is taken at its word after so long without a change.
+    /// Time without a change after which a config without the earlier one's TLS or passwords is applied. A file that is
+    /// still being written may lack them, because its end is missing.
     static let settling = Duration.seconds(2)
 
     /// Interval at which a refused config is loaded again, because the files that it lacks are not known.
     static let retryInterval = Duration.seconds(1)
 
-    /// Remembers which passwords were right.
     let passwords = PasswordVerifier()
     private let path: String?
     private let logger: Logger
     private let now: @Sendable () -> ContinuousClock.Instant
     private let state: NIOLockedValueBox<State>
 
-    /// Reads the file for the first time.
+    /// Loads the file.
     ///
-    /// - Parameter path: the web config file; nil for none: plain HTTP, open to everyone.
-    /// - Throws: `ConfigurationProblems` with everything that is wrong, or `ServerTLS.Unusable`.
+    /// - Parameter path: the web config file; nil for plain HTTP without authentication.
+    /// - Throws: `ConfigurationProblems` with every problem, or `ServerTLS.Unusable`.
     init(
         path: String?, logger: Logger, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) throws {
@@ -76,10 +76,10 @@ final class WebConfigurationStore: Sendable {
         state = NIOLockedValueBox(State(active: try ActiveWebConfiguration(configuration), stamps: stamps))
     }
 
-    /// Whether there is no file, so that looking at the config costs nothing.
+    /// Whether there is no file, so that `current` never accesses the disk.
     var isFixed: Bool { path == nil }
 
-    /// The config in force.
+    /// The active config, reloaded if a file has changed.
     var current: ActiveWebConfiguration {
         guard let path else { return state.withLockedValue { $0.active } }
         return state.withLockedValue { state in
@@ -87,7 +87,7 @@ final class WebConfigurationStore: Sendable {
             guard stamps != state.stamps || isRetryDue(state) else { return state.active }
             do {
                 let newest = try WebConfiguration.load(path: path)
-                // Of before they are read: a file that changes meanwhile is read again.
+                // From before the read, so that a file that changes meanwhile is read again.
                 let stamps = Array(stamps.prefix(1)) + Self.stamps(nil, newest)
                 let active = try ActiveWebConfiguration(newest)
                 if newest.weakens(after: state.active.configuration) {
@@ -98,12 +98,12 @@ final class WebConfigurationStore: Sendable {
                     guard now() - waiting.since >= Self.settling else { return state.active }
                 }
                 state = State(active: active, stamps: stamps)
-                logger.info("web config read again", metadata: ["file": "\(path)"])
+                logger.info("web config reloaded", metadata: ["file": "\(path)"])
             } catch {
                 let text = "\(error)"
                 if text != state.failure?.text || stamps != state.stamps {
                     logger.error(
-                        "the web config cannot be used; the last good one stays",
+                        "web config reload failed; the last valid config stays active",
                         metadata: ["file": "\(path)", "error": "\(text)"])
                 }
                 state.stamps = stamps
@@ -114,7 +114,7 @@ final class WebConfigurationStore: Sendable {
         }
     }
 
-    /// Whether the config in force is what the files say: false while they are broken.
+    /// Whether the active config is that of the files; false while they are invalid.
     var isCurrent: Bool { state.withLockedValue { $0.failure == nil } }
 
     /// Checks the files each second until cancelled, so that a change is applied or logged without any request.

@@ -1,10 +1,9 @@
 import Hummingbird
 import UsageModel
 
-/// The CheapestInference API: `GET /v1/usage`, `/api/usage`, `/api/usage/:keyId` and `/api/plans` as its documentation
-/// page "Usage" has them, and `/api/billing/credits`, which one public source names.
+/// The CheapestInference API: `GET /v1/usage`, `/api/usage`, `/api/usage/:keyId` and `/api/plans` as documented on the
+/// page "Usage", and `/api/billing/credits`, which one public source names.
 package struct CheapestInferenceAPI: SimulatedProvider {
-    /// `cheapestinference`.
     package let name = "cheapestinference"
 
     private let accounts: [CheapestInferenceAccount]
@@ -13,18 +12,16 @@ package struct CheapestInferenceAPI: SimulatedProvider {
     /// How the API deviates from its documentation.
     package var quirks = CheapestInferenceQuirks()
 
-    /// An API with these accounts.
-    ///
     /// - Parameters:
-    ///   - wrapsUsage: whether `/v1/usage` answers inside `{"success", "data"}` too.
-    ///   - offersCredits: whether there is a `/api/billing/credits`.
+    ///   - wrapsUsage: whether `/v1/usage` responds inside `{"success", "data"}` too.
+    ///   - offersCredits: whether `/api/billing/credits` exists.
     package init(accounts: [CheapestInferenceAccount], wrapsUsage: Bool = false, offersCredits: Bool = true) {
         self.accounts = accounts
         self.wrapsUsage = wrapsUsage
         self.offersCredits = offersCredits
     }
 
-    /// The account's name for its management key, `account/key id` for a consumption key.
+    /// The account's name for a management key, `account/key id` for a consumption key.
     package func account(ofToken token: String) -> String? {
         for account in accounts {
             if account.managementToken == token { return account.name }
@@ -35,8 +32,8 @@ package struct CheapestInferenceAPI: SimulatedProvider {
         return nil
     }
 
-    /// The documented answer; 401 for a key of the wrong kind or none, 403 for a deactivated one, 404 for an unknown
-    /// key id or path, 429 past 12 usage requests in 12 hours.
+    /// The documented response; 401 for a missing key or one of the wrong kind, 403 for a deactivated one, 404 for an
+    /// unknown key id or path, 429 past 12 usage requests in 12 hours.
     package func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         guard request.method == "GET" else { return error(404, "Not found") }
         if quirks.fails(request) { return SimulatedResponse(body: error(500, "Internal error").body) }
@@ -91,21 +88,20 @@ package struct CheapestInferenceAPI: SimulatedProvider {
 
 /// Ways in which the simulated CheapestInference deviates from its documentation; none unless set.
 package struct CheapestInferenceQuirks: ErrorObjects, Sendable, Hashable {
-    /// The most, in millionths of a dollar, that `spent` may be behind what an earlier response said.
+    /// The most, in millionths of a dollar, by which `spent` may fall behind an earlier response.
     package var largestDip = 0
-    /// The share of responses whose `spent` is behind, in percent.
+    /// The share of responses whose `spent` falls behind, in percent.
     package var dipPercentage = 0
     /// Whether `budget.resets_at` is null.
     package var omitsResets = false
     /// The share of requests that get an error object with status 200, in percent.
     package var errorPercentage = 0
-    /// Decides which requests those are.
+    /// Selects those requests.
     package var seed: UInt64 = 0
 
-    /// No deviation.
     package init() {}
 
-    /// A mix of deviations that follows from the seed.
+    /// A mix of deviations, derived from the seed.
     package init(seed: UInt64) {
         self.seed = seed
         var random = SplitMix64(seed: SplitMix64.mixed(seed))
@@ -115,7 +111,7 @@ package struct CheapestInferenceQuirks: ErrorObjects, Sendable, Hashable {
         errorPercentage = random.below(3) * 5
     }
 
-    /// How much less than is true `spent` says, in USD.
+    /// How far the reported `spent` is below the actual amount, in USD.
     func dip(at request: APIRequest) -> ExactDecimal {
         guard largestDip > 0, request.isDrawn(percentage: dipPercentage, seed: seed &+ 1) else { return .zero }
         var random = SplitMix64(seed: UInt64(bitPattern: request.time.milliseconds))

@@ -1,6 +1,6 @@
 import UsageModel
 
-/// The JSON forms of the answers, members in the order in which the provider's documentation page "Usage" shows them.
+/// JSON bodies of the responses, members in the order of the provider's documentation page "Usage".
 struct CheapestInferenceForms {
     let isFull: Bool
 
@@ -10,7 +10,7 @@ struct CheapestInferenceForms {
 
     /// `GET /v1/usage`.
     ///
-    /// - Parameter dip: how much less is said to be spent.
+    /// - Parameter dip: USD subtracted from the reported `spent`.
     func usage(
         of key: CheapestInferenceKey, in account: CheapestInferenceAccount, _ dip: ExactDecimal, _ omitsReset: Bool
     ) -> JSONValue {
@@ -21,7 +21,7 @@ struct CheapestInferenceForms {
         ]
         if isFull {
             budget.append(.init("duration", .string("\(properties.budgetDays)d")))
-            budget.append(.init("resets_at", omitsReset ? .null : Self.moment(key.budgetPeriod.end)))
+            budget.append(.init("resets_at", omitsReset ? .null : Self.timestamp(key.budgetPeriod.end)))
         }
         guard isFull else { return ["budget": .object(budget)] }
         return [
@@ -32,17 +32,17 @@ struct CheapestInferenceForms {
             "plan": [
                 "slug": properties.plan.map(JSONValue.string) ?? .null,
                 "status": properties.plan == nil ? .null : "active",
-                "expires_at": properties.expiresAt.map(Self.moment) ?? .null,
+                "expires_at": properties.expiresAt.map(Self.timestamp) ?? .null,
             ],
             "credits": ["balance": .number(account.remaining)],
             "key": [
                 "name": .string(properties.name), "type": Self.type(of: properties),
-                "created_at": Self.moment(properties.createdAt),
+                "created_at": Self.timestamp(properties.createdAt),
             ],
         ]
     }
 
-    /// An item of `GET /api/usage`; the whole of `GET /api/usage/:keyId`.
+    /// An item of `GET /api/usage`; the whole body of `GET /api/usage/:keyId`.
     func item(_ key: CheapestInferenceKey) -> JSONValue {
         let properties = key.properties
         let usage: JSONValue = [
@@ -58,9 +58,9 @@ struct CheapestInferenceForms {
             .init("isActive", .bool(key.isActive)), .init("usage", usage),
         ]
         if let expiresAt = properties.expiresAt {
-            members.append(.init("subscription", ["status": "active", "expiresAt": Self.moment(expiresAt)]))
+            members.append(.init("subscription", ["status": "active", "expiresAt": Self.timestamp(expiresAt)]))
         }
-        members.append(.init("createdAt", Self.moment(properties.createdAt)))
+        members.append(.init("createdAt", Self.timestamp(properties.createdAt)))
         return .object(members)
     }
 
@@ -89,9 +89,9 @@ struct CheapestInferenceForms {
         properties.plan == nil ? "credit" : "subscription"
     }
 
-    /// `2026-02-15T10:00:00.000Z`: always with three digits of fraction.
-    private static func moment(_ moment: Timestamp) -> JSONValue {
-        let text = moment.description
+    /// `2026-02-15T10:00:00.000Z`, always with three fraction digits.
+    private static func timestamp(_ time: Timestamp) -> JSONValue {
+        let text = time.description
         return .string(text.contains(".") ? text : text.dropLast() + ".000Z")
     }
 }

@@ -3,13 +3,11 @@ import UsageModel
 
 /// An account at the simulated CheapestInference.
 package final class CheapestInferenceAccount: Sendable {
-    /// How tests and the request log name it.
+    /// The name in tests and in the request log.
     package let name: String
-    /// Its management key.
     package let managementToken: String
-    /// Its consumption keys.
     package let keys: [CheapestInferenceKey]
-    /// Its prepaid money, which all keys use up.
+    /// Prepaid balance, shared by all keys.
     package let balance: PrepaidBalance
 
     /// "Rate limited to 12 requests per 12 hours."
@@ -18,7 +16,6 @@ package final class CheapestInferenceAccount: Sendable {
 
     private let usageRequests = NIOLockedValueBox<[Timestamp]>([])
 
-    /// An account.
     package init(name: String, managementToken: String, keys: [CheapestInferenceKey], balance: PrepaidBalance) {
         self.name = name
         self.managementToken = managementToken
@@ -26,12 +23,13 @@ package final class CheapestInferenceAccount: Sendable {
         self.balance = balance
     }
 
-    /// What is left of the balance, in USD.
+    /// Remaining balance, in USD.
     var remaining: ExactDecimal {
         balance.remaining(afterSpending: keys.reduce(.zero) { $0 + $1.spentInAll })
     }
 
-    /// Takes a place in the allowance of the usage endpoints; the seconds until there is one where none is left.
+    /// Counts a request to the usage endpoints. Returns the seconds until the next one is allowed if the limit is
+    /// reached.
     func takePlace(at now: Timestamp) -> Int? {
         usageRequests.withLockedValue { requests in
             requests.removeAll { $0 <= now - Self.usageSpan }
@@ -44,29 +42,27 @@ package final class CheapestInferenceAccount: Sendable {
     }
 }
 
-/// A key of a simulated CheapestInference account, with everything that was asked with it.
+/// A key of a simulated CheapestInference account and all requests made with it.
 package final class CheapestInferenceKey: Sendable {
-    /// What the API says of a key beside its usage.
+    /// Attributes that the API reports for a key, besides its usage.
     package struct Properties: Sendable {
         /// UUID.
         package var id: String
-        /// What its owner calls it.
         package var name: String
-        /// The consumption key itself.
         package var token: String
-        /// When it was made; budget periods count from here.
+        /// Creation time; budget periods count from here.
         package var createdAt: Timestamp
-        /// `standard`, `pro`; nil for a key that uses up credits.
+        /// `standard`, `pro`; nil for a key that uses credits.
         package var plan: String?
-        /// When the subscription ends; nil for a credit key.
+        /// End of the subscription; nil for a credit key.
         package var expiresAt: Timestamp?
-        /// USD a budget period; nil for no cap.
+        /// USD per budget period; nil for no cap.
         package var budgetLimit: ExactDecimal?
-        /// Days that a budget period has.
+        /// Days in a budget period.
         package var budgetDays = 30
-        /// Requests a minute.
+        /// Requests per minute.
         package var requestsPerMinute = 60
-        /// Tokens a minute.
+        /// Tokens per minute.
         package var tokensPerMinute = 3333
 
         /// A credit key.
@@ -78,7 +74,7 @@ package final class CheapestInferenceKey: Sendable {
         }
     }
 
-    /// Names a request for a later change.
+    /// Identifies a request for a later change.
     package struct RequestID: Sendable, Hashable {
         let index: Int
     }
@@ -89,29 +85,27 @@ package final class CheapestInferenceKey: Sendable {
         var isActive = true
     }
 
-    /// What the API says of it beside its usage.
     package let properties: Properties
 
     private let clock: any WallClock
     private let traffic: TrafficGenerator?
     private let state = NIOLockedValueBox(State())
 
-    /// A key; with `traffic` the generator's requests are its own, made when somebody first asks for them.
+    /// With `traffic`, the key also holds the generator's requests, generated on first access.
     package init(_ properties: Properties, clock: any WallClock, traffic: TrafficGenerator? = nil) {
         self.properties = properties
         self.clock = clock
         self.traffic = traffic
     }
 
-    /// Whether it can be used.
     package var isActive: Bool { state.withLockedValue { $0.isActive } }
 
-    /// Its owner switches it on or off.
+    /// The owner switches the key on or off.
     package func setActive(_ isActive: Bool) {
         state.withLockedValue { $0.isActive = isActive }
     }
 
-    /// Adds a request, whenever it was made.
+    /// Adds a request at any time, past or future.
     @discardableResult
     package func add(_ request: CheapestInferenceRequest) -> RequestID {
         state.withLockedValue { state in
@@ -120,28 +114,28 @@ package final class CheapestInferenceKey: Sendable {
         }
     }
 
-    /// Adds requests, whenever they were made.
+    /// Adds requests at any times, past or future.
     package func add(_ requests: [CheapestInferenceRequest]) {
         state.withLockedValue { $0.requests += requests }
     }
 
-    /// The provider charges another amount (USD) for a request than it said before.
+    /// The provider changes the charge (USD) for a request.
     package func revise(_ id: RequestID, cost: ExactDecimal) {
         state.withLockedValue { $0.requests[id.index] = $0.requests[id.index]?.costing(cost) }
     }
 
-    /// The provider takes a request back.
+    /// The provider removes a request.
     package func remove(_ id: RequestID) {
         state.withLockedValue { $0.requests[id.index] = nil }
     }
 
-    /// What the API counts over a span up to now: requests after its beginning, up to and with this moment.
+    /// Totals that the API reports for a span ending now: its start is exclusive, its end inclusive.
     package func rolling(_ span: Duration) -> CheapestInferenceTotals {
         let now = clock.now
         return shown { $0.time > now - span }
     }
 
-    /// The present budget period.
+    /// The current budget period.
     package var budgetPeriod: Period {
         let length = Duration.days(properties.budgetDays).wholeMilliseconds
         let passed = clock.now.milliseconds - properties.createdAt.milliseconds
@@ -150,16 +144,16 @@ package final class CheapestInferenceKey: Sendable {
         return Period(start: Timestamp(milliseconds: start), end: Timestamp(milliseconds: start + length))
     }
 
-    /// What was spent in the present budget period, in USD.
+    /// USD spent in the current budget period.
     package var spent: ExactDecimal {
         let period = budgetPeriod
         return shown { period.contains($0.time) }.cost
     }
 
-    /// What was spent since ever, in USD.
+    /// USD spent in total.
     package var spentInAll: ExactDecimal { shown { _ in true }.cost }
 
-    /// A recount of what the API shows by now of the requests made after a moment.
+    /// Expected totals: recounts the requests visible now that were made after `start`.
     package func truth(after start: Timestamp) -> CheapestInferenceTotals {
         shown { $0.time > start }
     }
@@ -184,20 +178,17 @@ package final class CheapestInferenceKey: Sendable {
     }
 }
 
-/// One request that was made with a simulated CheapestInference key.
+/// One request made with a simulated CheapestInference key.
 package struct CheapestInferenceRequest: Sendable, Hashable {
-    /// When it was made.
     package let time: Timestamp
-    /// What was charged, in USD.
+    /// USD charged.
     package let cost: ExactDecimal
-    /// Tokens sent.
     package let promptTokens: Int
-    /// Tokens received.
     package let completionTokens: Int
-    /// The API does not count it before this moment.
+    /// The time from which the API counts the request.
     package let visibleFrom: Timestamp
 
-    /// A request, counted at once unless `visibleFrom` is later.
+    /// A request, counted immediately unless `visibleFrom` is later.
     package init(
         time: Timestamp, cost: ExactDecimal, promptTokens: Int, completionTokens: Int, visibleFrom: Timestamp? = nil
     ) {
@@ -208,14 +199,14 @@ package struct CheapestInferenceRequest: Sendable, Hashable {
         self.visibleFrom = max(time, visibleFrom ?? time)
     }
 
-    /// The same request at another charge.
+    /// The same request with another charge.
     func costing(_ cost: ExactDecimal) -> CheapestInferenceRequest {
         CheapestInferenceRequest(
             time: time, cost: cost, promptTokens: promptTokens, completionTokens: completionTokens,
             visibleFrom: visibleFrom)
     }
 
-    /// Generated traffic, with tokens that follow from its moment alone: long prompts, short answers.
+    /// Generated traffic. Token counts depend only on the event's time: long prompts, short completions.
     init(_ event: UsageEvent) {
         let mixed = SplitMix64.mixed(UInt64(bitPattern: event.time.milliseconds))
         self.init(
@@ -235,7 +226,6 @@ package struct CheapestInferenceTotals: Sendable, Hashable {
     /// Tokens received.
     package private(set) var completionTokens = 0
 
-    /// Nothing yet.
     package init() {}
 
     mutating func add(_ request: CheapestInferenceRequest) {

@@ -1,38 +1,37 @@
 import Hummingbird
 import UsageModel
 
-/// The FairStack API: `GET /v1/usage`, `/v1/usage/daily` and `/v1/usage/transactions` as its documentation page "Usage
-/// API" has them, and `GET /v1/credits`, which one public client uses.
+/// The FairStack API: `GET /v1/usage`, `/v1/usage/daily` and `/v1/usage/transactions` as documented on the page "Usage
+/// API", and `GET /v1/credits`, which one public client uses.
 package struct FairStackAPI: SimulatedProvider {
-    /// `fairstack`.
     package let name = "fairstack"
 
     private let accounts: [FairStackAccount]
 
-    /// An API with these accounts.
     package init(accounts: [FairStackAccount]) {
         self.accounts = accounts
     }
 
-    /// The name of the account whose key the token is.
     package func account(ofToken token: String) -> String? {
         accounts.first { $0.token == token }?.name
     }
 
-    /// The documented answer; 401 without a known key, 403 without the scope, 429 past the rate limit, 400 for a bad query.
+    /// The documented response; 401 without a known key, 403 without the scope, 429 over the rate limit, 400 for a bad
+    /// query.
     package func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         guard let account = accounts.first(where: { $0.name == request.account }) else {
             return error(401, "Invalid API key")
         }
         let allowance = account.rateLimit.map { (perMinute: $0.perMinute, left: $0.take(at: request.time)) }
-        let answer: SimulatedResponse
+        let response: SimulatedResponse
         if let allowance, allowance.left.remaining < 0 {
-            answer = error(429, "Too many requests", wrapped: account.wrapsBodies)
+            response = error(429, "Too many requests", wrapped: account.wrapsBodies)
         } else {
-            answer = body(request, account, style)
+            response = body(request, account, style)
         }
-        guard let allowance else { return answer }
-        return answer.limited(to: allowance.perMinute, remaining: allowance.left.remaining, reset: allowance.left.reset)
+        guard let allowance else { return response }
+        return response.limited(
+            to: allowance.perMinute, remaining: allowance.left.remaining, reset: allowance.left.reset)
     }
 
     private func body(_ request: APIRequest, _ account: FairStackAccount, _ style: AnswerStyle) -> SimulatedResponse {
@@ -40,13 +39,13 @@ package struct FairStackAPI: SimulatedProvider {
         guard request.method == "GET" else { return refuse(404, "Not found") }
         guard account.scopes.contains("credits:read") else { return refuse(403, "Missing scope credits:read") }
         if account.quirks.fails(request) { return SimulatedResponse(body: error(500, "Internal error").body) }
-        let answers = FairStackResponses(account: account, style: style, now: request.time)
+        let responses = FairStackResponses(account: account, style: style, now: request.time)
         let result: Result<JSONValue, FairStackResponses.Refusal>
         switch request.endpoint {
-        case "/v1/usage": result = answers.usage(request.query)
-        case "/v1/usage/daily": result = answers.daily(request.query)
-        case "/v1/usage/transactions": result = answers.transactions(request.query)
-        case "/v1/credits" where account.hasCredits: result = .success(answers.credits(at: request.time))
+        case "/v1/usage": result = responses.usage(request.query)
+        case "/v1/usage/daily": result = responses.daily(request.query)
+        case "/v1/usage/transactions": result = responses.transactions(request.query)
+        case "/v1/credits" where account.hasCredits: result = .success(responses.credits(at: request.time))
         default: return refuse(404, "Not found")
         }
         switch result {
@@ -72,7 +71,7 @@ package struct FairStackAPI: SimulatedProvider {
 }
 
 extension SimulatedResponse {
-    /// The same with the headers of a rate limit.
+    /// The same response with rate limit headers.
     fileprivate func limited(to limit: Int, remaining: Int, reset: Int) -> SimulatedResponse {
         var headers = headers
         func set(_ name: String, _ value: Int) {
@@ -90,21 +89,20 @@ extension SimulatedResponse {
 package struct FairStackQuirks: ErrorObjects, Sendable, Hashable {
     /// How far `GET /v1/usage/daily` lags behind `GET /v1/usage`.
     package var dailyLag = Duration.zero
-    /// Whether `GET /v1/usage/daily` lists up to yesterday only.
+    /// Whether `GET /v1/usage/daily` ends with yesterday.
     package var dailyOmitsToday = false
-    /// How many of the oldest transactions are listed on top of the first page, as jobs are whose status changed late.
+    /// How many of the oldest transactions precede the first page, as for jobs whose status changed late.
     package var oldTransactionsOnTop = 0
-    /// Ids of keys that are unknown from a time on.
+    /// Ids of keys that become unknown, with the time from which they are.
     package var unknownKeys: [String: Timestamp] = [:]
     /// The share of requests that get an error object with status 200, in percent.
     package var errorPercentage = 0
-    /// Decides which requests those are.
+    /// Selects those requests.
     package var seed: UInt64 = 0
 
-    /// No deviation.
     package init() {}
 
-    /// A mix of deviations that follows from the seed.
+    /// A mix of deviations, derived from the seed.
     package init(seed: UInt64) {
         self.seed = seed
         var random = SplitMix64(seed: SplitMix64.mixed(seed))

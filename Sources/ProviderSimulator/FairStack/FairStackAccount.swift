@@ -3,44 +3,37 @@ import UsageModel
 
 /// An account at the simulated FairStack.
 package struct FairStackAccount: Sendable {
-    /// A spending cap for the running month (UTC), in millionths of a dollar.
+    /// A spending cap for the current month (UTC), in millionths of a dollar.
     package struct Cap: Sendable, Hashable {
         /// `organization`, `project` or `key`.
         package let scope: String
-        /// Nil where the scope has none.
+        /// Nil if the scope has no cap.
         package let micro: Int?
 
-        /// A cap.
         package init(scope: String, micro: Int?) {
             self.scope = scope
             self.micro = micro
         }
     }
 
-    /// How tests and the request log name it.
+    /// The name in tests and in the request log.
     package let name: String
-    /// Its API key.
     package let token: String
-    /// What it did.
     package let store: FairStackStore
-    /// Ids of the keys that `key_id` may ask for; an unknown one is answered with 404.
+    /// Key ids valid in the query parameter `key_id`; an unknown one gets a 404.
     package var keyIDs: Set<String> = []
-    /// The key's scopes; without `credits:read` every answer is 403.
+    /// The key's scopes; without `credits:read` every response is 403.
     package var scopes: Set<String> = ["credits:read"]
-    /// Whether there is a `GET /v1/credits`.
+    /// Whether `GET /v1/credits` exists.
     package var hasCredits = true
-    /// Its caps.
     package var caps: [Cap] = []
-    /// Whether answers come inside `{"request_id", "data"}`, and errors with `type`.
+    /// Whether responses are wrapped in `{"request_id", "data"}`, and errors have `type`.
     package var wrapsBodies = false
-    /// The currency of its money.
     package var currency = "USD"
-    /// How many requests it may make.
+    /// Rate limit; nil for none.
     package var rateLimit: FairStackRateLimit?
-    /// How it deviates from its documentation.
     package var quirks = FairStackQuirks()
 
-    /// An account.
     package init(name: String, token: String, store: FairStackStore) {
         self.name = name
         self.token = token
@@ -48,18 +41,16 @@ package struct FairStackAccount: Sendable {
     }
 }
 
-/// Requests in the last minute, by the simulator's clock; those beyond are refused with 429.
+/// Limits the requests in the last minute, by the simulator's clock; those beyond get a 429.
 package final class FairStackRateLimit: Sendable {
-    /// Requests in any minute.
     package let perMinute: Int
     private let times = NIOLockedValueBox<[Timestamp]>([])
 
-    /// A limit.
     package init(perMinute: Int) {
         self.perMinute = perMinute
     }
 
-    /// Counts a request: how many are left, below zero if it is one too many, and the seconds until one is free.
+    /// Counts a request. Returns how many are left, negative if over the limit, and the seconds until one is available.
     func take(at now: Timestamp) -> (remaining: Int, reset: Int) {
         times.withLockedValue { times in
             times.removeAll { $0 <= now - .minutes(1) }
@@ -71,40 +62,37 @@ package final class FairStackRateLimit: Sendable {
     }
 }
 
-/// A transaction at the simulated FairStack: a generation, money paid in, or money given back.
+/// A transaction at the simulated FairStack: a generation, a top-up or a refund.
 package struct FairStackTransaction: Sendable, Hashable {
     /// The values of `type`.
     package enum Kind: String, Sendable, Hashable {
         /// A request for an image, a video, a voice or music.
         case generation
-        /// Money paid in.
         case topUp = "top_up"
-        /// Money given back.
         case refund
     }
 
-    /// The API's id of it; unique in an account.
+    /// The API's id, unique within an account.
     package let id: String
-    /// What it is.
     package let kind: Kind
     /// `created_at`, to the second.
     package let time: Timestamp
-    /// The id of the key that made it; nil for what no key did. The API does not show it, and counts by it.
+    /// The id of the key that made it; nil if it was not made with a key. The API does not show it, but filters by it.
     package var key: String?
-    /// The model; nil for what is no generation. Empty: in the totals, and named under no model.
+    /// The model; nil unless this is a generation. Empty: counted in the totals, but listed under no model.
     package var model: String?
-    /// `image`, `video`, `voice` or `music`. Empty: in the totals, and named under no modality.
+    /// `image`, `video`, `voice` or `music`. Empty: counted in the totals, but listed under no modality.
     package var modality: String?
-    /// Millionths of a dollar: what was charged; below zero for money paid in or given back.
+    /// The charge in millionths of a dollar; negative for top-ups and refunds.
     package var micro: Int
-    /// The status that it comes to: `completed`, `failed`, `refunded`.
+    /// The final status: `completed`, `failed`, `refunded`.
     package var status: String
-    /// Before this moment it is `pending`.
+    /// The status is `pending` before this time.
     package var decidedAt: Timestamp
-    /// The API does not show it before this moment.
+    /// The time from which the API shows it.
     package var visibleFrom: Timestamp
 
-    /// A transaction, decided and shown at once unless said otherwise.
+    /// A transaction, final and shown immediately unless specified otherwise.
     package init(
         id: String, kind: Kind = .generation, time: Timestamp, key: String? = nil, model: String? = nil,
         modality: String? = nil, micro: Int, status: String = "completed", decidedAt: Timestamp? = nil,
@@ -122,10 +110,10 @@ package struct FairStackTransaction: Sendable, Hashable {
         self.visibleFrom = max(time, visibleFrom ?? time)
     }
 
-    /// The status that the API shows at a moment.
+    /// The status that the API shows at the given time.
     func status(at now: Timestamp) -> String { decidedAt <= now ? status : "pending" }
 
-    /// Whether `GET /v1/usage` counts it at a moment: "successful generations".
+    /// Whether `GET /v1/usage` counts it at the given time: "successful generations".
     func isUsage(at now: Timestamp) -> Bool {
         kind == .generation && visibleFrom <= now && status(at: now) == "completed"
     }

@@ -1,6 +1,6 @@
 import UsageModel
 
-/// Successful generations and their charge in millionths of a dollar, whole and by model and modality.
+/// Successful generations and their charge in millionths of a dollar, in total and by model and modality.
 struct FairStackFigures {
     struct Sum: Hashable {
         var count = 0
@@ -30,13 +30,12 @@ struct FairStackFigures {
     }
 }
 
-/// What a test holds the exporter's figures against: counted anew from the transactions themselves.
+/// Expected totals for tests, counted from the transactions themselves.
 package struct FairStackTruth: Sendable, Hashable {
-    /// A key's id (nil for no key) and a model's.
     package struct Labels: Sendable, Hashable {
-        /// The id of the key; nil for no key.
+        /// The key's id; nil for no key.
         package let key: String?
-        /// The model; empty for what is named under none.
+        /// The model; empty for usage under no model.
         package let model: String
     }
 
@@ -44,15 +43,13 @@ package struct FairStackTruth: Sendable, Hashable {
     package private(set) var cost: [Labels: ExactDecimal] = [:]
     /// Successful generations.
     package private(set) var successes: [Labels: Int] = [:]
-    /// Generations that ended otherwise, by model.
+    /// Generations with any other final status, by model.
     package private(set) var failures: [String: Int] = [:]
     /// Cost in USD by modality.
     package private(set) var modalityCost: [String: ExactDecimal] = [:]
     /// Successful generations by modality.
     package private(set) var modalityCount: [String: Int] = [:]
-    /// USD paid in.
     package private(set) var topUps = ExactDecimal.zero
-    /// USD given back.
     package private(set) var refunds = ExactDecimal.zero
 
     mutating func count(_ transaction: FairStackTransaction, status: String) {

@@ -1,8 +1,8 @@
 import UsageModel
 
-/// The bodies of FairStack's answers, their fields as the provider's documentation page names them.
+/// Bodies of FairStack's responses, with the field names of the provider's documentation page.
 struct FairStackResponses {
-    /// A query that the API does not take.
+    /// A query that the API rejects.
     struct Refusal: Error {
         let status: Int
         let message: String
@@ -54,10 +54,10 @@ struct FairStackResponses {
         guard type == nil || type.flatMap(FairStackTransaction.Kind.init(rawValue:)) != nil else {
             return .failure(Refusal(status: 400, message: "type must be generation, top_up or refund"))
         }
-        var place: (time: Timestamp, id: String)?
+        var position: (time: Timestamp, id: String)?
         if let cursor = query["cursor"] {
-            place = Self.place(of: cursor)
-            guard place != nil else { return .failure(Refusal(status: 400, message: "Invalid cursor")) }
+            position = Self.position(of: cursor)
+            guard position != nil else { return .failure(Refusal(status: 400, message: "Invalid cursor")) }
         }
         let isWanted = { (transaction: FairStackTransaction) in
             (type == nil || transaction.kind.rawValue == type)
@@ -65,7 +65,7 @@ struct FairStackResponses {
         }
         let top =
             query["cursor"] == nil ? account.store.oldest(account.quirks.oldTransactionsOnTop, where: isWanted) : []
-        let page = account.store.page(before: place, limit: max(1, limit - top.count), where: isWanted)
+        let page = account.store.page(before: position, limit: max(1, limit - top.count), where: isWanted)
         var members: [JSONValue.Member] = [
             .init("transactions", .array((top + page.rows).map { row($0.transaction, status: $0.status) })),
             .init("has_more", .bool(page.hasMore)),
@@ -123,7 +123,7 @@ struct FairStackResponses {
         return .object(members)
     }
 
-    /// `$0.045`, `-$10.00`: at least two digits after the point, and no zeros beyond those.
+    /// `$0.045`, `-$10.00`: at least two decimals, and no trailing zeros beyond those.
     private static func display(_ micro: Int) -> String {
         let text = ExactDecimal(micros: micro).magnitude.description.split(separator: ".")
         let fraction = text.count > 1 ? String(text[1]) : ""
@@ -135,7 +135,7 @@ struct FairStackResponses {
         "cursor_\(last.time.milliseconds)_\(last.id)"
     }
 
-    private static func place(of cursor: String) -> (time: Timestamp, id: String)? {
+    private static func position(of cursor: String) -> (time: Timestamp, id: String)? {
         let parts = cursor.split(separator: "_", maxSplits: 2)
         guard parts.count == 3, parts[0] == "cursor", let time = Int64(parts[1]) else { return nil }
         return (Timestamp(milliseconds: time), String(parts[2]))

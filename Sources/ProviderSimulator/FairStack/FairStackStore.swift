@@ -1,13 +1,13 @@
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// What a FairStack account did, and how much of it the API shows at the moment.
+/// The transactions of a FairStack account, and the part of them that the API shows now.
 ///
-/// The present comes from the clock. With `traffic` the store also holds the generator's requests, made when somebody
-/// first asks for them, so that live traffic needs no timer.
+/// The clock determines the current time. With `traffic` the store also holds the generator's requests, generated on
+/// first access, so that live traffic needs no timer.
 package final class FairStackStore: Sendable {
     private struct State {
-        /// By time, the oldest first; those of one second by id.
+        /// By time, oldest first; within a second by id.
         var transactions: [FairStackTransaction] = []
         var isSorted = true
         var generatedUpTo: Timestamp?
@@ -18,14 +18,14 @@ package final class FairStackStore: Sendable {
     private let keys: [String]
     private let state = NIOLockedValueBox(State())
 
-    /// A store without transactions but those of `traffic`, whose requests the `keys` share.
+    /// A store with only the transactions of `traffic`, whose requests are spread over `keys`.
     package init(clock: any WallClock, traffic: TrafficGenerator? = nil, keys: [String] = []) {
         self.clock = clock
         self.traffic = traffic
         self.keys = keys
     }
 
-    /// Adds transactions, whenever they happened.
+    /// Adds transactions at any times, past or future.
     package func add(_ transactions: [FairStackTransaction]) {
         state.withLockedValue { state in
             state.transactions += transactions
@@ -33,7 +33,7 @@ package final class FairStackStore: Sendable {
         }
     }
 
-    /// The provider says something else of a transaction than before; false where there is no such transaction.
+    /// The provider changes a transaction; returns false if it does not exist.
     @discardableResult
     package func revise(_ id: String, _ change: (inout FairStackTransaction) -> Void) -> Bool {
         state.withLockedValue { state in
@@ -43,8 +43,8 @@ package final class FairStackStore: Sendable {
         }
     }
 
-    /// Adds charges to the days of a period that the provider shows late: some at once, some up to the given age later.
-    /// Which ones follows from the seed.
+    /// Adds charges in a period that the provider shows with a delay of up to `age`. The seed determines the charges
+    /// and delays.
     package func addLateCharges(_ count: Int, in period: Period, upTo age: Duration, seed: UInt64) {
         var random = SplitMix64(seed: SplitMix64.mixed(seed))
         let length = Int(period.end.milliseconds - period.start.milliseconds)
@@ -58,16 +58,16 @@ package final class FairStackStore: Sendable {
             })
     }
 
-    /// What `GET /v1/usage` counts in these days, of one key or of all: by day, in order.
+    /// The usage that `GET /v1/usage` counts for a range of days, of one key or of all, by day in order.
     ///
-    /// - Parameter lag: how far the figures are behind.
+    /// - Parameter lag: how far the totals are behind.
     func usage(
         from first: UTCDay, to last: UTCDay, key: String?, lag: Duration = .zero
     ) -> [(day: UTCDay, figures: FairStackFigures)] {
         withTransactions { transactions, present in
             let now = present - lag
             var days: [(day: UTCDay, figures: FairStackFigures)] = []
-            let start = Self.place(of: (first.start, ""), in: transactions)
+            let start = Self.index(of: (first.start, ""), in: transactions)
             for transaction in transactions[start...] {
                 guard transaction.time < last.period.end else { break }
                 guard transaction.isUsage(at: now), key == nil || transaction.key == key else { continue }
@@ -78,12 +78,12 @@ package final class FairStackStore: Sendable {
         }
     }
 
-    /// So many transactions before a place, the newest first, and whether there are more.
+    /// At most `limit` transactions before a position, newest first, and whether there are more.
     func page(
-        before place: (time: Timestamp, id: String)?, limit: Int, where isWanted: (FairStackTransaction) -> Bool
+        before position: (time: Timestamp, id: String)?, limit: Int, where isWanted: (FairStackTransaction) -> Bool
     ) -> (rows: [(transaction: FairStackTransaction, status: String)], hasMore: Bool) {
         withTransactions { transactions, now in
-            let end = place.map { Self.place(of: $0, in: transactions) } ?? transactions.count
+            let end = position.map { Self.index(of: $0, in: transactions) } ?? transactions.count
             var rows: [(transaction: FairStackTransaction, status: String)] = []
             for transaction in transactions[..<end].reversed()
             where transaction.visibleFrom <= now && isWanted(transaction) {
@@ -94,7 +94,7 @@ package final class FairStackStore: Sendable {
         }
     }
 
-    /// The given number of transactions, the oldest first.
+    /// The given number of transactions, oldest first.
     func oldest(
         _ count: Int, where isWanted: (FairStackTransaction) -> Bool
     ) -> [(transaction: FairStackTransaction, status: String)] {
@@ -108,10 +108,10 @@ package final class FairStackStore: Sendable {
         }
     }
 
-    /// Everything that is decided and shown, in millionths of a dollar: what was charged less what was paid in.
+    /// The sum of all final and shown transactions in millionths of a dollar: charges minus top-ups and refunds.
     var shownMicros: Int { sum { _ in true } }
 
-    /// What was charged since a moment, in millionths of a dollar.
+    /// Charges since the given time, in millionths of a dollar.
     func spentMicros(since start: Timestamp) -> Int {
         sum { $0.time >= start && $0.kind == .generation }
     }
@@ -127,7 +127,7 @@ package final class FairStackStore: Sendable {
         }
     }
 
-    /// A recount of what the API shows of a period by now, which shares nothing with its answers.
+    /// Expected totals of a period: recounts what the API shows now, independently of its responses.
     package func truth(in period: Period) -> FairStackTruth {
         withTransactions { transactions, now in
             var truth = FairStackTruth()
@@ -138,26 +138,26 @@ package final class FairStackStore: Sendable {
         }
     }
 
-    /// The first transaction that is not before a place.
-    private static func place(of place: (time: Timestamp, id: String), in all: [FairStackTransaction]) -> Int {
+    /// The index of the first transaction at or after a position.
+    private static func index(of position: (time: Timestamp, id: String), in all: [FairStackTransaction]) -> Int {
         var low = 0
         var high = all.count
         while low < high {
             let middle = (low + high) / 2
-            if (all[middle].time, all[middle].id) < place { low = middle + 1 } else { high = middle }
+            if (all[middle].time, all[middle].id) < position { low = middle + 1 } else { high = middle }
         }
         return low
     }
 
     private func withTransactions<Value>(_ body: ([FairStackTransaction], Timestamp) -> Value) -> Value {
         state.withLockedValue { state in
-            // Read inside the lock: two readers must not show the store two times in the wrong order.
+            // Read inside the lock: otherwise two readers could move the store's time backwards.
             let now = clock.now
             if let traffic {
                 var hour = state.generatedUpTo ?? traffic.start
                 while hour <= now {
-                    for (place, event) in traffic.events(inHourOf: hour).enumerated() {
-                        state.transactions.append(transaction(event, place))
+                    for (index, event) in traffic.events(inHourOf: hour).enumerated() {
+                        state.transactions.append(transaction(event, index))
                         state.isSorted = false
                     }
                     hour = hour + .hours(1)
@@ -172,12 +172,13 @@ package final class FairStackStore: Sendable {
         }
     }
 
-    /// A generated request; the first key makes half of them, the second a quarter, and so on, the rest no key.
-    private func transaction(_ event: UsageEvent, _ place: Int) -> FairStackTransaction {
+    /// A generated request; the first key makes half of them, the second a quarter, and so on, the rest are without a
+    /// key.
+    private func transaction(_ event: UsageEvent, _ index: Int) -> FairStackTransaction {
         var random = SplitMix64(seed: SplitMix64.mixed(UInt64(bitPattern: event.time.milliseconds)))
         let key = keys.indices.first { _ in random.unit() < 0.5 }.map { keys[$0] }
         return FairStackTransaction(
-            id: "gen_\(event.time.milliseconds)_\(place)", time: event.time, key: key, model: event.model,
+            id: "gen_\(event.time.milliseconds)_\(index)", time: event.time, key: key, model: event.model,
             modality: event.modality, micro: (event.cost * 1_000_000).wholeNumber ?? 0,
             status: event.succeeded ? "completed" : "failed", visibleFrom: event.visibleFrom)
     }

@@ -6,12 +6,11 @@ package struct UseAPIAccount: Sendable {
     package struct Service: Sendable, Hashable {
         /// The service's name: `Midjourney API`.
         package let name: String
-        /// Accounts in order.
+        /// Accounts without an issue.
         package let active: Int
-        /// Accounts with an issue; left out of the answer where there are none.
+        /// Accounts with an issue; omitted from the response if zero.
         package let error: Int
 
-        /// The linked accounts of a service.
         package init(_ name: String, active: Int, error: Int = 0) {
             self.name = name
             self.active = active
@@ -19,20 +18,15 @@ package struct UseAPIAccount: Sendable {
         }
     }
 
-    /// How tests and the request log name it.
+    /// The name in tests and in the request log.
     package let name: String
-    /// Its API token.
     package let token: String
-    /// What its bots did.
     package let store: UseAPIRequestStore
-    /// Its linked accounts.
     package let services: [Service]
-    /// Whether its subscription is active; without it there are no statistics.
+    /// Whether its subscription is active; statistics require one.
     package let isSubscribed: Bool
-    /// How it deviates from its documentation.
     package var quirks = UseAPIQuirks()
 
-    /// An account.
     package init(
         name: String, token: String, store: UseAPIRequestStore, services: [Service] = [], isSubscribed: Bool = true
     ) {
@@ -44,33 +38,32 @@ package struct UseAPIAccount: Sendable {
     }
 }
 
-/// The useapi.net API: `GET /v2/account/stats` as its page "Query Usage Statistics" has it, and `GET /v2/account`.
+/// The useapi.net API: `GET /v2/account/stats` as documented on the page "Query Usage Statistics", and `GET
+/// /v2/account`.
 package struct UseAPIAPI: SimulatedProvider {
-    /// `useapi`.
     package let name = "useapi"
 
-    /// The bots of the documentation, and `flowmusic`, which is newer.
+    /// The documented bots, and the newer `flowmusic`.
     package static let bots = [
         "midjourney", "google-flow", "dreamina", "kling", "runwayml", "pixverse", "minimax", "mureka", "tempolor",
         "ltxstudio", "luma", "flowmusic",
     ]
 
-    /// The most records that `limit` may ask for.
+    /// The maximum of the query parameter `limit`.
     package static let largestLimit = 50_000
 
     private let accounts: [UseAPIAccount]
 
-    /// An API with these accounts.
     package init(accounts: [UseAPIAccount]) {
         self.accounts = accounts
     }
 
-    /// The name of the account whose token it is.
     package func account(ofToken token: String) -> String? {
         accounts.first { $0.token == token }?.name
     }
 
-    /// The documented answer; 401 without a known token, 402 without a subscription, 404 for any other path or method.
+    /// The documented response; 401 without a known token, 402 without a subscription, 404 for any other path or
+    /// method.
     package func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         guard let account = accounts.first(where: { $0.name == request.account }) else {
             return error(401, "Unauthorized")
@@ -140,21 +133,20 @@ package struct UseAPIAPI: SimulatedProvider {
 package struct UseAPIQuirks: ErrorObjects, Sendable, Hashable {
     /// How far the list lags behind the count and the summary.
     package var listLag = Duration.zero
-    /// Whether days are counted and not listed while they are open.
+    /// Whether requests of the open day are counted but not listed.
     package var hidesRowsOfOpenDay = false
-    /// The most requests that are listed, the newest; nil for all.
+    /// The maximum number of listed requests, the newest ones; nil for all.
     package var longestList: Int?
-    /// Whether count and summary are of what is listed ("total records returned"), and not of the day.
+    /// Whether count and summary cover only the list ("total records returned") instead of the day.
     package var countsListOnly = false
     /// The share of requests that get an error object with status 200, in percent.
     package var errorPercentage = 0
-    /// Decides which requests those are.
+    /// Selects those requests.
     package var seed: UInt64 = 0
 
-    /// No deviation.
     package init() {}
 
-    /// A mix of deviations that follows from the seed.
+    /// A mix of deviations, derived from the seed.
     package init(seed: UInt64) {
         self.seed = seed
         var random = SplitMix64(seed: SplitMix64.mixed(seed))
@@ -163,9 +155,9 @@ package struct UseAPIQuirks: ErrorObjects, Sendable, Hashable {
         errorPercentage = random.below(3) * 5
     }
 
-    /// What is listed of the requests of a query, oldest first.
+    /// The listed part of a query's requests, oldest first.
     ///
-    /// - Parameter day: the day of the query; nil for one across all days.
+    /// - Parameter day: the day of the query; nil for a query across all days.
     func listed(_ requests: [UseAPIRequest], of day: UTCDay?, now: Timestamp) -> [UseAPIRequest] {
         if hidesRowsOfOpenDay, day == now.day { return [] }
         let listed = listLag == .zero ? requests : requests.filter { $0.visibleFrom <= now - listLag }

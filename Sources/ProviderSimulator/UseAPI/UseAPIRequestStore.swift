@@ -1,12 +1,12 @@
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// The requests of a useapi.net account, and which of them its statistics show at the moment.
+/// The requests of a useapi.net account, and the part of them that its statistics show now.
 ///
-/// The present comes from the clock. With `traffic` the store also holds generated requests, made when somebody first
-/// asks for them.
+/// The clock determines the current time. With `traffic` the store also holds generated requests, generated on first
+/// access.
 package final class UseAPIRequestStore: Sendable {
-    /// Names a request for a later change.
+    /// Identifies a request for a later change.
     package struct RequestID: Sendable, Hashable {
         let index: Int
     }
@@ -30,24 +30,24 @@ package final class UseAPIRequestStore: Sendable {
     private let traffic: [UseAPITraffic]
     private let state = NIOLockedValueBox(State())
 
-    /// A store without requests but those of `traffic`, whose starts must be the same.
+    /// A store with only the requests of `traffic`, whose starts must be equal.
     package init(clock: any WallClock, traffic: [UseAPITraffic] = []) {
         self.clock = clock
         self.traffic = traffic
     }
 
-    /// Adds a request, whenever it happened.
+    /// Adds a request at any time, past or future.
     @discardableResult
     package func add(_ request: UseAPIRequest) -> RequestID {
         state.withLockedValue { $0.add(request) }
     }
 
-    /// Adds requests, whenever they happened.
+    /// Adds requests at any times, past or future.
     package func add(_ requests: [UseAPIRequest]) {
         state.withLockedValue { state in for request in requests { _ = state.add(request) } }
     }
 
-    /// The statistics tell another status of a request than before; false where there is no such request.
+    /// Changes the status of a request in the statistics; returns false if the request does not exist.
     @discardableResult
     package func revise(_ id: RequestID, code: Int) -> Bool {
         state.withLockedValue { state in
@@ -57,7 +57,7 @@ package final class UseAPIRequestStore: Sendable {
         }
     }
 
-    /// The statistics drop a request; false where there is no such request.
+    /// Removes a request from the statistics; returns false if the request does not exist.
     @discardableResult
     package func remove(_ id: RequestID) -> Bool {
         state.withLockedValue { state in
@@ -80,7 +80,7 @@ package final class UseAPIRequestStore: Sendable {
         }
     }
 
-    /// Every request made in a period that may be shown by now: what a test counts anew.
+    /// All requests in a period that are visible now, as expected by tests.
     package func visible(in period: Period) -> [UseAPIRequest] {
         withState { state, now in
             state.requests.compactMap { $0 }.filter { period.contains($0.time) && $0.visibleFrom <= now }
@@ -105,32 +105,28 @@ package final class UseAPIRequestStore: Sendable {
 
 /// One request to a bot of useapi.net, as its statistics list it.
 package struct UseAPIRequest: Sendable, Hashable {
-    /// When it was made.
     package var time: Timestamp
-    /// The bot: `google-flow`, `midjourney`, …
     package var bot: String
-    /// The linked account that it went through: an e-mail address, a channel.
+    /// The linked account that made it: an e-mail address or a channel.
     package var config: String
-    /// What was asked for: `post-images`.
+    /// The requested endpoint: `post-images`.
     package var endpoint: String
-    /// The HTTP status.
     package var code: Int
-    /// How long it took, in milliseconds.
     package var milliseconds: Int
-    /// The AI model; nil for bots that tell none.
+    /// The AI model; nil for bots that report none.
     package var model: String?
-    /// google-flow: the captcha providers tried, one for each attempt; nil for other bots.
+    /// google-flow: the captcha provider of each attempt; nil for other bots.
     package var captchaProviders: [String]?
-    /// google-flow: how often the captcha was tried again.
+    /// google-flow: captcha retries.
     package var captchaRetries: Int?
     /// google-flow: Google's plan family, empty for requests before 2026-05-21; nil for other bots.
     package var tier: String?
     /// google-flow: Google's subscription, empty for requests before 2026-05-21; nil for other bots.
     package var sku: String?
-    /// The statistics do not show it before this moment: they lag by 5 to 15 minutes.
+    /// The time from which the statistics show it: they lag by 5 to 15 minutes.
     package var visibleFrom: Timestamp
 
-    /// A request, shown at once unless `visibleFrom` is later.
+    /// A request, shown immediately unless `visibleFrom` is later.
     package init(
         time: Timestamp, bot: String, config: String, endpoint: String, code: Int = 200, milliseconds: Int = 1000,
         model: String? = nil, captchaProviders: [String]? = nil, captchaRetries: Int? = nil, tier: String? = nil,

@@ -1,13 +1,13 @@
 import UsageModel
 
-/// The body of an answer to `GET /v2/account/stats`, its fields in the order of the provider's documentation page.
+/// The body of a response to `GET /v2/account/stats`, its fields in the order of the provider's documentation page.
 struct UseAPIStatsResponse {
     private let bot: String
     private let filter: (name: String, value: JSONValue)
     private let config: String?
-    /// What is listed.
+    /// Listed requests.
     private let rows: [UseAPIRequest]
-    /// What count and summary are made of.
+    /// Requests covered by count and summary.
     private let counted: [UseAPIRequest]
     private let isFull: Bool
 
@@ -62,7 +62,8 @@ struct UseAPIStatsResponse {
     }
 }
 
-/// `summary`: counted from what a query finds; that is what is listed, too, unless a quirk says otherwise.
+/// The field `summary`, counted from the requests that match a query. They are also listed, unless a quirk changes
+/// that.
 struct UseAPISummaryResponse {
     private let rows: [UseAPIRequest]
 
@@ -83,7 +84,7 @@ struct UseAPISummaryResponse {
         members.append(.init("success_rate", .string("\(perMille / 10).\(perMille % 10)%")))
         members.append(
             .init("avg_msec", .count(Self.average(rows.reduce(0) { $0 + $1.milliseconds }, of: rows.count))))
-        // Rows without a model are left out.
+        // Rows without a model are omitted.
         if rows.contains(where: { $0.model != nil }) {
             members.append(.init("by_model", counts { $0.model.map { [$0] } ?? [] }))
         }
@@ -124,13 +125,13 @@ struct UseAPISummaryResponse {
         ]
     }
 
-    /// The names of the values that occur; unknown ones stand for themselves.
+    /// The names of the values that occur; an unknown value is its own name.
     private func lookup(_ names: [String: String], _ value: (UseAPIRequest) -> String?) -> JSONValue {
         let values = Set(rows.compactMap(value)).filter { !$0.isEmpty }.sorted()
         return .object(values.map { .init($0, .string(names[$0] ?? $0)) })
     }
 
-    /// How many rows have each value, the most frequent first.
+    /// The number of rows per value, most frequent first.
     private func counts(_ values: (UseAPIRequest) -> [String]) -> JSONValue {
         var counts: [String: Int] = [:]
         for value in rows.flatMap(values) { counts[value, default: 0] += 1 }
@@ -141,7 +142,7 @@ struct UseAPISummaryResponse {
     private static func average(_ sum: Int, of count: Int) -> Int { count == 0 ? 0 : (sum + count / 2) / count }
 }
 
-/// How the statistics call an HTTP status.
+/// Names of HTTP statuses in the statistics.
 enum UseAPIStatus {
     private static let texts = [
         200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden",
@@ -168,7 +169,7 @@ enum UseAPIPlans {
 }
 
 extension Timestamp {
-    /// `2026-02-13T10:30:00.000Z`: always with milliseconds.
+    /// `2026-02-13T10:30:00.000Z`, always with milliseconds.
     var withMilliseconds: String {
         let text = description
         return text.contains(".") ? text : text.dropLast() + ".000Z"

@@ -1,9 +1,9 @@
 import UsageModel
 
-/// Believable traffic of one bot: what `TrafficGenerator` makes, told in the words of useapi.net's statistics.
+/// Realistic traffic of one bot: the events of `TrafficGenerator` as requests of useapi.net's statistics.
 ///
-/// A model of the profile is a model of the bot (none for bots that tell none), its modality the endpoint. What the
-/// generator does not know (linked account, status, duration, captcha) follows from the request's moment alone.
+/// A model of the profile is a model of the bot (empty for bots that report none), its modality the endpoint. Linked
+/// account, status, duration and captcha depend only on the request's time and the seed.
 package struct UseAPITraffic: Sendable {
     /// A linked account.
     package struct Config: Sendable, Hashable {
@@ -11,7 +11,7 @@ package struct UseAPITraffic: Sendable {
         let tier: String?
         let sku: String?
 
-        /// A linked account; `tier` and `sku` for google-flow alone.
+        /// `tier` and `sku` exist only for google-flow.
         package init(_ name: String, tier: String? = nil, sku: String? = nil) {
             self.name = name
             self.tier = tier
@@ -24,10 +24,10 @@ package struct UseAPITraffic: Sendable {
     private let generator: TrafficGenerator
     private let seed: UInt64
 
-    /// The hour with which the traffic begins.
+    /// The first hour of the traffic.
     var start: Timestamp { generator.start }
 
-    /// Traffic of a bot, spread over its linked accounts, of which there must be one at least to have any.
+    /// Traffic of a bot, spread over its linked accounts; without any there is no traffic.
     package init(
         bot: String, account: String, configs: [Config], profile: TrafficProfile, seed: UInt64, start: Timestamp
     ) {
@@ -44,7 +44,7 @@ package struct UseAPITraffic: Sendable {
 
     private func request(_ event: UsageEvent) -> UseAPIRequest {
         var random = SplitMix64(seed: SplitMix64.mixed(seed ^ UInt64(bitPattern: event.time.milliseconds)))
-        // The first accounts do more than the last: of two picks the lower.
+        // The minimum of two picks, so that the first accounts get more requests than the last.
         let config = configs[min(random.below(configs.count), random.below(configs.count))]
         let endpoint = event.modality ?? "post-jobs"
         let isVideo = endpoint.contains("video")
@@ -64,6 +64,6 @@ package struct UseAPITraffic: Sendable {
         return request
     }
 
-    /// The codes of failures, as often as they are.
+    /// Status codes of failures, weighted by repetition.
     private static let failures = [403, 403, 403, 403, 429, 429, 400, 400, 500, 503]
 }

@@ -4,24 +4,21 @@ import UsageModel
 
 /// An account at the simulated Venice.ai.
 package struct VeniceAccount: Sendable {
-    /// How tests and the request log name it.
+    /// The name in tests and in the request log.
     package let name: String
-    /// Its ADMIN key.
+    /// ADMIN key.
     package let adminToken: String
-    /// A key that may only infer.
+    /// Key without ADMIN permissions.
     package var inferenceToken: String?
-    /// What it was charged.
     package let store: VeniceBillingStore
-    /// Its prepaid USD.
+    /// Prepaid USD.
     package let balance: PrepaidBalance
-    /// Its DIEM a day; nil where it stakes none.
+    /// DIEM per day; nil if the account stakes none.
     package var diemAllocation: ExactDecimal?
-    /// Its keys.
     package var keys: [VeniceKey] = []
-    /// Requests and tokens a minute by model.
+    /// Rate limits by model.
     package var limits: [VeniceModelLimit] = []
 
-    /// An account.
     package init(name: String, adminToken: String, store: VeniceBillingStore, balance: PrepaidBalance) {
         self.name = name
         self.adminToken = adminToken
@@ -30,23 +27,22 @@ package struct VeniceAccount: Sendable {
     }
 }
 
-/// Which of the simulated billing endpoints answer.
+/// Availability of the simulated billing endpoints.
 package final class VeniceAvailability: Sendable {
-    /// What becomes of an endpoint.
+    /// State of an endpoint.
     package enum State: Sendable, Hashable {
-        /// It answers.
         case open
-        /// It answers, and says when it will stop.
+        /// Available, with headers that announce its end.
         case deprecated
         /// 410 with a pointer to its successor.
         case gone
-        /// 404: not there yet, or never.
+        /// 404: not introduced yet, or never.
         case missing
     }
 
     private let states: NIOLockedValueBox<(usage: State, history: State)>
 
-    /// As it is since September 2026 unless said otherwise: the older endpoint gone, its successor open.
+    /// Defaults to the state since September 2026: the older endpoint gone, its successor open.
     package init(usage: State = .gone, history: State = .open) {
         states = NIOLockedValueBox((usage, history))
     }
@@ -66,18 +62,15 @@ package final class VeniceAvailability: Sendable {
 
 /// The Venice.ai API: both billing endpoints, the analytics by key, the balance, rate limits and keys.
 package struct VeniceAPI: SimulatedProvider {
-    /// `venice`.
     package let name = "venice"
-    /// Which billing endpoints answer.
     package let availability: VeniceAvailability
-    /// What it does beside its documentation.
+    /// Deviations from its documentation.
     package let misbehavior: VeniceMisbehavior
 
     private let accounts: [VeniceAccount]
-    /// Follows an account's name where the request came with its inference key.
+    /// Appended to an account's name if the request carried its inference key.
     private static let inferenceMark = "/inference"
 
-    /// An API with these accounts.
     package init(
         accounts: [VeniceAccount], availability: VeniceAvailability = VeniceAvailability(),
         misbehavior: VeniceMisbehavior = VeniceMisbehavior()
@@ -87,7 +80,7 @@ package struct VeniceAPI: SimulatedProvider {
         self.misbehavior = misbehavior
     }
 
-    /// The name of the account whose key the token is, with `/inference` behind it for an inference key.
+    /// The name of the account whose key the token is, with the suffix `/inference` for an inference key.
     package func account(ofToken token: String) -> String? {
         for account in accounts {
             if account.adminToken == token { return account.name }
@@ -96,9 +89,9 @@ package struct VeniceAPI: SimulatedProvider {
         return nil
     }
 
-    /// The answer of the endpoint; 401 without a key that opens it, 404 for any other path or method.
+    /// The endpoint's response; 401 without a key that has access to it, 404 for any other path or method.
     package func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
-        // It is gone for everyone, with or without a key.
+        // Gone with or without a valid key.
         if request.endpoint == VeniceBilling.usagePath, availability.usage == .gone { return VeniceBilling.gone }
         guard let asking = request.account,
             let account = accounts.first(where: { asking == $0.name || asking == $0.name + Self.inferenceMark })

@@ -2,7 +2,7 @@ import Foundation
 import Hummingbird
 import UsageModel
 
-/// The two billing endpoints: by page numbers, and by a cursor.
+/// The two billing endpoints, one paged by number, the other by cursor.
 struct VeniceBilling {
     static let usagePath = "/api/v1/billing/usage"
     static let historyPath = "/api/v1/billing/usage-history"
@@ -17,7 +17,7 @@ struct VeniceBilling {
         ("Link", "<\(historyPath)>; rel=\"successor-version\""),
     ]
 
-    /// The answer of the older endpoint since its end.
+    /// The response of the older endpoint since its end.
     static let gone = SimulatedResponse(
         status: 410, headers: fields(deprecation),
         body: ["error": "This endpoint has been sunset. Use /api/v1/billing/usage-history."])
@@ -46,10 +46,10 @@ struct VeniceBilling {
         guard ["asc", "desc"].contains(order) else { return refuse("sortOrder") }
         let currencies = ["USD", "VCU", "DIEM", "BUNDLED_CREDITS"]
         guard query["currency"].map(currencies.contains) ?? true else { return refuse("currency") }
-        guard let start = moment(query["startDate"], otherwise: Timestamp(seconds: 0)),
-            let end = moment(query["endDate"], otherwise: Timestamp(seconds: 253_402_300_799))
+        guard let start = timestamp(query["startDate"], otherwise: Timestamp(seconds: 0)),
+            let end = timestamp(query["endDate"], otherwise: Timestamp(seconds: 253_402_300_799))
         else { return refuse("date") }
-        // The end is inclusive: the document's own example is the last second of a year.
+        // The end is inclusive: the documented example ends with the last second of a year.
         let period = Period(start: start, end: end + .milliseconds(1))
         var rows = store.rows(in: period) { query["currency"] == nil || $0.currency == query["currency"] }
         if order == "desc" { rows.reverse() }
@@ -60,23 +60,23 @@ struct VeniceBilling {
         if page > 1, misbehavior.happens(percent: modes.repeatedPages) { first -= limit }
         if page > 1, misbehavior.happens(percent: modes.shiftedPages) { first -= 1 }
         let shown = rows.dropFirst(max(0, first)).prefix(limit)
-        var place = [("limit", "limit", limit), ("page", "page", page)]
-        if !modes.omitsTotal { place.append(("total", "total", rows.count)) }
-        if !modes.omitsTotalPages { place.append(("total-pages", "totalPages", pages)) }
-        var headers = place.map { ("x-pagination-\($0.0)", "\($0.2)") }
+        var pagination = [("limit", "limit", limit), ("page", "page", page)]
+        if !modes.omitsTotal { pagination.append(("total", "total", rows.count)) }
+        if !modes.omitsTotalPages { pagination.append(("total-pages", "totalPages", pages)) }
+        var headers = pagination.map { ("x-pagination-\($0.0)", "\($0.2)") }
         if isDeprecated { headers += Self.deprecation }
         var body: [JSONValue.Member] = [.init("data", .array(shown.map { $0.row.json(style) }))]
         if !style.contains(.withoutOptionalFields) {
             body.insert(.init("warningMessage", "This endpoint is in beta."), at: 0)
-            body.append(.init("pagination", .object(place.map { .init($0.1, .count($0.2)) })))
+            body.append(.init("pagination", .object(pagination.map { .init($0.1, .count($0.2)) })))
         }
         return SimulatedResponse(headers: Self.fields(headers), body: .object(body))
     }
 
     // MARK: Cursor
 
-    /// What a cursor stands for.
-    private struct Walk: Codable {
+    /// The content of a cursor.
+    private struct CursorContent: Codable {
         let account: String
         let start: Timestamp
         let end: Timestamp
@@ -92,35 +92,36 @@ struct VeniceBilling {
     func history(_ query: [String: String]) -> SimulatedResponse {
         if let cursor = query["cursor"] {
             guard query.count == 1 else { return refuse("cursor cannot be combined with other parameters") }
-            guard let walk = Self.walk(of: cursor), walk.account == account else {
+            guard let content = Self.content(of: cursor), content.account == account else {
                 return refuse("Invalid or expired cursor; restart from the first page")
             }
-            return page(of: walk)
+            return page(of: content)
         }
         guard Set(query.keys).isSubset(of: Self.filters) else { return refuse("unknown parameter") }
-        guard let start = moment(query["startTimestamp"], otherwise: Timestamp(seconds: 0)),
-            let end = moment(query["endTimestamp"], otherwise: Timestamp(seconds: 253_402_300_799)), start < end,
+        guard let start = timestamp(query["startTimestamp"], otherwise: Timestamp(seconds: 0)),
+            let end = timestamp(query["endTimestamp"], otherwise: Timestamp(seconds: 253_402_300_799)), start < end,
             [query["startTimestamp"], query["endTimestamp"]].allSatisfy({ $0?.hasSuffix("Z") ?? true })
         else { return refuse("timestamps must be ISO 8601 in UTC with a Z, the end later than the start") }
         guard let size = Int(query["pageSize"] ?? "1000"), (10...1000).contains(size) else { return refuse("pageSize") }
         let currencies = ["USD", "DIEM", "BUNDLED_CREDITS", "EARNED_CREDITS"]
         guard query["currency"].map(currencies.contains) ?? true else { return refuse("currency") }
-        return page(of: Walk(account: account, start: start, end: end, currency: query["currency"], pageSize: size))
+        return page(
+            of: CursorContent(account: account, start: start, end: end, currency: query["currency"], pageSize: size))
     }
 
-    private func page(of walk: Walk) -> SimulatedResponse {
-        let after = walk.afterMilliseconds.flatMap { milliseconds in
-            walk.afterNumber.map { VeniceWalkPosition(milliseconds: milliseconds, number: $0) }
+    private func page(of content: CursorContent) -> SimulatedResponse {
+        let after = content.afterMilliseconds.flatMap { milliseconds in
+            content.afterNumber.map { VeniceWalkPosition(milliseconds: milliseconds, number: $0) }
         }
         let modes = misbehavior.modes
-        let pageSize = min(walk.pageSize, modes.mostRowsPerPage ?? walk.pageSize)
-        // One row more than a page says whether there is another.
+        let pageSize = min(content.pageSize, modes.mostRowsPerPage ?? content.pageSize)
+        // One extra row shows whether there is another page.
         let rows = store.rows(
-            in: Period(start: walk.start, end: walk.end), after: after, limit: pageSize + 1
-        ) { walk.currency == nil || $0.currency == walk.currency }
+            in: Period(start: content.start, end: content.end), after: after, limit: pageSize + 1
+        ) { content.currency == nil || $0.currency == content.currency }
         var next = JSONValue.null
         if rows.count > pageSize {
-            var rest = walk
+            var rest = content
             if after == nil || !misbehavior.happens(percent: modes.repeatedPages) {
                 rest.afterMilliseconds = rows[pageSize - 1].position.milliseconds
                 rest.afterNumber = rows[pageSize - 1].position.number
@@ -131,22 +132,22 @@ struct VeniceBilling {
             body: ["data": .array(rows.prefix(pageSize).map { $0.row.json(style) }), "nextCursor": next])
     }
 
-    private static func cursor(of walk: Walk) -> String? {
+    private static func cursor(of content: CursorContent) -> String? {
         let encoder = JSONEncoder()
-        // The same place is the same text, so that a cursor can be repeated.
+        // Sorted keys: equal positions must give equal cursors, so that a cursor can be repeated.
         encoder.outputFormatting = .sortedKeys
-        return (try? encoder.encode(walk))?.base64EncodedString()
+        return (try? encoder.encode(content))?.base64EncodedString()
             .replacingOccurrences(of: "+", with: "-").replacingOccurrences(of: "/", with: "_")
             .replacingOccurrences(of: "=", with: "")
     }
 
-    private static func walk(of cursor: String) -> Walk? {
+    private static func content(of cursor: String) -> CursorContent? {
         let base64 = cursor.replacingOccurrences(of: "-", with: "+").replacingOccurrences(of: "_", with: "/")
         let padding = String(repeating: "=", count: (4 - base64.count % 4) % 4)
-        return Data(base64Encoded: base64 + padding).flatMap { try? JSONDecoder().decode(Walk.self, from: $0) }
+        return Data(base64Encoded: base64 + padding).flatMap { try? JSONDecoder().decode(CursorContent.self, from: $0) }
     }
 
-    private func moment(_ text: String?, otherwise missing: Timestamp) -> Timestamp? {
+    private func timestamp(_ text: String?, otherwise missing: Timestamp) -> Timestamp? {
         guard let text else { return missing }
         return Timestamp(text)
     }

@@ -1,21 +1,21 @@
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// What a simulated Venice account was charged, and how much of it the provider shows at the moment.
+/// The charges of a simulated Venice account, and the part of them that the provider shows now.
 ///
-/// With `traffic` it also holds that traffic's charges, made when somebody first asks for them.
+/// With `traffic` the store also holds generated charges, generated on first access.
 package final class VeniceBillingStore: Sendable {
-    /// Names a charge for a later change.
+    /// Identifies a charge for a later change.
     package struct ChargeID: Sendable, Hashable {
         let index: Int
     }
 
-    /// A row and its place among rows of the same moment.
+    /// A row and its ordinal, which orders rows with equal timestamps.
     struct Numbered: Sendable, Hashable {
         let row: VeniceBillingRow
         let number: Int
 
-        /// Where a walk that read this row goes on.
+        /// The position from which paging continues after this row.
         var position: VeniceWalkPosition {
             VeniceWalkPosition(milliseconds: row.timestamp.milliseconds, number: number)
         }
@@ -59,13 +59,13 @@ package final class VeniceBillingStore: Sendable {
     private let traffic: VeniceTraffic?
     private let state = NIOLockedValueBox(State())
 
-    /// A store without charges but those of `traffic`.
+    /// A store with only the charges of `traffic`.
     package init(clock: any WallClock, traffic: VeniceTraffic? = nil) {
         self.clock = clock
         self.traffic = traffic
     }
 
-    /// Adds a charge, whenever it was.
+    /// Adds a charge at any time, past or future.
     @discardableResult
     package func add(_ charge: VeniceCharge) -> ChargeID {
         state.withLockedValue { state in
@@ -75,12 +75,12 @@ package final class VeniceBillingStore: Sendable {
         }
     }
 
-    /// Adds charges, whenever they were.
+    /// Adds charges at any times, past or future.
     package func add(_ charges: [VeniceCharge]) {
         for charge in charges { add(charge) }
     }
 
-    /// Adds money that came in.
+    /// Adds a top-up or refund.
     package func add(_ income: VeniceIncome) {
         state.withLockedValue { state in
             state.incomes.append(income)
@@ -88,7 +88,7 @@ package final class VeniceBillingStore: Sendable {
         }
     }
 
-    /// The provider says otherwise of a charge than before, or takes it back (nil); false where there is no such charge.
+    /// The provider changes or removes (nil) a charge; returns false if it does not exist.
     @discardableResult
     package func replace(_ id: ChargeID, by charge: VeniceCharge?) -> Bool {
         state.withLockedValue { state in
@@ -102,7 +102,7 @@ package final class VeniceBillingStore: Sendable {
         }
     }
 
-    /// What the provider shows by now of what was charged from `start` on.
+    /// Expected totals: charges from `start` on that the provider shows now.
     package func visibleTruth(from start: Timestamp) -> VeniceTruth {
         withState { state, now in
             var truth = VeniceTruth()
@@ -114,7 +114,7 @@ package final class VeniceBillingStore: Sendable {
         }
     }
 
-    /// The charges shown from a moment on, in the order in which they were added.
+    /// The shown charges from `start` on, in the order in which they were added.
     func charges(from start: Timestamp) -> [(id: ChargeID, charge: VeniceCharge)] {
         withState { state, now in
             state.charges.enumerated().compactMap { index, charge in
@@ -124,7 +124,7 @@ package final class VeniceBillingStore: Sendable {
         }
     }
 
-    /// The rows shown of a period, from a position on (exclusive), at most so many.
+    /// At most `limit` shown rows of a period after a position (exclusive).
     func rows(
         in period: Period, after position: VeniceWalkPosition? = nil, limit: Int = .max,
         where isWanted: (VeniceBillingRow) -> Bool = { _ in true }
@@ -139,8 +139,8 @@ package final class VeniceBillingStore: Sendable {
         }
     }
 
-    /// What the rows shown of a period sum up to, as a positive amount: without a copy of them, since balances are asked
-    /// for often.
+    /// The sum of the shown rows of a period, as a positive amount. Does not copy the rows, because balances are
+    /// requested often.
     func spent(in period: Period, where isCounted: (VeniceBillingRow) -> Bool) -> ExactDecimal {
         withState { state, now in
             var sum = ExactDecimal.zero
@@ -173,14 +173,14 @@ package final class VeniceBillingStore: Sendable {
     }
 }
 
-/// A place in the order of rows.
+/// A position in the order of rows.
 struct VeniceWalkPosition: Sendable, Hashable, Comparable {
     let milliseconds: Int64
     let number: Int
 
-    /// Before every row of a moment.
-    static func before(_ moment: Timestamp) -> VeniceWalkPosition {
-        VeniceWalkPosition(milliseconds: moment.milliseconds, number: -1)
+    /// The position before every row with that timestamp.
+    static func before(_ time: Timestamp) -> VeniceWalkPosition {
+        VeniceWalkPosition(milliseconds: time.milliseconds, number: -1)
     }
 
     static func < (left: VeniceWalkPosition, right: VeniceWalkPosition) -> Bool {
@@ -189,16 +189,15 @@ struct VeniceWalkPosition: Sendable, Hashable, Comparable {
 }
 
 extension VeniceBillingStore {
-    /// What `disturb` does.
+    /// Changes that `disturb` makes.
     package struct Disturbance: Sendable, Hashable {
-        /// The number of charges that are posted now.
+        /// The number of charges posted now, dated earlier.
         package var late: Int
-        /// The number of charges that are raised, lowered or taken back.
+        /// The number of charges that are raised, lowered or removed.
         package var revised: Int
-        /// The oldest of all these charges.
+        /// The maximum age of all these charges.
         package var age: Duration
 
-        /// Charges posted late and revised.
         package init(late: Int, revised: Int, age: Duration) {
             self.late = late
             self.revised = revised
@@ -206,7 +205,7 @@ extension VeniceBillingStore {
         }
     }
 
-    /// Posts charges late and revises others both ways, the same ones for the same seed and store.
+    /// Posts charges late and revises others up and down, deterministically for the same seed and store.
     package func disturb(_ disturbance: Disturbance, now: Timestamp, seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let known = charges(from: now - disturbance.age)

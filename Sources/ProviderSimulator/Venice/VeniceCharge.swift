@@ -1,41 +1,37 @@
 import UsageModel
 
-/// One inference of a simulated account: it becomes one row in the provider's billing, or several.
+/// One inference of a simulated account, billed as one or more rows.
 package struct VeniceCharge: Sendable, Hashable {
-    /// What was done.
+    /// The work that was charged.
     package enum Work: Sendable, Hashable {
-        /// A conversation: tokens of the prompt, how many of them came from the cache, and of the answer.
+        /// A chat completion: prompt tokens, how many of them were cached, and completion tokens.
         case tokens(prompt: Int, cached: Int, completion: Int)
-        /// So many images.
+        /// The given number of images.
         case images(Int)
     }
 
-    /// The request's id.
     package var id: String
-    /// When its first row was written.
+    /// The timestamp of its first row.
     package var time: Timestamp
-    /// The provider's model id.
     package var model: String
-    /// What was done.
     package var work: Work
     /// The price of a million cached tokens, or of an image; input costs four times that, output sixteen times.
     package var unitPrice: ExactDecimal
-    /// What it was paid with.
     package var currency = "USD"
-    /// The id of the key that asked; nil for the web app.
+    /// The id of the key used; nil for the web app.
     package var keyID: String?
-    /// How long it took; nil where it is not recorded.
+    /// Duration; nil if not recorded.
     package var milliseconds: Int? = 1500
     /// Whether its rows have `inferenceDetails`.
     package var hasDetails = true
-    /// Whether the web was searched for it, which is a row of its own.
+    /// Whether it included a web search, which is a row of its own.
     package var searchesWeb = false
-    /// The time between two of its rows.
+    /// The time between consecutive rows.
     package var rowSpacing = Duration.zero
-    /// The API does not show it before this moment.
+    /// The time from which the API shows it.
     package var visibleFrom: Timestamp
 
-    /// An inference, shown at once.
+    /// An inference, shown immediately.
     package init(id: String, time: Timestamp, model: String, work: Work, unitPrice: ExactDecimal) {
         self.id = id
         self.time = time
@@ -49,7 +45,7 @@ package struct VeniceCharge: Sendable, Hashable {
     var rows: [VeniceBillingRow] {
         var lines: [(sku: String, model: String, price: ExactDecimal, units: ExactDecimal, amount: ExactDecimal)] = []
         func add(_ model: String, _ suffix: String, price: ExactDecimal, count: Int, exponent: Int) {
-            // price × count × 10^exponent, without a fraction lost.
+            // price × count × 10^exponent, exactly.
             let amount = ExactDecimal("\(price * count)e\(exponent)") ?? .zero
             let units = ExactDecimal("\(count)e\(exponent)") ?? .zero
             lines.append((model + suffix, model, price, units, amount))
@@ -74,11 +70,10 @@ package struct VeniceCharge: Sendable, Hashable {
     }
 }
 
-/// A row of the provider's billing.
 struct VeniceBillingRow: Sendable, Hashable {
     let timestamp: Timestamp
     let sku: String
-    /// What the SKU is about; the exporter has to find it out.
+    /// The model of the SKU, which the exporter has to derive.
     let model: String
     let price: ExactDecimal
     let units: ExactDecimal

@@ -3,22 +3,18 @@ import UsageModel
 
 /// A key of a simulated Venice account.
 package struct VeniceKey: Sendable, Hashable {
-    /// The provider's id of it.
     package let id: String
-    /// How it is called.
     package var description: String
     /// `INFERENCE` or `ADMIN`.
     package let type: String
-    /// When it was made.
     package let created: Timestamp
-    /// The most USD it may spend in a period; nil for no limit.
+    /// Spending limit in USD per period; nil for no limit.
     package var usdLimit: ExactDecimal?
     /// `EPOCH`, `MONTH` or `LIFETIME`.
     package var period = "EPOCH"
-    /// When it ends; nil for never.
+    /// Expiry; nil for never.
     package var expires: Timestamp?
 
-    /// A key without a limit.
     package init(id: String, description: String, type: String = "INFERENCE", created: Timestamp) {
         self.id = id
         self.description = description
@@ -27,21 +23,18 @@ package struct VeniceKey: Sendable, Hashable {
     }
 }
 
-/// The limits of one model.
 package struct VeniceModelLimit: Sendable, Hashable {
-    /// The model's id.
     package let model: String
     /// By type: `RPM`, `RPD`, `TPM`.
     package let amounts: [String: Int]
 
-    /// The limits of one model.
     package init(model: String, amounts: [String: Int]) {
         self.model = model
         self.amounts = amounts
     }
 }
 
-/// The endpoints that sum up: analytics by key, balance, rate limits, keys.
+/// The aggregating endpoints: analytics by key, balance, rate limits, keys.
 struct VeniceFigures {
     let account: VeniceAccount
     let now: Timestamp
@@ -61,7 +54,7 @@ struct VeniceFigures {
         account.store.spent(in: Period(start: start, end: now + .milliseconds(1)), where: isCounted)
     }
 
-    /// `GET /api/v1/billing/usage-analytics`, its fields as far as they sum up by day and key.
+    /// `GET /api/v1/billing/usage-analytics`, limited to the fields that aggregate by day and key.
     func analytics(_ query: [String: String]) -> SimulatedResponse {
         guard let first = query["startDate"].flatMap({ UTCDay($0) }),
             let last = query["endDate"].flatMap({ UTCDay($0) }),
@@ -87,7 +80,7 @@ struct VeniceFigures {
         ])
     }
 
-    /// The rows of each key that is listed, and of the others together.
+    /// The rows of each listed key, and of the others together.
     private func usage(
         byKey rows: [VeniceBillingRow]
     ) -> [(id: String?, description: String, rows: [VeniceBillingRow])] {
@@ -103,7 +96,7 @@ struct VeniceFigures {
         return account.keys.first { $0.id == id }?.description ?? "Key ...\(id.suffix(6))"
     }
 
-    /// `GET /api/v1/billing/balance`. Both balances are what is left after everything shown so far.
+    /// `GET /api/v1/billing/balance`. Both balances are the remainder after all usage shown so far.
     var balance: SimulatedResponse {
         let usd = account.balance.remaining(
             afterSpending: spent(since: Timestamp(seconds: 0)) { $0.currency == "USD" })

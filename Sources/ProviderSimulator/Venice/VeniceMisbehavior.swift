@@ -1,34 +1,32 @@
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// What a simulated Venice.ai does that its documentation does not say; nothing until a test switches it on.
+/// Undocumented behavior of a simulated Venice.ai; none until a test enables it.
 package final class VeniceMisbehavior: Sendable {
-    /// The deviations.
     package struct Modes: Sendable, Hashable {
-        /// The most rows of a page at both billing endpoints, whatever was requested; nil for no cap.
+        /// The maximum number of rows per page at both billing endpoints, overriding the requested one; nil for no cap.
         package var mostRowsPerPage: Int?
-        /// Numbered pages do not say how many there are.
+        /// Whether numbered pages omit the number of pages.
         package var omitsTotalPages = false
-        /// Numbered pages do not say how many rows there are.
+        /// Whether numbered pages omit the number of rows.
         package var omitsTotal = false
-        /// The share of pages, in percent, that repeat the page before, or the cursor that led to them.
+        /// The share of pages, in percent, that repeat the previous page, or the cursor that led to them.
         package var repeatedPages = 0
-        /// The share of numbered pages, in percent, that begin a row too early.
+        /// The share of numbered pages, in percent, that begin one row too early.
         package var shiftedPages = 0
-        /// How old the figures of `usage-analytics` are.
+        /// The age of the figures of `usage-analytics`.
         package var analyticsLag = Duration.zero
-        /// The number of keys that `usage-analytics` lists, those with the most usage; the others are added up in
+        /// The number of keys that `usage-analytics` lists, those with the most usage; the others are combined in
         /// `Other`. Nil for all.
         package var listedKeys: Int?
         /// The share of responses, in percent, that are an error object with status 200.
         package var errorObjects = 0
-        /// The endpoints of which these are; nil for all.
+        /// The endpoints that `errorObjects` applies to; nil for all.
         package var errorEndpoints: Set<String>?
 
-        /// No deviation.
         package init() {}
 
-        /// A mixture of deviations, the same for the same seed.
+        /// A mix of deviations, derived from the seed.
         package static func random(seed: UInt64) -> Modes {
             var random = SplitMix64(seed: seed)
             var modes = Modes()
@@ -36,7 +34,7 @@ package final class VeniceMisbehavior: Sendable {
             modes.omitsTotalPages = random.below(2) == 0
             modes.omitsTotal = random.below(4) == 0
             modes.repeatedPages = random.below(3) == 0 ? random.below(20) : 0
-            // Without a total no reader can find out that a page shifted and left a row out.
+            // Without a total the client cannot detect that a page shifted and left out a row.
             modes.shiftedPages = !modes.omitsTotal && random.below(3) == 0 ? random.below(6) : 0
             modes.analyticsLag = .minutes(random.below(40))
             if random.below(2) == 0 { modes.listedKeys = 1 + random.below(3) }
@@ -47,18 +45,17 @@ package final class VeniceMisbehavior: Sendable {
 
     private let state: NIOLockedValueBox<(modes: Modes, random: SplitMix64)>
 
-    /// Deviations; the seed decides which responses those with a share are.
+    /// The seed selects the responses of those deviations that have a share.
     package init(_ modes: Modes = Modes(), seed: UInt64 = 1) {
         state = NIOLockedValueBox((modes, SplitMix64(seed: seed)))
     }
 
-    /// The deviations from now on.
     package var modes: Modes {
         get { state.withLockedValue { $0.modes } }
         set { state.withLockedValue { $0.modes = newValue } }
     }
 
-    /// Decides on one response.
+    /// Decides for one response.
     func happens(percent: Int) -> Bool {
         percent > 0 && state.withLockedValue { $0.random.below(100) < percent }
     }

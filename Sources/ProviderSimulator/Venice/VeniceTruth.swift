@@ -1,10 +1,10 @@
 import UsageModel
 
-/// What a test holds the exporter's figures against: counted from the inferences themselves, not from answers.
+/// Expected totals for tests, counted from the inferences themselves, not from responses.
 package struct VeniceTruth: Sendable, Hashable {
     /// USD by model.
     package private(set) var cost: [String: ExactDecimal] = [:]
-    /// Other charges by model and unit in lower case.
+    /// Charges in other currencies by model and lower-case currency.
     package private(set) var credits: [[String]: ExactDecimal] = [:]
     /// Requests by model.
     package private(set) var requests: [String: Int] = [:]
@@ -12,9 +12,7 @@ package struct VeniceTruth: Sendable, Hashable {
     package private(set) var tokens: [[String]: Int] = [:]
     /// Durations in milliseconds by model.
     package private(set) var durations: [String: [Int]] = [:]
-    /// USD paid in.
     package private(set) var topups = ExactDecimal.zero
-    /// USD given back.
     package private(set) var refunds = ExactDecimal.zero
     /// USD, bundled credits included, by the key's id (empty: the web app).
     package private(set) var keyCost: [String: ExactDecimal] = [:]
@@ -56,18 +54,14 @@ package struct VeniceTruth: Sendable, Hashable {
     }
 }
 
-/// Money that comes into a simulated account.
+/// A top-up or refund of a simulated account.
 package struct VeniceIncome: Sendable, Hashable {
-    /// When it came.
     package let time: Timestamp
-    /// How much, in `currency`.
+    /// The amount in `currency`.
     package let amount: ExactDecimal
-    /// Its currency.
     package let currency: String
-    /// Whether it is money given back, rather than paid in.
     package let isRefund: Bool
 
-    /// Money that comes in.
     package init(time: Timestamp, amount: ExactDecimal, currency: String = "USD", isRefund: Bool = false) {
         self.time = time
         self.amount = amount
@@ -84,23 +78,23 @@ package struct VeniceIncome: Sendable, Hashable {
     }
 }
 
-/// Charges made of a generator's events: a pure function of the events, so the same in every run.
+/// Derives charges from a generator's events: a pure function, so the same in every run.
 package struct VeniceTraffic: Sendable {
-    /// The hour with which the traffic begins.
+    /// The first hour of the traffic.
     package var start: Timestamp { generator.start }
 
     private let generator: TrafficGenerator
     private let keyIDs: [String?]
 
-    /// Traffic of an account with these keys; nil stands for the web app. Models of the modality `text` are charged by
-    /// tokens, all others by image.
+    /// Traffic of an account with these keys; nil stands for the web app. Models with the modality `text` are charged
+    /// by tokens, all others by image.
     package init(generator: TrafficGenerator, keyIDs: [String?]) {
         self.generator = generator
         self.keyIDs = keyIDs
     }
 
-    func charges(inHourOf moment: Timestamp) -> [VeniceCharge] {
-        generator.events(inHourOf: moment).filter(\.succeeded).enumerated().map { index, event in
+    func charges(inHourOf time: Timestamp) -> [VeniceCharge] {
+        generator.events(inHourOf: time).filter(\.succeeded).enumerated().map { index, event in
             var random = SplitMix64(
                 seed: SplitMix64.mixed(UInt64(bitPattern: event.time.milliseconds)) ^ UInt64(index))
             let isText = event.modality == "text"
@@ -111,7 +105,7 @@ package struct VeniceTraffic: Sendable {
                 id: "chatcmpl-\(event.time.milliseconds)-\(index)", time: event.time, model: event.model,
                 work: isText ? .tokens(prompt: prompt, cached: cached, completion: completion) : .images(1),
                 unitPrice: event.unitPrice)
-            // The daily DIEM is used up first, then what the plan includes, then money.
+            // The daily DIEM is used up first, then the plan's credits, then money.
             charge.currency = ["DIEM", "DIEM", "BUNDLED_CREDITS", "USD", "USD", "USD", "USD"][random.below(7)]
             charge.keyID = keyIDs.isEmpty ? nil : keyIDs[random.below(keyIDs.count)]
             charge.milliseconds = isText ? 300 + completion * 9 + random.below(800) : 2500 + random.below(9000)

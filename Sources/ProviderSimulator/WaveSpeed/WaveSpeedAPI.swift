@@ -2,18 +2,14 @@ import UsageModel
 
 /// An account at the simulated WaveSpeedAI.
 package struct WaveSpeedAccount: Sendable {
-    /// How tests and the request log name it.
+    /// The name in tests and in the request log.
     package let name: String
-    /// Its API key.
     package let token: String
-    /// What it used.
     package let store: UsageEventStore
-    /// Its prepaid money.
     package let balance: PrepaidBalance
-    /// How the API deviates from its documentation.
     package var quirks = WaveSpeedQuirks()
 
-    /// An account; `balance` falls with what `store` shows.
+    /// An account whose `balance` decreases by the usage that `store` shows.
     package init(name: String, token: String, store: UsageEventStore, balance: PrepaidBalance) {
         self.name = name
         self.token = token
@@ -22,25 +18,22 @@ package struct WaveSpeedAccount: Sendable {
     }
 }
 
-/// The WaveSpeedAI API: `POST /api/v3/user/usage_stats` as its documentation page "How to Check Usage" has it, and
+/// The WaveSpeedAI API: `POST /api/v3/user/usage_stats` as documented on the page "How to Check Usage", and
 /// `GET /api/v3/balance`, which the provider's clients use.
 package struct WaveSpeedAPI: SimulatedProvider {
-    /// `wavespeed`.
     package let name = "wavespeed"
 
     private let accounts: [WaveSpeedAccount]
 
-    /// An API with these accounts.
     package init(accounts: [WaveSpeedAccount]) {
         self.accounts = accounts
     }
 
-    /// The name of the account whose key the token is.
     package func account(ofToken token: String) -> String? {
         accounts.first { $0.token == token }?.name
     }
 
-    /// The documented answer; 401 without a known key, 404 for any other path or method.
+    /// The documented response; 401 without a known key, 404 for any other path or method.
     package func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse {
         guard let account = accounts.first(where: { $0.name == request.account }) else {
             return error(401, "access_key is required")
@@ -73,7 +66,7 @@ package struct WaveSpeedAPI: SimulatedProvider {
             let end = body?["end_time"]?.text.flatMap({ Timestamp($0) }), end > start
         else { return error(400, "invalid time range") }
         guard end - start <= .days(31) else { return error(400, "time range cannot exceed 31 days") }
-        // The end is inclusive to the second: 23:59:59Z takes in all of that second.
+        // The end is inclusive to the second: 23:59:59Z includes all of that second.
         let endSecond = end.milliseconds - end.milliseconds % 1000
         let period = Period(start: start, end: Timestamp(milliseconds: endSecond + 1000))
         let model = body?["model_uuid"]?.text.flatMap { $0.isEmpty ? nil : $0 }
@@ -89,21 +82,20 @@ package struct WaveSpeedAPI: SimulatedProvider {
 
 /// Ways in which the simulated WaveSpeedAI deviates from its documentation; none unless set.
 package struct WaveSpeedQuirks: ErrorObjects, Sendable, Hashable {
-    /// How long a job runs: it is charged when it starts, and counted among the successes only after this time.
+    /// Duration of a job: it is charged at its start, but counted as a success only after this time.
     package var runTime = Duration.zero
     /// Whether the dates of `daily_usage` are written as timestamps.
     package var writesTimestamps = false
-    /// Whether models have no `total_count`.
+    /// Whether models omit `total_count`.
     package var omitsModelCounts = false
     /// The share of requests that get an error object with status 200, in percent.
     package var errorPercentage = 0
-    /// Decides which requests those are.
+    /// Selects those requests.
     package var seed: UInt64 = 0
 
-    /// No deviation.
     package init() {}
 
-    /// A mix of deviations that follows from the seed.
+    /// A mix of deviations, derived from the seed.
     package init(seed: UInt64) {
         self.seed = seed
         var random = SplitMix64(seed: SplitMix64.mixed(seed))

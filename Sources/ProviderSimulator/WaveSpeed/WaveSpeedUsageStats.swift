@@ -1,12 +1,12 @@
 import UsageModel
 
-/// The `data` of an answer to `POST /api/v3/user/usage_stats`, its fields as the provider's documentation page names
-/// them. Models come with the costliest first, days in order.
+/// The `data` of a response to `POST /api/v3/user/usage_stats`, with the field names of the provider's documentation
+/// page. Models are sorted by cost, highest first, days by date.
 struct WaveSpeedUsageStats {
     private let report: UsageReport
     private let quirks: WaveSpeedQuirks
     private let isFull: Bool
-    /// Jobs of the report that will have succeeded later.
+    /// Jobs of the report that are still running and succeed later.
     var runningJobs = 0
 
     init(_ report: UsageReport, _ style: AnswerStyle, _ quirks: WaveSpeedQuirks) {
@@ -60,7 +60,7 @@ struct WaveSpeedUsageStats {
         return .object(members)
     }
 
-    /// The models that have a name, the costliest first.
+    /// The models that have a name, costliest first.
     private static func listed(_ models: [String: ModelUsage]) -> [(String, ModelUsage)] {
         models.filter { !$0.key.isEmpty }.sorted {
             ($1.value.figures.cost, $0.key) < ($0.value.figures.cost, $1.key)

@@ -1,32 +1,33 @@
 import UsageModel
 
-/// The budget period that a key is in, and the ledger's slice of it: a pure value that follows what the API shows.
+/// The current budget period of a key, and the ledger's slice of it. A value type that follows the API's responses.
 ///
-/// The API shows `spent` of the present period alone, so a period is a slice whose cell is `spent`, and the counter is
-/// the sum over periods. A new one begins where:
+/// The API reports `spent` only for the current period, so each period is a slice whose cell is `spent`, and the
+/// counter is the sum over periods. A new period starts in these cases:
 ///
-/// | `resets_at` | `spent` fell | it did not |
+/// | `resets_at` | `spent` fell | `spent` did not fall |
 /// |---|---|---|
-/// | moved on, and the old one has passed | new period | new period |
-/// | moved on before the old one has passed | new period | the same, moved (a plan was extended) |
-/// | the same, and not yet passed | the same: the provider corrected it | the same |
-/// | the same, and passed; moved back; or missing, then or now | see below | the same |
+/// | moved forward, and the old one has passed | new period | new period |
+/// | moved forward before the old one has passed | new period | same period, moved (a plan was extended) |
+/// | the same, and not yet passed | same period: the provider corrected it | same period |
+/// | the same, and passed; moved back; or missing, then or now | see below | same period |
 ///
-/// Without a reset to go by, a fall to less than half begins a new period; one of more than a cent and more than 1 % does
-/// if the next reading is still below; a smaller one is a correction. Another key under the same name (another
-/// `created_at`, or another credential where that is not known) begins a new period in any case.
+/// Without a usable reset time, a fall to less than half starts a new period. A fall of more than a cent and more than
+/// 1 % does so if the next reading is still below. A smaller fall is a correction. Another key with the same name
+/// (another `created_at`, or another credential if that is unknown) always starts a new period.
 ///
-/// A slice needs an end, after which the ledger folds it. Where `resets_at` is missing or stale the slice ends after
-/// a month, and the period goes on in another slice that holds only what was spent since.
+/// A slice needs an end, after which the ledger folds it. If `resets_at` is missing or stale, the slice ends after a
+/// month, and the period continues in another slice that holds only what was spent since then.
 struct BudgetTrack: Codable, Sendable, Equatable {
     /// Distinguishes a key from another one of the same name.
     struct Identity: Codable, Sendable, Equatable {
-        /// When the provider says that the key was made.
+        /// The creation time of the key according to the provider.
         var createdAt: Timestamp?
         /// A keyed hash of its credential.
         var fingerprint: String?
 
-        /// Whether two readings are of different keys. A key of the same age is the same one, whatever its credential.
+        /// Whether two readings belong to different keys. The same creation time means the same key, whatever the
+        /// credential.
         func differs(from other: Identity) -> Bool {
             if let createdAt, let earlier = other.createdAt { return createdAt != earlier }
             return hasOtherCredential(than: other)
@@ -38,58 +39,58 @@ struct BudgetTrack: Codable, Sendable, Equatable {
         }
     }
 
-    /// What the API shows of a key's budget at one time.
+    /// The budget of a key in one response.
     struct Reading {
-        /// USD spent in the present period.
+        /// USD spent in the current period.
         let spent: ExactDecimal
         let resetsAt: Timestamp?
-        /// The period's length, where the API says it readably.
+        /// The period's length; nil if the API does not send a valid one.
         let length: Duration?
         let identity: Identity
         let now: Timestamp
     }
 
-    private enum Verdict {
-        case same, waits, newPeriod
+    private enum Decision {
+        case same, undecided, newPeriod
     }
 
-    /// The slice's start: no two of a key are the same.
+    /// The slice's start, unique among the slices of a key.
     let start: Timestamp
     /// The slice's end.
     let end: Timestamp
-    /// When the period ends, as the API said last.
+    /// The end of the period in the last response.
     private(set) var resetsAt: Timestamp?
-    /// `spent` as read last, and the part of it that earlier slices of the same period hold; USD as decimal text.
+    /// The last read `spent`, and the part of it that earlier slices of the same period hold; USD as decimal text.
     private var spentText: String
     private var countedText: String
-    /// Whether `spent` was lower at the last reading, and the next one decides what that means.
+    /// Whether `spent` fell at the last reading, so that the next reading decides about a new period.
     private var isInDoubt: Bool?
     private var identity: Identity?
 
-    /// What the period cost so far.
+    /// The cost of the period so far.
     var spent: ExactDecimal { ExactDecimal(spentText) ?? .zero }
 
-    /// What the slice holds of it.
+    /// The part of the cost that belongs to the slice.
     var cost: ExactDecimal { spent - (ExactDecimal(countedText) ?? .zero) }
 
-    /// The credential that it was read with last; nil where that is not known.
+    /// The fingerprint of the credential of the last reading; nil if unknown.
     var fingerprint: String? { identity?.fingerprint }
 
-    /// Differences in `resets_at` below this are the API's rounding, and its clock may be this far from ours.
+    /// The tolerance for the API's rounding of `resets_at`, and for the difference between its clock and the local one.
     private static let tolerance = Duration.minutes(1)
-    /// A slice without a known end gets this length.
+    /// The length of a slice without a known end.
     private static let openLength = Duration.days(31)
     private static let cent = ExactDecimal(micros: 10_000)
 
-    /// Takes in what the API shows.
+    /// Continues a track with a response.
     ///
     /// - Parameters:
     ///   - earlier: the track so far; nil at the first reading of a key.
-    ///   - isRenamed: whether the key had another name in the config then: its slice ends, and the new name's begins.
+    ///   - isRenamed: whether the key had another name in the config; its slice then ends, and a new one starts.
     init(after earlier: BudgetTrack?, _ reading: Reading, isRenamed: Bool = false) {
         let now = reading.now
         resetsAt = reading.resetsAt
-        // What is not known now is still known from before.
+        // Fields that are missing now keep their earlier values.
         identity = Identity(
             createdAt: reading.identity.createdAt ?? earlier?.identity?.createdAt,
             fingerprint: reading.identity.fingerprint ?? earlier?.identity?.fingerprint)
@@ -101,13 +102,13 @@ struct BudgetTrack: Codable, Sendable, Equatable {
             countedText = ExactDecimal.zero.description
             return
         }
-        let verdict = earlier.verdict(on: reading)
-        if verdict == .waits {
-            // The cell stays: what was counted is taken back only where the next reading says so.
+        let decision = earlier.decision(on: reading)
+        if decision == .undecided {
+            // The cell stays, because only the next reading decides whether counted cost is corrected.
             spentText = earlier.spentText
             isInDoubt = true
         }
-        let isNew = verdict == .newPeriod
+        let isNew = decision == .newPeriod
         if isNew || isRenamed || now >= earlier.end {
             start = max(earlier.start + .milliseconds(1), isNew || isRenamed ? now : earlier.end)
             end = max(Self.end(reading.resetsAt, now), start + .milliseconds(1))
@@ -117,29 +118,29 @@ struct BudgetTrack: Codable, Sendable, Equatable {
         }
     }
 
-    /// The slice that the period's cost goes into.
+    /// Returns the slice that holds the period's cost.
     func slice(scope: String) -> SliceID { SliceID(scope: scope, period: Period(start: start, end: end)) }
 
-    private func verdict(on reading: Reading) -> Verdict {
+    private func decision(on reading: Reading) -> Decision {
         let known = identity ?? Identity()
         if reading.identity.differs(from: known) { return .newPeriod }
         let hasFallen = reading.spent < spent
-        // The same key under another secret: whatever fell, fell with it.
+        // The same key with another secret: a fall of `spent` is due to the replacement.
         if hasFallen, reading.identity.hasOtherCredential(than: known) { return .newPeriod }
-        guard let old = resetsAt, let new = reading.resetsAt else { return verdict(onFallTo: reading.spent) }
+        guard let old = resetsAt, let new = reading.resetsAt else { return decision(onFallTo: reading.spent) }
         let hasPassed = reading.now + Self.tolerance >= old
         let hasMoved = new - old > Self.tolerance
         if hasMoved { return hasFallen || hasPassed ? .newPeriod : .same }
         let hasMovedBack = old - new > Self.tolerance
-        return hasPassed || hasMovedBack ? verdict(onFallTo: reading.spent) : .same
+        return hasPassed || hasMovedBack ? decision(onFallTo: reading.spent) : .same
     }
 
-    private func verdict(onFallTo lower: ExactDecimal) -> Verdict {
+    private func decision(onFallTo lower: ExactDecimal) -> Decision {
         guard lower < spent else { return .same }
         if lower + lower < spent { return .newPeriod }
         let fall = spent - lower
         guard fall > Self.cent, fall * 100 > spent else { return .same }
-        return isInDoubt == true ? .newPeriod : .waits
+        return isInDoubt == true ? .newPeriod : .undecided
     }
 
     private static func end(_ resetsAt: Timestamp?, _ now: Timestamp) -> Timestamp {
@@ -147,16 +148,16 @@ struct BudgetTrack: Codable, Sendable, Equatable {
     }
 }
 
-/// Reads a budget's `duration`, which the documentation leaves opaque: `30d`, `5h`, `1h30m`.
+/// Parses a budget's `duration`, whose format is not documented: `30d`, `5h`, `1h30m`.
 ///
-/// Units are `s m h d w`; a month (`1mo`) has no fixed length and so has none here. Nil for anything else.
+/// Units are `s m h d w`. A month (`1mo`) is rejected because it has no fixed length. Nil for any other text.
 func budgetDuration(_ text: String) -> Duration? {
     var seconds = 0
     var number: Int?
     for character in text.lowercased() where !character.isWhitespace {
         if let digit = character.wholeNumberValue, character.isASCII {
             let next = (number ?? 0) * 10 + digit
-            // A century is no budget period, and what is longer need not fit a number.
+            // Periods longer than a century are rejected, because they are implausible and could overflow.
             guard next <= 10_000_000_000 else { return nil }
             number = next
             continue

@@ -1,30 +1,72 @@
+import ConfigReading
 import UsageModel
 import Upstream
 
-/// CheapestInference: cost, budget, limits and plan of each consumption key; requests and tokens of all of an
-/// account's keys; the balance; the price list.
+/// CheapestInference: cost, budget, limits and plan of each consumption key; requests and tokens of all keys of an
+/// account; the balance; the price list.
 ///
-/// An account has a management key, consumption keys, or both; what a missing one would open is not read.
+/// An account has a management key, consumption keys, or both. Endpoints that need a missing key are not read.
 package enum CheapestInference: Provider {
-    /// `cheapestinference`.
+    package typealias Options = CheapestInferenceOptions
+
     package static let name = "cheapestinference"
 
-    /// The address in CheapestInference's documentation.
+    /// The base URL in CheapestInference's documentation.
     package static let defaultBaseURL = "https://api.cheapestinference.com"
+}
 
-    /// `usage` by consumption keys; `api_usage` and `billing_credits` by the management key; `plans` by none.
-    package static func sources(for account: ProviderAccount) -> [any UsageSource] {
+/// The options of a CheapestInference account.
+package struct CheapestInferenceOptions: ProviderOptions {
+    package static let configKeys = SecretReader.keys("management_key") + ["keys", "key_ids"]
+
+    package var managementKey: SecretSource?
+    /// The consumption keys.
+    package var keys: [KeyConfiguration] = []
+    /// The keys to read with the management key; empty for every key of the account.
+    package var keyIDs: [String] = []
+
+    package init(managementKey: SecretSource? = nil) { self.managementKey = managementKey }
+
+    package init(_ mapping: ConfigurationMapping, secrets: SecretReader) {
+        managementKey = secrets.secret("management_key", in: mapping)
+        keys = KeyConfiguration.list(in: mapping) { mapping in
+            mapping.rejectUnknownKeys(known: ["name"] + SecretReader.keys("api_key"))
+            let name = mapping.required("name").flatMap { $0.label() }
+            let credential = secrets.requiredSecret("api_key", in: mapping)
+            return name.map { KeyConfiguration(name: $0, credential: credential) }
+        }
+        keyIDs = mapping["key_ids"]?.distinctTexts(of: "key ids", read: { $0.identifier() }) ?? []
+        guard !SecretReader.isNamed("management_key", in: mapping) else { return }
+        if mapping["keys"]?.list(of: "keys")?.isEmpty ?? true {
+            let ways = SecretReader.keys("management_key").joined(separator: ", ")
+            mapping.value.problem("missing key: expected keys, or one of \(ways)")
+        }
+        if !keyIDs.isEmpty {
+            mapping["key_ids"]?.problem("key_ids are read with a management key: add management_key_env")
+        }
+    }
+
+    package var credentials: [AccountCredential: SecretSource] {
+        var credentials: [AccountCredential: SecretSource] = [:]
+        credentials[.management] = managementKey
+        for key in keys { credentials[.key(key.name)] = key.credential }
+        return credentials
+    }
+
+    package var scope: [String] { keyIDs }
+
+    /// Returns `usage` (consumption keys), `api_usage` and `billing_credits` (management key), and `plans` (no key).
+    package func sources(for account: ProviderAccount) -> [any UsageSource] {
         var sources: [any UsageSource] = []
-        let keys = account.options.keys.filter(\.hasCredential).map { key in
+        let keys = keys.filter { $0.credential != nil }.map { key in
             CheapestInferenceKeySource.Key(
                 name: key.name, api: account.api(for: CheapestInferenceKeySource.endpoint, with: .key(key.name)))
         }
         if !keys.isEmpty { sources.append(CheapestInferenceKeySource(keys: keys)) }
-        if account.options.hasManagementKey {
+        if managementKey != nil {
             sources.append(
                 CheapestInferenceAccountSource(
-                    api: account.api(for: CheapestInferenceAccountSource.endpoint, with: .management),
-                    keyIDs: account.options.keyIDs))
+                    api: account.api(for: CheapestInferenceAccountSource.endpoint, with: .management), keyIDs: keyIDs))
             sources.append(
                 CheapestInferenceCreditsSource(
                     api: account.api(for: CheapestInferenceCreditsSource.endpoint, with: .management)))

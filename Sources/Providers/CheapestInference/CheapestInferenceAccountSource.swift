@@ -1,23 +1,24 @@
 import UsageModel
 import Upstream
 
-/// `GET /api/usage` (management key): requests and tokens of all of an account's keys, plans, and which keys are active.
-/// With `key_ids` configured, `GET /api/usage/:keyId` for each of them.
+/// `GET /api/usage` (management key): requests and tokens of all keys of an account, their plans, and whether they are
+/// active. With `key_ids` in the config, `GET /api/usage/:keyId` for each of them.
 ///
-/// The documentation allows 12 requests in 12 hours; that the two endpoints share them is not documented, and taken to
-/// be so. With several `key_ids` those asked longest ago come first, as many as there are places.
+/// The documentation allows 12 requests in 12 hours. It does not say whether the two endpoints share this quota; this
+/// source assumes that they do. With several `key_ids`, the least recently queried ones come first, as many as the
+/// quota allows.
 ///
-/// A key's slice is its running total since the ledger's start: one slice a key that never ends, replaced in the same
-/// transaction as the points that the total was found by, so that a crash leaves both or neither.
+/// A key's slice is its running total since the ledger's start: one slice per key that never ends. It is replaced in
+/// the same transaction as the points from which the total is computed, so that a crash keeps both or neither.
 struct CheapestInferenceAccountSource: UsageSource {
     static let endpoint = "api_usage"
 
-    /// "Rate limited to 12 requests per 12 hours."
+    /// The documented limit: "Rate limited to 12 requests per 12 hours."
     static let allowance = Quota(limit: 12, per: .hours(12))
 
     let name = endpoint
     let minimumInterval = allowance.pace + Quota.margin
-    // The provider does not say on which day usage was.
+    // The provider does not report the day of usage.
     let slicing: Slicing? = nil
     let countsOnReading = true
     let quota: Quota? = allowance
@@ -28,21 +29,21 @@ struct CheapestInferenceAccountSource: UsageSource {
         .windowRequests, .windowTokens, .planInfo, .planExpiry, .keyInfo, .keyActive, .keyCreated,
     ]
 
-    /// Readings come at full hours, of which two a day are left out: further apart than this they do not say on which side
-    /// of a midnight usage was.
+    /// The longest gap between readings across a midnight after which usage can still be assigned to a day. Readings
+    /// are at full hours, and two of them a day are skipped.
     static let longestGap = Duration.hours(2) + .minutes(10)
 
-    /// Where the running totals' slices end: the last second that RFC 3339 can write.
+    /// The end of the running totals' slices: the last second that RFC 3339 can represent.
     private static let neverEnding = Timestamp(seconds: 253_402_300_799)
 
     func sync(_ context: any SyncContext) async throws {
         if keyIDs.isEmpty {
-            let asked = context.now
-            let answer = try await ask("/api/usage", context)
-            let keys = try CheapestInferenceEnvelope<BoundedArray<CheapestInferenceAccountKey>>.payload(of: answer) {
+            let requestedAt = context.now
+            let response = try await send("/api/usage", context)
+            let keys = try CheapestInferenceEnvelope<BoundedArray<CheapestInferenceAccountKey>>.payload(of: response) {
                 context.remark($0)
             }
-            try await commit(keys.values, asked: asked, context, keeping: [])
+            try await commit(keys.values, requestedAt: requestedAt, context, keeping: [])
         } else {
             try await syncSingleKeys(context)
         }
@@ -50,60 +51,65 @@ struct CheapestInferenceAccountSource: UsageSource {
 
     private func syncSingleKeys(_ context: any SyncContext) async throws {
         var unreadable: (any ReasonedFailure)?
-        var answered = 0
-        for id in try await longestAgoFirst(context) {
-            let asked = context.now
+        var succeeded = 0
+        for id in try await leastRecentFirst(context) {
+            let requestedAt = context.now
             do {
-                let answer = try await ask("/api/usage/" + UpstreamCall.segment(id), context)
-                let key = try CheapestInferenceEnvelope<CheapestInferenceAccountKey>.payload(of: answer) {
+                let response = try await send("/api/usage/" + UpstreamCall.segment(id), context)
+                let key = try CheapestInferenceEnvelope<CheapestInferenceAccountKey>.payload(of: response) {
                     context.remark($0)
                 }
                 guard key.isKnown else {
                     throw SourceFailure(
                         .decode, "api/usage responded without id, name and usage of the key; is base_url right?")
                 }
-                answered += 1
-                try await commit([key], askedFor: id, asked: asked, context, keeping: keyIDs.filter { $0 != id })
+                succeeded += 1
+                try await commit(
+                    [key], requestedID: id, requestedAt: requestedAt, context, keeping: keyIDs.filter { $0 != id })
             } catch let postponed as SyncPostponed {
-                // The others have their turn when there are places again.
-                guard answered > 0 || unreadable != nil else { throw postponed }
+                // The other keys are queried when the quota allows it.
+                guard succeeded > 0 || unreadable != nil else { throw postponed }
                 break
             } catch let error as any ReasonedFailure where Self.concernsOneKey(error) {
                 unreadable = unreadable ?? error
                 var reading = Reading()
-                reading.memory["asked/" + id] = "\(asked.milliseconds)"
+                reading.memory[Self.queryTimeName(of: id)] = "\(requestedAt.milliseconds)"
                 try await context.commit(reading)
             }
         }
         guard let unreadable else { return }
-        throw answered > 0 ? PartialFailure(unreadable) : unreadable
+        throw succeeded > 0 ? PartialFailure(unreadable) : unreadable
     }
 
-    /// Whether a failure says nothing of the other keys: one that is not there, or whose figures cannot be read.
+    /// Returns whether a failure affects only one key: it is missing, or its figures cannot be decoded.
     private static func concernsOneKey(_ failure: any ReasonedFailure) -> Bool {
         failure.reason == .decode || (failure as? UpstreamFailure)?.status == 404
     }
 
-    private func longestAgoFirst(_ context: any SyncContext) async throws -> [String] {
-        var asked: [(id: String, place: Int, at: Int64)] = []
-        for (place, id) in keyIDs.enumerated() {
-            asked.append((id, place, try await context.memory("asked/" + id).flatMap { Int64($0) } ?? .min))
+    /// The name under which the time of a key's last query is stored.
+    private static func queryTimeName(of id: String) -> String { "asked/" + id }
+
+    private func leastRecentFirst(_ context: any SyncContext) async throws -> [String] {
+        var queries: [(id: String, index: Int, at: Int64)] = []
+        for (index, id) in keyIDs.enumerated() {
+            let stored = try await context.memory(Self.queryTimeName(of: id))
+            queries.append((id, index, stored.flatMap { Int64($0) } ?? .min))
         }
-        return asked.sorted { ($0.at, $0.place) < ($1.at, $1.place) }.map(\.id)
+        return queries.sorted { ($0.at, $0.index) < ($1.at, $1.index) }.map(\.id)
     }
 
-    private func ask(_ path: String, _ context: any SyncContext) async throws -> UpstreamResponse {
+    private func send(_ path: String, _ context: any SyncContext) async throws -> UpstreamResponse {
         try await api.send(UpstreamCall(.get, path).permitted { try await context.spend(from: Self.allowance) })
     }
 
-    /// Commits what an answer shows of some keys.
+    /// Commits the figures of some keys from a response.
     ///
     /// - Parameters:
-    ///   - askedFor: the id that was asked for; nil for the list of all.
-    ///   - kept: ids of keys whose gauges stay, since this answer is not about them.
+    ///   - requestedID: the requested id; nil for the list of all keys.
+    ///   - kept: ids of keys whose gauges stay, because the response does not cover them.
     private func commit(
-        _ keys: [CheapestInferenceAccountKey], askedFor: String? = nil, asked: Timestamp, _ context: any SyncContext,
-        keeping kept: [String]
+        _ keys: [CheapestInferenceAccountKey], requestedID: String? = nil, requestedAt: Timestamp,
+        _ context: any SyncContext, keeping kept: [String]
     ) async throws {
         var reading = Reading()
         var gauges = KeyGauges(Self.families)
@@ -112,35 +118,34 @@ struct CheapestInferenceAccountSource: UsageSource {
         var coverage: [String: KeyCoverage] = try await context.remembered("coverage") ?? [:]
         var seen: Set<String> = []
         for key in Self.oldestFirst(keys) {
-            // A key without id and name has nothing that its counters could be told by.
-            guard let id = askedFor ?? key.identity, seen.insert(id).inserted else { continue }
+            // A key without id and name cannot be identified.
+            guard let id = requestedID ?? key.identity, seen.insert(id).inserted else { continue }
             let label = labels.label(id: id, name: key.name?.value)
             let usage = RollingUsage(key.usage)
             usage.addGauges(of: label, to: &gauges)
             key.addGauges(label: label, to: &gauges)
             let memory = "counters/" + id
             var counters = try await context.remembered(memory) ?? KeyCounters()
-            // Everything that a key made since the ledger began ever used is in the ledger's time.
+            // All usage of a key that was created after the ledger's start belongs to the ledger.
             let isYounger = key.createdAt.value.map { $0.value >= context.ledgerStart } ?? false
             let before = counters.cells(key: label)
-            // What the first sync finds is history; a key that is read for the first time later begins with what it uses
-            // from then on.
-            let start = context.isFirst ? context.ledgerStart : asked
-            counters.observe(usage, at: asked, from: isYounger ? Timestamp(milliseconds: .min) : start)
+            // At the first sync the windows' usage is history. A key that is read for the first time later starts at 0.
+            let start = context.isFirst ? context.ledgerStart : requestedAt
+            counters.observe(usage, at: requestedAt, from: isYounger ? Timestamp(milliseconds: .min) : start)
             reading.memory[memory] = try RememberedJSON.text(of: counters)
             let cells = counters.cells(key: label)
-            var days = coverage[label] ?? KeyCoverage(from: asked)
-            let attribution = days.attribution(at: asked)
-            days.observe(at: asked, hasGrown: cells != before, longestGap: Self.longestGap)
+            var days = coverage[label] ?? KeyCoverage(from: requestedAt)
+            let attribution = days.attribution(at: requestedAt)
+            days.observe(at: requestedAt, hasGrown: cells != before, longestGap: Self.longestGap)
             coverage[label] = days
             reading.coverage[label] = days.coverage
             reading.slices.append(
                 SliceReading(
                     SliceID(scope: id, period: Period(start: context.ledgerStart, end: Self.neverEnding)),
-                    cells: cells, readAt: asked, attribution: attribution))
+                    cells: cells, readAt: requestedAt, attribution: attribution))
         }
-        // Keys that are gone from the account, or from `key_ids`, no longer hold the others' days up.
-        let ids = askedFor == nil ? seen : Set(keyIDs)
+        // Keys that were removed from the account or from `key_ids` no longer delay the coverage of the others.
+        let ids = requestedID == nil ? seen : Set(keyIDs)
         let current = Set(ids.compactMap { labels.byID[$0] })
         for label in coverage.keys where !current.contains(label) {
             coverage[label] = nil
@@ -149,14 +154,13 @@ struct CheapestInferenceAccountSource: UsageSource {
         reading.memory["coverage"] = try RememberedJSON.text(of: coverage)
         reading.gauges = gauges.all
         reading.memory["labels"] = try RememberedJSON.text(of: labels)
-        if let askedFor { reading.memory["asked/" + askedFor] = "\(asked.milliseconds)" }
-        // The windows reach as far back as they do: there is no history to wait for but that of the keys whose turn is
-        // still to come.
-        reading.completesHistory = askedFor == nil
+        if let requestedID { reading.memory[Self.queryTimeName(of: requestedID)] = "\(requestedAt.milliseconds)" }
+        // The windows contain all available history, so only keys that were not queried yet can add more.
+        reading.completesHistory = requestedID == nil
         try await context.commit(reading)
     }
 
-    /// Of keys that share a name the oldest has it as its label, whatever the order of the list.
+    /// Sorts keys by age, so that the oldest of several keys with one name gets it as its label.
     private static func oldestFirst(_ keys: [CheapestInferenceAccountKey]) -> [CheapestInferenceAccountKey] {
         keys.sorted {
             ($0.createdAt.value?.value.milliseconds ?? .max, $0.identity ?? "")
@@ -166,12 +170,12 @@ struct CheapestInferenceAccountSource: UsageSource {
 }
 
 extension CheapestInferenceAccountKey {
-    /// What the key is told by; nil where the answer has neither id nor name.
+    /// The id, or else the name; nil if the response has neither.
     var identity: String? {
         [id?.value, name?.value].compactMap { $0 }.first { !$0.isEmpty }
     }
 
-    /// What is known of the key itself.
+    /// Adds the gauges of the key itself.
     func addGauges(label: String, to gauges: inout KeyGauges) {
         if let plan = plan.value?.value {
             gauges.add(.planInfo, [label, plan, subscription?.status.value?.value ?? ""], 1)

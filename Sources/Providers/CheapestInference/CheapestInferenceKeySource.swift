@@ -4,15 +4,14 @@ import Upstream
 
 /// `GET /v1/usage` with each of the configured consumption keys: cost, budget, limits, plan, and the balance.
 ///
-/// Keys are read one after the other. One that fails takes nothing from the others: what they showed is committed, its
-/// own figures stay as they were, and the sync ends with its reason. A key that was deactivated (403) is no failure but
-/// an answer: `genai_key_active` is 0.
+/// Keys are read one after the other. If one fails, the others are committed, its own figures stay unchanged, and the
+/// sync ends with its failure. A deactivated key (403) is not a failure: `genai_key_active` is 0.
 ///
-/// What is spent between the last reading of a budget period and its end is shown by no later answer.
+/// Usage between the last reading of a budget period and the period's end is lost, because no response contains it.
 struct CheapestInferenceKeySource: UsageSource {
-    /// A consumption key and the API that it opens.
+    /// A consumption key, and the API that uses it.
     struct Key: Sendable {
-        /// How the config names it: the label `key`.
+        /// The name in the config, which is the label `key`.
         let name: String
         let api: any UpstreamAPI
     }
@@ -27,7 +26,7 @@ struct CheapestInferenceKeySource: UsageSource {
     let reportsCost = true
     let keys: [Key]
 
-    /// Readings further apart than this do not say on which side of a midnight usage was.
+    /// The longest gap between readings across a midnight after which usage can still be assigned to a day.
     static let longestGap = Duration.hours(1)
 
     private static let families: [GaugeFamily] = [
@@ -41,20 +40,20 @@ struct CheapestInferenceKeySource: UsageSource {
         var gauges = KeyGauges(Self.families)
         var balance: Double?
         var failure: (any ReasonedFailure)?
-        var answered = 0
+        var succeeded = 0
         for key in keys {
-            let asked = context.now
+            let requestedAt = context.now
             do {
                 let usage = try await usage(of: key, context)
-                answered += 1
+                succeeded += 1
                 Self.addGauges(of: usage, key: key.name, to: &gauges)
-                // One balance of the account, however many keys show it.
+                // The balance belongs to the account, so the first key that has it is enough.
                 balance = balance ?? usage.credits?.balance?.value.doubleValue
                 let fingerprint = try key.api.credentialFingerprint()
-                history.observe(usage, of: key.name, fingerprint: fingerprint, at: asked, to: &reading)
+                history.observe(usage, of: key.name, fingerprint: fingerprint, at: requestedAt, to: &reading)
             } catch let error as UpstreamFailure where error.isDeactivatedKey {
-                answered += 1
-                history.observeDeactivated(key.name, at: asked)
+                succeeded += 1
+                history.observeDeactivated(key.name, at: requestedAt)
                 try await gauges.keep([key.name], of: Self.families.filter { $0 != .keyActive }, from: context)
                 gauges.add(.keyActive, [key.name], 0)
             } catch let error as any ReasonedFailure where error.reason != .storage {
@@ -62,27 +61,29 @@ struct CheapestInferenceKeySource: UsageSource {
                 try await gauges.keep([key.name], from: context)
             }
         }
-        if let failure, answered == 0 { throw failure }
+        if let failure, succeeded == 0 { throw failure }
         try history.remember(in: &reading)
         reading.gauges = gauges.all
-        // Without an answer that shows one, the balance stays what it was while a key still fails.
+        // If no response has a balance, it stays unchanged as long as a key fails.
         if balance != nil || failure == nil {
             reading.gauges[.balanceUSD] = balance.map { [GaugeSample([], $0)] } ?? []
         }
-        // A budget period shows all it ever will: there is no history to wait for.
+        // One response contains all available history of a budget period.
         reading.completesHistory = true
         try await context.commit(reading)
         guard let failure else { return }
-        // Too many requests are the account's affair, and `Retry-After` is to be kept to.
+        // A rate limit applies to the account, so the failure and its `Retry-After` are reported as they are.
         throw failure.reason == .rateLimited ? failure : PartialFailure(failure)
     }
 
     private func usage(of key: Key, _ context: any SyncContext) async throws -> CheapestInferenceKeyUsage {
-        let answer = try await key.api.send(UpstreamCall(.get, "/v1/usage"))
-        let usage = try CheapestInferenceEnvelope<CheapestInferenceKeyUsage>.payload(of: answer) { context.remark($0) }
+        let response = try await key.api.send(UpstreamCall(.get, "/v1/usage"))
+        let usage = try CheapestInferenceEnvelope<CheapestInferenceKeyUsage>.payload(of: response) {
+            context.remark($0)
+        }
         guard usage.isKnown else {
             throw SourceFailure(
-                .decode, "usage answered without budget, rate_limits, plan, credits or key; is base_url right?")
+                .decode, "usage responded without budget, rate_limits, plan, credits or key; is base_url right?")
         }
         return usage
     }
@@ -100,18 +101,18 @@ struct CheapestInferenceKeySource: UsageSource {
             gauges.add(.planInfo, [key, plan, usage.plan?.status.value?.value ?? ""], 1)
         }
         gauges.add(.planExpiry, [key], usage.plan?.expires_at.value?.value.seconds)
-        // The answer has no id; the listing by the management key does.
+        // The response has no id; the list of keys (management key) has it.
         gauges.add(.keyInfo, [key, "", usage.key?.type.value?.value ?? ""], 1)
         gauges.add(.keyCreated, [key], usage.key?.created_at.value?.value.seconds)
         gauges.add(.keyActive, [key], 1)
     }
 
-    /// A limit; nil where there is none. Nothing can be spent within a limit of 0 or less, so such a number means none.
+    /// Returns a limit; nil if there is none. A limit of 0 or less means none, because it would allow no spending.
     private static func limit(_ limit: Decoration<LenientDecimal>?) -> Double? {
         limit?.value.flatMap { $0.value > .zero ? $0.value.doubleValue : nil }
     }
 
-    /// The failure in the same words, with the key's name in front; how long to wait stays with it.
+    /// Adds the key's name to the failure's message; keeps its `Retry-After`.
     private static func failure(_ error: any ReasonedFailure, of key: String) -> any ReasonedFailure {
         let message = "key \(key): \(error.message)"
         guard let upstream = error as? UpstreamFailure else { return SourceFailure(error.reason, message) }
@@ -119,14 +120,14 @@ struct CheapestInferenceKeySource: UsageSource {
     }
 }
 
-/// What is remembered of the keys between readings: their budget periods, and of which days their cost is known.
+/// The stored state of the keys: their budget periods, and the days with known cost.
 private struct KeyHistory {
     private let names: [String]
     private let earlier: [String: BudgetTrack]
     private var tracks: [String: BudgetTrack] = [:]
     private var namesByFingerprint: [String: String]
     private var coverage: [String: KeyCoverage]
-    /// The present name of each name that the config no longer has.
+    /// The current name by former name, for names that are no longer in the config.
     private var renamed: [String: String]
 
     init(of names: [String], _ context: any SyncContext) async throws {
@@ -143,13 +144,13 @@ private struct KeyHistory {
 
     private static func memory(of name: String) -> String { "budget/" + name }
 
-    /// Takes in what a key shows.
+    /// Records the usage of a key.
     mutating func observe(
         _ usage: CheapestInferenceKeyUsage, of name: String, fingerprint: String?, at now: Timestamp,
         to reading: inout Reading
     ) {
         guard let budget = usage.budget, let spent = budget.spent?.value, !spent.isNegative else { return }
-        // A credential that had another name is the same key, renamed in the config.
+        // A credential with another name than before is the same key, renamed in the config.
         let lastName = fingerprint.flatMap { namesByFingerprint[$0] }.flatMap { last in
             earlier[last]?.fingerprint == fingerprint ? last : nil
         }
@@ -179,13 +180,12 @@ private struct KeyHistory {
                 attribution: attribution))
     }
 
-    /// A key that was deactivated uses nothing.
+    /// Records a deactivated key, which has no usage.
     mutating func observeDeactivated(_ name: String, at now: Timestamp) {
         coverage[name]?.observe(at: now, hasGrown: false, longestGap: CheapestInferenceKeySource.longestGap)
     }
 
-    /// Writes everything down. Keys that are no longer configured cover no day; one that has another name now uses nothing
-    /// under the old one.
+    /// Stores the state. Keys that are no longer configured cover no day; former names of renamed keys have no usage.
     mutating func remember(in reading: inout Reading) throws {
         renamed = renamed.filter { !names.contains($0.key) && names.contains($0.value) }
         for (name, track) in tracks {
@@ -203,6 +203,6 @@ private struct KeyHistory {
 }
 
 extension UpstreamFailure {
-    /// 403 as the API gives it for a deactivated key, and not as something in front of the API refuses a client.
+    /// Whether the API reports a deactivated key (403), rather than a firewall in front of the API.
     fileprivate var isDeactivatedKey: Bool { status == 403 && reason == .auth }
 }

@@ -1,12 +1,12 @@
 import Upstream
 import UsageModel
 
-/// `GET /api/plans`: the price list. It needs no key and is sent none; it may be empty, and may be gone (404).
+/// `GET /api/plans`: the price list. It needs no key, and none is sent. It may be empty or missing (404).
 struct CheapestInferencePlansSource: UsageSource {
     static let endpoint = "plans"
 
     let name = endpoint
-    // Price lists change by the month.
+    // Price lists change rarely, about once a month.
     let minimumInterval = Duration.hours(1)
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
@@ -19,8 +19,8 @@ struct CheapestInferencePlansSource: UsageSource {
 
     private func plans(_ context: any SyncContext) async throws -> [CheapestInferencePlan] {
         do {
-            let answer = try await api.send(UpstreamCall(.get, "/api/plans", authenticated: false))
-            return try CheapestInferenceEnvelope<LenientArray<CheapestInferencePlan>>.payload(of: answer) {
+            let response = try await api.send(UpstreamCall(.get, "/api/plans", authenticated: false))
+            return try CheapestInferenceEnvelope<LenientArray<CheapestInferencePlan>>.payload(of: response) {
                 context.remark($0)
             }.values
         } catch let failure as UpstreamFailure where failure.status == 404 {
@@ -48,8 +48,8 @@ struct CheapestInferencePlansSource: UsageSource {
     }
 }
 
-/// `GET /api/billing/credits` (management key): the account's credit in USD. Not documented, so its absence (404) is
-/// no failure: there is then no series from here, and the consumption keys may still show a balance.
+/// `GET /api/billing/credits` (management key): the account's credit in USD. It is not documented, so a 404 is not a
+/// failure: there is no series, and the consumption keys may still report a balance.
 struct CheapestInferenceCreditsSource: UsageSource {
     static let endpoint = "billing_credits"
 
@@ -66,8 +66,8 @@ struct CheapestInferenceCreditsSource: UsageSource {
 
     private func remaining() async throws -> Double? {
         do {
-            let answer = try await api.send(UpstreamCall(.get, "/api/billing/credits"))
-            let credits = try CheapestInferenceEnvelope<CheapestInferenceCredits>.payload(of: answer)
+            let response = try await api.send(UpstreamCall(.get, "/api/billing/credits"))
+            let credits = try CheapestInferenceEnvelope<CheapestInferenceCredits>.payload(of: response)
             return credits.remaining.value.doubleValue
         } catch let failure as UpstreamFailure where failure.status == 404 {
             return nil

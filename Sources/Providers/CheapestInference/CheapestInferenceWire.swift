@@ -1,8 +1,8 @@
 import Upstream
 import UsageModel
 
-/// An answer that comes bare or inside `{"success": true, "data": …}`: the documentation shows both, and endpoints
-/// were seen to change from one to the other.
+/// A response, either bare or inside `{"success": true, "data": …}`. The documentation shows both, and endpoints have
+/// changed from one to the other.
 struct CheapestInferenceEnvelope<Payload: Decodable>: Decodable {
     let payload: Payload
 
@@ -15,29 +15,29 @@ struct CheapestInferenceEnvelope<Payload: Decodable>: Decodable {
             payload = try Payload(from: decoder)
             return
         }
-        // HTTP 200 with `success: false` holds no figures. What it says beside is for people and may quote a key.
+        // HTTP 200 with `success: false` has no figures. Its message is not read, because it may quote a key.
         if (try? frame.decodeIfPresent(LenientFlag.self, forKey: .success))?.value == false {
-            throw SourceFailure(.decode, "the answer says `success: false`; figures were expected")
+            throw SourceFailure(.decode, "the response has `success: false`; expected figures")
         }
         payload = frame.contains(.data) ? try frame.decode(Payload.self, forKey: .data) : try Payload(from: decoder)
     }
 
-    /// The payload of a response.
+    /// Decodes the payload of a response.
     ///
-    /// - Parameter remark: gets each field that could not be read and that no figure depends on.
-    static func payload(of answer: UpstreamResponse, remark: (String) -> Void = { _ in }) throws -> Payload {
-        try JSONBody.decode(Self.self, from: answer, remark: remark).payload
+    /// - Parameter remark: is called for each field that could not be decoded and that no figure depends on.
+    static func payload(of response: UpstreamResponse, remark: (String) -> Void = { _ in }) throws -> Payload {
+        try JSONBody.decode(Self.self, from: response, remark: remark).payload
     }
 }
 
-/// `GET /v1/usage`: what a consumption key may say about itself. Source: "Usage", section `GET /v1/usage`.
+/// `GET /v1/usage`: the usage of one consumption key. Source: "Usage", section `GET /v1/usage`.
 struct CheapestInferenceKeyUsage: Decodable {
     struct Budget: Decodable {
-        /// USD in the present budget period.
+        /// USD in the current budget period.
         let spent: LenientDecimal?
-        /// USD; null where there is no cap.
+        /// USD; null if there is no cap.
         let limit: Decoration<LenientDecimal>
-        /// `30d`, `5h`: an opaque text.
+        /// `30d`, `5h`: the format is not documented.
         let duration: Decoration<LenientString>
         let resets_at: Decoration<LenientTimestamp>
     }
@@ -55,12 +55,12 @@ struct CheapestInferenceKeyUsage: Decodable {
     }
 
     struct Credits: Decodable {
-        /// USD, of the account and not of the key.
+        /// USD, of the account, not of the key.
         let balance: LenientDecimal?
     }
 
     struct Key: Decodable {
-        // `name` is not read: the config names the key, so that its series stay the same when it is renamed there.
+        // `name` is not read: the config names the key, so that its series stay the same if it is renamed there.
         let type: Decoration<LenientString>
         let created_at: Decoration<LenientTimestamp>
     }
@@ -71,11 +71,11 @@ struct CheapestInferenceKeyUsage: Decodable {
     let credits: Credits?
     let key: Key?
 
-    /// Whether the answer holds anything of the documented form at all.
+    /// Whether the response has any documented field.
     var isKnown: Bool { budget != nil || rate_limits != nil || plan != nil || credits != nil || key != nil }
 }
 
-/// An item of `GET /api/usage`, and the whole of `GET /api/usage/:keyId`. Source: "Usage", sections of these names.
+/// An item of `GET /api/usage`, and the response of `GET /api/usage/:keyId`. Source: "Usage", sections of these names.
 struct CheapestInferenceAccountKey: Decodable {
     struct Counts: Decodable {
         let requests: LenientInt?
@@ -106,7 +106,7 @@ struct CheapestInferenceAccountKey: Decodable {
     let subscription: Subscription?
     let createdAt: Decoration<LenientTimestamp>
 
-    /// Whether the response holds anything of the documented form at all.
+    /// Whether the response has any documented field.
     var isKnown: Bool { id != nil || name != nil || usage != nil }
 }
 
@@ -117,14 +117,14 @@ struct CheapestInferencePlan: Decodable {
         let rpm_limit: Decoration<LenientDecimal>
     }
 
-    // `name` is for people: series carry the slug, as `genai_plan_info` does.
+    // `name` is not read, because series use the slug, like `genai_plan_info`.
     let slug: LenientString?
-    /// USDC, a coin held at one USD; a text in the documentation.
+    /// USDC, a coin worth one USD; a string in the documentation.
     let priceUsdc: Decoration<LenientDecimal>
     let rateLimits: RateLimits?
 }
 
-/// `GET /api/billing/credits`, which the documentation does not name and one public source does.
+/// `GET /api/billing/credits`, which is not documented; one public source describes it.
 struct CheapestInferenceCredits: Decodable {
     /// USD.
     let remaining: LenientDecimal

@@ -1,30 +1,30 @@
 import UsageModel
 
-/// Of which days a key's usage is known: the provider gives running figures, so usage belongs to the day on which it was
-/// read. A pure value, stored as JSON.
+/// The days for which a key's usage is known. The provider reports running figures, so usage belongs to the day on
+/// which it was read. A value type, stored as JSON.
 ///
-/// Readings close to each other put usage on the right day but for what was used between midnight and the nearer of the
-/// two readings around it. What grew over a longer gap that holds a midnight is not known by day: coverage then ends at the
-/// earlier reading, and begins again at the midnight after the later one.
+/// Frequent readings assign usage to the right day, except for usage between midnight and the nearer of the two
+/// readings around it. If usage grew over a longer gap across a midnight, its days are unknown: coverage then ends at
+/// the earlier reading, and starts again at the midnight after the later one.
 struct KeyCoverage: Codable, Equatable {
     private(set) var coverage = Coverage()
-    /// Where the present span begins.
+    /// The start of the current span.
     private var from: Timestamp
     private(set) var readAt: Timestamp
 
-    /// A key that is read for the first time: the days before are not known, and neither is this one whole.
+    /// Starts the coverage of a key at its first reading. Earlier days are unknown, and the current day is incomplete.
     init(from now: Timestamp) {
         from = now
         readAt = now
-        // No day lies in it; it says from when on days are known.
+        // The span covers no day; its start marks the time from which days are known.
         coverage.append(Period(start: now, end: now + .milliseconds(1)))
     }
 
-    /// Takes in a reading.
+    /// Records a reading.
     ///
     /// - Parameters:
-    ///   - hasGrown: whether anything was used since the last one.
-    ///   - longestGap: up to which a gap that holds a midnight leaves the days known.
+    ///   - hasGrown: whether there was usage since the last reading.
+    ///   - longestGap: the longest gap across a midnight after which the days are still known.
     mutating func observe(at now: Timestamp, hasGrown: Bool, longestGap: Duration) {
         if hasGrown, readAt.day != now.day, now - readAt > longestGap, !isNearMidnight(now) {
             from = now.day.advanced(by: 1).start
@@ -33,13 +33,13 @@ struct KeyCoverage: Codable, Equatable {
         coverage.append(Period(start: from, end: now))
     }
 
-    /// Whether one of two readings around a midnight lies so close to it that all but a trace is known by day.
+    /// Whether one of two readings around a midnight is so close to it that nearly all usage can be assigned to a day.
     private func isNearMidnight(_ now: Timestamp) -> Bool {
         let midnight = now.day.start
         return readAt.day.advanced(by: 1) == now.day && min(midnight - readAt, now - midnight) <= .minutes(10)
     }
 
-    /// To which day growth since the last reading belongs: the one that holds the larger part of the time between.
+    /// Returns the day of growth since the last reading: the one that contains the larger part of the interval.
     func attribution(at now: Timestamp) -> SliceReading.Attribution {
         let midnight = now.day.start
         return readAt < midnight && midnight - readAt > now - midnight && readAt.day.advanced(by: 1) == now.day

@@ -1,24 +1,23 @@
 import Upstream
 import UsageModel
 
-/// The gauges of an account's keys, gathered key by key: what was not read this time stays as it was.
+/// The gauges of an account's keys, collected key by key. Keys that were not read keep their earlier figures.
 ///
 /// All families here have `key` as their first label.
 struct KeyGauges {
     private let families: [GaugeFamily]
     private var samples: [GaugeFamily: [GaugeSample]] = [:]
 
-    /// None yet, of these families.
     init(_ families: [GaugeFamily]) {
         self.families = families
     }
 
-    /// Adds a figure of a key; nil is no figure, and so no series.
+    /// Adds a figure of a key; nil adds no series.
     mutating func add(_ family: GaugeFamily, _ labels: [String], _ value: Double?) {
         if let value { samples[family, default: []].append(GaugeSample(labels, value)) }
     }
 
-    /// Keeps the earlier figures of some keys, all of them or those of some families alone.
+    /// Keeps the earlier figures of some keys, in all families or only in the given ones.
     mutating func keep(
         _ keys: Set<String>, of kept: [GaugeFamily]? = nil, from context: any SyncContext
     ) async throws {
@@ -30,16 +29,16 @@ struct KeyGauges {
         }
     }
 
-    /// Whole families, to be committed.
+    /// The complete families to commit.
     var all: [GaugeFamily: [GaugeSample]] {
         Dictionary(uniqueKeysWithValues: families.map { ($0, samples[$0] ?? []) })
     }
 }
 
-/// Which label each of an account's keys has: its name, as long as no other key of the account has that name.
+/// The label of each of an account's keys: its name, unless another key of the account has that name.
 ///
-/// A later key of the same name gets its id added, `web (8f14…)`: series stay unique, and usage never moves from one
-/// label to another. For the same reason a key that is renamed keeps the label it was first seen with.
+/// A later key with the same name gets its id appended, `web (8f14…)`, so that series are unique and usage never moves
+/// between labels. For the same reason a renamed key keeps its first label.
 struct KeyLabels: Codable, Equatable {
     private(set) var byID: [String: String] = [:]
     private var taken: Set<String> = []
@@ -55,7 +54,7 @@ struct KeyLabels: Codable, Equatable {
         taken = Set(byID.values)
     }
 
-    /// The label of a key.
+    /// Returns the label of a key.
     mutating func label(id: String, name: String?) -> String {
         if let known = byID[id] { return known }
         let name = name.flatMap { $0.isEmpty ? nil : $0 } ?? id

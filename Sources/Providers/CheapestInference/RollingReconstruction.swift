@@ -1,62 +1,63 @@
 import UsageModel
 
-/// A counter put together from counts over rolling windows: a pure value that is told what the windows show.
+/// Reconstructs a counter from counts over rolling windows. A value type that receives the windows' counts.
 ///
-/// With C the true running count, a window of length W that ends at t shows `C(t) − C(t−W)`. Each C(t) found so is kept
-/// as a point; C(t−W) comes from the points around t−W:
+/// Let C be the true running count. A window of length W that ends at t shows `C(t) − C(t−W)`. Each computed C(t) is
+/// kept as a point; C(t−W) comes from the points around t−W:
 ///
-/// | t−W lies | C(t−W) is at least | is at most | is taken to be |
+/// | t−W lies | C(t−W) is at least | is at most | estimate |
 /// |---|---|---|---|
 /// | on a point | the point's | the point's | the point's |
-/// | between two points | the earlier one's | the later one's | on the line between them |
+/// | between two points | the earlier one's | the later one's | linear interpolation |
 /// | after the last point | the last one's | – | the last one's plus the window's own rate until t−W |
 /// | before the first point | – | the first one's | – |
 ///
-/// Every window gives bounds, and the tightest of them hold: `low` is the highest lower bound, `high` the lowest upper
-/// one. The estimate is that of the longest window that begins within 2 s of a point, taken as it is: after a month
-/// each estimate goes back to one of a month before, so that an error of a response (cached, late) is carried on twelve
-/// times a year and not at each reading. Where no window begins at a point the estimate is that of the window whose
-/// beginning lies nearest to one (of equally near ones the shortest), kept within the bounds.
+/// Every window gives bounds, and the tightest are used: `low` is the highest lower bound, `high` the lowest upper
+/// bound. The estimate comes from the longest window that starts within 2 s of a point, without clamping. After a month
+/// each estimate then depends on one of a month before, so that the error of a response (cached, late) is carried
+/// forward twelve times a year, not at each reading. If no window starts at a point, the estimate comes from the window
+/// whose start is nearest to one (of equally near ones the shortest), clamped to the bounds.
 ///
-/// Readings at full hours meet points, also after a gap: the error is then what the responses themselves are off by.
-/// Readings closer than an hour carry on what is not known of the first hour, which began before all of them. Otherwise
-/// the error is at most the usage between two neighbouring points per month of age.
+/// Windows of readings at full hours start at points, also after a gap; the only error is then that of the responses.
+/// Readings at shorter intervals than an hour carry forward the uncertainty of the first hour, which began before all
+/// of them. Otherwise the error is at most the usage between two neighbouring points per month of age.
 ///
-/// Usage that the provider posts late is counted once a longer window that meets a point shows it. No window reaches over
-/// a gap of more than 30 days: what was used in its older part is lost, not guessed.
+/// Usage that the provider posts late is counted once a longer window that starts at a point contains it. No window
+/// covers a gap of more than 30 days: the usage in its older part is lost, not estimated.
 struct RollingReconstruction: Sendable, Equatable {
-    /// What is known of C at a moment.
+    /// The bounds and the estimate of C at a time.
     struct Point: Sendable, Equatable {
         let time: Timestamp
-        /// C is at least this.
+        /// Lower bound of C.
         let low: Int
-        /// The best estimate of C.
+        /// Best estimate of C.
         let value: Int
-        /// C is at most this, unless the provider posts usage late.
+        /// Upper bound of C, unless the provider posts usage late.
         let high: Int
     }
 
-    /// In order of time, at most 31 days' worth.
+    /// Points in ascending order of time, at most 31 days.
     private(set) var points: [Point] = []
-    /// The counter: the highest estimate so far, so that it never falls.
+    /// The counter: the highest estimate so far, because a counter never falls.
     private(set) var count = 0
 
-    /// No account has more; sums of two still fit.
+    /// The largest accepted count; sums of two such counts do not overflow.
     static let largest = 1_000_000_000_000_000_000
-    /// Points older than a day are kept no closer than this: the longer windows move by more than that between syncs.
+    /// The minimum distance of points older than a day. The longer windows move by more than that between syncs.
     private static let spacing = Duration.minutes(50)
-    /// A window that begins this close to a point begins at it.
+    /// The distance from a point within which a window counts as starting at it.
     private static let alignment = Duration.seconds(2)
-    /// A window's beginning inside a gap becomes a point, unless it lies this close to the gap's edge.
+    /// The minimum distance from the edges of a gap at which the start of a window becomes a point.
     private static let nearness = Duration.minutes(10)
 
-    /// Takes in what the windows showed at a moment; an absurd count (negative, or past 10¹⁸) is no count.
+    /// Records the windows' counts at a time. Invalid counts (negative, or above 10¹⁸) are ignored.
     ///
-    /// - Parameter start: at the first observation the longest window that begins no earlier is where counting begins.
+    /// - Parameter start: the lower limit for the start of counting. At the first observation, counting starts with the
+    ///   longest window that begins no earlier.
     mutating func observe(_ windows: [RollingWindow: Int], at now: Timestamp, from start: Timestamp) {
         let counts = windows.filter { (0...Self.largest).contains($0.value) }
         guard !counts.isEmpty else { return }
-        // Points of a clock that has been set back since are of no moment that is known.
+        // Points in the future come from a clock that was set back since; they are invalid.
         points.removeAll { $0.time >= now }
         if points.isEmpty {
             begin(counts, at: now, from: start)
@@ -68,13 +69,13 @@ struct RollingReconstruction: Sendable, Equatable {
     }
 
     private mutating func begin(_ counts: [RollingWindow: Int], at now: Timestamp, from start: Timestamp) {
-        // With a count already, this is the clock's doing: it goes on from there.
+        // A count without points results from a clock change; counting continues from it.
         let fitting = counts.filter { now - $0.key.span >= start }
         guard count == 0, let base = fitting.max(by: { $0.key.span < $1.key.span }) else {
             points = [Point(time: now, exactly: count)]
             return
         }
-        // Where the shorter windows begin, C is known as well.
+        // C is also known at the starts of the shorter windows.
         for (window, shown) in counts.sorted(by: { $0.key.span > $1.key.span }) where window.span <= base.key.span {
             let known = max(points.last?.value ?? 0, base.value - shown)
             points.append(Point(time: now - window.span, exactly: known))
@@ -94,7 +95,7 @@ struct RollingReconstruction: Sendable, Equatable {
         let found: Point
         let aligned = evidence.filter { $0.estimate != nil && $0.distance <= Self.alignment }
         if let value = aligned.max(by: { $0.window.span < $1.window.span })?.estimate {
-            // Bounds that contradict it come from responses that were cached or late: they must not add up.
+            // Contradicting bounds come from cached or late responses; they must not accumulate.
             found = Point(time: now, low: min(low, value), value: value, high: max(high, value))
         } else {
             let best = evidence.filter { $0.estimate != nil }
@@ -110,7 +111,7 @@ struct RollingReconstruction: Sendable, Equatable {
         points.append(found)
     }
 
-    /// Keeps what windows can still begin at: the 30-day window's beginning and the point before it.
+    /// Drops points from before the 30-day window, except the last one, and thins out points older than a day.
     private mutating func thin(_ now: Timestamp) {
         let oldest = now - RollingWindow.lastMonth.span
         let first = points.lastIndex { $0.time <= oldest } ?? 0
@@ -125,12 +126,12 @@ struct RollingReconstruction: Sendable, Equatable {
 }
 
 extension RollingReconstruction.Point {
-    /// A moment at which C is known.
+    /// Creates a point with a known C.
     init(time: Timestamp, exactly count: Int) {
         self.init(time: time, low: count, value: count, high: count)
     }
 
-    /// The beginning of a window that ends at a point, no lower than what was known before.
+    /// Creates a point at the start of a window that ends at another point; C is not below that of the previous point.
     init(time: Timestamp, _ end: Self, less shown: Int, after before: Self) {
         let low = max(before.low, end.low - shown)
         let value = max(before.value, low, end.value - shown)
@@ -138,13 +139,13 @@ extension RollingReconstruction.Point {
     }
 }
 
-/// What one window says of C at its end.
+/// The bounds and the estimate of C at the end of one window.
 private struct Evidence {
     let window: RollingWindow
     private(set) var low: Int?
     private(set) var high: Int?
     private(set) var estimate: Int?
-    /// How far the window's beginning is from the nearest point.
+    /// The distance from the window's start to the nearest point.
     private(set) var distance = Duration.zero
 
     init(window: RollingWindow, shown: Int, at now: Timestamp, points: [RollingReconstruction.Point]) {
@@ -179,14 +180,14 @@ private struct Evidence {
 }
 
 extension RollingReconstruction: Codable {
-    /// Reads the counter, then four numbers a point: each the difference from what is known by then.
+    /// Decodes the counter, then four numbers per point, each a difference from the previous ones.
     init(from decoder: any Decoder) throws {
         var numbers = try decoder.unkeyedContainer()
         count = try numbers.decode(Int.self)
         var time: Int64 = 0
         var low = 0
         while !numbers.isAtEnd {
-            // Wrapping: damaged storage is no reason to trap.
+            // Wrapping arithmetic, because damaged storage must not trap.
             time &+= try numbers.decode(Int64.self)
             low &+= try numbers.decode(Int.self)
             let value = low &+ (try numbers.decode(Int.self))
@@ -195,7 +196,7 @@ extension RollingReconstruction: Codable {
         }
     }
 
-    /// Writes a month of hours in about 15 kB: differences are short.
+    /// Encodes differences, which are short: a month of hourly points takes about 15 kB.
     func encode(to encoder: any Encoder) throws {
         var numbers = encoder.unkeyedContainer()
         try numbers.encode(count)
@@ -211,17 +212,17 @@ extension RollingReconstruction: Codable {
     }
 }
 
-/// The counters of one key, put together from its rolling windows.
+/// The counters of one key, reconstructed from its rolling windows.
 struct KeyCounters: Codable, Equatable {
     private(set) var requests = RollingReconstruction()
     private(set) var input = RollingReconstruction()
     private(set) var output = RollingReconstruction()
-    /// Tokens of the total that are neither prompt nor completion.
+    /// Tokens of the total that are neither prompt nor completion tokens.
     private(set) var untyped = RollingReconstruction()
 
-    /// Takes in an answer.
+    /// Records a response.
     ///
-    /// - Parameter start: where the ledger begins; for a key made since then everything counts.
+    /// - Parameter start: the start of the ledger; for a key that was created later, all usage counts.
     mutating func observe(_ usage: RollingUsage, at now: Timestamp, from start: Timestamp) {
         requests.observe(usage.requests, at: now, from: start)
         input.observe(usage.input, at: now, from: start)
@@ -229,7 +230,7 @@ struct KeyCounters: Codable, Equatable {
         untyped.observe(usage.untyped, at: now, from: start)
     }
 
-    /// What the key's slice holds: running totals since the ledger's start. What was never shown has no cell.
+    /// Returns the cells of the slice: running totals since the ledger's start. Quantities never reported have no cell.
     func cells(key: String) -> [Cell] {
         var cells: [Cell] = []
         if !requests.points.isEmpty { cells.append(Cell(.requests, [key, ""], ExactDecimal(requests.count))) }
@@ -241,12 +242,12 @@ struct KeyCounters: Codable, Equatable {
     }
 }
 
-/// What an answer shows of one key's rolling windows, by quantity; a quantity that it leaves out is in none of them.
+/// The counts of one key's rolling windows in a response, by quantity. A missing quantity has no entries.
 struct RollingUsage: Equatable {
     private(set) var requests: [RollingWindow: Int] = [:]
     private(set) var input: [RollingWindow: Int] = [:]
     private(set) var output: [RollingWindow: Int] = [:]
-    /// The provider's total beyond its parts (law 2); where the parts exceed it there is nothing to take away.
+    /// The part of the provider's total beyond its parts; 0 if the parts exceed it.
     private(set) var untyped: [RollingWindow: Int] = [:]
 
     init(_ usage: CheapestInferenceAccountKey.Usage?) {
@@ -264,12 +265,12 @@ struct RollingUsage: Equatable {
         }
     }
 
-    /// A negative count is none, and neither is one past what sums can hold.
+    /// Returns nil for negative counts and for those too large to add.
     private static func plausible(_ count: Int?) -> Int? {
         count.flatMap { (0...RollingReconstruction.largest).contains($0) ? $0 : nil }
     }
 
-    /// The windows as the provider shows them.
+    /// Adds gauges with the windows' counts as the provider reports them.
     func addGauges(of key: String, to gauges: inout KeyGauges) {
         for window in RollingWindow.allCases {
             let name = window.rawValue

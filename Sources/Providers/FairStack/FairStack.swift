@@ -1,23 +1,48 @@
+import ConfigReading
 import UsageModel
 import Upstream
 
-/// FairStack: cost and generations by key, model, modality and UTC day, failures, top-ups and refunds, the balance and
-/// its caps.
+/// FairStack: cost and generations by key, model, modality and UTC day; failures, top-ups, refunds, balance and caps.
 package enum FairStack: Provider {
-    /// `fairstack`.
+    package typealias Options = FairStackOptions
+
     package static let name = "fairstack"
 
-    /// The address in FairStack's documentation.
+    /// The base URL in FairStack's documentation.
     package static let defaultBaseURL = "https://api.fairstack.ai"
 
-    /// FairStack takes 60 requests a minute from a key (a public source, not its documentation); some are left to whoever
-    /// else uses the key.
+    /// FairStack allows 60 requests a minute for a key (according to a public source, not its documentation). Ten are
+    /// left to other clients that use the key.
     package static let requestsPerMinute: Int? = 50
+}
 
-    /// `usage` (with `daily`), `transactions` and `credits`.
-    package static func sources(for account: ProviderAccount) -> [any UsageSource] {
-        // Without an id the API cannot be asked for a key's part.
-        let keys = account.options.keys.compactMap { key in key.id.map { FairStackKey(id: $0, name: key.name) } }
+/// The options of a FairStack account.
+package struct FairStackOptions: ProviderOptions {
+    package static let configKeys = SecretReader.keys("api_key") + ["keys"]
+
+    package var key: SecretSource?
+    /// The keys whose usage is read separately. The API can be queried for a key only by the key's id.
+    package var keys: [KeyConfiguration] = []
+
+    package init(key: SecretSource?) { self.key = key }
+
+    package init(_ mapping: ConfigurationMapping, secrets: SecretReader) {
+        key = secrets.requiredSecret("api_key", in: mapping)
+        keys = KeyConfiguration.list(in: mapping) { mapping in
+            mapping.rejectUnknownKeys(known: ["id", "name"])
+            let name = mapping["name"].map { $0.label() }
+            guard let id = mapping.required("id").flatMap({ $0.identifier() }) else { return nil }
+            return KeyConfiguration(name: name.map { $0 ?? id } ?? id, id: id)
+        }
+    }
+
+    package var credentials: [AccountCredential: SecretSource] { key.map { [.account: $0] } ?? [:] }
+
+    package var scope: [String] { keys.compactMap(\.id) }
+
+    /// Returns the sources `usage` (with `daily`), `transactions` and `credits`.
+    package func sources(for account: ProviderAccount) -> [any UsageSource] {
+        let keys = keys.compactMap { key in key.id.map { FairStackKey(id: $0, name: key.name) } }
         return [
             FairStackUsageSource(api: account.api(for: FairStackUsageSource.endpoint), keys: keys),
             FairStackTransactionsSource(api: account.api(for: FairStackTransactionsSource.endpoint)),
@@ -26,10 +51,10 @@ package enum FairStack: Provider {
     }
 }
 
-/// A key whose usage is read apart.
+/// A key whose usage is read separately.
 struct FairStackKey: Hashable, Codable {
-    /// What `key_id` asks for.
+    /// The value of the query parameter `key_id`.
     let id: String
-    /// How labels call it.
+    /// The value of the label `key`.
     let name: String
 }

@@ -1,24 +1,24 @@
 import UsageModel
 
-/// Law 2 of the catalogue for one figure of a day: every bit of the account's total belongs to one key and one model.
+/// Attributes one figure of a day, so that each part of the account's total belongs to exactly one key and one model.
 ///
-/// What a key's total holds beyond its listed models is its `model=""`; what the account's total holds beyond the keys is
-/// `key=""`. Where the lists of the keys and of the account contradict each other, `key=""` is cut so that all sums to the
-/// total. Where the keys alone exceed the total nothing can be taken from them, and only the difference shows it.
+/// The part of a key's total beyond its listed models gets `model=""`; the part of the account's total beyond the keys
+/// gets `key=""`. If the lists of the keys and of the account contradict each other, `key=""` is reduced so that
+/// everything sums to the total. If the keys exceed the total, nothing can be subtracted from their counters, so only
+/// the difference shows it.
 struct FairStackAttribution {
-    /// By key, then by model; the key "" is the rest of the account.
+    /// Amounts by key, then by model; the key "" holds the part of the account that belongs to no key.
     private(set) var amounts: [String: [String: ExactDecimal]] = [:]
-    /// The account's total minus what is listed under a model; below zero where the parts exceed the total. Nil where
-    /// there is no total.
+    /// The account's total minus the amounts listed by model; negative if the parts exceed it. Nil without a total.
     let difference: ExactDecimal?
 
     /// Attributes a figure.
     ///
     /// - Parameters:
-    ///   - whole: the account's.
-    ///   - keys: those of the keys that are read apart, by name.
-    ///   - earlierRest: what `key=""` holds already, by model.
-    ///   - keepsRest: whether `key=""` must not lose any of that: where `whole` is older than `keys`.
+    ///   - whole: the figure of the account.
+    ///   - keys: the figures of the keys that are read separately, by name.
+    ///   - earlierRest: the stored amounts of `key=""`, by model.
+    ///   - keepsRest: whether `key=""` must keep at least these amounts, because `whole` is older than `keys`.
     init(
         whole: FairStackBreakdown.Figure, keys: [String: FairStackBreakdown.Figure] = [:],
         earlierRest: [String: ExactDecimal] = [:], keepsRest: Bool = false
@@ -36,7 +36,7 @@ struct FairStackAttribution {
             unlisted += beyond
             amounts[key] = models
         }
-        // A model that only the keys list is part of the account's unlisted remainder.
+        // A model that only the keys list belongs to the account's unlisted remainder.
         rest = rest.mapValues { max(.zero, $0) }
         if !keys.isEmpty, let total = whole.total {
             rest = Self.cut(rest, to: max(.zero, total - listed - unlisted), earlier: earlierRest)
@@ -44,7 +44,7 @@ struct FairStackAttribution {
         if keepsRest {
             for (model, amount) in earlierRest where !model.isEmpty { rest[model] = max(rest[model] ?? .zero, amount) }
         }
-        // Without keys a model that cost nothing is a series of 0; with keys it is theirs.
+        // Without keys, a model that cost nothing is a series of 0; with keys, the series belongs to them.
         if !keys.isEmpty { rest = rest.filter { !$0.value.isZero } }
         listed += rest.values.reduce(.zero, +)
         let remainder = (whole.total ?? listed + unlisted) - listed - unlisted
@@ -54,8 +54,7 @@ struct FairStackAttribution {
         difference = whole.total.map { remainder.isNegative ? remainder : $0 - listed }
     }
 
-    /// Cuts amounts to a sum. Each model keeps what it had before the others grow, because a counter keeps what it
-    /// loses here.
+    /// Reduces amounts to a sum. Each model keeps its earlier amount before others grow, because a counter cannot fall.
     private static func cut(
         _ amounts: [String: ExactDecimal], to sum: ExactDecimal, earlier: [String: ExactDecimal]
     ) -> [String: ExactDecimal] {
@@ -74,15 +73,15 @@ struct FairStackAttribution {
     }
 }
 
-/// What one answer to `GET /v1/usage` says: the cost and the generations of one UTC day, of the account or of a key.
+/// One response of `GET /v1/usage`: cost and generations of one UTC day, of the account or of a key.
 struct FairStackBreakdown: Equatable {
     /// One of the two figures: a total and its listed parts.
     struct Figure: Equatable {
-        /// The provider's own total; nil where the answer has none.
+        /// The provider's own total; nil if the response has none.
         var total: ExactDecimal?
-        /// By model id, unshortened.
+        /// Amounts by full model id.
         var models: [String: ExactDecimal] = [:]
-        /// By modality.
+        /// Amounts by modality.
         var modalities: [String: ExactDecimal] = [:]
 
         fileprivate var isZero: Bool {
@@ -90,17 +89,17 @@ struct FairStackBreakdown: Equatable {
         }
     }
 
-    /// The currency in lower case; nil for USD. The parts carry none of their own.
+    /// The currency in lower case; nil for USD. The parts have no currency field.
     let unit: String?
     private(set) var cost = Figure()
-    /// `generation_count` counts successes alone.
+    /// `generation_count` counts only successes.
     private(set) var count = Figure()
 
     init(_ usage: FairStackUsage) {
         unit = usage.total_cost?.foreignUnit
         cost.total = usage.total_cost?.amount
         count.total = usage.generation_count.map { ExactDecimal($0.value) }
-        // Rows without a name are part of the totals all the same: they end in the remainder.
+        // Rows without a name are still part of the totals, so they belong to the remainder.
         for row in usage.by_model.values {
             guard let model = row.model?.value, !model.isEmpty else { continue }
             cost.models[model, default: .zero] += Self.part(row.cost?.amount)
@@ -113,16 +112,16 @@ struct FairStackBreakdown: Equatable {
         }
     }
 
-    /// Whether nothing was used: every figure there is is 0.
+    /// Whether nothing was used: every figure is 0 or missing.
     var isZero: Bool { [cost, count].allSatisfy(\.isZero) }
 
-    /// What the ledger holds of a key, for where the provider does not report it.
+    /// Restores a key's share from stored cells, for days on which the provider does not report the key.
     init(stored cells: [Cell], key: String) {
         unit = cells.first { $0.family == .credits && $0.labels[0] == key }?.labels[2]
         for cell in cells where cell.labels.first == key { take(cell) }
     }
 
-    /// What the ledger holds of a day of the account: no cells are a day without usage.
+    /// Restores the account's day from stored cells; no cells mean a day without usage.
     init(stored cells: [Cell]) {
         unit = cells.first { $0.family == .credits }?.labels[2]
         cost.total = .zero
@@ -143,6 +142,6 @@ struct FairStackBreakdown: Equatable {
         if !cell.labels[1].isEmpty { figure.models[cell.labels[1], default: .zero] += cell.value }
     }
 
-    /// A counter only grows: a negative part counts nothing, and the total then shows the difference.
+    /// Replaces a negative part by 0, because a counter only grows; the total then shows the difference.
     private static func part(_ amount: ExactDecimal?) -> ExactDecimal { max(.zero, amount ?? .zero) }
 }

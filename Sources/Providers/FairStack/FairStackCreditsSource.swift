@@ -1,10 +1,9 @@
 import UsageModel
 import Upstream
 
-/// `GET /v1/credits`: the prepaid balance, and what is left of spending caps.
+/// `GET /v1/credits`: the prepaid balance, and the limits and spending of caps.
 ///
-/// One public source knows this endpoint and the documentation does not: where it is missing (404) there are no series and
-/// nothing is wrong.
+/// The endpoint comes from a public source, not from the documentation. If it is missing (404), there are no series.
 struct FairStackCreditsSource: UsageSource {
     static let endpoint = "credits"
 
@@ -16,8 +15,8 @@ struct FairStackCreditsSource: UsageSource {
     func sync(_ context: any SyncContext) async throws {
         var reading = Reading()
         do {
-            let answer = try await api.send(UpstreamCall(.get, "/v1/credits"))
-            let credits = try FairStackBody<FairStackCredits>.payload(of: answer) { context.remark($0) }
+            let response = try await api.send(UpstreamCall(.get, "/v1/credits"))
+            let credits = try FairStackBody<FairStackCredits>.payload(of: response) { context.remark($0) }
             reading.gauges = credits.gauges
         } catch let failure as UpstreamFailure where failure.status == 404 {
             reading.gauges = FairStackCredits.absent
@@ -27,12 +26,12 @@ struct FairStackCreditsSource: UsageSource {
 }
 
 extension FairStackCredits {
-    /// The families of this source without any series.
+    /// The gauge families of this source without any series.
     static let absent: [GaugeFamily: [GaugeSample]] = [
         .balanceUSD: [], .balanceCredits: [], .budgetLimit: [], .budgetSpent: [],
     ]
 
-    /// Whole families: what the response does not have is absent, never 0.
+    /// Complete gauge families. A missing field yields no series, never 0.
     var gauges: [GaugeFamily: [GaugeSample]] {
         var gauges = Self.absent
         if let balance, let amount = balance.amount?.doubleValue {
@@ -42,10 +41,10 @@ extension FairStackCredits {
                 gauges[.balanceUSD] = [GaugeSample([], amount)]
             }
         }
-        // Caps carry no currency of their own: in another than USD they would not be budgets in USD.
+        // Caps have no currency field, so they count as USD budgets only if the balance is in USD.
         guard balance?.foreignUnit == nil, let caps = caps.value else { return gauges }
         for (scope, cap) in [("organization", caps.organization), ("project", caps.project), ("key", caps.key)] {
-            // No limit upstream: neither a limit nor something that is spent of it.
+            // Without an upstream limit there is neither a limit nor a spent amount.
             guard let cap = cap.value, let limit = cap.limit else { continue }
             gauges[.budgetLimit]?.append(GaugeSample(["", scope], ExactDecimal(micros: limit).doubleValue))
             if let used = cap.used_micro.value {

@@ -1,19 +1,19 @@
 import Upstream
 import UsageModel
 
-/// One UTC day of a FairStack account, with the parts of the keys that are read apart.
+/// One UTC day of a FairStack account, with the shares of the keys that are read separately.
 struct FairStackDay {
     let whole: FairStackBreakdown
-    /// By name.
+    /// The shares of the keys, by name.
     var keys: [String: FairStackBreakdown] = [:]
 
-    /// The day's cells.
+    /// Returns the cells of the day.
     ///
     /// - Parameters:
-    ///   - earlier: the day's cells so far.
-    ///   - keepsRest: whether usage arrived while the account and its keys were read one after the other. The account's
-    ///     figures are then older than the keys', so that the rest comes out too small: `key=""` keeps what it had. It
-    ///     must never come out too large, since a counter could not give it back.
+    ///   - earlier: the stored cells of the day.
+    ///   - keepsRest: whether usage arrived between the queries of the account and of its keys. The account's figures
+    ///     are then older than the keys', so the computed rest is too small and `key=""` keeps its earlier amounts. The
+    ///     rest must never be too large, because a counter cannot fall.
     func cells(after earlier: [Cell] = [], keepsRest: Bool = false) -> [Cell] {
         let rest = FairStackBreakdown(stored: earlier, key: "")
         let cost = FairStackAttribution(
@@ -31,21 +31,20 @@ struct FairStackDay {
                 cells.append(
                     whole.unit.map { Cell(.credits, [key, model, $0], amount) } ?? Cell(.cost, [key, model], amount))
             }
-            // Without configured keys nothing is known of keys.
+            // Without configured keys there are no series by key.
             guard !keys.isEmpty else { continue }
             let sum = models.values.reduce(.zero, +)
             if key.isEmpty, sum.isZero { continue }
             cells.append(whole.unit.map { Cell(.keyCredits, [key, $0], sum) } ?? Cell(.keyCost, [key], sum))
         }
-        // Also where it is 0: the figures agreeing is news too. It is in USD.
+        // Committed also if it is 0, which shows that the figures agree. The family is in USD.
         if whole.unit == nil, let difference = cost.difference {
             cells.append(Cell(.reconciliation, [], difference))
         }
         return cells
     }
 
-    /// `generation_count` counts successes, so it is both the requests and their successes; failures are known from
-    /// the transactions.
+    /// `generation_count` counts successes, so it yields requests and successes. Failures come from the transactions.
     private func countCells(_ count: FairStackAttribution) -> [Cell] {
         count.amounts.flatMap { key, models in
             models.flatMap { model, amount in
@@ -54,7 +53,7 @@ struct FairStackDay {
         }
     }
 
-    /// Where the answer has modalities at all; what none of them holds goes to the empty one.
+    /// Returns the cells by modality if the response has modalities. Amounts without a modality get the empty label.
     private func modalityCells() -> [Cell] {
         guard !whole.cost.modalities.isEmpty else { return [] }
         var cells: [Cell] = []
@@ -71,14 +70,14 @@ struct FairStackDay {
 }
 
 extension FairStackBreakdown.Figure {
-    /// The listed models, and under "" what the total holds beyond them.
+    /// The amounts of the listed models, and under "" the part of the total beyond them.
     fileprivate var withRemainder: [String: ExactDecimal] {
         let unlisted = Remainder(total: total, parts: Array(models.values)).unlisted
         return unlisted.isZero ? models : models.merging(["": unlisted]) { $1 }
     }
 }
 
-/// The count and cost that `GET /v1/usage/daily` reports for a day: a trigger for change, never proof of emptiness.
+/// The count and cost of a day in `GET /v1/usage/daily`. A change triggers a read; zeros do not prove an empty day.
 struct FairStackDayFigures: Equatable, Codable {
     var count: Int?
     /// Millionths of a dollar.
@@ -87,27 +86,27 @@ struct FairStackDayFigures: Equatable, Codable {
     /// The figures of a day that `daily` does not list.
     static let unlisted = FairStackDayFigures(count: nil, micro: nil)
 
-    /// Whether there is a figure that a change can be seen by.
+    /// Whether there is a figure that can show a change.
     var isKnown: Bool { count != nil || micro != nil }
 
     /// Whether the day is listed without usage.
     var isZero: Bool { isKnown && (count ?? 0) == 0 && (micro ?? 0) == 0 }
 
-    /// Whether `GET /v1/usage`, or what is stored of it, has the same totals, as far as both have them.
+    /// Whether the totals equal those of `GET /v1/usage` or of stored cells, as far as both are present.
     func agrees(with usage: FairStackBreakdown) -> Bool {
         let counts = (count.map { ExactDecimal($0) }, usage.count.total)
         let costs = (micro.map { ExactDecimal(micros: $0) }, usage.cost.total)
         return [counts, costs].allSatisfy { $0.0 == nil || $0.1 == nil || $0.0 == $0.1 }
     }
 
-    /// Whether these figures are all that `GET /v1/usage` has: each total it gives must be equal, and it must give one.
+    /// Whether these figures cover all of a `GET /v1/usage` response: it has a total, and each total is equal.
     func areWhole(of usage: FairStackBreakdown) -> Bool {
         guard usage.count.total != nil || usage.cost.total != nil else { return false }
         return (usage.count.total == nil || usage.count.total == count.map { ExactDecimal($0) })
             && (usage.cost.total == nil || usage.cost.total == micro.map { ExactDecimal(micros: $0) })
     }
 
-    /// Figures by day. Rows whose date cannot be read belong to no day of the query.
+    /// Returns the figures by day. Rows without a valid date are skipped.
     static func byDay(_ daily: FairStackDaily) -> [UTCDay: FairStackDayFigures] {
         var figures: [UTCDay: FairStackDayFigures] = [:]
         for row in daily.days.values {
@@ -119,7 +118,7 @@ struct FairStackDayFigures: Equatable, Codable {
         return figures
     }
 
-    /// The sums over the listed days of a range; a figure that one of them lacks has no sum.
+    /// Returns the sums over the listed days of a range; a sum is nil if one of the days lacks the figure.
     static func sum(_ figures: [UTCDay: FairStackDayFigures], from first: UTCDay, to last: UTCDay)
         -> FairStackDayFigures
     {

@@ -1,51 +1,50 @@
 import Foundation
 import UsageModel
 
-/// How a day was first read, and what `daily` reported when it was last read. A pure value, stored as JSON for as long
-/// as the day's cells are kept.
+/// The keys with which a day was first read, and the figures of `daily` at its last read. A value type, stored as JSON
+/// as long as the day's cells are kept.
 struct FairStackDayMemory: Equatable, Codable {
-    /// A day keeps the keys that it was first read with: usage that moved from `key=""` to a key that was added to the
-    /// config later would count twice, because the counter that it leaves never falls.
+    /// The keys with which the day was first read. Keys that are added to the config later are not added here, because
+    /// usage that moves from `key=""` to a key would count twice: the counter of `key=""` never falls.
     private(set) var keys: [FairStackKey]
-    /// Names of keys whose share of the day stays as it is stored: the API did not know them at one reading of the day,
-    /// and what they used since then is counted under `key=""`.
+    /// Names of keys whose share of the day stays as it is stored, because the API did not know them at one read of the
+    /// day. Their usage since then is counted under `key=""`.
     private(set) var frozen: [String] = []
-    /// What `daily` reported at the last reading.
+    /// The figures of `daily` at the last read.
     private(set) var figures = FairStackDayFigures.unlisted
-    /// Whether the last reading agreed with `figures`; if not, one of the two endpoints was ahead of the other.
+    /// Whether the last read agreed with `figures`; if not, one of the two endpoints was ahead of the other.
     private(set) var isConfirmed = false
 
-    /// Days after which a day's memory is dropped: its cells are gone by then.
+    /// Days until a day's state is deleted; its cells are deleted earlier.
     static let lifetime = 101
-    /// How long a closed day whose two endpoints disagree is left before it is read again.
+    /// The delay before a closed day is read again whose two endpoints disagree.
     static let patience = Duration.days(1)
 
-    /// The memory of a day of which nothing is remembered: a day with cells keeps their keys.
+    /// Creates the state of a day without stored state. A day with cells keeps their keys.
     init(configured: [FairStackKey], cells: [Cell]) {
         let families: Set<LedgerFamily> = [.cost, .credits, .requests, .keyCost, .keyCredits]
         let names = Set(cells.filter { families.contains($0.family) }.map { $0.labels[0] })
         keys = cells.isEmpty ? configured : configured.filter { names.contains($0.name) }
-        // Without an id there is nothing to query by.
+        // A key without an id cannot be queried.
         frozen = names.subtracting(keys.map(\.name)).subtracting([""]).sorted()
     }
 
-    /// What was stored; nil where nothing was, or where it cannot be read.
+    /// Decodes the stored state; nil if there is none or if it cannot be decoded.
     init?(stored: String?) {
         guard let stored, let memory = try? JSONDecoder().decode(Self.self, from: Data(stored.utf8)) else { return nil }
         self = memory
     }
 
-    /// The name under which a day's memory is stored.
+    /// The name under which the state of a day is stored.
     static func name(of day: UTCDay) -> String { "day/\(day)" }
 
-    /// The stored form.
+    /// Returns the JSON to store.
     func encoded() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
-    /// The keys to query.
     var queried: [FairStackKey] { keys.filter { !frozen.contains($0.name) } }
 
     /// Keeps a key's share of the day as it is stored.
@@ -53,28 +52,28 @@ struct FairStackDayMemory: Equatable, Codable {
         if !frozen.contains(key.name) { frozen.append(key.name) }
     }
 
-    /// Records a reading.
+    /// Records a read.
     mutating func record(_ figures: FairStackDayFigures, isConfirmed: Bool) {
         self.figures = figures
         self.isConfirmed = isConfirmed
     }
 }
 
-/// What to do with a day of a sync.
+/// The action for a day in a sync.
 enum FairStackDayStep: Equatable {
-    /// Nothing has changed: its cells stay.
+    /// Keep the stored cells, because nothing has changed.
     case keep
-    /// Query the day itself.
+    /// Query the day.
     case read
-    /// `daily` has no usage of the day: it is empty where the total of its range confirms that, else it is read.
+    /// `daily` reports no usage for the day. It is empty if the total of its range confirms this; otherwise it is read.
     case confirm
 
     /// Decides on a day of the re-read schedule.
     ///
-    /// - Parameter isOpen: whether the day is still going on.
+    /// - Parameter isOpen: whether the day has not ended yet.
     init(_ due: DueSlice, _ figures: FairStackDayFigures, _ memory: FairStackDayMemory?, isOpen: Bool) {
         let isReread = due.lastRead != nil
-        // The last reading is a whole one: usage that moved between models leaves the day's sums as they were.
+        // The last read is always complete, because usage that moved between models does not change the day's sums.
         let isLast = due.settles && isReread
         if !isLast, isReread, let memory, memory.isConfirmed, figures.isKnown, memory.figures == figures {
             self = .keep
@@ -85,7 +84,7 @@ enum FairStackDayStep: Equatable {
         }
     }
 
-    /// Decides on a day that is not due; nil where only its stored cells can decide.
+    /// Decides on a day that is not due; nil if its stored cells are needed for the decision.
     init?(reopenable due: DueSlice, _ figures: FairStackDayFigures, _ memory: FairStackDayMemory?, now: Timestamp) {
         if let memory {
             let isStale = due.lastRead.map { $0 + FairStackDayMemory.patience <= now } ?? true

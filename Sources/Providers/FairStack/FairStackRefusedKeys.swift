@@ -2,8 +2,7 @@ import Foundation
 import UsageModel
 import Upstream
 
-/// Configured keys that the API did not give usage for when they were last queried. A pure value, stored as JSON so that
-/// the failure is reported at every sync, also at those that query no key.
+/// Configured keys whose last query failed. A value type, stored as JSON so that every sync reports the failure.
 struct FairStackRefusedKeys: Equatable {
     private struct Refusal: Equatable, Codable {
         let key: FairStackKey
@@ -12,24 +11,24 @@ struct FairStackRefusedKeys: Equatable {
         let message: String
     }
 
-    /// How long a key may fail in a way that may pass by itself before its account is read without it.
+    /// How long a key may fail with a possibly transient error before its account is read without it.
     static let patience = Duration.hours(1)
-    /// The statuses that an unknown or malformed id is refused with.
+    /// The status codes for an unknown or malformed id.
     private static let refusing = [400, 404, 410, 422]
 
     private let configured: [FairStackKey]
     private var refusals: [Refusal] = []
-    /// The keys that were given up in this sync: they are not queried again for its other days.
+    /// The keys that were given up in this sync; they are not queried for its other days.
     private var givenUp: Set<FairStackKey> = []
 
-    /// - Parameter configured: the keys of the config; a key that left it is not reported.
+    /// - Parameter configured: the keys of the config. A key that was removed from it is not reported.
     init(stored: String?, configured: [FairStackKey]) {
         self.configured = configured
         let all = stored.flatMap { try? JSONDecoder().decode([Refusal].self, from: Data($0.utf8)) } ?? []
         refusals = all.filter { configured.contains($0.key) }
     }
 
-    /// The stored form; nil where no key is refused.
+    /// Returns the JSON to store; nil if no key is refused.
     func encoded() throws -> String? {
         guard !refusals.isEmpty else { return nil }
         let encoder = JSONEncoder()
@@ -37,23 +36,22 @@ struct FairStackRefusedKeys: Equatable {
         return String(decoding: try encoder.encode(refusals), as: UTF8.self)
     }
 
-    /// Whether a key is reported.
+    /// Whether the failure of a key is reported.
     func contains(_ key: FairStackKey) -> Bool { refusals.contains { $0.key == key } }
 
-    /// Whether a key was given up in this sync.
     func hasGivenUp(_ key: FairStackKey) -> Bool { givenUp.contains(key) }
 
-    /// The failure to report.
+    /// The failure to report; nil if no key is refused.
     var failure: SourceFailure? { refusals.first.map { SourceFailure($0.reason, $0.message) } }
 
-    /// Records usage of a key.
+    /// Removes the failure of a key after a successful query.
     mutating func accept(_ key: FairStackKey) {
         refusals.removeAll { $0.key == key }
     }
 
     /// Records a failed query of a key.
     ///
-    /// - Returns: whether the day is to be read without the key; false where the failure may still pass by itself.
+    /// - Returns: whether the day is to be read without the key; false if the failure may be transient.
     mutating func giveUp(_ key: FairStackKey, after failure: any ReasonedFailure, now: Timestamp) -> Bool {
         let isRefused = (failure as? UpstreamFailure)?.status.map(Self.refusing.contains) ?? false
         guard isRefused || failure.reason == .decode || failure.reason == .http5xx else { return false }

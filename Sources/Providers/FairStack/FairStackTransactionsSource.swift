@@ -1,11 +1,11 @@
 import Upstream
 import UsageModel
 
-/// `GET /v1/usage/transactions`: failed generations by model, top-ups, refunds, and what each model makes.
+/// `GET /v1/usage/transactions`: failed generations by model, top-ups, refunds, and the modality of each model.
 ///
-/// There is no filter by time: pages are read from the newest back to where all is known, the first time to where the
-/// ledger starts. What completed generations cost is in `usage`, by key and whole, and not counted again here; `type` and
-/// `modality` filters are not used, since one walk brings all types.
+/// The endpoint has no time filter. Pages are read from the newest back to known transactions, at the first sync back
+/// to the start of the ledger. The cost of completed generations comes from `usage`, complete and by key, and is not
+/// counted again here. The filters `type` and `modality` are not used, because one traversal returns all types.
 struct FairStackTransactionsSource: UsageSource {
     static let endpoint = "transactions"
 
@@ -14,7 +14,7 @@ struct FairStackTransactionsSource: UsageSource {
     let slicing: Slicing? = Slicing(unit: .day)
     let api: any UpstreamAPI
 
-    /// "Max results (1-100)."
+    /// The documented maximum: "Max results (1-100)."
     static let pageSize = 100
     private static let groundMemory = "ground"
 
@@ -24,18 +24,18 @@ struct FairStackTransactionsSource: UsageSource {
             asked: context.now)
         var models = FairStackModels(try await context.gauges(.modelInfo))
         guard try await !walk(&days, &models, context) else { return }
-        // A cursor may expire. What was committed is complete; the rest starts over, once.
+        // A cursor may expire. Committed days are complete; the others are read again from the newest page, once.
         var rest = OpenDayWatermark(
             due: days.parts.map(\.due), ground: try await context.memory(Self.groundMemory).flatMap { Timestamp($0) },
             asked: context.now)
         guard try await !walk(&rest, &models, context) else { return }
         throw SourceFailure(
             .decode,
-            "transactions: the cursor leads nowhere new, or past \(FairStackPageWalk.longest) of them, also after starting "
-                + "over")
+            "transactions: the cursor is rejected, repeats, or leads to more than \(FairStackPageWalk.longest) rows, "
+                + "also after restarting at the newest page")
     }
 
-    /// Reads pages until every day is finished, committing each day once it is; false where the pages lead nowhere.
+    /// Reads pages until every day is complete, and commits each day once it is. Returns false if the pages stop early.
     private func walk(
         _ days: inout OpenDayWatermark, _ models: inout FairStackModels, _ context: any SyncContext
     ) async throws -> Bool {
@@ -70,73 +70,73 @@ struct FairStackTransactionsSource: UsageSource {
         try await context.commit(reading)
     }
 
-    /// A page; nil where the API rejects the cursor.
+    /// Reads a page; nil if the API rejects the cursor.
     private func page(at cursor: String?) async throws -> FairStackPage? {
         var query = [(name: "limit", value: "\(Self.pageSize)")]
         if let cursor { query.append((name: "cursor", value: cursor)) }
         do {
-            let answer = try await api.send(UpstreamCall(.get, "/v1/usage/transactions", query: query))
-            return try FairStackBody<FairStackPage>.payload(of: answer)
+            let response = try await api.send(UpstreamCall(.get, "/v1/usage/transactions", query: query))
+            return try FairStackBody<FairStackPage>.payload(of: response)
         } catch let failure as UpstreamFailure where cursor != nil && [400, 404, 410, 422].contains(failure.status) {
             return nil
         }
     }
 }
 
-/// What each model makes, gathered over syncs: a model has one series, of the modality that it was last used for.
+/// The modality of each model, collected over syncs. A model has one series, with the modality of its last use.
 struct FairStackModels {
     private var modalities: [String: String] = [:]
     private var learned: Set<String> = []
 
-    /// Begins with what was known before.
+    /// Starts with the samples of the last sync.
     init(_ samples: [GaugeSample]) {
         for sample in samples where sample.labels.count == 2 { modalities[sample.labels[0]] = sample.labels[1] }
     }
 
-    /// Takes what a transaction says; they come newest first, so that the first of a model stays.
+    /// Records a transaction's model. Transactions come newest first, so the first one of a model counts.
     mutating func learn(_ model: FairStackTransaction.Model) {
         if learned.insert(model.id).inserted { modalities[model.id] = model.modality }
     }
 
-    /// The whole family.
+    /// All samples of the family.
     var samples: [GaugeSample] {
-        // New names in every answer must not add up for ever.
+        // Limited, because new names in every response must not grow the family without bound.
         modalities.sorted { $0.key < $1.key }.prefix(longestArray).map { GaugeSample([$0.key, $0.value], 1) }
     }
 }
 
-/// One way through the pages of transactions, from the newest back: a pure value that is shown each page.
+/// One traversal of the pages of transactions, from the newest back. A value type that receives each page.
 ///
-/// With a cursor, transactions that arrive meanwhile shift nothing; what two pages repeat is dropped by its id. A walk
-/// that gets nowhere (a cursor that repeats, a page without anything new) is broken rather than endless, and so is one
-/// that goes on past all that an account can have.
+/// With a cursor, transactions that arrive during the traversal shift no rows; rows that two pages repeat are dropped
+/// by id. A traversal without progress (a repeated cursor, a page without new rows) is broken, and so is one beyond
+/// `longest` rows.
 struct FairStackPageWalk {
-    /// What comes after a page.
+    /// The step after a page.
     enum Step: Equatable {
-        /// The page at this cursor.
+        /// Read the page at this cursor.
         case page(cursor: String)
-        /// Nothing: this was the last one.
+        /// Stop, because this was the last page.
         case end
-        /// Nothing that could be relied upon.
+        /// Stop, because the pages are not reliable.
         case broken
     }
 
-    /// The most transactions that one walk remembers: some 20,000 a day of a month's history.
+    /// The maximum number of transactions of one traversal: about 20,000 a day for a month of history.
     static let longest = 600_000
 
     private var ids: Set<String> = []
     private var cursors: Set<String> = []
-    /// The rows at the end of a page that say how far the walk has come: a single old row among newer ones, such as a job
-    /// that failed late and is listed by the time of its change, must not end the walk.
+    /// The number of rows at the end of a page that determine the progress. A single old row among newer ones, such as
+    /// a late failure listed by the time of its change, must not end the traversal.
     static let tail = 10
 
-    /// Every transaction later than this was seen; nil before the first page and where a page was empty.
+    /// The time after which every transaction was seen; nil before the first page and if all pages so far were empty.
     private(set) var passed: Timestamp?
 
-    /// Takes a page: the transactions that are new, and what comes next.
+    /// Processes a page. Returns the transactions that are new, and the next step.
     mutating func take(_ page: FairStackPage) -> (new: [FairStackTransaction], step: Step) {
         let new = page.transactions.values.filter { ids.insert($0.id.value).inserted }.map(FairStackTransaction.init)
-        // The newest of the last rows by position: "most recent first" need not hold to the row.
+        // The newest of the last rows, because single rows may violate the order "most recent first".
         passed = page.transactions.values.suffix(Self.tail).map(\.created_at.value).max() ?? passed
         guard let cursor = page.nextCursor else { return (new, .end) }
         guard !new.isEmpty, ids.count <= Self.longest, cursors.insert(cursor).inserted else { return (new, .broken) }
@@ -144,24 +144,23 @@ struct FairStackPageWalk {
     }
 }
 
-/// A transaction as far as it matters beside `GET /v1/usage`: what failed, and what was paid in or given back.
+/// A transaction, reduced to what `GET /v1/usage` does not report: failures, top-ups and refunds.
 struct FairStackTransaction: Equatable {
-    /// What a transaction means for the ledger.
+    /// The effect of a transaction on the ledger.
     enum Meaning: Equatable {
-        /// A generation that did not complete; `""` where the model is not named.
+        /// A generation that did not complete; `""` if the model is not named.
         case failure(model: String)
         /// Money paid in, in USD.
         case topUp(ExactDecimal)
-        /// Money given back, in USD.
+        /// Money refunded, in USD.
         case refund(ExactDecimal)
-        /// Not decided yet: it may still become any of the others.
+        /// A transaction without a final status.
         case pending
-        /// Nothing that is counted here: completed generations are in `usage`, cancelled ones are neither success nor
-        /// failure, and other types are not known.
+        /// A transaction that is not counted here: completed generations are in `usage`, cancelled ones are neither
+        /// success nor failure, and other types are unknown.
         case nothing
     }
 
-    /// A model and what it makes.
     struct Model: Equatable {
         let id: String
         let modality: String
@@ -170,16 +169,16 @@ struct FairStackTransaction: Equatable {
     let id: String
     let createdAt: Timestamp
     let meaning: Meaning
-    /// The model and what it makes, where both are named.
+    /// The model and its modality, if both are named.
     let model: Model?
 
-    /// Words for a generation that is still on its way; every word that is in none of these sets is a failure.
+    /// Status values of a generation in progress. A value in none of these sets is a failure.
     private static let pendingWords: Set<String> = [
         "pending", "queued", "created", "submitted", "starting", "started", "processing", "running", "in_progress",
     ]
-    /// `partial` is charged and has results.
+    /// Status values of a success. `partial` is charged and has results.
     private static let successWords: Set<String> = ["completed", "complete", "succeeded", "success", "partial"]
-    /// Words for a generation that its user took back: neither success nor failure.
+    /// Status values of a generation that its user cancelled: neither success nor failure.
     private static let withdrawnWords: Set<String> = ["cancelled", "canceled"]
 
     init(_ row: FairStackPage.Transaction) {
@@ -197,8 +196,8 @@ struct FairStackTransaction: Equatable {
         let status = row.status?.value.lowercased() ?? "completed"
         if pendingWords.contains(status) { return .pending }
         let succeeded = successWords.contains(status)
-        // Top-ups and refunds are negative, since usage is positive; the sign is not relied upon. The families are in
-        // USD, and there are none for money paid in another currency.
+        // Top-ups and refunds are negative, because usage is positive; the code does not rely on the sign. The families
+        // are in USD, so money in another currency is not counted.
         let amount = row.cost?.foreignUnit == nil ? row.cost?.amount?.magnitude : nil
         switch row.type?.value.lowercased() {
         case "generation":
@@ -214,7 +213,7 @@ struct FairStackTransaction: Equatable {
 }
 
 extension Sequence<FairStackTransaction> {
-    /// The cells of these transactions. Which key made a request is not told: `key=""`.
+    /// The cells of these transactions. The API does not report the key of a request, so it is `key=""`.
     var cells: [Cell] {
         var failures: [String: Int] = [:]
         var topUps: ExactDecimal?

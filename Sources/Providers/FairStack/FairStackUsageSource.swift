@@ -1,11 +1,11 @@
 import Upstream
 import UsageModel
 
-/// `GET /v1/usage`: cost and generations by model and modality, one UTC day a slice, once more for each configured key.
+/// `GET /v1/usage`: cost and generations by model and modality, one UTC day per slice, for the account and each key.
 ///
-/// One `GET /v1/usage/daily` a sync says which of the last 31 days changed, also of those that left the re-read
-/// schedule; only these days are read. The zone of a date is not stated; UTC is taken, as the timestamps of the
-/// documentation's examples end in `Z`.
+/// Each sync sends one `GET /v1/usage/daily`, which shows the changed days of the last 31, also those that left the
+/// re-read schedule. Only changed days are read. The documentation does not state the time zone of a date; UTC is
+/// assumed because the timestamps in its examples end in `Z`.
 struct FairStackUsageSource: UsageSource {
     static let endpoint = "usage"
 
@@ -16,9 +16,9 @@ struct FairStackUsageSource: UsageSource {
     let upstream: FairStackUsageAPI
     let keys: [FairStackKey]
 
-    /// Days of one query; no longest range is documented, and a month is what the examples ask for.
+    /// Days of one query. No maximum is documented; the examples query a month.
     static let longestRange = 31
-    /// Days that the re-read schedule goes back; their cells are always kept.
+    /// Days that the re-read schedule covers; their cells are always kept.
     private static let longestScheduled = 3
     private static let refusedMemory = "refused"
 
@@ -36,7 +36,7 @@ struct FairStackUsageSource: UsageSource {
             reader: FairStackDayReader(
                 upstream, configured: keys, refused: FairStackRefusedKeys(stored: stored, configured: keys)))
         do {
-            // Newest first: live data come before history.
+            // Newest first, because live data come before history.
             let ranges = Dictionary(grouping: due) {
                 $0.slice.period.start.day.distance(to: newest) / Self.longestRange
             }
@@ -53,7 +53,7 @@ struct FairStackUsageSource: UsageSource {
         try run.unreadable.check()
     }
 
-    /// The days of the newest range that are not due: those that left the schedule, and those between two of its readings.
+    /// The days of the newest range that are not due: those that left the schedule or are between two scheduled reads.
     private func daysOffSchedule(_ context: any SyncContext, newest: UTCDay) -> [DueSlice] {
         let settled = context.reopenable.filter { $0.isWithin(Self.longestRange, of: newest) }
         let known = Set((context.dueSlices + settled).map(\.slice))
@@ -77,13 +77,13 @@ struct FairStackUsageSource: UsageSource {
 }
 
 extension DueSlice {
-    /// Whether the slice's day is among the given number of days that end with another.
+    /// Whether the slice's day is among the given number of days up to `newest`.
     fileprivate func isWithin(_ days: Int, of newest: UTCDay) -> Bool {
         (0..<days).contains(slice.period.start.day.distance(to: newest))
     }
 }
 
-/// One sync of FairStack's usage: decides which days to read, and commits each of them by itself.
+/// One sync of FairStack's usage: decides which days to read, and commits each day in its own transaction.
 struct FairStackUsageRun {
     let context: any SyncContext
     let upstream: FairStackUsageAPI
@@ -95,17 +95,17 @@ struct FairStackUsageRun {
     ///
     /// - Parameters:
     ///   - due: the days of the re-read schedule.
-    ///   - reopenable: further days, which are read only where `daily` shows a change.
+    ///   - reopenable: further days, which are read only if `daily` shows a change.
     mutating func read(_ due: [DueSlice], reopenable: [DueSlice]) async throws {
         let days = (due + reopenable).map(\.slice.period.start.day)
         guard let first = days.min(), let last = days.max() else { return }
-        let asked = context.now
+        let requestedAt = context.now
         let figures: [UTCDay: FairStackDayFigures]
         do {
             figures = try await upstream.daily(from: first, to: last) { context.remark($0) }
         } catch let failure as any ReasonedFailure where [.decode, .http4xx, .gone].contains(failure.reason) {
-            // The open day is read without `daily`. The other days wait for it, so that history stays incomplete.
-            try await read(due.filter { $0.slice.period.contains(asked) }, [:])
+            // Without `daily`, only the open day is read. The other days stay due, so that history stays incomplete.
+            try await read(due.filter { $0.slice.period.contains(requestedAt) }, [:])
             throw failure
         }
         var changed: [DueSlice] = []
@@ -113,40 +113,40 @@ struct FairStackUsageRun {
         var unchanged: [DueSlice] = []
         for due in due.newestFirst {
             let day = due.slice.period.start.day
-            let isOpen = due.slice.period.contains(asked)
+            let isOpen = due.slice.period.contains(requestedAt)
             switch FairStackDayStep(due, figures[day] ?? .unlisted, try await context.memory(of: day), isOpen: isOpen) {
             case .keep: unchanged.append(due)
             case .read: changed.append(due)
             case .confirm: unlisted.append(due)
             }
         }
-        let open = changed.filter { $0.slice.period.contains(asked) }
+        let open = changed.filter { $0.slice.period.contains(requestedAt) }
         try await read(open, figures)
-        try await keep(unchanged, asked)
+        try await keep(unchanged, requestedAt)
         if unlisted.count > 1, try await listsAll(figures, unlisted) {
             var reading = Reading()
-            reading.slices = unlisted.map { SliceReading($0.slice, cells: [], readAt: asked) }
+            reading.slices = unlisted.map { SliceReading($0.slice, cells: [], readAt: requestedAt) }
             try await commit(reading)
             unlisted = []
         }
         changed += unlisted
         changed += try await changes(of: reopenable, figures)
-        try await read(changed.filter { !$0.slice.period.contains(asked) }.newestFirst, figures)
+        try await read(changed.filter { !$0.slice.period.contains(requestedAt) }.newestFirst, figures)
     }
 
-    /// Commits the stored cells of unchanged days again, so that the days are known up to now.
-    private mutating func keep(_ unchanged: [DueSlice], _ asked: Timestamp) async throws {
+    /// Commits the stored cells of unchanged days again, so that their read time is the present.
+    private mutating func keep(_ unchanged: [DueSlice], _ requestedAt: Timestamp) async throws {
         guard !unchanged.isEmpty else { return }
         var reading = Reading()
         for due in unchanged {
             let cells = try await context.cells(of: due.slice)
-            reading.slices.append(SliceReading(due.slice, cells: cells, readAt: asked))
+            reading.slices.append(SliceReading(due.slice, cells: cells, readAt: requestedAt))
         }
         try await commit(reading)
     }
 
-    /// Returns whether the listed days are all the usage between the first and the last of these days: one query of
-    /// their whole range must have the sum of the listed days as its total.
+    /// Returns whether `daily` lists all usage between the first and the last of these days. One query of the whole
+    /// range must return the sum of the listed days as its total.
     private func listsAll(_ figures: [UTCDay: FairStackDayFigures], _ unlisted: [DueSlice]) async throws -> Bool {
         let days = unlisted.map(\.slice.period.start.day)
         guard let first = days.min(), let last = days.max() else { return false }
@@ -158,8 +158,8 @@ struct FairStackUsageRun {
         }
     }
 
-    /// The days that are not due whose figures differ from those of their last reading or, where none are remembered,
-    /// from their stored cells.
+    /// Returns the days that are not due and whose figures differ from those of their last read, or from their stored
+    /// cells if there is no stored state.
     private func changes(
         of reopenable: [DueSlice], _ figures: [UTCDay: FairStackDayFigures]
     ) async throws -> [DueSlice] {
@@ -189,7 +189,7 @@ struct FairStackUsageRun {
     private mutating func read(_ days: [DueSlice], _ figures: [UTCDay: FairStackDayFigures]) async throws {
         var reader = reader
         var unreadable = unreadable
-        // Also where a day fails, its keys' failures are remembered.
+        // Also if a day fails, the failures of its keys are stored.
         defer {
             self.reader = reader
             self.unreadable = unreadable

@@ -1,9 +1,9 @@
 import UsageModel
 import Upstream
 
-/// A FairStack answer: the documented fields, bare or as `data` beside a `request_id`.
+/// A FairStack response: the documented fields, either at the top level or in `data` next to a `request_id`.
 ///
-/// `request_id` is for talking to their support, and not read.
+/// `request_id` is for support requests and is not read.
 struct FairStackBody<Payload: Decodable>: Decodable {
     let payload: Payload
 
@@ -20,26 +20,26 @@ struct FairStackBody<Payload: Decodable>: Decodable {
         }
     }
 
-    /// What a response holds.
+    /// Decodes the payload of a response.
     ///
-    /// - Parameter remark: gets each decoration that could not be read.
+    /// - Parameter remark: is called for each optional field that could not be decoded.
     /// - Throws: `SourceFailure` with the reason `decode`.
-    static func payload(of answer: UpstreamResponse, remark: (String) -> Void = { _ in }) throws -> Payload {
-        try JSONBody.decode(Self.self, from: answer, remark: remark).payload
+    static func payload(of response: UpstreamResponse, remark: (String) -> Void = { _ in }) throws -> Payload {
+        try JSONBody.decode(Self.self, from: response, remark: remark).payload
     }
 }
 
-/// An amount of money: whole millionths of a dollar, or of `currency` where that is another.
+/// An amount of money in millionths of a dollar, or of `currency` if it is another one.
 ///
-/// `display` is the amount rounded for people (`$0.045`), and not read.
+/// `display` is the rounded amount as text (`$0.045`) and is not read.
 struct FairStackMoney: Decodable {
     let micro: LenientInt?
     let currency: LenientString?
 
-    /// The exact amount in units of its currency; nil where there is none.
+    /// The exact amount in units of its currency; nil if there is none.
     var amount: ExactDecimal? { micro.map { ExactDecimal(micros: $0.value) } }
 
-    /// The currency in lower case; nil for USD, which is also meant where none is named.
+    /// The currency in lower case; nil for USD, which is also the default.
     var foreignUnit: String? {
         let unit = currency?.value.lowercased() ?? ""
         return unit.isEmpty || unit == "usd" ? nil : unit
@@ -48,7 +48,7 @@ struct FairStackMoney: Decodable {
 
 /// `GET /v1/usage`.
 ///
-/// `from` and `to` repeat the question, and are not read.
+/// `from` and `to` repeat the query and are not read.
 struct FairStackUsage: Decodable {
     struct Model: Decodable {
         let model: LenientString?
@@ -68,7 +68,7 @@ struct FairStackUsage: Decodable {
     let by_model: LenientArray<Model>
 }
 
-/// `GET /v1/usage/daily`: a trigger for reading days, so that a figure which cannot be read only costs a query.
+/// `GET /v1/usage/daily`. It only triggers reads of days, so a figure that cannot be decoded only costs a query.
 struct FairStackDaily: Decodable {
     struct Cost: Decodable {
         let micro: Decoration<LenientInt>
@@ -83,17 +83,17 @@ struct FairStackDaily: Decodable {
     let days: RequiredArray<Day>
 }
 
-/// `GET /v1/usage/transactions`: one page, the newest first.
+/// `GET /v1/usage/transactions`: one page, newest first.
 struct FairStackPage: Decodable {
     struct Transaction: Decodable {
-        /// Without it, a row that two pages repeat would count twice.
+        /// Required, because without it a row that two pages repeat would count twice.
         let id: LenientString
         let type: LenientString?
         let model: LenientString?
         let modality: Decoration<LenientString>
         let cost: FairStackMoney?
         let status: LenientString?
-        /// Without it, there is no day that a row could belong to.
+        /// Required, because it determines the day of the row.
         let created_at: LenientTimestamp
     }
 
@@ -101,22 +101,22 @@ struct FairStackPage: Decodable {
     let has_more: Decoration<LenientFlag>
     let cursor: LenientString?
 
-    /// The cursor of the next page; nil where this is the last one.
+    /// The cursor of the next page; nil if this is the last one.
     var nextCursor: String? {
         guard has_more.value?.value ?? true, let cursor = cursor?.whole, !cursor.isEmpty else { return nil }
         return cursor
     }
 }
 
-/// `GET /v1/credits`: the balance is money and strict, the caps are decorations.
+/// `GET /v1/credits`. The balance is money and decoded strictly; the caps are optional.
 ///
-/// Every documented part may be missing, but not all of them.
+/// Each documented field may be missing, but not all of them.
 struct FairStackCredits: Decodable {
     struct Cap: Decodable {
         let micro: Decoration<LenientInt>
         let used_micro: Decoration<LenientInt>
 
-        /// Millionths of a dollar; nil where there is no limit, however the API writes that.
+        /// Millionths of a dollar; nil if there is no limit, in any notation of the API.
         var limit: Int? { micro.value.flatMap { $0.value > 0 ? $0.value : nil } }
     }
 

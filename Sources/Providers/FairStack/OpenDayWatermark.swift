@@ -1,55 +1,55 @@
 import UsageModel
 
-/// The days that one walk through the transactions reads, and what it found of them so far. A pure value.
+/// The days that one traversal of the transactions reads, and the transactions found so far. A value type.
 ///
-/// A closed day is read whole. The open day grows all day long: what lies before its *ground* is counted and not read
-/// again until the day has closed. The ground follows the present at a distance that leaves room for transactions that
-/// are published late, and stays behind those that are not decided yet. So the open day is two slices: `""` holds what
-/// lies before the ground, `recent` holds what lies after it and is replaced at every sync.
+/// A closed day is read completely. The open day grows, so its transactions before the watermark (`ground`) are counted
+/// and not read again until the day has closed. The watermark stays a margin behind the present, because transactions
+/// may be published late, and behind all pending transactions. The open day has two slices: `""` holds the transactions
+/// before the watermark; `recent` holds those after it and is replaced at every sync.
 struct OpenDayWatermark {
-    /// The scope of the open day's slice after the ground.
+    /// The scope of the open day's slice after the watermark.
     static let recent = "recent"
-    /// How far the ground follows behind the present.
+    /// The distance of the watermark from the present.
     static let margin = Duration.hours(1)
-    /// A transaction that is not decided after this long no longer holds the ground back: the ladder finds it.
+    /// The age at which a pending transaction no longer holds the watermark back; the re-read schedule finds it later.
     static let patience = Duration.hours(6)
 
     struct Part {
         let due: DueSlice
-        /// What is earlier is counted already.
+        /// The start of the part; earlier transactions are already counted.
         let from: Timestamp
         var transactions: [FairStackTransaction] = []
 
         fileprivate var isOpenDayContinued: Bool { from > due.slice.period.start }
     }
 
-    /// What one finished part gives to a reading.
+    /// The slices and the watermark of a finished part.
     struct Finished {
         var slices: [SliceReading] = []
-        /// The open day's new ground; nil for other days.
+        /// The open day's new watermark; nil for other days.
         var ground: Timestamp?
     }
 
     private(set) var parts: [Part]
-    /// When the walk began: what is read is complete up to here.
+    /// When the traversal began; the data are complete up to this time.
     let asked: Timestamp
 
-    /// - Parameter ground: the open day's, as remembered; nil where there is none.
+    /// - Parameter ground: the stored watermark of the open day; nil if there is none.
     init(due: [DueSlice], ground: Timestamp?, asked: Timestamp) {
         self.asked = asked
         parts = due.map { due in
             let period = due.slice.period
             let isOpen = period.contains(asked) && due.lastRead != nil
-            // A ground in the future was set by a clock that has been set back since.
+            // A watermark in the future was stored before the clock was set back.
             let from = ground.flatMap { isOpen && period.contains($0) && $0 <= asked ? $0 : nil }
             return Part(due: due, from: from ?? period.start)
         }
     }
 
-    /// Nothing is left to read.
+    /// Whether no part is left to read.
     var isEmpty: Bool { parts.isEmpty }
 
-    /// Takes transactions; those of no part are counted already, or belong to days that are not due.
+    /// Adds transactions to their parts. Others are already counted, or belong to days that are not due.
     mutating func take(_ transactions: [FairStackTransaction]) {
         for transaction in transactions {
             let time = transaction.createdAt
@@ -60,26 +60,26 @@ struct OpenDayWatermark {
         }
     }
 
-    /// Removes the parts that the walk has passed by, and returns them.
+    /// Removes the parts that the traversal has passed, and returns them.
     ///
     /// - Parameters:
-    ///   - passed: everything later was seen; nil where nothing was.
-    ///   - isEnd: there is nothing more.
+    ///   - passed: the time after which every transaction was seen; nil if no page was read.
+    ///   - isEnd: whether there are no more pages.
     mutating func finish(passed: Timestamp?, isEnd: Bool) -> [Part] {
         let isFinished: (Part) -> Bool = { part in isEnd || passed.map { $0 < part.from } ?? false }
         defer { parts.removeAll(where: isFinished) }
         return parts.filter(isFinished)
     }
 
-    /// The slices of a finished part.
+    /// Returns the slices of a finished part.
     ///
-    /// - Parameter earlier: the cells that the slice has; used where its day goes on from the ground.
+    /// - Parameter earlier: the stored cells of the slice; newly counted cells are added if the day was read before.
     func finished(_ part: Part, earlier: [Cell]) -> Finished {
         let slice = part.due.slice
         let recent = SliceID(scope: Self.recent, period: slice.period)
         guard slice.period.contains(asked) else {
             var slices = [SliceReading(slice, cells: part.transactions.cells, readAt: asked)]
-            // While it was open it may have had two slices; the whole day is in the first now.
+            // While the day was open it may have had two slices; the first one now holds the whole day.
             if part.due.lastRead != nil { slices.append(SliceReading(recent, cells: [], readAt: asked)) }
             return Finished(slices: slices)
         }

@@ -1,10 +1,10 @@
 import Upstream
 
-/// A yes or no in any of the ways APIs write it: `true`, `"true"`, `1`.
+/// A Boolean in any of the forms that APIs use: `true`, `"true"`, `1`.
 struct LenientFlag: Decodable {
     let value: Bool
 
-    /// Reads a flag.
+    /// Decodes a flag.
     ///
     /// - Throws: `DecodingError` for any other value.
     init(from decoder: any Decoder) throws {

@@ -1,27 +1,35 @@
+import ConfigReading
 import Upstream
 import UsageModel
 
-/// A service that sells inference: what it is called in the config, where its API is, and what can be read there.
+/// A service that sells inference: its name in the config, the address of its API, and the options of its accounts.
 package protocol Provider: Sendable {
+    /// The options of an account in the config file, and the sources that they lead to.
+    associatedtype Options: ProviderOptions
+
     /// The value of `provider:` in the config and of the label `provider`.
     static var name: String { get }
 
-    /// Where its API is, unless the account's `base_url` says otherwise.
+    /// The base URL of its API if the account sets no `base_url`.
     static var defaultBaseURL: String { get }
 
-    /// How many requests an account's API gets from us in any minute, all sources together; nil where no limit is known.
+    /// The limit of requests per minute to an account's API, shared by all sources; nil if no limit is known.
     static var requestsPerMinute: Int? { get }
-
-    /// The endpoints to read for one account, each a source of its own.
-    static func sources(for account: ProviderAccount) -> [any UsageSource]
 }
 
 extension Provider {
-    /// No limit is known.
     package static var requestsPerMinute: Int? { nil }
+
+    /// The config keys that only this provider's accounts have, the more important ones first.
+    package static var configKeys: [String] { Options.configKeys }
+
+    /// Reads those keys of an account; reports problems to the log of the mapping.
+    package static func options(_ mapping: ConfigurationMapping, secrets: SecretReader) -> any ProviderOptions {
+        Options(mapping, secrets: secrets)
+    }
 }
 
-/// Every provider this exporter reads: a further one is a folder beside this one and a line here.
+/// All providers. To add one, add a directory next to this one and a line here.
 package let allProviders: [any Provider.Type] = [
     WaveSpeed.self,
     FairStack.self,
@@ -30,74 +38,53 @@ package let allProviders: [any Provider.Type] = [
     UseAPI.self,
 ]
 
-/// What a provider needs to know of an account.
+/// The part of an account's config that belongs to its provider.
+package protocol ProviderOptions: Sendable, Hashable {
+    /// The config keys that only this provider's accounts have, the more important ones first.
+    static var configKeys: [String] { get }
+
+    /// Reads those keys; reports problems to the log of the mapping.
+    init(_ mapping: ConfigurationMapping, secrets: SecretReader)
+
+    /// The configured secrets by what they are used for.
+    var credentials: [AccountCredential: SecretSource] { get }
+
+    /// Everything but the credentials that decides which requests an account makes, such as ids of keys.
+    var scope: [String] { get }
+
+    /// Returns one source for each endpoint to read.
+    func sources(for account: ProviderAccount) -> [any UsageSource]
+}
+
+extension ProviderOptions {
+    package var scope: [String] { [] }
+}
+
+/// Access to the API of an account.
 package struct ProviderAccount: Sendable {
-    /// The account's options.
-    package let options: ProviderOptions
     private let connect: @Sendable (_ source: String, _ credential: AccountCredential) -> any UpstreamAPI
 
-    /// An account.
+    /// Creates an account.
     ///
-    /// - Parameter connect: makes the API with one of the account's credentials for one of its sources, which has its
-    ///   calls counted apart.
+    /// - Parameter connect: returns the API with one of the account's credentials. Calls are counted by source.
     package init(
-        options: ProviderOptions = ProviderOptions(),
         connect: @escaping @Sendable (_ source: String, _ credential: AccountCredential) -> any UpstreamAPI
     ) {
-        self.options = options
         self.connect = connect
     }
 
-    /// The API as one of the account's credentials opens it, its calls counted for the source of this name.
+    /// Returns the API that uses the given credential. Its calls are counted for the source of this name.
     package func api(for source: String, with credential: AccountCredential = .account) -> any UpstreamAPI {
         connect(source, credential)
     }
 }
 
-/// Which of an account's credentials a call is made with.
+/// The credential that a call uses.
 package enum AccountCredential: Sendable, Hashable {
     /// The account's own key.
     case account
-    /// Its management key.
+    /// The account's management key.
     case management
-    /// One of its `keys`, by name.
+    /// One of the account's `keys`, by name.
     case key(String)
-}
-
-/// The options of an account that decide what is read and how; each provider takes those that are its own.
-package struct ProviderOptions: Sendable {
-    /// One of the account's `keys`.
-    package struct Key: Sendable, Hashable {
-        /// How it is called in labels.
-        package let name: String
-        /// The provider's id of it.
-        package let id: String?
-        /// Whether it has a credential of its own, so that `AccountCredential.key` can be used.
-        package let hasCredential: Bool
-
-        /// A key.
-        package init(name: String, id: String? = nil, hasCredential: Bool = false) {
-            self.name = name
-            self.id = id
-            self.hasCredential = hasCredential
-        }
-    }
-
-    /// WaveSpeedAI: ask for the outcomes of each model, which costs a query a model and day.
-    package var successByModel = true
-    /// FairStack: keys whose cost is read apart. CheapestInference: consumption keys.
-    package var keys: [Key] = []
-    /// CheapestInference: whether there is a management key.
-    package var hasManagementKey = false
-    /// CheapestInference: the keys to read by the management key; none for all of them.
-    package var keyIDs: [String] = []
-    /// Venice: `auto`, `usage` or `usage-history`.
-    package var veniceEndpoint = "auto"
-    /// useapi.net: the bots to read.
-    package var bots: [String] = []
-    /// useapi.net: USD for a successful request, by model or bot.
-    package var prices: [String: ExactDecimal] = [:]
-
-    /// The defaults.
-    package init() {}
 }

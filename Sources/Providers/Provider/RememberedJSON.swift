@@ -1,28 +1,28 @@
 import Foundation
 import UsageModel
 
-/// What sources remember as JSON.
+/// Encodes the values that sources store as JSON.
 enum RememberedJSON {
-    /// The text to remember a value by.
+    /// Returns the JSON text of a value.
     static func text(of value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
-        // The same value is the same text, so that nothing is rewritten for the order of members.
+        // Sorted keys make the text of equal values equal, so that an unchanged value causes no write.
         encoder.outputFormatting = .sortedKeys
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 }
 
 extension SyncContext {
-    /// A value that was remembered; nil where none was.
+    /// Reads a stored value; nil if there is none.
     ///
-    /// - Throws: `SourceFailure` with the reason `storage` where it cannot be read: going on without it would count
-    ///   usage twice.
+    /// - Throws: `SourceFailure` with the reason `storage` if the value cannot be decoded, because continuing without
+    ///   it would count usage twice.
     func remembered<Value: Decodable>(_ name: String) async throws -> Value? {
         guard let text = try await memory(name) else { return nil }
         do {
             return try JSONDecoder().decode(Value.self, from: Data(text.utf8))
         } catch {
-            throw SourceFailure(.storage, "what was remembered of an earlier sync cannot be read")
+            throw SourceFailure(.storage, "the stored state of an earlier sync cannot be decoded")
         }
     }
 }

@@ -1,17 +1,18 @@
 import UsageModel
 
-/// The parts of one sync (days, slices) that could not be read while the others were.
+/// Collects failures of single parts (days, slices) of a sync whose other parts could be read.
 ///
-/// A response that cannot be read concerns its own part, and so does a single server error. Two server errors in a row,
-/// a refusal, a rate limit, a time-out and a broken connection concern every part: they end the sync at once.
+/// A response that cannot be decoded affects only its own part, and so does a single server error. Two consecutive
+/// server errors, an authentication failure, a rate limit, a timeout and a network error affect every part, so they end
+/// the sync at once.
 struct UnreadableParts {
     private var first: (any ReasonedFailure)?
     private var hasRead = false
     private var isAfterServerError = false
 
-    /// Reads one part, and records a failure that concerns no other part.
+    /// Reads one part, and records a failure that affects only this part.
     ///
-    /// - Throws: a failure that concerns every part.
+    /// - Throws: a failure that affects every part.
     mutating func isolate(_ read: () async throws -> Void) async throws {
         do {
             try await read()
@@ -27,7 +28,7 @@ struct UnreadableParts {
         }
     }
 
-    /// Records a failure of a part; the first one is reported.
+    /// Records the failure of a part; the first one is reported.
     mutating func record(_ failure: any ReasonedFailure) {
         first = first ?? failure
     }
@@ -39,7 +40,7 @@ struct UnreadableParts {
 
     /// Ends the sync.
     ///
-    /// - Throws: `PartialFailure` where some parts were read and others were not; the failure itself where none was read.
+    /// - Throws: `PartialFailure` if some parts were read and others were not; the failure itself if no part was read.
     func check() throws {
         guard let first else { return }
         if hasRead { throw PartialFailure(first) }

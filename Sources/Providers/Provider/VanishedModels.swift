@@ -1,13 +1,13 @@
 import UsageModel
 
-/// A response that lists fewer models than before while its total stays: the list is missing or cut, not the usage.
+/// Detects an incomplete response: it lists fewer models than before while its total stays.
 ///
-/// What the total holds beyond its list goes to the empty model (metrics law 2). Usage that was counted under a model and
-/// moved there would be counted twice, since the counter that it leaves never falls.
+/// The part of the total beyond the list belongs to the empty model. Usage that was counted for a model and moved there
+/// would be counted twice, because the model's counter never falls.
 enum VanishedModels {
-    /// Checks a slice's cells against those that it had.
+    /// Checks the cells of a slice against its earlier cells.
     ///
-    /// - Throws: `SourceFailure` (`decode`) where models that had usage are no longer listed, and the empty model has gained.
+    /// - Throws: `SourceFailure` (`decode`) if models with usage are no longer listed and the empty model has gained.
     static func check(_ cells: [Cell], against earlier: [Cell], in endpoint: String) throws {
         for family in [LedgerFamily.cost, .credits, .requests] {
             let (before, now) = (sums(family, earlier), sums(family, cells))
@@ -16,8 +16,8 @@ enum VanishedModels {
             guard !gone.isEmpty, gained > Remainder.noise else { continue }
             throw SourceFailure(
                 .decode,
-                "\(endpoint) no longer lists \(gone.count) models that had usage, while its total holds it; the figures stay"
-            )
+                "\(endpoint) no longer lists \(gone.count) models that had usage, but its total includes them; "
+                    + "the stored figures stay")
         }
     }
 

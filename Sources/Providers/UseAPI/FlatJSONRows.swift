@@ -1,10 +1,9 @@
 import UsageModel
 
-/// A JSON list of plain objects: nothing in them but text without escapes, whole numbers from 0 on, and nulls.
+/// Parses a JSON list of flat objects whose values are strings without escapes, whole numbers from 0 on, or null.
 ///
-/// Rows of usage are plain nearly always, and there are tens of thousands in an answer, of each of which `JSONDecoder`
-/// makes a dictionary. It is left what is not plain or no JSON at all, and says what is wrong with that; what is read
-/// here it reads alike.
+/// Nearly all rows of usage have this form, and a response has tens of thousands of them. `JSONDecoder` would create a
+/// dictionary for each. It decodes only lists of another form and reports errors in them. Both decode flat rows alike.
 struct FlatJSONRows {
     enum Value: Equatable {
         case text(String)
@@ -12,7 +11,7 @@ struct FlatJSONRows {
         case null
     }
 
-    /// So that every number fits, and is plausible as an amount (`LenientDecimal.isPlausible`).
+    /// Limits digits so that every number fits and is plausible as an amount (`LenientDecimal.isPlausible`).
     private static let mostDigits = 15
 
     private let names: [[UInt8]]
@@ -20,54 +19,54 @@ struct FlatJSONRows {
 
     /// - Parameters:
     ///   - json: a list in UTF-8.
-    ///   - names: of the members that are wanted, without escapes.
+    ///   - names: the names of the wanted members, without escapes.
     init(_ json: [UInt8], names: [String]) {
         cursor = JSONCursor(json)
         self.names = names.map { Array($0.utf8) }
     }
 
-    /// Hands out the wanted members of each object, in the order in which they were asked for; nil for a missing one.
+    /// Passes the wanted members of each object in the order of `names`; nil for a missing member.
     ///
-    /// - Parameter take: answers whether it can do with them.
-    /// - Returns: whether the list is plain to its end, and all could be done with.
+    /// - Parameter take: returns whether it could use them.
+    /// - Returns: whether the whole list has the flat form, and `take` could use all its objects.
     mutating func read(_ take: ([Value?]) -> Bool) -> Bool {
         cursor.position = 0
         cursor.skipSpace()
         guard cursor.skip("[") else { return false }
         cursor.skipSpace()
-        var goesOn = !cursor.skip("]")
-        while goesOn {
+        var hasNext = !cursor.skip("]")
+        while hasNext {
             cursor.skipSpace()
             guard let members = object(), take(members) else { return false }
             cursor.skipSpace()
-            goesOn = cursor.skip(",")
-            if !goesOn, !cursor.skip("]") { return false }
+            hasNext = cursor.skip(",")
+            if !hasNext, !cursor.skip("]") { return false }
         }
         cursor.skipSpace()
         return cursor.position == cursor.json.count
     }
 
-    /// An object's wanted members; nil where it is not plain, or names one of them twice.
+    /// Returns the wanted members of an object; nil if it does not have the flat form or repeats a member.
     private mutating func object() -> [Value?]? {
         guard cursor.skip("{") else { return nil }
         var members = [Value?](repeating: nil, count: names.count)
         cursor.skipSpace()
-        var goesOn = !cursor.skip("}")
-        while goesOn {
+        var hasNext = !cursor.skip("}")
+        while hasNext {
             cursor.skipSpace()
             guard let name = text() else { return nil }
             cursor.skipSpace()
             guard cursor.skip(":") else { return nil }
             cursor.skipSpace()
-            if let place = names.firstIndex(where: { $0.elementsEqual(cursor.json[name]) }) {
-                guard members[place] == nil, let value = value() else { return nil }
-                members[place] = value
+            if let index = names.firstIndex(where: { $0.elementsEqual(cursor.json[name]) }) {
+                guard members[index] == nil, let value = value() else { return nil }
+                members[index] = value
             } else {
                 guard skipValue() else { return nil }
             }
             cursor.skipSpace()
-            goesOn = cursor.skip(",")
-            if !goesOn, !cursor.skip("}") { return nil }
+            hasNext = cursor.skip(",")
+            if !hasNext, !cursor.skip("}") { return nil }
         }
         return members
     }
@@ -88,7 +87,7 @@ struct FlatJSONRows {
         }
     }
 
-    /// Where the bytes between the next two quotes are.
+    /// Returns the range of the bytes between the next two quotes.
     private mutating func text() -> Range<Int>? {
         guard cursor.skip("\"") else { return nil }
         let start = cursor.position
@@ -115,21 +114,21 @@ struct FlatJSONRows {
             cursor.position += 1
         }
         let digits = cursor.position - start
-        // JSON has no leading zeros. A number that goes on has neither a comma nor the end behind it.
+        // JSON has no leading zeros. The caller rejects longer numbers, because no comma or end follows the digits.
         return digits == 0 || (digits > 1 && cursor.json[start] == UInt8(ascii: "0")) ? nil : number
     }
 }
 
-/// A JSON object with one long list, cut into batches of the list's elements and everything else.
+/// Splits a JSON object with one long list into batches of the list's elements and the rest of the object.
 ///
-/// A busy day is tens of MB, and `JSONDecoder` needs several times a document's size: so it gets the elements a batch
-/// at a time. Only quotes and brackets are followed here, without recursion; whether a piece is good JSON is for its
-/// decoder to say, and every byte but the commas between members ends in a piece.
+/// The response of a busy day is tens of MB, and `JSONDecoder` needs several times the size of its input, so it gets
+/// the elements in batches. The splitter follows only quotes and brackets, without recursion. The decoder of a batch or
+/// of the rest validates its JSON; every byte but the commas between members is part of one of them.
 struct JSONArraySplitter {
-    /// Some elements of the list as a JSON list of their own.
+    /// Some elements of the list, as a JSON list.
     struct Batch {
         let json: [UInt8]
-        /// The place of its first element in the whole list.
+        /// The index of its first element in the whole list.
         let first: Int
     }
 
@@ -138,36 +137,36 @@ struct JSONArraySplitter {
     private var cursor: JSONCursor
 
     /// - Parameters:
-    ///   - body: the document in UTF-8; a byte order mark may come first.
+    ///   - body: the document in UTF-8, with an optional byte order mark.
     ///   - list: the name of the member that holds the list.
-    ///   - batchBytes: a batch is closed once it is so long.
+    ///   - batchBytes: the size at which a batch is complete.
     init(_ body: [UInt8], list: String, batchBytes: Int = 256 << 10) {
         cursor = JSONCursor(body)
         self.list = list
         self.batchBytes = batchBytes
     }
 
-    /// Hands out the list's elements in order, and returns the object without the list.
+    /// Passes the list's elements in order, and returns the object without the list.
     ///
-    /// The list may be missing or null. Batches have been handed out by the time an error further on is met.
+    /// The list may be missing or null. Batches before an error have already been passed to `take`.
     ///
-    /// - Throws: `SourceFailure` (`decode`) where the document is cut short, is no object, or names a member twice;
-    ///   and what `take` throws.
+    /// - Throws: `SourceFailure` (`decode`) if the document is truncated, is not an object, or repeats a member;
+    ///   rethrows the errors of `take`.
     mutating func read(_ take: (Batch) throws -> Void) throws -> [UInt8] {
         cursor.position = cursor.json.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
         cursor.skipSpace()
-        guard cursor.peek != nil else { throw SourceFailure(.decode, "the answer is empty, expected JSON") }
+        guard cursor.peek != nil else { throw SourceFailure(.decode, "the response is empty, expected JSON") }
         guard cursor.skip("{") else { throw SourceFailure(.decode, "the document: expected an object") }
         var rest = [UInt8(ascii: "{")]
         var names: Set<[UInt8]> = []
         cursor.skipSpace()
-        var goesOn = !cursor.skip("}")
-        while goesOn {
+        var hasNext = !cursor.skip("}")
+        while hasNext {
             cursor.skipSpace()
             let start = cursor.position
             let name = try memberName()
             guard names.insert(name).inserted else {
-                throw SourceFailure(.decode, "the document: a member is named twice, which of them is meant?")
+                throw SourceFailure(.decode, "the document: duplicate member")
             }
             if name == Array(list.utf8) {
                 try readList(take)
@@ -177,8 +176,8 @@ struct JSONArraySplitter {
                 rest += cursor.json[start..<cursor.position]
             }
             cursor.skipSpace()
-            goesOn = cursor.skip(",")
-            if !goesOn, !cursor.skip("}") { throw broken() }
+            hasNext = cursor.skip(",")
+            if !hasNext, !cursor.skip("}") { throw broken() }
         }
         cursor.skipSpace()
         guard cursor.position == cursor.json.count else { throw broken() }
@@ -186,14 +185,14 @@ struct JSONArraySplitter {
         return rest
     }
 
-    /// The name of a member in the bytes between its quotes, with its colon behind it.
+    /// Reads a member's name, between its quotes, and the colon after it.
     private mutating func memberName() throws -> [UInt8] {
         let start = cursor.position
         guard cursor.peek == UInt8(ascii: "\"") else { throw broken() }
         try skipText()
         let name = Array(cursor.json[(start + 1)..<(cursor.position - 1)])
         cursor.skipSpace()
-        // No name that matters needs an escape; written with one it could stand for a name that is there already.
+        // No relevant name needs an escape, and an escaped name could be a duplicate of another one.
         guard !name.contains(UInt8(ascii: "\\")), cursor.skip(":") else { throw broken() }
         cursor.skipSpace()
         return name
@@ -275,12 +274,12 @@ struct JSONArraySplitter {
         SourceFailure(
             .decode,
             cursor.position < cursor.json.count
-                ? "the answer is not valid JSON" : "the answer is cut short: JSON ends early"
+                ? "the response is not valid JSON" : "the response is truncated: JSON ends early"
         )
     }
 }
 
-/// A place in a JSON text.
+/// A position in a JSON text.
 struct JSONCursor {
     let json: [UInt8]
     var position = 0
@@ -289,17 +288,17 @@ struct JSONCursor {
         self.json = json
     }
 
-    /// The byte here; nil at the end.
+    /// The byte at the position; nil at the end.
     var peek: UInt8? { position < json.count ? json[position] : nil }
 
-    /// Steps over a sign if it stands here, and answers whether it does.
+    /// Skips a character. Returns whether it was at the position.
     mutating func skip(_ sign: Unicode.Scalar) -> Bool {
         guard peek == UInt8(ascii: sign) else { return false }
         position += 1
         return true
     }
 
-    /// Steps over a `null` if it stands here, and answers whether it does.
+    /// Skips a `null`. Returns whether it was at the position.
     mutating func skipNull() -> Bool {
         guard peek != nil, json[position...].starts(with: "null".utf8) else { return false }
         position += 4

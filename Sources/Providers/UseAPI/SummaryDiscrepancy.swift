@@ -1,10 +1,10 @@
 import UsageModel
 
-/// Holds the API's summary of a day against the rows that it lists.
+/// Compares the API's summary of a day with the listed rows.
 ///
-/// The rows are what is counted; a difference is told in the log, for the day's sums are then not the API's.
+/// The rows are counted; a difference is logged, because the day's sums then differ from the API's.
 struct SummaryDiscrepancy {
-    /// The names of the fields that do not agree with the rows.
+    /// The names of the summary's fields that differ from the rows.
     let differing: [String]
     private let listed: Int
     private let total: Int
@@ -31,25 +31,24 @@ struct SummaryDiscrepancy {
         self.day = day.day
     }
 
-    /// What to tell; nil where all agrees. It names fields and counts, never a value of a row.
+    /// The log message; nil without differences. It has names of fields and counts, never a value of a row.
     var remark: String? {
         guard !differing.isEmpty else { return nil }
         return "\(day): the API lists \(listed) requests and counts \(total); "
             + "its figures disagree with its list in \(differing.joined(separator: ", "))"
     }
 
-    /// Without what has no name: a summary may leave it out or call it `(empty)`.
+    /// Removes counts without a name, which a summary may omit or name `(empty)`.
     private static func named(_ counts: [String: Int]) -> [String: Int] {
         counts.filter { !$0.key.isEmpty && $0.key != UseAPIPlanNames.none && $0.value > 0 }
     }
 }
 
-/// Requests that the API counts and does not list: all of a day whose answer has no rows, or what its total holds
-/// beyond its rows.
+/// Requests that the API counts but does not list: all requests of a day without rows, or the total beyond the rows.
 ///
-/// Of these the summary tells one label at a time, so labels stay empty: the key and the endpoint always, the model
-/// where outcomes are told. A model that is not told either is the bot's name, as for a row without one. What is known
-/// only as an average (`avg_msec`, `avg_captcha_retry`) is not counted.
+/// The summary counts them by one label at a time, so their other labels are empty: the key and the endpoint always,
+/// the model for outcomes. A model that is missing is the bot's name, as for a row without one. Averages (`avg_msec`,
+/// `avg_captcha_retry`) are not counted.
 struct UnlistedRequests {
     private let models: Part
     private let codes: Part
@@ -58,15 +57,15 @@ struct UnlistedRequests {
     private let havePlans: Bool
 
     /// - Parameters:
-    ///   - total: how many requests are not listed.
-    ///   - summary: counts that hold the listed rows as well.
-    ///   - rows: the listed ones.
+    ///   - total: the number of requests that are not listed.
+    ///   - summary: counts that include the listed rows.
+    ///   - rows: the listed rows.
     init(_ total: Int, _ summary: UseAPISummary?, beyond rows: UseAPIRows) {
         models = Part(summary?.by_model.value, beyond: rows.counts(by: \.model), of: total)
         codes = Part(summary?.by_code.value, beyond: rows.counts(by: \.code), of: total)
         let listedTiers = rows.counts(byPlan: { $0.tier.isEmpty ? UseAPIPlanNames.none : $0.tier })
         tiers = Part(summary?.by_tier.value, beyond: listedTiers, of: total)
-        // Attempts may be more than requests: there is no total to hold them against.
+        // Attempts may exceed the requests, so there is no total to compare them with.
         captchaAttempts = (summary?.by_captcha_provider.value?.values ?? [:])
             .merging(rows.captchaAttempts.mapValues { -$0 }) { max(0, $0 + $1) }
             .filter { $0.value > 0 }
@@ -94,12 +93,12 @@ struct UnlistedRequests {
         return cells.filter { $0.family == .outcomes || !$0.value.isZero }
     }
 
-    /// One count of the summary, taken apart: what is named, and what is left of the total.
+    /// One count of the summary: the unlisted requests by name, and those without a name.
     private struct Part {
         var named: [String: Int] = [:]
         var unnamed: Int
 
-        /// A summary that names more than there is contradicts itself: then nothing of it is taken.
+        /// A summary that counts more than the total contradicts itself, so it is ignored.
         init(_ counts: UseAPICounts?, beyond listed: [String: Int], of total: Int) {
             unnamed = total
             for (name, count) in counts?.values ?? [:] {

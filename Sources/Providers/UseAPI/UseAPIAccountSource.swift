@@ -1,7 +1,7 @@
 import UsageModel
 import Upstream
 
-/// `GET /v2/account`: whether the subscription is active, and how many linked accounts of each service are in order.
+/// `GET /v2/account`: whether the subscription is active, and the number of linked accounts by service and state.
 struct UseAPIAccountSource: UsageSource {
     static let endpoint = "account"
 
@@ -10,27 +10,27 @@ struct UseAPIAccountSource: UsageSource {
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
 
-    /// Services are a handful, and come as members of an object, which has no limit of its own.
+    /// Limited, because services are members of an object without a documented limit; there are only a few.
     private static let longestAnswer = 1 << 20
 
     func sync(_ context: any SyncContext) async throws {
         do {
-            let answer = try await api.send(
+            let response = try await api.send(
                 UpstreamCall(.get, "/v2/account", longestAnswer: Self.longestAnswer).explained(by: UseAPI.meanings))
-            let status = try JSONBody.decode(UseAPIAccountStatus.self, from: answer) { context.remark($0) }
+            let status = try JSONBody.decode(UseAPIAccountStatus.self, from: response) { context.remark($0) }
             try await context.commit(status.reading)
         } catch let failure as UpstreamFailure where failure.status == 404 {
-            // The page that this exporter was made from does not know the endpoint: without it there are no series.
+            // An older page of the documentation lacks this endpoint. If it is missing, there are no series.
             try await context.commit(UseAPIAccountStatus.absent)
         }
     }
 }
 
-/// A response of `GET /v2/account`; every field may be missing, but not all of them.
+/// A response of `GET /v2/account`. Each field may be missing, but not all of them.
 ///
-/// Not read: who the account belongs to (`id`, `email`, `name`); `created`, `updated` and `verified` timestamps, which no
-/// family shows; `sub`, the day of the last renewal, from which no end follows; `subscriptions` and
-/// `maxAccountsPerAPI`, numbers of what was bought rather than of what is used.
+/// Not read: the owner (`id`, `email`, `name`); the timestamps `created`, `updated` and `verified`, which have no
+/// family; `sub`, the day of the last renewal, which does not determine an expiry; `subscriptions` and
+/// `maxAccountsPerAPI`, which count purchases, not usage.
 struct UseAPIAccountStatus: Decodable {
     struct Service: Decodable {
         let total: Decoration<LenientInt>
@@ -57,14 +57,14 @@ struct UseAPIAccountStatus: Decodable {
         accounts = try fields.decode(Decoration<[String: Decoration<Service>]>.self, forKey: .accounts)
     }
 
-    /// The families of this source without any series.
+    /// The gauge families of this source without any series.
     static var absent: Reading {
         var reading = Reading()
         reading.gauges = [.planInfo: [], .upstreamAccounts: []]
         return reading
     }
 
-    /// The gauges to commit; a missing field yields no series.
+    /// The gauges to commit. A missing field yields no series.
     var reading: Reading {
         var reading = Self.absent
         if let isActive = subscriptionIsActive.value?.value {
@@ -85,7 +85,7 @@ struct UseAPIAccountStatus: Decodable {
             samples.append(GaugeSample([service, state], Double(count)))
             rest -= ExactDecimal(count)
         }
-        // Law 2: what the total holds beyond its parts has the empty state.
+        // The part of the total beyond the states gets the empty state.
         if rest > .zero { samples.append(GaugeSample([service, ""], rest.doubleValue)) }
         return samples
     }

@@ -2,7 +2,7 @@ import Foundation
 import Upstream
 import UsageModel
 
-/// One UTC day of a bot: its rows counted, and the API's own summary of them.
+/// One UTC day of a bot: the counts of its rows, and the API's own summary.
 struct UseAPIDay {
     let bot: String
     let day: UTCDay
@@ -10,12 +10,12 @@ struct UseAPIDay {
     let summary: UseAPISummary?
     /// The API's own count of requests.
     let total: Int
-    /// Whether the list is as long as the API's longest, so that it may be cut.
+    /// Whether the list has the API's maximum length, so that it may be truncated.
     let isCut: Bool
-    /// Whether requests may be missing from rows and summary alike.
+    /// Whether requests may be missing from both rows and summary.
     let isIncomplete: Bool
 
-    /// A day as one response lists it.
+    /// Creates a day from one response.
     init(bot: String, day: UTCDay, rows: UseAPIRows, head: UseAPIStatsHead) {
         self.bot = bot
         self.day = day
@@ -24,7 +24,7 @@ struct UseAPIDay {
         isCut = rows.count == UseAPIStatsQuery.longestList
         isIncomplete = isCut
         let listed = max(0, head.total?.value ?? rows.count)
-        // Of a cut list `total` may be the length of the list, and the summary the whole day's.
+        // For a truncated list, `total` may be the length of the list, and the summary may cover the whole day.
         total = isCut ? max(listed, Self.sum(summary?.by_config), Self.sum(summary?.by_code)) : listed
     }
 
@@ -38,26 +38,26 @@ struct UseAPIDay {
         self.isIncomplete = isIncomplete
     }
 
-    /// The same day with the rows of the linked accounts' own lists.
+    /// Returns the same day with the rows of the linked accounts' own lists.
     ///
-    /// - Parameter isIncomplete: whether one of those lists is cut as well. The day may also be incomplete where its
-    ///   summary counts less than they list: it then knows the cut list alone, and accounts may be missing from both.
+    /// - Parameter isIncomplete: whether one of those lists is truncated too. The day is also incomplete if its summary
+    ///   counts fewer requests than they list: it then covers only the truncated list, and accounts may be missing from
+    ///   both.
     func split(into rows: UseAPIRows, isIncomplete: Bool) -> UseAPIDay {
         UseAPIDay(self, rows: rows, isIncomplete: isIncomplete || Self.sum(summary?.by_config) < rows.count)
     }
 
-    /// The linked accounts that the summary names.
+    /// The linked accounts in the summary.
     var configs: Set<String> {
         Set((summary?.by_config.value?.values ?? [:]).keys).subtracting(["", UseAPIPlanNames.none])
     }
 
-    /// A note for the log once the day is over; nil where nothing is odd. It names fields and counts, never a value of a
-    /// row.
+    /// The log message for a closed day; nil without discrepancies. It has field names and counts, no values of rows.
     var remark: String? {
         guard isIncomplete else { return SummaryDiscrepancy(self).remark }
         return
-            "\(day): the API's list of \(bot) is cut at \(UseAPIStatsQuery.longestList) requests; some of the day may "
-            + "be missing"
+            "\(day): the API's list of \(bot) is truncated at \(UseAPIStatsQuery.longestList) requests; some of the "
+            + "day may be missing"
     }
 
     private static func sum(_ counts: Decoration<UseAPICounts>?) -> Int {
@@ -67,16 +67,16 @@ struct UseAPIDay {
         }
     }
 
-    /// What a day's cells are made of; it must not change between readings of one day, since requests that moved from
-    /// one label set to another would be counted twice. A day that was first counted by its summary thus stays so, also
-    /// when its rows are listed later.
+    /// The source of a day's cells. It must not change between reads of a day, because requests that moved from one
+    /// label set to another would be counted twice. A day that was first counted from its summary stays so, even if its
+    /// rows are listed later.
     enum Form {
-        /// The rows: labels jointly.
+        /// The rows, which have all labels.
         case rows
-        /// The summary only: one label at a time.
+        /// Only the summary, which counts by one label at a time.
         case summary
 
-        /// The form of cells that were made before; nil where there are none.
+        /// Determines the form of existing cells; nil if there are none.
         init?(of cells: [Cell]) {
             let responses = cells.filter { $0.family == .useapiResponses }
             guard !responses.isEmpty else { return nil }
@@ -84,14 +84,15 @@ struct UseAPIDay {
         }
     }
 
-    /// The day's cells; those of one series are to be added up. Nil where the API counts requests and lists none yet.
+    /// Returns the cells of the day; cells of one series are to be added. Nil if the API counts requests and does not
+    /// list any yet.
     ///
     /// - Parameters:
-    ///   - earlier: the cells of the day's last reading.
-    ///   - isSettled: whether the list has caught up with the count. Until then requests that are not listed are left for
-    ///     later: a counter could not give them back once their rows are listed.
-    ///   - price: USD for a successful request of a model, where there is a price.
-    /// - Throws: `SourceFailure` (`decode`) where the rows of a day that had some are gone.
+    ///   - earlier: the cells of the day's last read.
+    ///   - isSettled: whether the list is as complete as the count. Before that, requests that are not listed are not
+    ///     counted, because a counter could not fall once their rows are listed.
+    ///   - price: returns the USD for a successful request of a model; nil without a price.
+    /// - Throws: `SourceFailure` (`decode`) if the day had rows and no longer lists any.
     func cells(
         earlier: [Cell], isSettled: Bool, price: (_ model: String) -> ExactDecimal?
     ) throws -> [Cell]? {
@@ -103,14 +104,14 @@ struct UseAPIDay {
         }
         if hasRowsMissing {
             guard isSettled else { return nil }
-            throw SourceFailure(.decode, "\(day): stats lists no rows any more, and counts \(total)")
+            throw SourceFailure(.decode, "\(day): stats no longer lists rows, but counts \(total)")
         }
         let listed = requestCells(price: price) + durationCells() + captchaCells() + planCells(names)
         guard isSettled, total > rows.count else { return listed }
         return listed + UnlistedRequests(total - rows.count, summary, beyond: rows).cells(bot: bot, names: names)
     }
 
-    /// The label `model` of a request: one without a model is the bot's own.
+    /// Returns the label `model` of a request; the bot's name for a request without a model.
     private func label(_ model: String) -> String { model.isEmpty ? bot : model }
 
     private func requestCells(price: (String) -> ExactDecimal?) -> [Cell] {
@@ -150,14 +151,14 @@ struct UseAPIDay {
     }
 
     private func durationCells() -> [Cell] {
-        let places = LedgerFamily.durationBounds.map { "\($0)" } + ["+Inf"]
+        let bounds = LedgerFamily.durationBounds.map { "\($0)" } + ["+Inf"]
         var cells: [Cell] = []
         for (operation, durations) in rows.durations {
             let labels = [label(operation.model), operation.endpoint]
-            for (le, count) in zip(places, durations.counts) where count > 0 {
+            for (le, count) in zip(bounds, durations.counts) where count > 0 {
                 cells.append(Cell(.duration, labels + [le], ExactDecimal(count)))
             }
-            // Milliseconds become seconds by their exponent, digit for digit.
+            // Milliseconds are converted to seconds by the decimal exponent, which is exact.
             guard let seconds = ExactDecimal("\(durations.milliseconds)e-3") else { continue }
             cells.append(Cell(.duration, labels + [LedgerFamily.durationSum], seconds))
         }
@@ -175,17 +176,16 @@ struct UseAPIDay {
     }
 }
 
-/// A day whose last query failed, and which is not worth another one at each sync: a response can be tens of MB. Stored
-/// as JSON.
+/// A closed day whose last query failed. Not queried at each sync: a response can be tens of MB. Stored as JSON.
 struct UseAPIUnreadableDay: Equatable, Codable {
     private let tried: Timestamp
     private let reason: FailureReason
     private let message: String
 
-    /// How long such a day is left before it is queried again.
+    /// The delay before such a day is queried again.
     static let pause = Duration.hours(1)
 
-    /// Nil where the day is worth another query at the next sync: one that is still open.
+    /// Creates the record of a failed day; nil if the day is still open, so that the next sync queries it.
     init?(_ failure: any ReasonedFailure, isOpen: Bool, now: Timestamp) {
         guard failure.reason == .decode, !isOpen else { return nil }
         tried = now
@@ -193,19 +193,19 @@ struct UseAPIUnreadableDay: Equatable, Codable {
         message = failure.message
     }
 
-    /// What was stored; nil where nothing was, or where it cannot be read.
+    /// Decodes the stored record; nil if there is none or if it cannot be decoded.
     init?(stored: String?) {
         guard let stored, let day = try? JSONDecoder().decode(Self.self, from: Data(stored.utf8)) else { return nil }
         self = day
     }
 
-    /// The name under which it is stored.
+    /// The name under which the record is stored.
     static func name(of day: UTCDay) -> String { "unreadable/\(day)" }
 
-    /// The stored form.
+    /// Returns the JSON to store.
     func encoded() throws -> String { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }
 
-    /// The failure to report until the day is queried again; nil from then on.
+    /// The failure to report until the day is queried again; nil after that.
     func failure(at now: Timestamp) -> SourceFailure? {
         tried <= now && now < tried + Self.pause ? SourceFailure(reason, message) : nil
     }

@@ -1,18 +1,18 @@
 import UsageModel
 import Upstream
 
-/// How Google's plans are called: tiers and SKUs by the answer's own lookup; what it does not know keeps its name.
+/// The names of Google's plans: tiers and SKUs by the lookup in the response. An id without an entry is its own name.
 ///
-/// Within a day a name stays as it was first read: a label that changed on a later reading would count the day's
-/// requests again. A new name thus begins with a new day.
+/// Within a day a name stays as it was first read, because a changed label would count the day's requests again. A new
+/// name starts with a new day.
 struct UseAPIPlanNames {
-    /// What the API's summary calls rows without a tier or SKU (those before 2026-05-21).
+    /// The name in the API's summary for rows without a tier or SKU (those before 2026-05-21).
     static let none = "(empty)"
 
     private var tiers: [String: String] = [:]
     private var skus: [String: String] = [:]
 
-    /// - Parameter earlier: the cells of the day's last reading.
+    /// - Parameter earlier: the cells of the day's last read.
     init(_ lookup: UseAPISummary.Lookup?, earlier: [Cell]) {
         tiers = Self.names(lookup?.tiers)
         skus = Self.names(lookup?.skus)
@@ -28,14 +28,14 @@ struct UseAPIPlanNames {
             uniquingKeysWith: { first, _ in first })
     }
 
-    /// The labels `tier`, `tier_name`, `sku`, `sku_name` of a plan.
+    /// Returns the labels `tier`, `tier_name`, `sku`, `sku_name` of a plan.
     func labels(_ plan: UseAPIRows.Plan) -> [String] {
         let tier = plan.tier.isEmpty ? Self.none : plan.tier
         let sku = plan.sku.isEmpty ? Self.none : plan.sku
         return [tier, name(tier, in: tiers), sku, name(sku, in: skus)]
     }
 
-    /// The same labels where only the tier is told.
+    /// Returns the same labels if only the tier is known.
     func labels(tier: String) -> [String] {
         [tier, name(tier, in: tiers), "", ""]
     }

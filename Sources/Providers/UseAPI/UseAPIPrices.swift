@@ -1,24 +1,24 @@
 import Foundation
 import UsageModel
 
-/// The prices that one day's successful requests are estimated with: USD by model or bot.
+/// The prices for estimating the cost of one day's successful requests: USD by model or bot.
 ///
-/// A day keeps the prices of its first reading, so that a change in the config moves no history:
+/// A day keeps the prices of its first read, so that a change in the config does not change history:
 ///
-/// | the day | prices |
+/// | read of the day | prices |
 /// |---|---|
-/// | is read for the first time | the config's |
-/// | is read again while it goes on | those of its first reading, and the config's for what had none |
-/// | is read again later | those of its first reading, and of the config while it went on |
+/// | first | the config's |
+/// | later, while the day is open | those of the first read; the config's for models that had none |
+/// | after the day | those of the first read, and of the config while the day was open |
 struct UseAPIPrices: Equatable {
     private let values: [String: ExactDecimal]
     private let bot: String
 
     /// - Parameters:
     ///   - configured: the config's prices.
-    ///   - remembered: what `text` was after the day's last reading; nil where there was nothing.
+    ///   - remembered: the value of `text` at the day's last read; nil if there was none.
     ///   - isFirst: whether the day was never read before.
-    ///   - isOpen: whether the day goes on.
+    ///   - isOpen: whether the day has not ended.
     init(
         _ configured: [String: ExactDecimal], remembered: String?, isFirst: Bool, isOpen: Bool, bot: String
     ) {
@@ -36,10 +36,10 @@ struct UseAPIPrices: Equatable {
         values = kept.merging(hadNone) { kept, _ in kept }
     }
 
-    /// The price of a model's successful request: the model's own, or else the bot's.
+    /// Returns the price of a model's successful request: the model's own, or else the bot's.
     func price(of model: String) -> ExactDecimal? { values[model] ?? values[bot] }
 
-    /// The prices as they are remembered; nil where there are none.
+    /// The prices as JSON to store; nil if there are none.
     var text: String? {
         guard !values.isEmpty else { return nil }
         let encoder = JSONEncoder()

@@ -3,13 +3,13 @@ import UsageModel
 
 /// One element of `data`: one request.
 ///
-/// Not read: `timestamp`, since the API itself says which rows belong to the day that was asked for; `jobid`, an
-/// identifier (several rows may carry the same one, so it tells no duplicates); `status`, which is `code` in words;
-/// `func`, which follows from bot and endpoint.
+/// Not read: `timestamp`, because the API decides which rows belong to the requested day; `jobid`, because several rows
+/// may have the same one, so it does not identify duplicates; `status`, the text of `code`; `func`, which follows from
+/// bot and endpoint.
 struct UseAPIRow: Equatable {
     let config: String?
     let endpoint: String?
-    /// Kept as text: a code is a name that is counted, not an amount.
+    /// A string, because a code is a label, not an amount.
     let code: String?
     /// Milliseconds.
     let msec: ExactDecimal?
@@ -25,10 +25,10 @@ struct UseAPIRow: Equatable {
 }
 
 extension UseAPIRow: Decodable {
-    // The form of the documentation is tried first, and takes half the time.
+    // The documented form is tried first, because this takes half the time.
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        // `do`, not `try?`: a field that is missing is not looked up again.
+        // `do` instead of `try?`, so that a missing field is not looked up twice.
         func whole(_ key: CodingKeys) throws -> String? {
             do {
                 return try fields.decodeIfPresent(String.self, forKey: key)
@@ -37,7 +37,7 @@ extension UseAPIRow: Decodable {
             }
         }
         func text(_ key: CodingKeys) throws -> String? { try whole(key).map(LongName.bounded) }
-        // A row whose amount is negative or cannot be read is a request all the same.
+        // A row whose amount is negative or invalid still counts as a request.
         func amount(_ key: CodingKeys) -> ExactDecimal? {
             let number: ExactDecimal?
             do {
@@ -53,7 +53,7 @@ extension UseAPIRow: Decodable {
         code = try (try? fields.decodeIfPresent(Int.self, forKey: .code)).map(String.init) ?? text(.code)
         msec = amount(.msec)
         model = try text(.model)
-        // A list of names, each of which is held to its length once they are told apart.
+        // A list of names; each name is truncated after the list is split.
         captchaProviders = try whole(.captchaProviders)
         captchaRetry = amount(.captchaRetry)
         tier = try text(.tier)
@@ -62,9 +62,9 @@ extension UseAPIRow: Decodable {
 }
 
 extension UseAPIRow {
-    /// The rows of a list of plain objects, which nearly all are; nil for any other list.
+    /// Decodes a list of flat objects, the form of nearly all lists; nil for any other list.
     ///
-    /// What they say is what `init(from:)` reads in them.
+    /// The result equals that of `init(from:)`.
     static func plain(_ json: [UInt8]) -> [UseAPIRow]? {
         var rows: [UseAPIRow] = []
         var objects = FlatJSONRows(json, names: CodingKeys.allCases.map(\.rawValue))
@@ -76,8 +76,7 @@ extension UseAPIRow {
         return isRead ? rows : nil
     }
 
-    /// - Parameter members: those of `CodingKeys.allCases`, in that order. An amount that is a text makes no row: it may
-    ///   stand for a number.
+    /// - Parameter members: those of `CodingKeys.allCases`, in order. Fails if an amount is a string, maybe a number.
     private init?(plain members: [FlatJSONRows.Value?]) {
         func member(_ key: CodingKeys) -> FlatJSONRows.Value? {
             CodingKeys.allCases.firstIndex(of: key).flatMap { members[$0] }
@@ -104,9 +103,9 @@ extension UseAPIRow {
     }
 }
 
-/// The rows of one bot's day, counted as they come: what is kept grows with the label sets, not with the rows.
+/// The rows of one bot's day, counted one by one. Memory grows with the number of label sets, not of rows.
 struct UseAPIRows {
-    /// What tells requests apart; empty where a row does not say.
+    /// The labels of a request; empty if the row lacks the field.
     struct Request: Hashable {
         let key: String
         let model: String
@@ -114,7 +113,7 @@ struct UseAPIRows {
         let code: String
     }
 
-    /// What a histogram of durations belongs to.
+    /// The labels of a duration histogram.
     struct Operation: Hashable {
         let model: String
         let endpoint: String
@@ -127,36 +126,36 @@ struct UseAPIRows {
     }
 
     struct Durations {
-        /// By place in `LedgerFamily.durationBounds`, `+Inf` last; not cumulative.
+        /// Counts by index in `LedgerFamily.durationBounds`, `+Inf` last; not cumulative.
         var counts = Array(repeating: 0, count: LedgerFamily.durationBounds.count + 1)
         var milliseconds = ExactDecimal.zero
     }
 
-    /// How many rows there were.
+    /// The number of rows.
     private(set) var count = 0
     private(set) var requests: [Request: Int] = [:]
     private(set) var durations: [Operation: Durations] = [:]
-    /// By the list as it stands in the row: there are few different ones.
+    /// Counts by the unparsed list of a row, because few lists differ.
     private var captchaLists: [String: Int] = [:]
-    /// Nil where no row tells retries.
+    /// Nil if no row has retries.
     private(set) var captchaRetries: ExactDecimal?
     private(set) var plans: [Plan: Int] = [:]
-    /// Whether any row has a tier or SKU: only google-flow's have.
+    /// Whether any row has a tier or SKU, as only those of google-flow have.
     private(set) var havePlans = false
 
-    /// A request that lasts longer than a day is a wrong number, and one of them would spoil the sum for good.
+    /// A longer duration than a day is invalid, and would permanently distort the sum.
     static let longestMilliseconds = ExactDecimal(86_400_000)
 
-    /// The most that rows may differ in what they are counted by; each difference is a handful of series.
+    /// The maximum number of distinct label sets; each adds several series.
     static let mostRequests = 20_000
 
-    /// Refuses rows that are counted under too many labels.
+    /// Checks the number of distinct label sets.
     ///
     /// - Throws: `SourceFailure` (`decode`).
     func checkSize() throws {
         guard max(requests.count, captchaLists.count, plans.count) <= Self.mostRequests else {
             throw SourceFailure(
-                .decode, "the rows name more than \(Self.mostRequests) different accounts, models, endpoints and codes")
+                .decode, "the rows have more than \(Self.mostRequests) different accounts, models, endpoints and codes")
         }
     }
 
@@ -177,7 +176,7 @@ struct UseAPIRows {
         plans[plan, default: 0] += 1
     }
 
-    /// Captcha attempts by provider: each one in a list was tried once, and the same one may stand there several times.
+    /// Captcha attempts by provider. Each element of a list is one attempt, and a provider may repeat in a list.
     var captchaAttempts: [String: Int] {
         captchaLists.reduce(into: [:]) { attempts, list in
             for provider in list.key.split(separator: ",") {
@@ -187,12 +186,12 @@ struct UseAPIRows {
         }
     }
 
-    /// The counts by one property of the rows.
+    /// Returns the counts by one property of the rows.
     func counts(by property: (Request) -> String) -> [String: Int] {
         requests.reduce(into: [:]) { $0[property($1.key), default: 0] += $1.value }
     }
 
-    /// The counts by one property of the plans.
+    /// Returns the counts by one property of the plans.
     func counts(byPlan property: (Plan) -> String) -> [String: Int] {
         plans.reduce(into: [:]) { $0[property($1.key), default: 0] += $1.value }
     }
@@ -202,14 +201,14 @@ extension UseAPIRows.Durations {
     mutating func add(_ duration: ExactDecimal) {
         milliseconds += duration
         let written = duration.doubleValue
-        let place = LedgerFamily.durationBounds.firstIndex { written <= $0 * 1000 }
-        counts[place ?? LedgerFamily.durationBounds.count] += 1
+        let index = LedgerFamily.durationBounds.firstIndex { written <= $0 * 1000 }
+        counts[index ?? LedgerFamily.durationBounds.count] += 1
     }
 }
 
-/// What an HTTP status says of a request.
+/// Classifies HTTP status codes.
 enum UseAPICode {
-    /// Whether a request succeeded; nil where its code is not told. As the API's own success rate has it: 2xx or not.
+    /// Returns whether a request succeeded; nil without a code. Only 2xx is a success, as in the API's success rate.
     static func isSuccess(_ code: String) -> Bool? {
         code.isEmpty ? nil : Int(code).map { (200..<300).contains($0) } ?? false
     }

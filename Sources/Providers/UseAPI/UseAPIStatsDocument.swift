@@ -1,34 +1,33 @@
 import Upstream
 import UsageModel
 
-/// One response of `GET /v2/account/stats`, its rows counted as they are read.
+/// One response of `GET /v2/account/stats`; its rows are counted while it is decoded.
 struct UseAPIDocument {
     let head: UseAPIStatsHead
-    /// The rows that the response lists, counted or not.
+    /// The number of rows in the response, whether counted or not.
     let listed: Int
 
-    /// The longest that everything but the rows may be, in bytes: the summary's counts are members of objects, which
-    /// have no limit of their own.
+    /// The maximum size of the response without its rows, in bytes, because the summary's counts are unbounded.
     private static let longestHead = 1 << 20
 
-    /// Reads a response to a query of a day, and adds its rows.
+    /// Decodes the response to a query of a day, and adds its rows.
     ///
     /// - Parameters:
-    ///   - isCounted: which rows to add; nil for all.
-    ///   - remark: gets each decoration that could not be read.
-    /// - Throws: `SourceFailure` (`decode`) where it is not such a response, or one for another day.
+    ///   - isCounted: selects the rows to add; nil for all rows.
+    ///   - remark: is called for each optional field that could not be decoded.
+    /// - Throws: `SourceFailure` (`decode`) if it is not such a response, or one for another day.
     init(
-        _ answer: UpstreamResponse, day: UTCDay, into rows: inout UseAPIRows,
+        _ response: UpstreamResponse, day: UTCDay, into rows: inout UseAPIRows,
         where isCounted: ((UseAPIRow) -> Bool)? = nil,
         remark: (String) -> Void = { _ in }
     ) throws {
         var listed = 0
-        var document = JSONArraySplitter(answer.body, list: "data")
+        var document = JSONArraySplitter(response.body, list: "data")
         let rest = try document.read { batch in
             do {
                 let read =
                     try UseAPIRow.plain(batch.json)
-                    ?? JSONBody.decode([UseAPIRow].self, from: answer.part(batch.json))
+                    ?? JSONBody.decode([UseAPIRow].self, from: response.part(batch.json))
                 listed += read.count
                 for row in read where isCounted?(row) ?? true { rows.add(row) }
                 try rows.checkSize()
@@ -37,43 +36,42 @@ struct UseAPIDocument {
             }
         }
         guard rest.count <= Self.longestHead else {
-            throw SourceFailure(.decode, "stats has more than \(Self.longestHead) bytes beside its rows")
+            throw SourceFailure(.decode, "stats has more than \(Self.longestHead) bytes in addition to its rows")
         }
-        head = try JSONBody.decode(UseAPIStatsHead.self, from: answer.part(rest), remark: remark)
+        head = try JSONBody.decode(UseAPIStatsHead.self, from: response.part(rest), remark: remark)
         self.listed = listed
-        // The usage of one day counted for another would double it.
+        // Usage counted for another day would be counted twice.
         if let date = head.date?.value, !date.isEmpty, Timestamp(date)?.day != day {
-            throw SourceFailure(.decode, "stats answered for another date than \(day), which was asked for")
+            throw SourceFailure(.decode, "stats returned another date than the requested \(day)")
         }
         guard head.total != nil || head.summary.value != nil || listed > 0 else {
-            throw SourceFailure(.decode, "stats answered without `total`; is base_url the useapi.net API?")
+            throw SourceFailure(.decode, "stats responded without `total`; is base_url the useapi.net API?")
         }
     }
 }
 
 extension UpstreamResponse {
-    /// The same response with a part of its body.
+    /// Returns the response with another body, which is a part of its own.
     fileprivate func part(_ json: [UInt8]) -> UpstreamResponse {
         UpstreamResponse(status: status, headers: headers, body: json)
     }
 }
 
-/// An answer to `GET /v2/account/stats` without its rows.
+/// A response of `GET /v2/account/stats` without its rows.
 ///
-/// Source: "Query Usage Statistics", sections Responses and Model. Not read: `bot`, `limit` and `config` only repeat
-/// what was asked.
+/// Source: "Query Usage Statistics", sections Responses and Model. Not read: `bot`, `limit`, `config` (the query).
 struct UseAPIStatsHead: Decodable {
     let date: LenientString?
     let total: LenientInt?
     let summary: Decoration<UseAPISummary>
 }
 
-/// `summary`: left out where there are no data. The rows are what is counted; it is a check, and names what is not
-/// listed, so that a part of it which cannot be read is left out.
+/// `summary`: missing if there are no data. The rows are counted; the summary is a check and counts requests that are
+/// not listed, so a field of it that cannot be decoded is ignored.
 ///
-/// Not read: `from`, `to` and `time_span` say when the first and the last row were, which no family shows;
-/// `by_status` is `by_code` in words; `success_rate`, `avg_msec` and `avg_captcha_retry` are rounded, and what they
-/// come from is counted exactly here.
+/// Not read: `from`, `to` and `time_span`, the times of the first and the last row, which have no family; `by_status`,
+/// the text of `by_code`; `success_rate`, `avg_msec` and `avg_captcha_retry`, which are rounded, while their inputs are
+/// counted exactly here.
 struct UseAPISummary: Decodable {
     struct Lookup: Decodable {
         let tiers: [String: LenientString?]?
@@ -93,7 +91,7 @@ struct UseAPISummary: Decodable {
     var hasPlans: Bool { by_tier.value?.values.isEmpty == false || by_sku.value?.values.isEmpty == false }
 }
 
-/// Counts by name; null and negative ones are no counts.
+/// Counts by name; null and negative values are ignored.
 struct UseAPICounts: Decodable {
     let values: [String: Int]
 
@@ -104,28 +102,28 @@ struct UseAPICounts: Decodable {
     }
 }
 
-/// Queries one bot's statistics of a day: once, or once more for each linked account where the list is cut.
+/// Queries one bot's statistics of a day: once, and again for each linked account if the list is truncated.
 struct UseAPIStatsQuery {
     let api: any UpstreamAPI
     let bot: String
 
-    /// "Number of records to return (max: 50000)": a list of exactly this length is taken for one that is cut.
+    /// The documented limit: "Number of records to return (max: 50000)". A list of this length counts as truncated.
     static let longestList = 50_000
-    /// A day comes whole: this is three times the rows of the longest list.
+    /// The maximum size of a response: three times the rows of the longest list, because a day is a single response.
     static let longestAnswer = 64 << 20
-    /// The most linked accounts that a cut list is split by.
+    /// The maximum number of linked accounts by which a truncated list is split.
     static let mostConfigs = 100
 
     /// Reads a day.
     func day(_ day: UTCDay, remark: (String) -> Void) async throws -> UseAPIDay {
         let (whole, unsplit) = try await whole(day, remark)
         guard let unsplit else { return whole }
-        // The accounts' own lists take the place of their rows in the cut one.
+        // The accounts' own lists replace their rows in the truncated one.
         var rows = unsplit
         var isIncomplete = false
         for config in whole.configs.sorted() {
-            let answer = try await send(day, config: config)
-            let document = try UseAPIDocument(answer, day: day, into: &rows) { $0.config == config }
+            let response = try await send(day, config: config)
+            let document = try UseAPIDocument(response, day: day, into: &rows) { $0.config == config }
             isIncomplete = isIncomplete || document.listed >= Self.longestList
         }
         return whole.split(into: rows, isIncomplete: isIncomplete)
@@ -133,16 +131,16 @@ struct UseAPIStatsQuery {
 
     /// Reads the day's list.
     ///
-    /// - Returns: the day; and where its list is cut and can be split, the rows of no linked account that it can be
-    ///   split by.
+    /// - Returns: the day; and if its list is truncated and can be split, the rows that belong to none of the linked
+    ///   accounts.
     private func whole(_ day: UTCDay, _ remark: (String) -> Void) async throws -> (UseAPIDay, UseAPIRows?) {
-        let answer = try await send(day)
+        let response = try await send(day)
         var rows = UseAPIRows()
-        let document = try UseAPIDocument(answer, day: day, into: &rows, remark: remark)
+        let document = try UseAPIDocument(response, day: day, into: &rows, remark: remark)
         let whole = UseAPIDay(bot: bot, day: day, rows: rows, head: document.head)
         guard whole.isCut, (1...Self.mostConfigs).contains(whole.configs.count) else { return (whole, nil) }
         var unsplit = UseAPIRows()
-        _ = try UseAPIDocument(answer, day: day, into: &unsplit) { row in
+        _ = try UseAPIDocument(response, day: day, into: &unsplit) { row in
             row.config.map { !whole.configs.contains($0) } ?? true
         }
         return (whole, unsplit)

@@ -1,7 +1,7 @@
 import UsageModel
 import Upstream
 
-/// `GET /v2/account/stats` of one bot: its requests, one UTC day a slice.
+/// `GET /v2/account/stats` of one bot: its requests, one UTC day per slice.
 struct UseAPIStatsSource: UsageSource {
     let bot: String
     let prices: [String: ExactDecimal]
@@ -9,23 +9,23 @@ struct UseAPIStatsSource: UsageSource {
 
     var name: String { Self.name(of: bot) }
 
-    /// `stats/google-flow`: the endpoint's last word and the bot, since each bot is queried separately.
+    /// Returns `stats/google-flow`: the last path component and the bot, because each bot is queried separately.
     static func name(of bot: String) -> String { "stats/\(bot)" }
 
-    /// "Data latency is at least 5 minutes": a query more often finds nothing new, and a response is large.
+    /// The documented latency: "Data latency is at least 5 minutes". Responses are large, so they are not read earlier.
     let minimumInterval = Duration.minutes(5)
 
-    /// "Data is retained for 3 months": 89 days at the least (February), and one day less, so that no day is read
-    /// while it is being deleted.
+    /// The documented retention: "Data is retained for 3 months". That is at least 89 days (with February); one day
+    /// less, so that no day is read while it is being deleted.
     let slicing: Slicing? = Slicing(unit: .day, kept: .days(88))
 
-    /// The cost is estimated where there are prices.
+    /// The cost is an estimate, which needs prices.
     var reportsCost: Bool { !prices.isEmpty }
 
-    /// "Data latency … should not exceed 15 minutes": from then on after a day's end, with some room, its list is held to
-    /// be as complete as its count.
+    /// The time after a day's end from which its list counts as complete. The documentation says "Data latency … should
+    /// not exceed 15 minutes"; five more are added as a margin.
     static let latency = Duration.minutes(20)
-    /// Days after which what is remembered of a day is dropped: its cells are gone by then.
+    /// Days until a day's state is deleted; its cells are deleted earlier.
     private static let lifetime = 101
 
     func sync(_ context: any SyncContext) async throws {
@@ -51,14 +51,14 @@ struct UseAPIStatsSource: UsageSource {
         try unreadable.check()
     }
 
-    /// Reads one day and commits it, so that an interrupted first start goes on from there.
+    /// Reads one day and commits it, so that an interrupted first start continues from there.
     ///
-    /// - Parameter isRepaired: whether the day could not be read before.
+    /// - Parameter isRepaired: whether the last read of the day failed.
     private func read(_ due: DueSlice, isRepaired: Bool, _ context: any SyncContext) async throws {
         let day = due.slice.period.start.day
-        let asked = context.now
-        let isOpen = asked < due.slice.period.end
-        let isSettled = due.slice.period.end + Self.latency <= asked
+        let requestedAt = context.now
+        let isOpen = requestedAt < due.slice.period.end
+        let isSettled = due.slice.period.end + Self.latency <= requestedAt
         let usage = try await UseAPIStatsQuery(api: api, bot: bot).day(day) { context.remark($0) }
 
         let memory = Self.pricesMemory(of: day)
@@ -67,11 +67,11 @@ struct UseAPIStatsSource: UsageSource {
             self.prices, remembered: remembered, isFirst: due.lastRead == nil, isOpen: isOpen, bot: bot)
         let earlier = due.lastRead == nil ? [] : try await context.cells(of: due.slice)
         guard let cells = try usage.cells(earlier: earlier, isSettled: isSettled, price: prices.price(of:)) else {
-            context.remark("\(day): the API counts requests of \(bot) and lists none yet; the day is read again")
+            context.remark("\(day): the API counts requests of \(bot) but lists none yet; the day will be read again")
             return
         }
         var reading = Reading()
-        reading.slices = [SliceReading(due.slice, cells: cells, readAt: asked)]
+        reading.slices = [SliceReading(due.slice, cells: cells, readAt: requestedAt)]
         if prices.text != remembered { reading.memory.updateValue(prices.text, forKey: memory) }
         if isRepaired { reading.memory.updateValue(nil, forKey: UseAPIUnreadableDay.name(of: day)) }
         if due.lastRead == nil {
@@ -80,7 +80,7 @@ struct UseAPIStatsSource: UsageSource {
             reading.memory.updateValue(nil, forKey: UseAPIUnreadableDay.name(of: outlived))
         }
         try await context.commit(reading)
-        // Until then its list and its count may be of different times.
+        // Before that, the list and the count may be of different times.
         if isSettled, let remark = usage.remark { context.remark(remark) }
     }
 

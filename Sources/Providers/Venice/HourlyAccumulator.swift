@@ -1,43 +1,43 @@
 import UsageModel
 import Upstream
 
-/// Cuts the rows of one query into hours, and keeps a request that lies across two of them from being counted twice.
+/// Groups the rows of one query by hour, and counts a request with rows in two hours only once.
 ///
-/// A request is counted in an hour if it has a row there and none in the last minutes of the hour before. Those minutes
-/// are part of every query, so the answer is the same whether two hours are read together or weeks apart.
+/// A request is counted in an hour if it has a row there and none in the last minutes of the previous hour. Those
+/// minutes are part of every query, so the result is the same whether two hours are read together or separately.
 struct HourlyAccumulator {
-    /// How long before its first hour a query begins. The rows of one inference are written at once or moments apart.
+    /// The time by which a query starts before its first hour. The rows of one inference are written within seconds.
     static let overlap = Duration.minutes(5)
 
-    /// The most rows that are added up before an hour is whole: more than a hundred a second.
+    /// The maximum number of rows that are added before an hour is complete: more than a hundred a second.
     static let mostRows = 500_000
 
     private struct Hour {
         var sums = VeniceHour()
-        /// Requests with rows in its last minutes.
+        /// Ids of requests with rows in the last minutes of the hour.
         var tail: Set<String> = []
     }
 
-    /// The hours asked for that are not taken yet, in order of time.
+    /// The requested hours that were not taken yet, in ascending order.
     private(set) var remaining: [SliceID]
-    /// Rows before this moment are behind us.
+    /// The start of the accepted rows; earlier rows belong to hours that were taken.
     private var takenThrough: Timestamp
     private let end: Timestamp
-    /// By start.
+    /// Hours by start.
     private var hours: [Timestamp: Hour] = [:]
     private var skus: [String: VeniceSKU] = [:]
-    /// Rows added since hours were last taken.
+    /// The number of rows that were added since hours were last taken.
     private(set) var pendingRows = 0
-    /// The time up to which all rows were added: that of the earliest row of the last page, as long as no page holds a
-    /// row from before the page before it. Nil where pages do not come in order of time: no hour is whole then before
-    /// the last page.
+    /// The time up to which all rows were added: the timestamp of the earliest row of the last page, if no page has
+    /// rows from before the previous page. Nil if pages are not in chronological order, because then no hour is
+    /// complete before the last page.
     private(set) var passed: Timestamp?
     private var latest: Timestamp?
     private var isInOrder = true
 
-    /// A tally of adjoining hours, the oldest first.
+    /// Creates an accumulator for adjoining hours in ascending order.
     ///
-    /// - Parameter end: where the query ends: rows from there on are left to a later one.
+    /// - Parameter end: the end of the query; later rows are left to a later query.
     init(of slices: [SliceID], end: Timestamp) {
         remaining = slices
         self.end = end
@@ -46,25 +46,25 @@ struct HourlyAccumulator {
 
     /// Adds rows of the query.
     ///
-    /// - Throws: `SourceFailure` for a row of an hour that was taken (the rows are not in order of time), and for more
-    ///   than `mostRows` without an end of an hour.
+    /// - Throws: `SourceFailure` for a row of an hour that was taken, because the rows are then not in chronological
+    ///   order, and for more than `mostRows` rows without a complete hour.
     mutating func add(_ rows: [VeniceRow]) throws {
         for row in rows {
-            let moment = row.timestamp.value
-            guard moment < end else { continue }
-            guard moment >= takenThrough else {
-                // An API that takes no notice of the start sends older rows: those were not asked for.
+            let time = row.timestamp.value
+            guard time < end else { continue }
+            guard time >= takenThrough else {
+                // An API that ignores the start of the query sends older rows, which were not requested.
                 if let first = remaining.first, takenThrough < first.period.start { continue }
-                throw SourceFailure(.decode, "the billing rows do not come in order of time, as was asked for")
+                throw SourceFailure(.decode, "the billing rows are not in ascending order of time, as requested")
             }
-            let start = moment.startOfHour
+            let start = time.startOfHour
             let name = row.sku?.whole ?? ""
             let sku = skus[name] ?? VeniceSKU(name)
             if name.utf8.count <= LongName.longest { skus[name] = sku }
-            if let details = row.inferenceDetails, moment >= start + .hours(1) - Self.overlap {
+            if let details = row.inferenceDetails, time >= start + .hours(1) - Self.overlap {
                 hours[start, default: Hour()].tail.insert(VeniceHour.requestID(of: row, details, sku))
             }
-            if let first = remaining.first, moment >= first.period.start {
+            if let first = remaining.first, time >= first.period.start {
                 hours[start, default: Hour()].sums.add(row, sku)
             }
         }
@@ -80,12 +80,12 @@ struct HourlyAccumulator {
         }
     }
 
-    /// The hours that end by a moment, with their cells; they are done with.
-    mutating func take(endingBy moment: Timestamp) -> [(slice: SliceID, cells: [Cell])] {
+    /// Removes the hours that end by the given time, and returns them with their cells.
+    mutating func take(endingBy time: Timestamp) -> [(slice: SliceID, cells: [Cell])] {
         var taken: [(slice: SliceID, cells: [Cell])] = []
-        while let slice = remaining.first, slice.period.end <= moment {
+        while let slice = remaining.first, slice.period.end <= time {
             taken.append((slice, cells(of: slice)))
-            // Its tail tells what the next hour leaves out; what came before is of no more use.
+            // The next hour needs only the tail of this hour; earlier data is no longer needed.
             hours[slice.period.start - .hours(1)] = nil
             hours[slice.period.start]?.sums = VeniceHour()
             takenThrough = slice.period.end

@@ -1,22 +1,42 @@
+import ConfigReading
 import Upstream
 import UsageModel
 
 /// Venice.ai: cost, credits, requests, tokens and durations by model and UTC hour, cost by key and UTC day, balances,
 /// rate limits, and keys with their budgets.
 package enum Venice: Provider {
-    /// `venice`.
+    package typealias Options = VeniceOptions
+
     package static let name = "venice"
 
-    /// The address in Venice.ai's documentation.
+    /// The base URL in Venice.ai's documentation.
     package static let defaultBaseURL = "https://api.venice.ai"
+}
 
-    /// `usage`, `usage_analytics`, `balance`, `rate_limits` and `api_keys`. All but `rate_limits` ask for an ADMIN key:
-    /// with an inference key those four fail with the reason `auth`, and `rate_limits` goes on.
-    package static func sources(for account: ProviderAccount) -> [any UsageSource] {
+/// The options of a Venice.ai account.
+package struct VeniceOptions: ProviderOptions {
+    package static let configKeys = SecretReader.keys("api_key") + ["endpoint"]
+
+    package var key: SecretSource?
+    package var endpoint = VeniceEndpointSetting.auto
+
+    package init(key: SecretSource?) { self.key = key }
+
+    package init(_ mapping: ConfigurationMapping, secrets: SecretReader) {
+        key = secrets.requiredSecret("api_key", in: mapping)
+        endpoint = mapping["endpoint"]?.choice(VeniceEndpointSetting.self) ?? .auto
+    }
+
+    package var credentials: [AccountCredential: SecretSource] { key.map { [.account: $0] } ?? [:] }
+
+    package var scope: [String] { [endpoint.rawValue] }
+
+    /// Returns the sources `usage`, `usage_analytics`, `balance`, `rate_limits` and `api_keys`. All but `rate_limits`
+    /// require an ADMIN key: with an inference key those four fail with the reason `auth`, and `rate_limits` still
+    /// works.
+    package func sources(for account: ProviderAccount) -> [any UsageSource] {
         [
-            VeniceUsageSource(
-                api: account.api(for: VeniceUsageSource.endpoint),
-                setting: VeniceEndpointSetting(rawValue: account.options.veniceEndpoint) ?? .auto),
+            VeniceUsageSource(api: account.api(for: VeniceUsageSource.endpoint), setting: endpoint),
             VeniceAnalyticsSource(api: account.api(for: VeniceAnalyticsSource.endpoint)),
             VeniceBalanceSource(api: account.api(for: VeniceBalanceSource.endpoint)),
             VeniceRateLimitsSource(api: account.api(for: VeniceRateLimitsSource.endpoint)),
@@ -26,19 +46,19 @@ package enum Venice: Provider {
 }
 
 extension UpstreamAPI {
-    /// Sends a call, and tells the context what the answer says about the endpoint's own future.
+    /// Sends a call, and reports deprecation notices of the endpoint in the response to the context.
     func send(_ call: UpstreamCall, telling context: any SyncContext) async throws -> UpstreamResponse {
         do {
-            let answer = try await send(call)
-            context.notice(UpstreamNotice(headers: answer.headers, now: context.now))
-            return answer
+            let response = try await send(call)
+            context.notice(UpstreamNotice(headers: response.headers, now: context.now))
+            return response
         } catch let failure as UpstreamFailure where failure.status == 410 {
             context.notice(UpstreamNotice(goneWith: failure.headers ?? [:], now: context.now))
             throw failure
         }
     }
 
-    /// The same for an endpoint that an account or an older API may be without: nil where there is nothing (404).
+    /// Does the same for an endpoint that an account or an older API may not have. Returns nil on 404.
     func sendOptional(_ call: UpstreamCall, telling context: any SyncContext) async throws -> UpstreamResponse? {
         do {
             return try await send(call, telling: context)

@@ -1,22 +1,22 @@
 import Upstream
 import UsageModel
 
-/// `GET /api/v1/billing/usage-analytics`: what each key was charged, one UTC day a slice.
+/// `GET /api/v1/billing/usage-analytics`: charges by key, one UTC day per slice.
 ///
-/// The provider's own view, not an addition to `usage`: its USD holds what bundled credits paid as well, and its
-/// responses are up to ten minutes old. Left out: `byModel` and its like, which `usage` has by the hour and to the row;
-/// `byKeyDaily`, which adds USD and DIEM up; `totalUnits`, which adds up tokens and images.
+/// This is the provider's own view, not an addition to `usage`: its USD includes what bundled credits paid, and its
+/// responses are up to ten minutes old. Not read: `byModel` and similar fields, which `usage` has by hour and row;
+/// `byKeyDaily`, which sums USD and DIEM; `totalUnits`, which sums tokens and images.
 struct VeniceAnalyticsSource: UsageSource {
     static let endpoint = "usage_analytics"
 
     let name = endpoint
-    /// Responses are cached for ten minutes.
+    /// Ten minutes, because the API caches responses for that time.
     let minimumInterval = Duration.minutes(10)
-    /// At most 90 days are kept.
+    /// The API keeps at most 90 days.
     let slicing: Slicing? = Slicing(unit: .day, kept: .days(90))
     let api: any UpstreamAPI
 
-    /// The query for a range of days, which the API limits to 90.
+    /// Returns the query for a range of days, which the API limits to 90.
     static func call(_ days: ClosedRange<UTCDay>) -> UpstreamCall {
         UpstreamCall(
             .get, "/api/v1/billing/usage-analytics",
@@ -27,7 +27,7 @@ struct VeniceAnalyticsSource: UsageSource {
         var due = context.dueSlices[...]
         var parts = VeniceParts()
         var read: Set<SliceID> = []
-        // The open day first: where it fails for good, nothing else is queried.
+        // The open day first. If it fails permanently, nothing else is queried.
         guard let open = due.popFirst(), try await tryReading(open, context, &parts, &read) else {
             return try parts.finish()
         }
@@ -39,7 +39,7 @@ struct VeniceAnalyticsSource: UsageSource {
         try parts.finish()
     }
 
-    /// Reads one day, whose failure need not stop the others; returns false where the endpoint is missing.
+    /// Reads one day. Its failure need not stop the others. Returns false if the endpoint is missing.
     private func tryReading(
         _ due: DueSlice, _ context: any SyncContext, _ parts: inout VeniceParts, _ read: inout Set<SliceID>
     ) async throws -> Bool {
@@ -53,7 +53,7 @@ struct VeniceAnalyticsSource: UsageSource {
         return true
     }
 
-    /// Reads one day and commits it; returns false where the endpoint is missing.
+    /// Reads one day and commits it. Returns false if the endpoint is missing.
     private func read(_ due: DueSlice, _ context: any SyncContext) async throws -> Bool {
         let day = due.slice.period.start.day
         let requested = context.now
@@ -83,11 +83,11 @@ struct VeniceAnalyticsSource: UsageSource {
     private static func namesName(_ day: UTCDay) -> String { "names \(day)" }
     private static func movedName(_ day: UTCDay) -> String { "moved \(day)" }
 
-    /// The ledger keeps cells for at most 100 days, and what is remembered of a day is needed as long as its cells.
+    /// The number of days to keep a day's state: the ledger keeps cells, which need the state, for at most 100 days.
     private static let daysRemembered = 100
 
-    /// Forgets the days whose cells are not kept any more: once a day, those of a month, so that no outage shorter than
-    /// that leaves one behind.
+    /// Deletes the state of days whose cells are no longer kept. Runs once a day and covers a month, so that no outage
+    /// shorter than that leaves state behind.
     private static func forgetDays(before day: UTCDay, in reading: inout Reading) {
         for age in (daysRemembered + 1)...(daysRemembered + 31) {
             let old = day.advanced(by: -age)
@@ -97,7 +97,7 @@ struct VeniceAnalyticsSource: UsageSource {
     }
 }
 
-/// The response of `usage-analytics` for one day, as far as it is used.
+/// The used fields of the response of `usage-analytics` for one day.
 struct VeniceAnalytics: Decodable {
     struct Key: Decodable {
         let apiKeyId: Decoration<LenientString>
@@ -109,16 +109,15 @@ struct VeniceAnalytics: Decodable {
     let byKey: BoundedArray<Key>
     let byDate: LenientArray<VeniceDayFigures>
 
-    /// The key that holds what the keys beyond the listed ones used.
+    /// The name of the entry that sums the keys beyond the listed ones.
     static let other = "Other"
 
-    /// The day's cells; what the day's total holds beyond its keys goes to the empty key.
+    /// Returns the cells of the day. The part of the day's total beyond its keys gets the empty key.
     ///
     /// - Parameters:
-    ///   - earlier: the cells of the day's last reading; empty for the first one.
-    ///   - memory: what is remembered of the day's readings.
-    /// - Throws: `SourceFailure` for a response without keys and without a total, where the day had usage: that is an
-    ///   absence and not a figure.
+    ///   - earlier: the cells of the day's last read; empty for the first read.
+    ///   - memory: the stored state of the day.
+    /// - Throws: `SourceFailure` for a response without keys and total if the day had usage; missing data is not zero.
     func cells(of day: UTCDay, earlier: [Cell], _ memory: inout VeniceDayMemory) throws -> [Cell] {
         let total = byDate.values.first { $0.day == day }?.usd
         guard !byKey.values.isEmpty || total != nil || earlier.allSatisfy(\.value.isZero) else {
@@ -142,9 +141,9 @@ struct VeniceAnalytics: Decodable {
     }
 }
 
-/// One entry of `byDate`: the total of a UTC day. USD holds what bundled credits paid, and not what earned credits paid.
+/// One entry of `byDate`: the total of a UTC day. USD includes usage paid by bundled credits, not by earned credits.
 struct VeniceDayFigures: Decodable {
-    /// Nil where the date cannot be read.
+    /// Nil if the date is invalid.
     let day: UTCDay?
     let usd: ExactDecimal?
     let diem: ExactDecimal?
@@ -163,10 +162,10 @@ struct VeniceDayFigures: Decodable {
     }
 }
 
-/// What is remembered of one day's readings, for as long as the ledger keeps the day's cells.
+/// The stored state of one day, kept as long as the ledger keeps the day's cells.
 struct VeniceDayMemory {
     var names: VeniceDayNames
-    /// By family and rest.
+    /// Moved usage by family and rest.
     private(set) var moved: [String: VeniceMovedUsage]
 
     init(names: VeniceDayNames, moved: [String: VeniceMovedUsage]) {
@@ -174,7 +173,7 @@ struct VeniceDayMemory {
         self.moved = moved
     }
 
-    /// Keeps usage that moved between labels under the label where it was first counted.
+    /// Keeps usage that moved between labels at the label where it was first counted.
     mutating func settle(
         _ amounts: inout [String: ExactDecimal], of family: LedgerFamily, earlier: [Cell], rests: [String]
     ) {

@@ -1,9 +1,9 @@
 import UsageModel
 import Upstream
 
-/// `GET /api/v1/billing/balance`: what is left, by currency.
+/// `GET /api/v1/billing/balance`: the balances by currency.
 ///
-/// Left out: `diemEpochAllocation`, an allowance in DIEM (budgets are USD); `consumptionCurrency` and `canConsume`,
+/// Not read: `diemEpochAllocation`, an allowance in DIEM (budgets are USD); `consumptionCurrency` and `canConsume`,
 /// which follow from the balances.
 struct VeniceBalanceSource: UsageSource {
     static let endpoint = "balance"
@@ -21,9 +21,9 @@ struct VeniceBalanceSource: UsageSource {
     }
 }
 
-/// The response of `balance`, as far as it is used.
+/// The used fields of the response of `balance`.
 struct VeniceBalance: Decodable {
-    /// Amounts by currency; nil where there is no such balance.
+    /// Amounts by currency; nil if there is no such balance.
     struct Balances: Decodable {
         let usd: ExactDecimal?
         let diem: ExactDecimal?
@@ -34,8 +34,8 @@ struct VeniceBalance: Decodable {
             case usd, diem, bundledCredits, earnedCredits
         }
 
-        /// Reads the amounts. The API writes null for USD and credits that are not positive, which is a balance of 0,
-        /// and null for DIEM where none is staked, which is no balance.
+        /// Decodes the amounts. The API sends null for USD and credits that are not positive, which means a balance of
+        /// 0, and null for DIEM if none is staked, which means that there is no balance.
         init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: CodingKeys.self)
             guard CodingKeys.allCases.contains(where: container.contains) else {
@@ -56,7 +56,7 @@ struct VeniceBalance: Decodable {
 
     let balances: Balances
 
-    /// The gauges of a response; no samples where the endpoint is missing.
+    /// Returns the gauges of a response, without samples if the endpoint is missing.
     static func gauges(_ response: UpstreamResponse?) throws -> [GaugeFamily: [GaugeSample]] {
         let balances = try response.map { try JSONBody.decode(VeniceBalance.self, from: $0) }?.balances
         let credits = [

@@ -1,19 +1,18 @@
 import UsageModel
 
-/// How the keys of one day are called, by id.
+/// The names of one day's keys, by id.
 ///
-/// A key can be given another description. A day that is read again keeps the names that it was first read with: under
-/// a new one its cost would count twice, because the counter that it leaves never falls.
+/// The description of a key can change. A day that is read again keeps the names of its first read: under a new name
+/// the cost would count twice, because the counter of the old name never falls.
 struct VeniceDayNames {
     private(set) var byID: [String: String]
 
-    /// The remembered names.
     init(_ byID: [String: String]) {
         self.byID = byID
     }
 
-    /// The label `key`: the description, or the id where there is none. Usage without a key (`Web App`) and the rest
-    /// beyond the listed ones (`Other`) have no id and come under their description.
+    /// Returns the value of the label `key`: the description, or the id if there is none. Usage without a key (`Web
+    /// App`) and the rest beyond the listed keys (`Other`) have no id and use their description.
     mutating func name(of key: VeniceAnalytics.Key) -> String {
         let name = VeniceKeyName.of(description: key.description.value?.value, id: key.apiKeyId.value?.value)
         guard let id = key.apiKeyId.value?.value, !id.isEmpty else { return name }
@@ -23,7 +22,7 @@ struct VeniceDayNames {
     }
 }
 
-/// How a key is called in labels.
+/// Returns the value of the label `key`.
 enum VeniceKeyName {
     static func of(description: String?, id: String?) -> String {
         if let description, !description.isEmpty { return description }

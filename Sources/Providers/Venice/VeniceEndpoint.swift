@@ -2,17 +2,17 @@ import Foundation
 import UsageModel
 import Upstream
 
-/// The account's option `endpoint`.
-enum VeniceEndpointSetting: String {
-    /// Whichever works.
+/// The account's option `endpoint`: the endpoint of the billing API to read.
+package enum VeniceEndpointSetting: String, Sendable, Hashable, CaseIterable {
+    /// The endpoint that works.
     case auto
-    /// `/api/v1/billing/usage` and no other.
+    /// Only `/api/v1/billing/usage`.
     case usage
-    /// `/api/v1/billing/usage-history` and no other.
+    /// Only `/api/v1/billing/usage-history`.
     case usageHistory = "usage-history"
 }
 
-/// Where the billing rows are read: by page numbers, or by a cursor at the endpoint that succeeded it.
+/// The endpoint for billing rows: with page numbers, or with a cursor at its successor.
 enum VeniceEndpoint: Hashable {
     case pages
     case cursor(path: String)
@@ -27,7 +27,7 @@ enum VeniceEndpoint: Hashable {
         }
     }
 
-    /// The endpoint at a path, as it is remembered.
+    /// Creates the endpoint from its stored path.
     init(path: String) {
         self = path == Self.pagesPath ? .pages : .cursor(path: path)
     }
@@ -35,9 +35,9 @@ enum VeniceEndpoint: Hashable {
 
 /// Decides which endpoint a sync reads.
 ///
-/// | setting | begins with | after 404 | after 410 |
+/// | setting | starts with | after 404 | after 410 |
 /// |---|---|---|---|
-/// | `auto` | the remembered one, else the successor | from the successor to the older | to what `Link` names as successor, else the known one |
+/// | `auto` | the stored one, else the successor | to the older one | to the successor in `Link`, else the known one |
 /// | `usage`, `usage-history` | that one | fails | fails |
 ///
 /// No endpoint is tried twice in a sync.
@@ -56,7 +56,7 @@ struct VeniceEndpointChoice {
         tried = [current]
     }
 
-    /// Goes to another endpoint after a failure; false where there is none to go to.
+    /// Switches to another endpoint after a failure. Returns false if there is none.
     mutating func move(after failure: UpstreamFailure) -> Bool {
         guard !isFixed else { return false }
         let next: VeniceEndpoint
@@ -74,14 +74,14 @@ struct VeniceEndpointChoice {
         return true
     }
 
-    /// The path that a `Link` field names as `rel="successor-version"` (RFC 8288, RFC 5829); nil where it names none.
+    /// Returns the path in a `Link` field with `rel="successor-version"` (RFC 8288, RFC 5829); nil if there is none.
     ///
-    /// Only a path at the same host is followed: the key must not go elsewhere.
+    /// Only a path on the same host is followed, because the key must not be sent to another host.
     static func successor(in link: String) -> String? {
         for part in link.split(separator: ",") {
-            let pieces = part.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }
-            guard let target = pieces.first, target.hasPrefix("</"), target.hasSuffix(">"),
-                pieces.dropFirst().contains(where: isSuccessorRelation)
+            let fields = part.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }
+            guard let target = fields.first, target.hasPrefix("</"), target.hasSuffix(">"),
+                fields.dropFirst().contains(where: isSuccessorRelation)
             else { continue }
             let path = String(target.dropFirst().dropLast())
             guard !path.hasPrefix("//"), path.utf8.count <= 200, !path.contains(where: { "?#\\%".contains($0) }) else {

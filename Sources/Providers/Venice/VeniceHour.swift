@@ -1,19 +1,18 @@
 import UsageModel
 import Upstream
 
-/// What one UTC hour of Venice.ai's billing comes to. Rows are added in any order; the sums are the same.
+/// The sums of one UTC hour of Venice.ai's billing. They do not depend on the order of rows.
 struct VeniceHour {
-    /// One inference, gathered from its rows.
+    /// One inference, collected from its rows.
     private struct Request {
         var sku: VeniceSKU
         var promptTokens: ExactDecimal?
         var completionTokens: ExactDecimal?
-        /// From the rows of cached tokens.
+        /// The sum of the rows for cached tokens.
         var cachedTokens: ExactDecimal?
         var milliseconds: ExactDecimal?
 
-        /// How many of the prompt's tokens are cached ones, which count as `cache_input` alone. A prompt smaller than
-        /// its cached part cannot hold it.
+        /// The cached tokens of the prompt, which count only as `cache_input`. Zero if they exceed the prompt.
         var cachedInPrompt: ExactDecimal {
             guard let promptTokens, let cachedTokens, cachedTokens <= promptTokens else { return .zero }
             return cachedTokens
@@ -35,7 +34,7 @@ struct VeniceHour {
     private var topups: ExactDecimal?
     private var refunds: ExactDecimal?
     private var requests: [String: Request] = [:]
-    /// Charges without details, each a request of its own, by model.
+    /// Charges without details by model; each counts as a request.
     private var anonymous: [String: Int] = [:]
 
     /// Adds a row of this hour.
@@ -52,7 +51,7 @@ struct VeniceHour {
         }
         let id = VeniceHour.requestID(of: row, details, sku)
         var request = requests[id] ?? Request(sku: sku)
-        // The rows of a request say the same; where they don't, the order in which they come must not matter.
+        // The rows of a request repeat the same figures. If they differ, the result must not depend on their order.
         if (sku.rank, request.sku.model) > (request.sku.rank, sku.model) { request.sku = sku }
         request.promptTokens = larger(request.promptTokens, tokens(details.promptTokens?.value))
         request.completionTokens = larger(request.completionTokens, tokens(details.completionTokens?.value))
@@ -60,7 +59,7 @@ struct VeniceHour {
             request.milliseconds = max(request.milliseconds ?? time, time)
         }
         if sku.kind == .cacheInput, let units = row.units?.value ?? row.unit?.value {
-            // A unit is a million tokens; binary floating point in the JSON may leave a trace of a fraction.
+            // A unit is a million tokens; binary floating point in the JSON may leave a small fraction.
             if let cached = Int(exactly: (units * 1_000_000).doubleValue.rounded()), cached >= 0,
                 LenientDecimal.isPlausible(cached)
             {
@@ -70,7 +69,7 @@ struct VeniceHour {
         requests[id] = request
     }
 
-    /// What tells a request's rows from another's: its id, or else all that is known of it.
+    /// Returns the id of a row's request, or a text of its known figures if it has no id.
     static func requestID(of row: VeniceRow, _ details: VeniceRow.Details, _ sku: VeniceSKU) -> String {
         if let id = details.requestId?.value, !id.isEmpty { return id }
         let figures = [details.promptTokens, details.completionTokens, details.inferenceExecutionTime]
@@ -86,15 +85,15 @@ struct VeniceHour {
         }
     }
 
-    /// Words in `sku` or `notes` by which money given back is told from money paid in.
+    /// Words in `sku` or `notes` that distinguish refunds from top-ups.
     private static let refundWords = ["refund", "reversal", "reimburse"]
 
-    /// Money that came in. Only USD has families for that: allocations of other currencies (the daily DIEM, a plan's
-    /// bundled credits) show in the balance.
+    /// Adds money that came in. Only USD has families for that. Allocations in other currencies (the daily DIEM, a
+    /// plan's bundled credits) show in the balance.
     private mutating func addIncome(_ amount: ExactDecimal, _ row: VeniceRow) {
         guard row.currency?.value.uppercased() == "USD" else { return }
         let text = [row.sku?.value, row.notes?.value].compactMap { $0?.lowercased() }.joined(separator: " ")
-        // Nobody pays in by an inference: where there is one, it is what was given back for.
+        // A positive row with an inference is the refund of that inference.
         if row.inferenceDetails != nil || Self.refundWords.contains(where: text.contains) {
             refunds = (refunds ?? .zero) + amount
         } else {
@@ -102,7 +101,7 @@ struct VeniceHour {
         }
     }
 
-    /// The hour's cells.
+    /// Returns the cells of the hour.
     ///
     /// - Parameter earlier: ids of requests that have rows shortly before this hour, and are counted there.
     func cells(countedEarlier earlier: Set<String>) -> [Cell] {
@@ -139,13 +138,13 @@ struct VeniceHour {
         [left, right].compactMap { $0 }.max()
     }
 
-    /// A count of tokens; nil for what is none.
+    /// Returns a count of tokens; nil for an invalid number.
     private func tokens(_ number: ExactDecimal?) -> ExactDecimal? {
         number.flatMap { $0.wholeNumber != nil && !$0.isNegative && LenientDecimal.isPlausible($0) ? $0 : nil }
     }
 }
 
-/// Durations of one model: how many fell into each bucket, and their sum.
+/// Durations of one model: the number in each bucket, and their sum.
 private struct DurationSum {
     private var buckets: [Int: Int] = [:]
     private var sum = ExactDecimal.zero

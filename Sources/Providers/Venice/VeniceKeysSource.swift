@@ -1,10 +1,10 @@
 import Upstream
 import UsageModel
 
-/// `GET /api/v1/api_keys`: the account's keys and what each may spend.
+/// `GET /api/v1/api_keys`: the account's keys and their budgets.
 ///
-/// Left out: limits and usage in DIEM (`consumptionLimits.diem`, `.vcu`), since budgets are USD; `usage`, a trailing
-/// week that no family shows; `modelPrivacy`, which is not about usage.
+/// Not read: limits and usage in DIEM (`consumptionLimits.diem`, `.vcu`), because budgets are USD; `usage`, a trailing
+/// week without a family; `modelPrivacy`, which is unrelated to usage.
 struct VeniceKeysSource: UsageSource {
     static let endpoint = "api_keys"
 
@@ -21,7 +21,7 @@ struct VeniceKeysSource: UsageSource {
     }
 }
 
-/// The response of `api_keys`, as far as it is used.
+/// The used fields of the response of `api_keys`.
 struct VeniceKeys: Decodable {
     struct Limits: Decodable {
         let usd: Decoration<VeniceLimit>
@@ -45,11 +45,11 @@ struct VeniceKeys: Decodable {
 
     let data: BoundedArray<Key>
 
-    /// The gauges of a response; no samples where the endpoint is missing.
+    /// Returns the gauges of a response, without samples if the endpoint is missing.
     ///
     /// - Parameters:
-    ///   - today: the UTC day, which says where the present period of a budget ends.
-    ///   - remark: gets each field beside the money that could not be read.
+    ///   - today: the UTC day, which determines the end of a budget's current period.
+    ///   - remark: is called for each field other than money that could not be decoded.
     static func gauges(
         _ response: UpstreamResponse?, today: UTCDay, remark: (String) -> Void = { _ in }
     ) throws -> [GaugeFamily: [GaugeSample]] {
@@ -62,10 +62,10 @@ struct VeniceKeys: Decodable {
         for (key, name) in zip(keys, names(of: keys)) {
             let type = key.apiKeyType.value?.value ?? ""
             gauges[.keyInfo]?.append(GaugeSample([name, key.id.value?.value ?? "", type], 1))
-            for (family, moment) in [
+            for (family, date) in [
                 (GaugeFamily.keyCreated, key.createdAt), (.keyLastUsed, key.lastUsedAt), (.keyExpiry, key.expiresAt),
             ] {
-                if let moment = moment.value?.value { gauges[family]?.append(GaugeSample([name], moment.seconds)) }
+                if let date = date.value?.value { gauges[family]?.append(GaugeSample([name], date.seconds)) }
             }
             guard let limit = key.consumptionLimits.value?.usd.value?.value else { continue }
             let labels = [name, "key"]
@@ -81,7 +81,7 @@ struct VeniceKeys: Decodable {
         return gauges
     }
 
-    /// The present period of a budget: an epoch is a UTC day, a month a calendar month in UTC; a lifetime never ends.
+    /// Returns the current period of a budget: an epoch is a UTC day, a month a calendar month in UTC, a lifetime nil.
     static func period(_ name: String?, today: UTCDay) -> Period? {
         switch name?.uppercased() {
         case "EPOCH":
@@ -94,8 +94,7 @@ struct VeniceKeys: Decodable {
         }
     }
 
-    /// How the keys are called. Where two have one description, the end of the key tells them apart, as it does in the
-    /// provider's own lists.
+    /// Returns the names of the keys. The end of the id distinguishes equal descriptions, as in the provider's lists.
     private static func names(of keys: [Key]) -> [String] {
         let plain = keys.map { VeniceKeyName.of(description: $0.description.value?.value, id: $0.id.value?.value) }
         let counts = Dictionary(plain.map { ($0, 1) }, uniquingKeysWith: +)
@@ -106,9 +105,9 @@ struct VeniceKeys: Decodable {
     }
 }
 
-/// A limit: a number; negative where there is no limit.
+/// A limit: a number; a negative one means no limit.
 struct VeniceLimit: Decodable {
-    /// Nil where there is no limit.
+    /// Nil if there is no limit.
     let value: Double?
 
     init(from decoder: any Decoder) throws {

@@ -3,21 +3,21 @@ import Upstream
 
 /// Finds days whose usage changed after their slices left the re-read schedule.
 ///
-/// One query over up to 31 days of `usage-analytics` gives USD and DIEM by day. A day of which it gives another figure
-/// than the last time is read again. The figures are only compared with each other and never counted, because USD there
-/// holds what bundled credits paid as well. Charges in other currencies are not noticed.
+/// One query over up to 31 days of `usage-analytics` returns USD and DIEM by day. A day whose figures differ from those
+/// of the last query is read again. The figures are only compared and never counted, because USD there includes what
+/// bundled credits paid. Changes in other currencies are not detected.
 struct VeniceLateCharges {
     static let memoryName = "day totals"
     /// The time between two queries; the API caches the response for ten minutes.
     static let interval = Duration.hours(1)
-    /// The time until the next query after one that failed: an account may have no access to the endpoint, and Venice.ai
+    /// The time until the next query after a failed one. An account may have no access to the endpoint, and Venice.ai
     /// locks out clients that send many failing requests.
     static let pause = Duration.hours(6)
     /// The days that one query covers, today included.
     static let days = 31
 
     private struct Memory: Codable {
-        /// USD and DIEM of one day; nil where the API gave none.
+        /// USD and DIEM of one day; nil if the API sent none.
         struct Figures: Codable {
             var usd: String?
             var diem: String?
@@ -37,30 +37,30 @@ struct VeniceLateCharges {
         changed.values.flatMap(\.slices).sorted { $0.slice.period.start > $1.slice.period.start }
     }
 
-    /// Sends the query, where it is due, and compares its response with the last one.
+    /// Sends the query if it is due, and compares its response with the last one.
     ///
-    /// A failed query leaves nothing to read again, and never fails the sync.
+    /// A failed query yields no slices, and never fails the sync.
     init(_ context: any SyncContext, _ api: any UpstreamAPI) async throws {
         memory = try await context.remembered(Self.memoryName) ?? Memory()
         let now = context.now
         let first = max(now.day.advanced(by: 1 - Self.days), context.ledgerStart.day)
-        // A time beyond the longest wait comes from a clock that was set back since.
+        // A time beyond the longest delay comes from a clock that was set back since.
         let isDue = memory.next.map { $0 <= now || $0 > now + Self.pause } ?? true
         guard isDue, first <= now.day else { return }
         do {
-            // Not noticed as the source's own endpoint: it may be deprecated where the source is not.
+            // Notices are not reported, because this endpoint may be deprecated while the source's own is not.
             let response = try await api.send(VeniceAnalyticsSource.call(first...now.day))
             compare(try JSONBody.decode(VeniceDayTotals.self, from: response), in: first...now.day, context.reopenable)
             memory.next = now + Self.interval
         } catch let failure as any ReasonedFailure {
             memory.next = now + Self.pause
             let isMissing = [404, 410].contains((failure as? UpstreamFailure)?.status)
-            if !isMissing { context.remark("cannot look for late charges: \(failure.message)") }
+            if !isMissing { context.remark("cannot query for late charges: \(failure.message)") }
         }
         try await store(context)
     }
 
-    /// Remembers the figures of the changed days that were read again; the others count as changed at the next query.
+    /// Stores the figures of the changed days that were read; the others still count as changed at the next query.
     ///
     /// - Parameter read: all slices that this sync has read.
     mutating func confirm(read: Set<SliceID>, _ context: any SyncContext) async throws {
@@ -84,7 +84,7 @@ struct VeniceLateCharges {
                 remember(figures, of: day)
             }
         }
-        // The API may leave out days without usage: their first figure is a change too.
+        // The API may omit days without usage, so their first figure also counts as a change.
         for day in days where memory.days[day.description] == nil { memory.days[day.description] = Memory.Figures() }
         memory.days = memory.days.filter { $0.key >= days.lowerBound.description }
     }
@@ -109,7 +109,7 @@ struct VeniceLateCharges {
     }
 }
 
-/// The response of `usage-analytics` for a range of days, as far as its totals go.
+/// The totals by day in the response of `usage-analytics` for a range of days.
 private struct VeniceDayTotals: Decodable {
     let byDate: BoundedArray<VeniceDayFigures>
 }

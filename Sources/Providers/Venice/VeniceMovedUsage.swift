@@ -1,30 +1,30 @@
 import UsageModel
 
-/// Usage of one day that moved between the listed keys and a rest, and is still counted where it was first counted.
+/// Tracks usage of one day that moved between the listed keys and a rest, and counts it where it was first counted.
 ///
-/// The API lists the keys with the most usage and adds up the others in a rest (`Other`; the day's total beyond all of
-/// `byKey` is another one). A key that rises into the list takes its usage out of the rest, and one that falls out of
-/// the list takes it there. Counters never fall, so usage that changed its label would count twice. Therefore
-/// - the rest keeps what it had, and a risen key is given only what it has beyond that;
-/// - a key that fell out of the list keeps what it had, and the rest is given only what it has beyond that.
+/// The API lists the keys with the most usage and sums the others in a rest (`Other`; another rest is the day's total
+/// beyond all of `byKey`). A key that enters the list takes its usage out of the rest, and a key that leaves the list
+/// adds its usage to the rest. Counters never fall, so usage that changed its label would count twice. Therefore
+/// - the rest keeps its counted usage, and a key that entered gets only its usage beyond that;
+/// - a key that left keeps its counted usage, and the rest gets only its usage beyond that.
 ///
 /// The sum over all labels stays the provider's total of the day.
 struct VeniceMovedUsage: Codable, Equatable {
     /// Usage of listed keys that is counted in the rest, by key.
     private var inRest: [String: String] = [:]
-    /// Keys that had usage and are not listed any more.
+    /// Keys that had usage and are no longer listed.
     private var fallen: Set<String> = []
 
-    /// Whether everything is counted under its own label.
+    /// Whether all usage is counted under its own label.
     var isEmpty: Bool { inRest.isEmpty && fallen.isEmpty }
 
-    /// Replaces the amounts of a response, by label, by those to count.
+    /// Replaces the amounts of a response by the amounts to count.
     ///
     /// - Parameters:
-    ///   - amounts: one amount for each label that the response lists, the rest's included; its sum stays as it is.
+    ///   - amounts: the amount of each label that the response lists, including the rest; the sum does not change.
     ///   - rest: the label of the rest.
     ///   - rests: the labels of all rests, which are not keys.
-    ///   - earlier: what the day's last reading counted, by label; not empty.
+    ///   - earlier: the amounts that the day's last read counted, by label; not empty.
     mutating func settle(
         _ amounts: inout [String: ExactDecimal], rest: String, rests: [String], earlier: [String: ExactDecimal]
     ) {

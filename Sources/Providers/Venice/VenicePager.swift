@@ -1,13 +1,13 @@
 import Upstream
 import UsageModel
 
-/// The billing rows of a span of time, page by page in order of time.
+/// Reads the billing rows of a period page by page, in chronological order.
 struct VenicePager {
-    /// What made it useless to go on: the walk has to begin anew.
+    /// An inconsistency between pages, after which the traversal must restart.
     struct Broken: Error {
-        /// What happened, in plain words.
+        /// A description of the inconsistency.
         let message: String
-        /// The row that came again, where no other did.
+        /// The repeated row, if it is the only one.
         var twin: VeniceRow?
     }
 
@@ -18,13 +18,13 @@ struct VenicePager {
         case end
     }
 
-    /// "Number of items per page … 0 < x <= 500".
+    /// The documented maximum: "Number of items per page … 0 < x <= 500".
     static let pageLimit = 500
-    /// `pageSize` is 10 to 1000.
+    /// The maximum of `pageSize`; the API allows 10 to 1000.
     static let cursorPageSize = 1000
-    /// The most pages of one walk, which is a day at most: ten million rows.
+    /// The maximum number of pages for one traversal, which covers at most a day: ten million rows.
     static let longest = 10_000
-    /// Pages that may hold fewer than ten rows on average: more of them come from an API that has lost its way.
+    /// The number of pages from which on the average must be ten rows; otherwise the API's pagination is faulty.
     static let thinPages = 100
 
     private let path: String
@@ -34,14 +34,14 @@ struct VenicePager {
     private var position: Position
     private var joint: VenicePageJoint
     private var seenCursors: Set<String> = []
-    /// The last page's rows at the endpoint with a cursor.
+    /// The rows of the last page at the endpoint with a cursor.
     private var lastRows: [VeniceRow] = []
     private var pages = 0
     private var rows = 0
 
-    /// A walk through a span whose end stays fixed, so that rows that arrive meanwhile lie behind it.
+    /// Creates a traversal of a period with a fixed end, so that rows that arrive meanwhile lie after it.
     ///
-    /// - Parameter twins: the rows that broke earlier walks by coming again, often enough to be equal charges.
+    /// - Parameter twins: the rows that repeated in several earlier traversals and so must be equal charges.
     init(
         at endpoint: VeniceEndpoint, over span: Period, twins: Set<VeniceRow>, api: any UpstreamAPI,
         context: any SyncContext
@@ -54,16 +54,16 @@ struct VenicePager {
         self.context = context
     }
 
-    /// The next page's rows; nil at the end.
+    /// Returns the rows of the next page; nil at the end.
     ///
-    /// - Throws: `Broken`, or what the call throws.
+    /// - Throws: `Broken`, or the error of the call.
     mutating func next() async throws -> [VeniceRow]? {
         pages += 1
         guard pages <= Self.longest else {
-            throw SourceFailure(.decode, "the billing rows of a day go on past \(Self.longest) pages")
+            throw SourceFailure(.decode, "the billing rows of a day have more than \(Self.longest) pages")
         }
         guard pages <= Self.thinPages || rows >= pages * 10 else {
-            throw SourceFailure(.decode, "\(pages - 1) pages of billing held only \(rows) rows, and there are more")
+            throw SourceFailure(.decode, "\(pages - 1) billing pages held only \(rows) rows, and more follow")
         }
         let found = try await read()
         rows += found?.count ?? 0
@@ -83,27 +83,27 @@ struct VenicePager {
             ])
         case .cursor(let cursor):
             do {
-                // Any other parameter beside the cursor is refused.
+                // The API rejects any other parameter next to the cursor.
                 return try await cursorPage([("cursor", cursor)])
             } catch let failure as UpstreamFailure where failure.status == 400 {
-                throw Broken(message: "the API refused its own cursor: \(failure.message)")
+                throw Broken(message: "the API rejected its own cursor: \(failure.message)")
             }
         }
     }
 
     private mutating func page(_ number: Int) async throws -> [VeniceRow] {
-        // `currency` is left out: all are wanted.
-        let answer = try await api.send(
+        // Without `currency`, the API returns all currencies.
+        let response = try await api.send(
             UpstreamCall(
                 .get, path,
                 query: [
                     ("limit", "\(Self.pageLimit)"), ("page", "\(number)"), ("sortOrder", "asc"),
                     ("startDate", "\(span.start)"), ("endDate", "\(span.end)"),
                 ]), telling: context)
-        let page = try JSONBody.decode(VenicePage.self, from: answer)
-        let place = VenicePagePlace(page.pagination, answer.headers, requested: Self.pageLimit)
-        if let answered = place.page, answered != number {
-            throw SourceFailure(.decode, "usage answered with page \(answered) where page \(number) was asked for")
+        let page = try JSONBody.decode(VenicePage.self, from: response)
+        let place = VenicePagePlace(page.pagination, response.headers, requested: Self.pageLimit)
+        if let returned = place.page, returned != number {
+            throw SourceFailure(.decode, "usage returned page \(returned) instead of page \(number)")
         }
         let fresh = try joint.join(page.data.values, total: place.total)
         position = try joint.isComplete(at: number, place) ? .end : .page(number + 1)
@@ -111,41 +111,40 @@ struct VenicePager {
     }
 
     private mutating func cursorPage(_ query: [(name: String, value: String)]) async throws -> [VeniceRow] {
-        let answer = try await api.send(UpstreamCall(.get, path, query: query), telling: context)
-        let page = try JSONBody.decode(VeniceCursorPage.self, from: answer)
+        let response = try await api.send(UpstreamCall(.get, path, query: query), telling: context)
+        let page = try JSONBody.decode(VeniceCursorPage.self, from: response)
         let rows = page.data.values
         guard !VenicePageJoint.repeats(lastRows, in: rows) else {
-            throw Broken(message: "usage-history repeated rows of the page before")
+            throw Broken(message: "usage-history repeated rows of the previous page")
         }
         lastRows = rows
         guard page.hasNextCursor || rows.count < Self.cursorPageSize else {
-            throw SourceFailure(.decode, "usage-history gave a full page without `nextCursor`")
+            throw SourceFailure(.decode, "usage-history returned a full page without `nextCursor`")
         }
         guard let cursor = page.nextCursor?.whole, !cursor.isEmpty else {
             position = .end
             return rows
         }
         guard seenCursors.insert(cursor).inserted else {
-            throw Broken(message: "usage-history gave a cursor for the second time")
+            throw Broken(message: "usage-history returned a cursor twice")
         }
         position = .cursor(cursor)
         return rows
     }
 }
 
-/// The runs of hours that one sync reads, each by one query: adjoining hours of one UTC day, the oldest hour first.
+/// The runs of hours that one sync reads with one query each: adjoining hours of one UTC day, oldest first.
 ///
 /// Runs come newest first. A run that could not be read is halved and read after the others, so that an unreadable hour
-/// stops only itself; the hours that were read leave the schedule, and later syncs query only the unreadable one.
+/// blocks only itself. The hours that were read leave the schedule, and later syncs query only the unreadable one.
 struct VeniceRuns {
-    /// The most runs that one sync halves: enough to find one hour among 24. Each costs two further queries.
+    /// The maximum number of runs that one sync halves: enough to find one hour among 24. Each costs two more queries.
     static let mostSplits = 6
 
     private var whole: [[SliceID]]
     private var halves: [[SliceID]] = []
     private var splits = 0
 
-    /// Runs of the given hours.
     init(_ slices: [SliceID]) {
         whole = Self.runs(slices)
     }
@@ -156,13 +155,13 @@ struct VeniceRuns {
         whole = Self.runs(Array(Set(whole.joined()).union(slices)))
     }
 
-    /// Takes the next run; nil at the end.
+    /// Removes and returns the next run; nil at the end.
     mutating func next() -> [SliceID]? {
         if !whole.isEmpty { return whole.removeFirst() }
         return halves.isEmpty ? nil : halves.removeFirst()
     }
 
-    /// Schedules the halves of a run that could not be read; returns whether it could be halved.
+    /// Schedules the halves of a run that could not be read. Returns whether it could be halved.
     mutating func split(_ run: [SliceID]) -> Bool {
         guard run.count > 1, splits < Self.mostSplits else { return false }
         splits += 1

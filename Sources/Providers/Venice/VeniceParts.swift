@@ -1,7 +1,7 @@
 import UsageModel
 import Upstream
 
-/// The parts of one sync (runs of hours, days), each of which may fail without stopping the others.
+/// Collects failures of the parts of one sync (runs of hours, days). A failed part need not stop the others.
 struct VeniceParts {
     private var hasRead = false
     private var first: (any ReasonedFailure)?
@@ -15,13 +15,12 @@ struct VeniceParts {
 
     /// Records the failure of one part.
     ///
-    /// A response that cannot be read concerns only its part. So does a 5xx, a time-out or a response that is too long
-    /// or no JSON, because one day may be too much for the provider; the second in a row concerns the provider as a
-    /// whole. Every other failure (credentials,
-    /// rate limit, other 4xx, network, storage) concerns all parts: Venice.ai locks out a client that sends more than
-    /// 20 failing requests in 30 s.
+    /// A response that cannot be decoded affects only its part. So does a 5xx, a timeout, or a response that is too
+    /// long or not JSON, because one day may be too much for the provider; a second one in a row affects the whole
+    /// provider. Every other failure (credentials, rate limit, other 4xx, network, storage) affects all parts, because
+    /// Venice.ai locks out a client that sends more than 20 failing requests in 30 s.
     ///
-    /// - Throws: the failure itself where it concerns all parts.
+    /// - Throws: the failure itself if it affects all parts.
     mutating func fail(_ failure: any ReasonedFailure) throws {
         switch failure.reason {
         case .decode where failure is SourceFailure:
@@ -37,7 +36,7 @@ struct VeniceParts {
 
     /// Ends the sync.
     ///
-    /// - Throws: the first failure; as `PartialFailure` where another part was read.
+    /// - Throws: the first failure; as `PartialFailure` if another part was read.
     func finish() throws {
         guard let first else { return }
         throw hasRead ? PartialFailure(first) : first

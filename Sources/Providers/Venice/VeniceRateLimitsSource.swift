@@ -1,11 +1,11 @@
 import UsageModel
 import Upstream
 
-/// `GET /api/v1/api_keys/rate_limits`: the limits by model of the key that asks, and when that key ends.
+/// `GET /api/v1/api_keys/rate_limits`: the rate limits by model and the expiry time of the key that sends the request.
 ///
-/// Left out: `balances`, which are cut down to what the asking key may still spend, so no balance of the account;
-/// `nextEpochBegins`, since this answer has no budget that it would be the reset of (`api_keys` has both);
-/// `accessPermitted` and `apiTier`, which no family of the catalogue tells.
+/// Not read: `balances`, which are limited to what this key may still spend and so are not the account's;
+/// `nextEpochBegins`, because this response has no budget that it could reset (`api_keys` has both); `accessPermitted`
+/// and `apiTier`, for which there is no metric family.
 struct VeniceRateLimitsSource: UsageSource {
     static let endpoint = "rate_limits"
 
@@ -23,7 +23,7 @@ struct VeniceRateLimitsSource: UsageSource {
     }
 }
 
-/// The response of `rate_limits`, as far as it is used.
+/// The used fields of the response of `rate_limits`.
 struct VeniceRateLimits: Decodable {
     struct Limit: Decodable {
         let type: Decoration<LenientString>
@@ -42,13 +42,13 @@ struct VeniceRateLimits: Decodable {
 
     let data: Payload
 
-    /// Which family shows which type of limit; types without a family are ignored.
+    /// The families by type of limit; other types are ignored.
     static let families: [String: GaugeFamily] = [
         "RPM": .rateLimitRequestsPerMinute, "RPD": .rateLimitRequestsPerDay, "TPM": .rateLimitTokensPerMinute,
     ]
 
-    /// The gauges of a response; no samples where the endpoint is missing. The label `key` is empty: the response does
-    /// not say which key it is about.
+    /// Returns the gauges of a response, without samples if the endpoint is missing. The label `key` is empty because
+    /// the response does not identify the key.
     static func gauges(
         _ response: UpstreamResponse?, remark: (String) -> Void = { _ in }
     ) throws -> [GaugeFamily: [GaugeSample]] {

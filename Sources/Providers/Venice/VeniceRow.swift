@@ -1,38 +1,37 @@
 import Upstream
 import UsageModel
 
-/// A line of Venice.ai's billing: one charge, or money that came in. Both billing endpoints write it alike.
+/// A row of Venice.ai's billing: one charge, or money that came in. Both billing endpoints use the same format.
 ///
-/// Left out: `pricePerUnitUsd`, since `amount` is the charge (units × price is off by a factor of 100 in the vendor's own
-/// example), and since it is the price of a kind of token rather than of a model it fits no price gauge either.
+/// Not read: `pricePerUnitUsd`. The charge is `amount` (units × price is off by a factor of 100 in the vendor's own
+/// example), and the price of a kind of token is not the price of a model, so it fits no price gauge.
 struct VeniceRow: Decodable, Hashable {
-    /// What an inference was; its rows repeat it. Null for what is no inference.
+    /// The inference of a row; all its rows repeat it. Null if the row belongs to no inference.
     struct Details: Decodable, Hashable {
         let requestId: LenientString?
-        /// Of the whole prompt, what came from the cache included.
+        /// Tokens of the whole prompt, including cached ones.
         let promptTokens: VeniceCount?
         let completionTokens: VeniceCount?
         /// Milliseconds.
         let inferenceExecutionTime: VeniceCount?
     }
 
-    /// Without it a row belongs to no hour: this and `amount` are the fields that every row must have.
+    /// Required, because it determines the hour. Only this and `amount` are required.
     let timestamp: LenientTimestamp
     let sku: LenientString?
-    /// Millions of tokens in the SKUs that end in `mtoken`.
+    /// Millions of tokens for SKUs that end in `mtoken`.
     let units: LenientDecimal?
-    /// As the documentation's list of fields calls `units`.
+    /// The name of `units` in the documentation's list of fields.
     let unit: LenientDecimal?
-    /// Negative for a charge, positive for money that came in, in `currency`. A row without it is a charge of
-    /// unknown height: its hour is not whole.
+    /// Negative for a charge, positive for money that came in, in `currency`. Required, because a charge of unknown
+    /// amount would make its hour incomplete.
     let amount: LenientDecimal
     let currency: LenientString?
     let notes: LenientString?
     let inferenceDetails: Details?
 }
 
-/// A number that is nearly always whole. Tried as such first, since that costs a fraction of reading a decimal and there
-/// are three of them in a row.
+/// A number that is nearly always whole. `Int` is tried first because it decodes faster; a row has three of them.
 struct VeniceCount: Decodable, Hashable {
     let value: ExactDecimal
 
@@ -46,33 +45,33 @@ struct VeniceCount: Decodable, Hashable {
 }
 
 extension VeniceRow {
-    /// Whether the row says which inference it belongs to, so that a repetition is distinguished from a second charge.
+    /// Whether the row has the id of its inference, which distinguishes a repetition from a second charge.
     var isIdentified: Bool { inferenceDetails?.requestId?.whole.isEmpty == false }
 }
 
-/// What a SKU says: a model and a unit, joined by a hyphen (`zai-org-glm-5-1-llm-output-mtoken`).
+/// The parts of a SKU: a model and a unit, joined by a hyphen (`zai-org-glm-5-1-llm-output-mtoken`).
 ///
-/// SKUs are an open set: one whose unit is unknown is a model as a whole.
+/// SKUs are an open set. If the unit is unknown, the whole SKU is the model.
 struct VeniceSKU: Hashable {
     enum Kind: Int, Hashable {
-        /// A service that a request uses beside its model: searching the web.
+        /// A service that a request uses in addition to its model, such as web search.
         case extra
-        /// Images, video, anything that is not counted in tokens.
+        /// Images, video, or other work that is not counted in tokens.
         case work
         /// Tokens of a model.
         case tokens
-        /// Tokens of a prompt that came from the cache.
+        /// Tokens of a prompt that were read from the cache.
         case cacheInput
     }
 
-    /// The model's id, unshortened.
+    /// The full id of the model.
     let model: String
     let kind: Kind
 
-    /// Units by the end of the SKU, a longer one before one that it ends in.
+    /// Units by the suffix of the SKU. A longer suffix comes before one that it ends with.
     static let units: [(suffix: String, kind: Kind)] = [
         ("-llm-cache-input-mtoken", .cacheInput),
-        // What is written to the cache is part of the prompt, not read from the cache.
+        // Tokens written to the cache are part of the prompt, not read from the cache.
         ("-llm-cache-write-5m-mtoken", .tokens),
         ("-llm-cache-write-1h-mtoken", .tokens),
         ("-llm-cache-write-mtoken", .tokens),
@@ -83,21 +82,21 @@ struct VeniceSKU: Hashable {
         ("-request", .work),
     ]
 
-    /// The services that a request uses beside its model, by how their SKUs begin.
+    /// SKU prefixes of services that a request uses in addition to its model.
     static let extras = ["search-augmentation", "web-search", "websearch"]
 
     init(_ sku: String) {
         let unit = Self.units.first { sku.utf8.count > $0.suffix.utf8.count && sku.hasSuffix($0.suffix) }
-        // Held to its length only now: an end that is cut off would not tell the unit.
+        // Truncated after the unit was removed, because truncation would cut off the unit.
         model = LongName.bounded(unit.map { String(sku.dropLast($0.suffix.count)) } ?? sku)
         kind = Self.extras.contains { sku.hasPrefix($0) } ? .extra : unit?.kind ?? .work
     }
 
-    /// Which row of a request names its model: one of tokens before one of other work before a service beside it.
+    /// The priority by which a row determines the model of its request: tokens over other work over extra services.
     var rank: Int { kind == .cacheInput ? Kind.tokens.rawValue : kind.rawValue }
 }
 
-/// A moment that may be written as an empty text where there is none.
+/// A timestamp that may be an empty string if there is none.
 struct VeniceMoment: Decodable {
     let value: Timestamp?
 

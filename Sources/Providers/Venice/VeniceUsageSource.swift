@@ -1,10 +1,10 @@
 import UsageModel
 import Upstream
 
-/// `GET /api/v1/billing/usage` or its successor `/api/v1/billing/usage-history`: every charge, cut into UTC hours.
+/// `GET /api/v1/billing/usage` or its successor `/api/v1/billing/usage-history`: every charge, by UTC hour.
 ///
-/// Both give the same rows, so both are the one source `usage`: an account that moves from one to the other keeps its
-/// slices. Outcomes are not known here: what fails is not charged.
+/// Both return the same rows, so both are one source `usage`, and an account that moves from one to the other keeps its
+/// slices. Outcomes are unknown here, because failures are not charged.
 struct VeniceUsageSource: UsageSource {
     static let endpoint = "usage"
 
@@ -15,15 +15,14 @@ struct VeniceUsageSource: UsageSource {
     let api: any UpstreamAPI
     let setting: VeniceEndpointSetting
 
-    /// The name under which the path of the endpoint that worked is remembered.
+    /// The name under which the path of the working endpoint is stored.
     static let memoryName = "endpoint"
-    /// Hours are committed as soon as this number of rows has been added up: memory stays bounded, and a first start
-    /// that is interrupted resumes from there.
+    /// Rows after which complete hours are committed. This limits memory, and an interrupted first start resumes there.
     static let rowsBetweenCommits = 20_000
-    /// How often a walk is repeated before the run fails: more would only bring the client closer to a lock-out.
+    /// The number of restarts of a traversal before the run fails. More would bring the client closer to a lock-out.
     static let longestRestarts = 2
 
-    /// The hours that one sync reads.
+    /// The hours that one sync reads, and its state.
     private struct Progress {
         var choice: VeniceEndpointChoice
         var remembered: String?
@@ -44,7 +43,7 @@ struct VeniceUsageSource: UsageSource {
             choice: VeniceEndpointChoice(setting, remembered: remembered), remembered: remembered,
             runs: VeniceRuns([]))
         progress.add(context.dueSlices)
-        // Newest first: live hours before history. Where they fail for good, nothing else is queried.
+        // Newest first, because live hours come before history. If they fail permanently, nothing else is queried.
         if let live = progress.runs.next() { try await tryReading(live, context, &progress) }
         var late = try await VeniceLateCharges(context, api)
         progress.add(late.slices)
@@ -53,7 +52,7 @@ struct VeniceUsageSource: UsageSource {
         try progress.parts.finish()
     }
 
-    /// Reads a run of hours, whose failure need not stop the others.
+    /// Reads a run of hours. Its failure need not stop the others.
     private func tryReading(_ run: [SliceID], _ context: any SyncContext, _ progress: inout Progress) async throws {
         var remaining = run
         do {
@@ -74,24 +73,24 @@ struct VeniceUsageSource: UsageSource {
         }
     }
 
-    /// Reads a run of hours by one query; where that breaks, what is left of it by another.
+    /// Reads a run of hours with one query. If its pages are inconsistent, another query reads the remaining hours.
     private func read(
         _ remaining: inout [SliceID], _ context: any SyncContext, _ progress: inout Progress
     ) async throws {
         var restarts = 0
-        var cameAgain: [VeniceRow: Int] = [:]
+        var repeats: [VeniceRow: Int] = [:]
         while let last = remaining.last {
-            // A clock that was set back must not have less of an hour read than was read before, now or at the next sync.
+            // If the clock was set back, the query must not cover less of an hour than the last read.
             let readAt = max(context.now, progress.lastRead[last] ?? context.now)
-            // A page that shifts by chance does not shift at the same row in every walk.
-            let twins = Set(cameAgain.filter { $0.value >= Self.longestRestarts }.keys)
+            // A random shift of pages does not repeat the same row in every traversal.
+            let twins = Set(repeats.filter { $0.value >= Self.longestRestarts }.keys)
             do {
-                try await walk(&remaining, context, at: progress.choice.current, readAt: readAt, twins: twins)
+                try await readPages(&remaining, context, at: progress.choice.current, readAt: readAt, twins: twins)
             } catch let broken as VenicePager.Broken {
                 restarts += 1
-                if let row = broken.twin { cameAgain[row, default: 0] += 1 }
+                if let row = broken.twin { repeats[row, default: 0] += 1 }
                 guard restarts <= Self.longestRestarts else {
-                    throw SourceFailure(.decode, "\(broken.message); gave up after \(restarts) tries")
+                    throw SourceFailure(.decode, "\(broken.message); giving up after \(restarts) attempts")
                 }
             } catch let failure as UpstreamFailure {
                 guard progress.choice.move(after: failure) else { throw failure }
@@ -99,23 +98,23 @@ struct VeniceUsageSource: UsageSource {
         }
     }
 
-    private func walk(
+    private func readPages(
         _ remaining: inout [SliceID], _ context: any SyncContext, at endpoint: VeniceEndpoint, readAt: Timestamp,
         twins: Set<VeniceRow>
     ) async throws {
         guard let first = remaining.first, let last = remaining.last else { return }
         let end = min(last.period.end, readAt)
-        var tally = HourlyAccumulator(of: remaining, end: end)
-        var walk = VenicePager(
+        var accumulator = HourlyAccumulator(of: remaining, end: end)
+        var pager = VenicePager(
             at: endpoint, over: Period(start: first.period.start - HourlyAccumulator.overlap, end: end), twins: twins,
             api: api, context: context)
-        while let rows = try await walk.next() {
-            try tally.add(rows)
-            guard tally.pendingRows >= Self.rowsBetweenCommits, let passed = tally.passed else { continue }
-            try await commit(tally.take(endingBy: passed), readAt: readAt, context)
-            remaining = tally.remaining
+        while let rows = try await pager.next() {
+            try accumulator.add(rows)
+            guard accumulator.pendingRows >= Self.rowsBetweenCommits, let passed = accumulator.passed else { continue }
+            try await commit(accumulator.take(endingBy: passed), readAt: readAt, context)
+            remaining = accumulator.remaining
         }
-        try await commit(tally.take(endingBy: last.period.end), readAt: readAt, context)
+        try await commit(accumulator.take(endingBy: last.period.end), readAt: readAt, context)
         remaining = []
     }
 

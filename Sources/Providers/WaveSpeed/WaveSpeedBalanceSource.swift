@@ -11,10 +11,10 @@ struct WaveSpeedBalanceSource: UsageSource {
     let api: any UpstreamAPI
 
     func sync(_ context: any SyncContext) async throws {
-        let answer = try await api.send(UpstreamCall(.get, "/api/v3/balance"))
-        let data = try WaveSpeedEnvelope<WaveSpeedBalance>.payload(of: answer, from: "balance") { context.remark($0) }
+        let response = try await api.send(UpstreamCall(.get, "/api/v3/balance"))
+        let data = try WaveSpeedEnvelope<WaveSpeedBalance>.payload(of: response, from: "balance") { context.remark($0) }
         var reading = Reading()
-        // A null balance is no balance: the series is absent, never 0.
+        // A null balance yields no series, never 0.
         reading.gauges[.balanceUSD] = data.balance.map { [GaugeSample([], $0.value.doubleValue)] } ?? []
         try await context.commit(reading)
     }

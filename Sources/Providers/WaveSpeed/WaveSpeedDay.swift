@@ -1,45 +1,43 @@
 import UsageModel
 import Upstream
 
-/// One UTC day of a WaveSpeedAI account, as an answer to a query of that day tells it.
+/// One UTC day of a WaveSpeedAI account, from the response to a query of that day.
 ///
-/// `unit_price × count` is not the cost (prices vary inside a model), so the amounts are used and the price is
-/// exported for what it is.
+/// The cost comes from the amounts, not from `unit_price × count`, because prices vary within a model.
 struct WaveSpeedDay {
     struct Model {
         var cost = ExactDecimal.zero
-        // Not an `Int`: the sum of absurd numbers must not end the program.
+        // Not an `Int`, because the sum of absurd numbers must not trap.
         var count = ExactDecimal.zero
-        /// Whether the response has a count at all.
+        /// Whether the response has a count for the model.
         var isCounted = false
         var modality: String?
     }
 
-    /// How many requests there were, and how many of them succeeded by now: the others failed or still run, since a
-    /// request is charged when its job is created.
+    /// Requests and successes so far. The others failed or still run, because a request is charged at job creation.
     struct Outcomes: Equatable {
         let total: Int
         let successes: Int
     }
 
-    /// By model id, unshortened; the order of the answer carries no meaning.
+    /// Models by full id; the order in the response has no meaning.
     private(set) var models: [String: Model] = [:]
     private(set) var totalCost: ExactDecimal?
     private(set) var totalCount: Int?
-    /// The whole day's outcomes; nil where the answer has no count of successes.
+    /// The outcomes of the whole day; nil if the response has no count of successes.
     private(set) var outcomes: Outcomes?
 
-    /// Whether the response shows no usage at all.
+    /// Whether the response shows no usage.
     var isEmpty: Bool { models.isEmpty && (totalCost ?? .zero).isZero && (totalCount ?? 0) == 0 }
 
-    /// Requests that the day's total holds beyond its listed models.
+    /// The day's total requests minus those of its listed models.
     var unlistedCount: Int {
         max(0, (ExactDecimal(totalCount ?? 0) - listedCount).wholeNumber ?? 0)
     }
 
     private var listedCount: ExactDecimal { models.values.reduce(.zero) { $0 + $1.count } }
 
-    /// - Throws: where a model is listed without any figure: read as none, it would take back what was counted.
+    /// - Throws: if a model is listed without any figure. Reading it as zero would revert what was counted.
     init(_ day: UTCDay, _ stats: WaveSpeedUsageStats) throws {
         for (index, usage) in stats.per_model_usage.values.enumerated() {
             guard usage.total_cost != nil || usage.total_count != nil else {
@@ -52,7 +50,7 @@ struct WaveSpeedDay {
         }
         let daily = stats.daily_usage.values.first { $0.day == day }
         for usage in daily?.models.values ?? [] {
-            // `total_count` is optional; the same figure stands here too.
+            // `total_count` is optional; `daily_usage` has the same count.
             guard let id = usage.model_uuid?.value, let model = models[id], !model.isCounted,
                 let count = Self.count(usage.count)
             else { continue }
@@ -60,7 +58,7 @@ struct WaveSpeedDay {
             models[id]?.isCounted = true
         }
         if models.isEmpty {
-            // The same figures stand in `daily_usage` too, without the model's type.
+            // `daily_usage` has the same figures, without the model's type.
             for usage in daily?.models.values ?? [] {
                 add(usage.model_uuid?.value, cost: usage.amount?.value, count: Self.count(usage.count), modality: nil)
             }
@@ -73,13 +71,13 @@ struct WaveSpeedDay {
         }
     }
 
-    /// A negative count is none, and neither is one past a trillion a day: sums of all that an answer can hold still fit.
+    /// Rejects negative counts and those above a trillion a day, so that sums over a whole response cannot overflow.
     private static func count(_ number: LenientInt?) -> Int? {
         number.flatMap { (0...1_000_000_000_000).contains($0.value) ? $0.value : nil }
     }
 
     private mutating func add(_ model: String?, cost: ExactDecimal?, count: Int?, modality: String?) {
-        // A row without an id is part of the total all the same: it ends in the remainder.
+        // A row without an id is still part of the total, so it belongs to the remainder.
         guard let model, !model.isEmpty else { return }
         var sum = models[model] ?? Model()
         sum.cost += cost ?? .zero
@@ -89,17 +87,19 @@ struct WaveSpeedDay {
         models[model] = sum
     }
 
-    /// Below this a difference between the total and its parts is rounding, not money.
+    /// The threshold below which a difference between the total and its parts is a rounding error.
     ///
-    /// An older page of the documentation says that sums are rounded to 3 decimals. Where all of a day's amounts have no
-    /// more than that, each may be half of the last digit off, and a remainder within that would come and go.
+    /// An older page of the documentation says that sums are rounded to 3 decimals. If no amount of a day has more
+    /// decimals, each may be off by half of the last digit, and a remainder within that sum would appear and disappear.
     private var noise: ExactDecimal {
         let amounts = models.values.map(\.cost) + [totalCost].compactMap { $0 }
         guard amounts.allSatisfy({ ($0 * 1000).wholeNumber != nil }) else { return Remainder.noise }
         return (ExactDecimal("0.0005") ?? .zero) * (amounts.count) + Remainder.noise
     }
 
-    /// The day's cells, with `outcomes` by model (the empty id holds those of no listed model).
+    /// Returns the cells of the day.
+    ///
+    /// - Parameter byModel: the outcomes by model; the empty id holds those without a listed model.
     func cells(outcomes byModel: [String: WaveSpeedOutcomes.Known]) -> [Cell] {
         var cells: [Cell] = []
         let cost = Remainder(total: totalCost, parts: models.values.map(\.cost), noise: noise)
@@ -109,7 +109,7 @@ struct WaveSpeedDay {
         }
         if !cost.unlisted.isZero { cells.append(Cell(.cost, ["", ""], cost.unlisted)) }
         if unlistedCount > 0 { cells.append(Cell(.requests, ["", ""], ExactDecimal(unlistedCount))) }
-        // Also where it is 0: the figures agreeing is news too.
+        // Committed also if it is 0, which shows that the figures agree.
         if totalCost != nil { cells.append(Cell(.reconciliation, [], cost.difference)) }
         for (model, outcomes) in byModel {
             cells.append(Cell(.outcomes, ["", model, "success"], ExactDecimal(outcomes.successes)))
@@ -118,7 +118,7 @@ struct WaveSpeedDay {
         return cells + modalityCells(unlisted: cost.unlisted)
     }
 
-    /// Cost and requests by `model_type`, where the answer has types at all; what has none goes to the empty label.
+    /// Returns cost and requests by `model_type` if the response has types. Usage without a type gets the empty label.
     private func modalityCells(unlisted: ExactDecimal) -> [Cell] {
         guard models.values.contains(where: { $0.modality != nil }) else { return [] }
         var cells: [Cell] = []

@@ -1,7 +1,7 @@
 import UsageModel
 import Upstream
 
-/// What is known of an account's models: the type, the unit price and the day of last use, gathered over answers.
+/// The type, the unit price and the day of last use of each model, collected over responses.
 struct WaveSpeedModels {
     private struct Model {
         var modality: String?
@@ -11,7 +11,7 @@ struct WaveSpeedModels {
 
     private var models: [String: Model] = [:]
 
-    /// Begins with what was known before, so that a model keeps its series on days without its usage.
+    /// Starts with the stored gauges, so that a model keeps its series on days without its usage.
     init(info: [GaugeSample], unitPrices: [GaugeSample], lastUsed: [GaugeSample]) {
         for sample in info where sample.labels.count == 2 {
             models[sample.labels[0], default: Model()].modality = sample.labels[1]
@@ -24,7 +24,7 @@ struct WaveSpeedModels {
         }
     }
 
-    /// Takes in what a day's response says.
+    /// Records the models of a day's response.
     ///
     /// - Parameter isNewest: whether the day is the open one, whose prices replace earlier ones.
     mutating func learn(_ usage: [WaveSpeedUsageStats.ModelUsage], isNewest: Bool) {
@@ -41,10 +41,10 @@ struct WaveSpeedModels {
         }
     }
 
-    /// The gauges to commit: whole families, since each model has exactly one series in them.
+    /// The gauges to commit. Families are complete, because each model has exactly one series in them.
     var gauges: [GaugeFamily: [GaugeSample]] {
         var gauges: [GaugeFamily: [GaugeSample]] = [.modelInfo: [], .modelUnitPrice: [], .modelLastUsed: []]
-        // New names in every answer must not add up for ever.
+        // Limited, because new names in every response must not grow the families without bound.
         for (id, model) in models.sorted(by: { $0.key < $1.key }).prefix(longestArray) {
             gauges[.modelInfo]?.append(GaugeSample([id, model.modality ?? ""], 1))
             if let price = model.unitPrice { gauges[.modelUnitPrice]?.append(GaugeSample([id], price)) }

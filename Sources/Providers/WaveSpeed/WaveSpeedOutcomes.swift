@@ -1,21 +1,21 @@
 import Upstream
 import UsageModel
 
-/// What became of the requests of days that are not settled yet: a pure value, stored as JSON.
+/// Outcomes of the requests of days that are not settled yet. A value type, stored as JSON.
 ///
-/// A request is charged when its job is created, so `total − success` holds jobs that still run. It counts as failed only
-/// as far as it persists: the lowest `total − success` over the trailing hour, and all of it once the day has been over for
-/// an hour. The rest is pending, neither success nor failure. Where some jobs run at every moment of an hour, as many as
-/// ran at the quietest one count as failed until the day is over: the figures do not tell them apart.
+/// A request is charged when its job is created, so `total − success` includes running jobs. Requests count as failed
+/// only as far as this difference persists: its minimum over the trailing hour, or all of it one hour after the end of
+/// the day. The rest is pending. If some jobs run at every time of an hour, the minimum number of them counts as failed
+/// until the day is over, because the figures do not distinguish them.
 struct WaveSpeedOutcomes: Equatable, Codable {
-    /// What is counted of a model, or of the requests of no listed model.
+    /// The counted outcomes of a model, or of the requests without a listed model.
     struct Known: Equatable {
         let successes: Int
         let failures: Int
     }
 
     private struct Change: Equatable, Codable {
-        /// From when on so many requests had not succeeded.
+        /// The time since which this number of requests had not succeeded.
         let since: Timestamp
         let unfinished: Int
     }
@@ -29,7 +29,7 @@ struct WaveSpeedOutcomes: Equatable, Codable {
             let unfinished = max(0, total - successes)
             guard !isOver else { return Known(successes: successes, failures: unfinished) }
             let start = now - WaveSpeedOutcomes.patience
-            // What was not finished when the hour began, and how few it were since.
+            // The number of unfinished requests at the start of the hour, and its minimum since then.
             guard let first = changes.lastIndex(where: { $0.since <= start }) else {
                 return Known(successes: successes, failures: 0)
             }
@@ -41,28 +41,27 @@ struct WaveSpeedOutcomes: Equatable, Codable {
     static let patience = Duration.hours(1)
 
     private struct Day: Equatable, Codable {
-        /// The model "" is that of no listed one.
+        /// By model; "" holds the requests without a listed model.
         var models: [String: Model]
-        /// The day's own requests and successes when its models were read last.
+        /// The day's own requests and successes when its models were last read.
         var total: Int?
         var successes: Int?
     }
 
-    /// Changes closer than this are one, so that short intervals don't add up.
+    /// The time within which changes are merged, so that short intervals do not accumulate entries.
     private static let resolution = Duration.minutes(1)
 
-    /// By day (`2026-11-20`).
+    /// By date (`2026-11-20`).
     private var days: [String: Day] = [:]
 
-    /// Nothing known yet.
     init() {}
 
-    /// What was read last of a day, by model; nil where the day is not followed.
+    /// Returns the figures last read of a day, by model; nil if the day is not tracked.
     func last(of day: UTCDay) -> [String: WaveSpeedDay.Outcomes]? {
         days[day.description]?.models.mapValues { WaveSpeedDay.Outcomes(total: $0.total, successes: $0.successes) }
     }
 
-    /// The day's own figures when its models were read last; nil where that is not known.
+    /// Returns the day's own figures when its models were last read; nil if unknown.
     func queried(on day: UTCDay) -> WaveSpeedDay.Outcomes? {
         guard let known = days[day.description], let total = known.total, let successes = known.successes else {
             return nil
@@ -70,12 +69,12 @@ struct WaveSpeedOutcomes: Equatable, Codable {
         return WaveSpeedDay.Outcomes(total: total, successes: successes)
     }
 
-    /// Takes in what a day shows, and returns what is counted of it.
+    /// Records the figures of a day, and returns its counted outcomes.
     ///
     /// - Parameters:
-    ///   - outcomes: by model; models that are not named are no longer there.
-    ///   - whole: the day's own figures, where all its models could be read.
-    ///   - isLast: whether the schedule has no later reading: the day is then no longer followed.
+    ///   - outcomes: the figures by model; models that are missing here are removed.
+    ///   - whole: the day's own figures, if all its models could be read.
+    ///   - isLast: whether the schedule has no later read; the day is then no longer tracked.
     mutating func observe(
         _ outcomes: [String: WaveSpeedDay.Outcomes], whole: WaveSpeedDay.Outcomes?, of day: UTCDay,
         at now: Timestamp, isLast: Bool
@@ -86,7 +85,7 @@ struct WaveSpeedOutcomes: Equatable, Codable {
             let unfinished = max(0, outcome.total - outcome.successes)
             var model = Model(
                 total: outcome.total, successes: outcome.successes,
-                // Times of a clock that was set back since say nothing.
+                // Timestamps in the future come from a clock that was set back since.
                 changes: (earlier[id]?.changes ?? []).filter { $0.since <= now })
             if let last = model.changes.last, model.changes.count > 1, now - last.since < Self.resolution {
                 let lowest = min(last.unfinished, unfinished)
@@ -107,12 +106,12 @@ struct WaveSpeedOutcomes: Equatable, Codable {
 
     private static func isOver(_ day: UTCDay, at now: Timestamp) -> Bool { day.period.end + patience <= now }
 
-    /// Drops days that no scheduled reading will come back to.
+    /// Drops days that the schedule no longer reads.
     mutating func forget(before day: UTCDay) {
         days = days.filter { $0.key >= day.description }
     }
 
-    /// `genai_pending_requests` by model, over all days that are followed.
+    /// Returns the samples of `genai_pending_requests` by model, over all tracked days.
     func pending(at now: Timestamp) -> [GaugeSample] {
         var pending: [String: Int] = [:]
         for (day, known) in days {
@@ -126,34 +125,34 @@ struct WaveSpeedOutcomes: Equatable, Codable {
     }
 }
 
-/// Finds the outcomes of a day's requests by model, with as few queries as that takes.
+/// Determines the outcomes of a day's requests by model, with as few queries as possible.
 struct WaveSpeedOutcomeReader {
-    /// The most models that a day's sync queries; the others have their turn at the next.
+    /// The maximum number of models that one sync queries for a day; the next sync queries the others.
     static let mostQueries = 100
 
     let day: UTCDay
     let usage: WaveSpeedDay
-    /// What was read last, by model; nil where the day is not followed.
+    /// The figures last read, by model; nil if the day is not tracked.
     let known: [String: WaveSpeedDay.Outcomes]?
-    /// The day's own figures when models were queried last; nil where they were not.
+    /// The day's own figures when models were last queried; nil if they were not.
     let queriedAt: WaveSpeedDay.Outcomes?
-    /// The day's cells so far.
+    /// The stored cells of the day.
     let earlier: [Cell]
 
-    /// The outcomes by model; the model "" has those of no listed one.
+    /// Returns the outcomes by model; the model "" has those without a listed model.
     ///
-    /// A model is queried where its count changed, and where the successes known do not add up to the day's summary: first
-    /// those that have requests without success. Nothing is queried where neither changed.
+    /// A model is queried if its count changed. If the known successes do not sum to the day's summary, models with
+    /// unsuccessful requests are queried first, then the others. Nothing is queried if neither changed.
     ///
     /// - Parameters:
     ///   - byModel: whether a day that was not read before is read by model.
-    ///   - query: the outcomes of one model; nil where the response cannot be used.
+    ///   - query: returns the outcomes of one model; nil if the response cannot be used.
     func outcomes(
         byModel: Bool, query: (_ model: String) async throws -> WaveSpeedDay.Outcomes?
     ) async throws -> [String: WaveSpeedDay.Outcomes] {
         guard let whole = usage.outcomes else { return [:] }
-        // A day keeps the way it was first read in: outcomes that moved from the empty label to a model, or back,
-        // would count twice, since the counter they leave never falls.
+        // A day keeps the mode of its first read. Outcomes that moved between the empty label and a model would count
+        // twice, because the counter that they leave never falls.
         let hadOutcomes = earlier.contains { $0.family == .outcomes }
         let wasByModel = earlier.contains { $0.family == .outcomes && !$0.labels[1].isEmpty }
         guard hadOutcomes ? wasByModel : byModel else { return whole.total > 0 ? ["": whole] : [:] }
@@ -174,24 +173,25 @@ struct WaveSpeedOutcomeReader {
                     continue
                 }
                 found[model] = outcomes
-                // New usage arrived between the two queries: this model is ahead of the day's totals until next time.
+                // New usage arrived between the two queries, so this model is ahead of the day's totals until the next
+                // sync.
                 if ExactDecimal(outcomes.total) != usage.models[model]?.count { isConsistent = false }
             }
         }
-        // A model without a count is part of the day's rest.
+        // A model without a count is part of the day's remainder.
         let counted = usage.models.filter(\.value.isCounted).sorted { $0.key < $1.key }
         try await read(
             counted.filter { model, figures in found[model].map { ExactDecimal($0.total) } != figures.count }
                 .map(\.key))
-        // Figures that disagree for good are queried once, not at every sync.
+        // Figures that permanently disagree are queried once, not at every sync.
         let isNews = queriedAt != whole
         func unexplained() -> Int { whole.successes - successes(found) - (earlierRest?.successes ?? 0) }
         if isNews, usage.unlistedCount == 0 ? successes(found) != whole.successes : unexplained() != 0 {
             try await read(counted.map(\.key).filter { found[$0].map { $0.successes < $0.total } ?? true })
         }
         if isNews, successes(found) > whole.successes { try await read(counted.map(\.key)) }
-        // What no listed model explains stays with the empty label. While the queries disagree it must not take up
-        // what belongs to a model, since a counter could never give it back.
+        // Outcomes that no listed model explains stay with the empty label. While the queries disagree it must not gain
+        // outcomes that belong to a model, because its counter cannot fall.
         guard isConsistent else {
             found[""] = earlierRest
             return found
@@ -207,7 +207,7 @@ struct WaveSpeedOutcomeReader {
         outcomes.values.reduce(0) { $0 + $1.successes }
     }
 
-    /// What the cells of a day that is no longer followed say.
+    /// Restores the outcomes of a day that is no longer tracked from its cells.
     private static func outcomes(in cells: [Cell]) -> [String: WaveSpeedDay.Outcomes] {
         var counts: [String: (success: Int, failure: Int)] = [:]
         for cell in cells where cell.family == .outcomes {

@@ -1,9 +1,9 @@
 import Foundation
 import UsageModel
 
-/// What one query over up to 31 days says of each of them: enough to see that a day changed, and which days were empty.
+/// The figures by day of one query over up to 31 days. They show which days changed and which are empty.
 struct WaveSpeedRange {
-    /// A day's figures, as the range has them.
+    /// The figures of a day in the range query.
     struct Figures: Equatable, Codable {
         /// USD as decimal text.
         let amount: String
@@ -11,7 +11,7 @@ struct WaveSpeedRange {
 
         static let none = Figures(amount: ExactDecimal.zero.description, count: 0)
 
-        /// Whether both say the same, but for the noise of binary floating point in the response.
+        /// Whether both are equal, except for rounding errors of binary floating point in the response.
         func agrees(with other: Figures) -> Bool {
             let difference = (ExactDecimal(amount) ?? .zero) - (ExactDecimal(other.amount) ?? .zero)
             return count == other.count && difference.magnitude < Remainder.noise
@@ -20,9 +20,9 @@ struct WaveSpeedRange {
 
     /// The days with figures, by day.
     let days: [UTCDay: Figures]
-    /// How many models a day lists.
+    /// The number of models that a day lists.
     let models: [UTCDay: Int]
-    /// Whether the days add up to the range's own summary: only then is a day that is not listed a day without usage.
+    /// Whether the days sum to the range's own summary. Only then is a day that is not listed a day without usage.
     let isComplete: Bool
 
     init(_ stats: WaveSpeedUsageStats) {
@@ -44,7 +44,7 @@ struct WaveSpeedRange {
         }
         self.days = days
         self.models = models
-        // Sums that are rounded to 3 decimals may be half of the last digit off each.
+        // Each sum that is rounded to 3 decimals may be off by half of the last digit.
         let rounding = (ExactDecimal("0.0005") ?? .zero) * (days.count + 1)
         isComplete =
             isReadable
@@ -52,20 +52,19 @@ struct WaveSpeedRange {
             && stats.summary?.total_requests.map { $0.value == count } ?? true
     }
 
-    /// A day's figures; nil where nothing is known of it.
+    /// Returns the figures of a day; nil if they are unknown.
     func figures(of day: UTCDay) -> Figures? { days[day] ?? (isComplete ? Figures.none : nil) }
 }
 
-/// What the range query said of each day when that day was read last: a pure value, stored as JSON.
+/// The figures of the range query for each day when the day was last read. A value type, stored as JSON.
 ///
-/// Figures are compared with figures of the same query, never with our own sums: the provider may round them apart.
+/// Figures are compared only with those of the same query, because the provider may round computed sums differently.
 struct WaveSpeedTotals: Equatable, Codable {
-    /// Days are remembered as long as their cells are kept.
+    /// Number of days to store, as long as their cells are kept.
     static let kept = 101
 
     private var days: [String: WaveSpeedRange.Figures] = [:]
 
-    /// Nothing known yet.
     init() {}
 
     init(from decoder: any Decoder) throws {
@@ -77,15 +76,15 @@ struct WaveSpeedTotals: Equatable, Codable {
         try container.encode(days)
     }
 
-    /// The figures of a day when it was read last; nil where none are remembered.
+    /// The figures of a day when it was last read; nil if none are stored.
     subscript(day: UTCDay) -> WaveSpeedRange.Figures? { days[day.description] }
 
-    /// Remembers a day that is read now; nil where the query says nothing of it.
+    /// Stores the figures of a day that is read now; nil if the range query has none.
     mutating func remember(_ figures: WaveSpeedRange.Figures?, of day: UTCDay) {
         days[day.description] = figures
     }
 
-    /// Drops days whose cells are gone.
+    /// Drops days whose cells are deleted.
     mutating func forget(before day: UTCDay) {
         days = days.filter { $0.key >= day.description }
     }

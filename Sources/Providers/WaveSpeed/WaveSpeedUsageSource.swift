@@ -2,13 +2,13 @@ import Foundation
 import UsageModel
 import Upstream
 
-/// `POST /api/v3/user/usage_stats`: cost and requests by model, outcomes by model or day, one UTC day a slice.
+/// `POST /api/v3/user/usage_stats`: cost and requests by model, outcomes by model or day, one UTC day per slice.
 ///
-/// Each sync begins with one query over the last 31 days, which shows what changed: a day that the schedule no longer asks
-/// for is read again where its figures differ from those of its last reading, so that late charges of a month are counted
-/// at the next sync. At a first sync the same query shows which days are empty.
+/// Each sync starts with one query over the last 31 days. A day that has left the schedule is read again if its figures
+/// differ from those of its last read, so that late charges of a month are counted at the next sync. At a first sync
+/// the same query shows which days are empty.
 ///
-/// The documentation does not state the zone of a day; UTC is taken, as its examples write `Z`.
+/// The documentation does not state the time zone of a day; UTC is assumed because its examples use `Z`.
 struct WaveSpeedUsageSource: UsageSource {
     static let endpoint = "usage_stats"
 
@@ -19,10 +19,10 @@ struct WaveSpeedUsageSource: UsageSource {
     let api: any UpstreamAPI
     let outcomesByModel: Bool
 
-    /// "Query time range cannot exceed 31 days."
+    /// The documented limit: "Query time range cannot exceed 31 days."
     static let longestRange = 31
-    /// Days of history are queried by model only while that takes no more queries than this; beyond, by day, so that
-    /// a first start of an account with many models costs one query a day.
+    /// The maximum number of queries by model for days of history. Further days are read without models, so that a
+    /// first start of an account with many models sends one query a day.
     static let historyModelQueries = 100
 
     static let totalsMemory = "totals"
@@ -39,21 +39,21 @@ struct WaveSpeedUsageSource: UsageSource {
         let first = max(today.advanced(by: 1 - Self.longestRange), context.ledgerStart.day)
         var newest: WaveSpeedRange?
         if first <= today {
-            // A range that does not add up finds no late charges: the schedule does.
+            // A range that does not match its summary finds no late charges; the schedule does.
             defer {
                 if newest?.isComplete == false {
                     context.remark(
-                        "the days of usage_stats do not add up to its summary: late charges wait for the schedule")
+                        "the days of usage_stats do not sum to its summary; late charges are found by schedule only")
                 }
             }
             do {
                 try await parts.isolate { newest = WaveSpeedRange(try await query(first, today, context)) }
             } catch let failure as UpstreamFailure where failure.reason == .http4xx && failure.isLasting {
-                // The range may be what is refused: days are read all the same.
+                // The range itself may be the reason for the rejection, so the days are still read.
                 parts.record(failure)
             }
         }
-        // Live data come first, today's before all.
+        // Live data come first, newest day first.
         let due = context.dueSlices
         let history = due.filter { $0.settles && $0.lastRead == nil }
         var live = due.filter { !($0.settles && $0.lastRead == nil) }
@@ -65,13 +65,13 @@ struct WaveSpeedUsageSource: UsageSource {
         try parts.check()
     }
 
-    /// What is remembered between syncs.
+    /// The state that is stored between syncs.
     private struct State: Equatable {
         var totals: WaveSpeedTotals
         var outcomes: WaveSpeedOutcomes
     }
 
-    /// The slices that the range query shows to have changed since they were read last.
+    /// Returns the slices that changed since their last read according to the range query.
     private func changed(
         _ reopenable: [DueSlice], _ range: WaveSpeedRange, _ context: any SyncContext, _ state: inout State
     ) async throws -> [DueSlice] {
@@ -84,7 +84,7 @@ struct WaveSpeedUsageSource: UsageSource {
             if let known = state.totals[day] {
                 if !known.agrees(with: figures) { changed.append(slice) }
             } else if Self.agrees(figures, try await context.cells(of: slice.slice)) {
-                // Read by a version that remembered nothing.
+                // The day was read by a version that stored no totals.
                 state.totals.remember(figures, of: day)
             } else {
                 changed.append(slice)
@@ -107,7 +107,7 @@ struct WaveSpeedUsageSource: UsageSource {
         return difference.magnitude <= rounding && sum(.requests) == ExactDecimal(figures.count)
     }
 
-    /// Days that are read for the first time after their last offset: the range query shows those with usage.
+    /// Reads days for the first time whose schedule has already ended. The range query shows those with usage.
     private func readHistory(
         _ history: [DueSlice], _ newest: WaveSpeedRange?, _ context: any SyncContext, _ parts: inout UnreadableParts,
         _ state: inout State
@@ -141,7 +141,7 @@ struct WaveSpeedUsageSource: UsageSource {
             try await context.commit(reading)
         }
         for slice in slices where !empty.contains(slice) {
-            // Outcomes by model cost a query each; a day whose models are not known is read by day.
+            // Outcomes cost one query per model. A day whose models are not known is read without them.
             let queries = range?.models[slice.slice.period.start.day] ?? .max
             let isAffordable = queries <= modelQueries
             if isAffordable { modelQueries -= queries }
@@ -149,7 +149,7 @@ struct WaveSpeedUsageSource: UsageSource {
         }
     }
 
-    /// Runs of at most 31 days from the newest to the oldest of them.
+    /// Groups days into ranges of at most 31 days, newest first.
     static func ranges(_ newestFirst: [DueSlice]) -> [[DueSlice]] {
         var ranges: [[DueSlice]] = []
         for due in newestFirst {
@@ -164,20 +164,20 @@ struct WaveSpeedUsageSource: UsageSource {
         return ranges
     }
 
-    /// Reads one day whole and commits it.
+    /// Reads one day with its outcomes and commits it.
     private func read(
         _ due: DueSlice, in range: WaveSpeedRange?, byModel: Bool, _ context: any SyncContext, _ state: inout State
     ) async throws {
         let day = due.slice.period.start.day
-        let asked = context.now
+        let requestedAt = context.now
         let stats = try await query(day, day, context)
         let usage = try WaveSpeedDay(day, stats)
         var models = WaveSpeedModels(
             info: try await context.gauges(.modelInfo), unitPrices: try await context.gauges(.modelUnitPrice),
             lastUsed: try await context.gauges(.modelLastUsed))
-        models.learn(stats.per_model_usage.values, isNewest: asked < due.slice.period.end)
+        models.learn(stats.per_model_usage.values, isNewest: requestedAt < due.slice.period.end)
         if let figures = range?.figures(of: day), !figures.agrees(with: .none), usage.isEmpty {
-            throw SourceFailure(.decode, "usage_stats shows nothing of \(day), of which its own range shows usage")
+            throw SourceFailure(.decode, "usage_stats has no usage for \(day), but the range query does")
         }
         let earlier = due.lastRead == nil ? [] : try await context.cells(of: due.slice)
         try VanishedModels.check(usage.cells(outcomes: [:]), against: earlier, in: name)
@@ -185,14 +185,14 @@ struct WaveSpeedUsageSource: UsageSource {
             day: day, usage: usage, known: state.outcomes.last(of: day),
             queriedAt: state.outcomes.queried(on: day),
             earlier: earlier)
-        // A model's outcomes that cannot be read must not cost the day's figures: they stay as they were.
+        // If the outcomes of a model cannot be read, the day's figures are still committed with the earlier outcomes.
         var failure: (any ReasonedFailure)?
         let outcomes = try await reader.outcomes(byModel: outcomesByModel && byModel) { model in
             guard failure == nil else { return nil }
             do {
                 let stats = try await query(day, day, model: model, context)
                 guard stats.per_model_usage.values.allSatisfy({ $0.model_uuid?.value == model }) else {
-                    context.remark("usage_stats of one model lists others: its outcomes are not read")
+                    context.remark("usage_stats of one model lists others; ignoring its outcomes")
                     return nil
                 }
                 return try WaveSpeedDay(day, stats).outcomes
@@ -201,16 +201,16 @@ struct WaveSpeedUsageSource: UsageSource {
                 return nil
             }
         }
-        // A day that is not read again by schedule waits for them.
+        // A day without a later scheduled read is not committed without its outcomes.
         if let failure, due.settles { throw failure }
         let before = state
         state.totals.remember(range?.figures(of: day), of: day)
         let known = state.outcomes.observe(
-            outcomes, whole: failure == nil ? usage.outcomes : nil, of: day, at: asked, isLast: due.settles)
+            outcomes, whole: failure == nil ? usage.outcomes : nil, of: day, at: requestedAt, isLast: due.settles)
         var reading = Reading()
-        reading.slices = [SliceReading(due.slice, cells: usage.cells(outcomes: known), readAt: asked)]
+        reading.slices = [SliceReading(due.slice, cells: usage.cells(outcomes: known), readAt: requestedAt)]
         reading.gauges = models.gauges
-        reading.gauges[.pendingRequests] = state.outcomes.pending(at: asked)
+        reading.gauges[.pendingRequests] = state.outcomes.pending(at: requestedAt)
         if state.totals != before.totals {
             reading.memory[Self.totalsMemory] = try RememberedJSON.text(of: state.totals)
         }

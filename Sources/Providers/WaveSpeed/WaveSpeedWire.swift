@@ -1,16 +1,16 @@
 import UsageModel
 import Upstream
 
-/// The frame around every WaveSpeedAI answer: HTTP 200 may still carry another `code`.
+/// The envelope of every WaveSpeedAI response. HTTP 200 may still carry another `code`.
 ///
 /// Source: "How to Check Usage", section Response.
 struct WaveSpeedEnvelope<Payload: Decodable>: Decodable {
     let code: LenientInt?
-    // `message` is for people; it may quote what was sent, so it is not read.
+    // `message` is not read, because it may quote the request.
     let data: Payload?
 }
 
-/// `data` of `POST /api/v3/user/usage_stats`; fields that accounts were seen without are optional.
+/// `data` of `POST /api/v3/user/usage_stats`. Fields that are missing for some accounts are optional.
 struct WaveSpeedUsageStats: Decodable {
     struct ModelUsage: Decodable {
         let model_uuid: LenientString?
@@ -51,14 +51,14 @@ extension WaveSpeedUsageStats {
         case per_model_usage, daily_usage, summary
     }
 
-    /// - Throws: where none of the documented fields is there: read as "no usage", it would take back what was counted.
+    /// - Throws: if all documented fields are missing. Reading that as "no usage" would revert what was counted.
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         guard try fields.allKeys.contains(where: { try !fields.decodeNil(forKey: $0) }) else {
             throw SourceFailure(
                 .decode,
-                "usage_stats answered without per_model_usage, daily_usage and summary; is base_url the WaveSpeedAI API?"
-            )
+                "usage_stats responded without per_model_usage, daily_usage and summary; "
+                    + "is base_url the WaveSpeedAI API?")
         }
         per_model_usage = try fields.decode(LenientArray<ModelUsage>.self, forKey: .per_model_usage)
         daily_usage = try fields.decode(LenientArray<DailyUsage>.self, forKey: .daily_usage)
@@ -68,14 +68,14 @@ extension WaveSpeedUsageStats {
 
 /// `data` of `GET /api/v3/balance`.
 struct WaveSpeedBalance: Decodable {
-    /// USD; nil where the account has no such balance. A postpaid account may be below zero.
+    /// USD; nil if the account has no such balance. It may be negative for a postpaid account.
     let balance: LenientDecimal?
 
     private enum CodingKeys: String, CodingKey {
         case balance
     }
 
-    /// - Throws: where the field is missing: an error in another form must not read as "no balance".
+    /// - Throws: if the field is missing. An error in another form must not be read as "no balance".
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         guard fields.contains(.balance) else {
@@ -86,18 +86,18 @@ struct WaveSpeedBalance: Decodable {
 }
 
 extension WaveSpeedEnvelope {
-    /// The payload of a response whose `code` is 200, as the documentation asks to check.
+    /// Decodes the payload of a response and checks that its `code` is 200, as the documentation requires.
     ///
-    /// - Parameter remark: gets each field that could not be read and that no figure depends on.
+    /// - Parameter remark: is called for each field that could not be decoded and that no figure depends on.
     static func payload(
-        of answer: UpstreamResponse, from endpoint: String, remark: (String) -> Void = { _ in }
+        of response: UpstreamResponse, from endpoint: String, remark: (String) -> Void = { _ in }
     ) throws -> Payload {
-        let envelope = try JSONBody.decode(Self.self, from: answer, remark: remark)
+        let envelope = try JSONBody.decode(Self.self, from: response, remark: remark)
         if let code = envelope.code?.value, code != 200 {
-            throw SourceFailure(reason(code), "\(endpoint) answered with code \(code) in its body; 200 was expected")
+            throw SourceFailure(reason(code), "\(endpoint) responded with code \(code) in its body; expected 200")
         }
         guard let data = envelope.data else {
-            throw SourceFailure(.decode, "\(endpoint) answered without `data`; is base_url the WaveSpeedAI API?")
+            throw SourceFailure(.decode, "\(endpoint) responded without `data`; is base_url the WaveSpeedAI API?")
         }
         return data
     }
@@ -116,6 +116,6 @@ extension WaveSpeedEnvelope {
 }
 
 extension WaveSpeedUsageStats.DailyUsage {
-    /// The UTC day, written as a date or as a timestamp; nil where it is neither.
+    /// The UTC day, from a date or a timestamp; nil if the text is neither.
     var day: UTCDay? { date.flatMap { Timestamp($0.value) }?.day }
 }

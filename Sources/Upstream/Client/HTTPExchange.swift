@@ -2,7 +2,7 @@ import AsyncHTTPClient
 import NIOCore
 import UsageModel
 
-/// An answer as it came, whatever its status.
+/// A response of any status, as received.
 struct RawResponse: Sendable {
     let status: Int
     let headers: UpstreamHeaders
@@ -11,37 +11,37 @@ struct RawResponse: Sendable {
     var isSuccess: Bool { (200...299).contains(status) }
 }
 
-/// Why an answer was not read to its end.
+/// The reason why a response was not read completely.
 enum ExchangeError: Error {
     case deadlineExceeded
     case bodyTooLarge(status: Int, longest: Int)
 }
 
-/// One HTTP request and its answer: no retry, no redirect, no judgement.
+/// Performs one HTTP request, without retries, redirects or classification of the response.
 struct HTTPExchange: Sendable {
     let client: HTTPClient
     let maximumBodyBytes: Int
     let timeout: Duration
 
-    /// The most that is read of an error's body: its message is at the start.
+    /// The limit for bodies of error responses: their message is at the start.
     static let maximumErrorBodyBytes = 64 << 10
 
-    /// Sends the request and reads the answer.
+    /// Sends the request and reads the response.
     ///
     /// - Throws: `ExchangeError`, `CancellationError`, or the HTTP client's errors.
     func perform(_ request: HTTPClientRequest) async throws -> RawResponse {
-        // The client's own deadline ends with the head of the answer: a body that drips would outlast it.
+        // The client's own deadline covers only the response head: a slow body would outlast it.
         try await withThrowingTaskGroup(of: RawResponse?.self) { group in
             defer { group.cancelAll() }
             group.addTask { try await exchange(request) }
             group.addTask {
-                // Real time, whatever clock the caller has: it bounds a real connection, and a clock that a test holds
-                // still must not keep a hanging server's for ever.
+                // Real time instead of the caller's clock: with a test clock that stands still, a hanging connection
+                // would never time out.
                 try await Task.sleep(for: timeout)
                 return nil
             }
-            guard let answer = try await group.next() ?? nil else { throw ExchangeError.deadlineExceeded }
-            return answer
+            guard let response = try await group.next() ?? nil else { throw ExchangeError.deadlineExceeded }
+            return response
         }
     }
 
@@ -56,7 +56,7 @@ struct HTTPExchange: Sendable {
         let announced = headers.first(name: "Content-Length").flatMap { Int($0) } ?? 0
         guard announced <= maximumBodyBytes else { throw tooLarge }
         var body: [UInt8] = []
-        // What a server announces is not yet what it sends: no more than this is set aside on its word.
+        // Content-Length may be wrong: allocate at most 1 MiB in advance.
         body.reserveCapacity(min(announced, 1 << 20))
         for try await part in response.body {
             guard body.count + part.readableBytes <= maximumBodyBytes else {
@@ -64,12 +64,12 @@ struct HTTPExchange: Sendable {
             }
             body.append(contentsOf: part.readableBytesView)
         }
-        // A cancelled sequence may end instead of throwing: a part must not pass for the whole.
+        // A cancelled sequence may end without throwing: do not return a partial body.
         try Task.checkCancellation()
         return RawResponse(status: status, headers: headers, body: body)
     }
 
-    /// The start of an error's body; where it breaks off, what came: the status already says what matters.
+    /// Reads the start of an error's body. Returns what was received if the connection fails: the status is known already.
     private func errorBody(_ parts: HTTPClientResponse.Body) async -> [UInt8] {
         var body: [UInt8] = []
         do {

@@ -7,18 +7,17 @@ import NIOPosix
 import NIOSSL
 import UsageModel
 
-/// What an error of the network stack means: the reason, plain words with what to check, and whether another attempt
-/// may fare better.
+/// A classified error of the network stack: the reason, a message with what to check, and whether a retry may succeed.
 struct NetworkFailure: Error {
     let reason: FailureReason
     let message: String
     let outcome: RetryPolicy.Outcome
 
-    /// Reads an error.
+    /// Classifies an error.
     ///
     /// - Parameters:
-    ///   - error: what the HTTP client threw.
-    ///   - settings: named in the message: how long was waited, how large an answer may be.
+    ///   - error: an error thrown by the HTTP client.
+    ///   - settings: the timeouts and the size limit that the message contains.
     init(_ error: any Error, settings: UpstreamSettings) {
         switch error {
         case let error as ExchangeError:
@@ -32,24 +31,24 @@ struct NetworkFailure: Error {
         case is NIOSSLExtraError:
             self.init(
                 .network,
-                "the TLS certificate is for another host than \(settings.baseURL.host): is base_url's host right?",
+                "the TLS certificate is for another host than \(settings.baseURL.host): check base_url's host",
                 .conclusive)
         case let error as NIOHTTPDecompression.DecompressionError where error == .limit:
             self.init(
                 ExchangeError.bodyTooLarge(status: 200, longest: settings.maximumBodyBytes), settings: settings)
         case is NIOHTTPDecompression.DecompressionError, is NIOHTTPDecompression.ExtraDecompressionError:
-            self.init(.decode, "the answer's compressed body is damaged", .conclusive)
+            self.init(.decode, "the compressed response body is corrupt", .conclusive)
         case HTTPParserError.invalidEOFState, HTTPParserError.closedConnection:
             self.init(.network, Self.broken, .noAnswer)
         case is HTTPParserError:
             self.init(
-                .network, "the server's answer is not HTTP: are base_url's scheme and port right?", .conclusive)
+                .network, "the response is not HTTP: check base_url's scheme and port", .conclusive)
         case let error as IOError:
             self.init(.network, Self.message(of: error), .noAnswer)
         case ChannelError.connectTimeout:
             self.init(HTTPClientError.connectTimeout, settings: settings)
         default:
-            self.init(.network, "the connection broke (\(type(of: error)))", .noAnswer)
+            self.init(.network, "the connection failed (\(type(of: error)))", .noAnswer)
         }
     }
 
@@ -59,17 +58,17 @@ struct NetworkFailure: Error {
         self.outcome = outcome
     }
 
-    private static let broken = "the connection broke before the answer was whole"
+    private static let broken = "the connection was closed before the response was complete"
 
     private init(_ error: ExchangeError, settings: UpstreamSettings) {
         switch error {
         case .deadlineExceeded:
             self.init(
-                .timeout, "no whole answer within \(settings.requestTimeout): is the API slow, or timeout too short?",
+                .timeout,
+                "no complete response within \(settings.requestTimeout): the API is slow, or timeout is too short",
                 .noAnswer)
         case .bodyTooLarge(_, let longest):
-            self.init(
-                .decode, "the answer is longer than \(longest) bytes, the most that is read", .conclusive)
+            self.init(.decode, "the response exceeds the limit of \(longest) bytes", .conclusive)
         }
     }
 
@@ -78,11 +77,11 @@ struct NetworkFailure: Error {
         case .connectTimeout, .tlsHandshakeTimeout, .httpProxyHandshakeTimeout, .getConnectionFromPoolTimeout:
             self.init(
                 .timeout,
-                "no connection within \(settings.connectTimeout): does a firewall or a proxy stand in between?",
+                "no connection within \(settings.connectTimeout): check for a firewall or a proxy in between",
                 .noAnswer)
         case .readTimeout:
             self.init(
-                .timeout, "nothing came for \(settings.readTimeout): the API is slow or hangs", .noAnswer)
+                .timeout, "no data received for \(settings.readTimeout): the API is slow or hangs", .noAnswer)
         case .deadlineExceeded:
             self.init(ExchangeError.deadlineExceeded, settings: settings)
         case .proxyAuthenticationRequired:
@@ -91,7 +90,7 @@ struct NetworkFailure: Error {
         case .invalidProxyResponse:
             let credentials = settings.proxy?.user == nil ? "" : "its user name and password, "
             self.init(
-                .network, "the proxy refused to connect: check proxy, \(credentials)and what it allows", .noAnswer)
+                .network, "the proxy refused to connect: check proxy, \(credentials)and its access rules", .noAnswer)
         case .alreadyShutdown:
             self.init(.network, "the exporter is stopping", .conclusive)
         default:
@@ -100,16 +99,17 @@ struct NetworkFailure: Error {
     }
 
     private init(_ error: NIOConnectionError, settings: UpstreamSettings) {
-        // One family of addresses may well have none: only where no address was tried did the name not resolve.
+        // One address family may have no records: the name did not resolve only if no address was tried.
         if error.connectionErrors.isEmpty, error.dnsAError != nil || error.dnsAAAAError != nil {
             self.init(
-                .network, "the host name cannot be resolved (DNS): is it right, and does DNS work here?", .noAnswer)
+                .network, "the host name cannot be resolved (DNS): check base_url's host and the DNS resolver",
+                .noAnswer)
         } else if let first = error.connectionErrors.lazy.compactMap({ $0.error as? IOError }).first {
             self.init(.network, Self.message(of: first), .noAnswer)
         } else if error.connectionErrors.contains(where: { ($0.error as? ChannelError) != nil }) {
             self.init(HTTPClientError.connectTimeout, settings: settings)
         } else {
-            self.init(.network, "no connection could be made", .noAnswer)
+            self.init(.network, "no connection could be established", .noAnswer)
         }
     }
 
@@ -118,15 +118,14 @@ struct NetworkFailure: Error {
         if detail.contains("CERTIFICATE_VERIFY_FAILED") || detail.contains("unableToValidateCertificate") {
             self.init(
                 .network,
-                "the TLS certificate is not trusted: has it expired, or does it come from a private authority "
-                    + "(then set ca_file)?", .conclusive)
+                "the TLS certificate is not trusted: check whether it has expired; set ca_file if its certificate "
+                    + "authority is private", .conclusive)
         } else if detail.contains("WRONG_VERSION_NUMBER") || detail.contains("HTTP_REQUEST") {
             self.init(
                 .network,
-                "the server does not speak TLS on this port: should base_url begin with http://, "
-                    + "or is the port wrong?", .conclusive)
+                "the server does not speak TLS on this port: check base_url's port, or use http://", .conclusive)
         } else if case .handshakeFailed = error {
-            self.init(.network, "the TLS handshake failed: are base_url's scheme and port right?", .noAnswer)
+            self.init(.network, "the TLS handshake failed: check base_url's scheme and port", .noAnswer)
         } else {
             self.init(.network, Self.broken, .noAnswer)
         }
@@ -134,8 +133,8 @@ struct NetworkFailure: Error {
 
     private static func message(of error: IOError) -> String {
         switch error.errnoCode {
-        case ECONNREFUSED: "connection refused: does the API listen there, is the port right?"
-        case ENETUNREACH, EHOSTUNREACH: "the host cannot be reached: is the network up?"
+        case ECONNREFUSED: "connection refused: check base_url's host and port"
+        case ENETUNREACH, EHOSTUNREACH: "the host is unreachable: check the network"
         case ECONNRESET, EPIPE: broken
         default: "the connection failed (errno \(error.errnoCode))"
         }

@@ -1,26 +1,26 @@
 import UsageModel
 
-/// Decides whether a failed attempt is made again, and when: a pure value, without clock, randomness or network.
+/// Decides whether and when a failed attempt is retried: a pure value, without clock, randomness or network.
 ///
-/// The wait is drawn evenly from 0 to the backoff ("full jitter"), so that clients that failed together do not come
-/// back together. The backoff doubles with each retry up to the cap; by default:
+/// The wait is uniform between 0 and the backoff ("full jitter"), so that clients that failed together do not retry
+/// together. The backoff doubles with each retry up to the cap; by default:
 ///
 /// | retry | 1st | 2nd | 3rd | 4th | 5th | 6th | 7th and later |
 /// |---|---|---|---|---|---|---|---|
 /// | backoff | 0.5 s | 1 s | 2 s | 4 s | 8 s | 16 s | 30 s |
 /// | mean wait | 0.25 s | 0.5 s | 1 s | 2 s | 4 s | 8 s | 15 s |
 ///
-/// `Retry-After` is a minimum: the wait is the longer of the two. Where it asks for more than 10 seconds the call ends
-/// at once: the sync schedule shows the wait, and keeps it over a restart.
+/// `Retry-After` is a minimum: the wait is the longer of the two. If it exceeds 10 seconds, the call fails at once and
+/// the sync schedule waits instead, which also survives a restart.
 ///
-/// | outcome | again? |
+/// | outcome | retried? |
 /// |---|---|
-/// | no answer: connection refused or broken, DNS, time-out | yes |
+/// | no response: connection refused or closed, DNS, timeout | yes |
 /// | 408, 429, 500, 502, 503, 504 | yes, not before `Retry-After` |
 /// | any other status | no |
-/// | an answer of no use (HTML, too large, a redirect elsewhere), a certificate that is not trusted | no |
+/// | an unusable response (HTML, too large, a redirect to another origin), an untrusted certificate | no |
 package struct RetryPolicy: Sendable, Hashable {
-    /// How often a call is sent again at most.
+    /// The maximum number of retries of a call.
     package let maximumRetries: Int
     /// The first retry's backoff.
     package let base: Duration
@@ -28,10 +28,9 @@ package struct RetryPolicy: Sendable, Hashable {
     package let cap: Duration
     /// The longest `Retry-After` that a call waits for itself.
     package let longestRetryAfter: Duration
-    /// The longest that all waits of one call may take together.
+    /// The limit for the sum of a call's waits.
     package let waitBudget: Duration
 
-    /// A policy.
     package init(
         maximumRetries: Int = 4, base: Duration = .milliseconds(500), cap: Duration = .seconds(30),
         longestRetryAfter: Duration = .seconds(10), waitBudget: Duration = .minutes(2)
@@ -43,31 +42,29 @@ package struct RetryPolicy: Sendable, Hashable {
         self.waitBudget = waitBudget
     }
 
-    /// How an attempt failed.
+    /// The outcome of a failed attempt.
     package enum Outcome: Sendable, Hashable {
-        /// No whole answer arrived, and another attempt may fare better.
+        /// No complete response; a retry may succeed.
         case noAnswer
-        /// An answer with a status that is not 2xx.
+        /// A response with a status other than 2xx.
         case status(Int, retryAfter: RetryAfter?)
-        /// Another attempt would end the same way.
+        /// A retry would fail in the same way.
         case conclusive
     }
 
-    /// What to do after a failed attempt.
+    /// The action after a failed attempt.
     package enum Decision: Sendable, Hashable {
-        /// Send the call again after this long.
         case retry(after: Duration)
-        /// Report the failure.
         case giveUp
     }
 
-    /// Decides.
+    /// Decides whether to retry.
     ///
     /// - Parameters:
-    ///   - retries: how often the call was sent again already.
-    ///   - outcome: how the last attempt failed.
-    ///   - waited: how long the call has waited between its attempts so far.
-    ///   - now: the present moment, against which a `Retry-After` date is held.
+    ///   - retries: the number of retries so far.
+    ///   - outcome: the outcome of the last attempt.
+    ///   - waited: the sum of the call's waits so far.
+    ///   - now: the current time, for a `Retry-After` date.
     ///   - randomUnit: a number from 0 (inclusive) to 1 (exclusive).
     package func decision(
         retries: Int, outcome: Outcome, waited: Duration, now: Timestamp, randomUnit: Double
@@ -81,39 +78,38 @@ package struct RetryPolicy: Sendable, Hashable {
             break
         case .status(let status, let retryAfter):
             guard Self.retriedStatuses.contains(status) else { return .giveUp }
-            let asked = retryAfter?.wait(from: now) ?? .zero
-            guard asked <= longestRetryAfter else { return .giveUp }
-            wait = max(wait, asked)
+            let minimum = retryAfter?.wait(from: now) ?? .zero
+            guard minimum <= longestRetryAfter else { return .giveUp }
+            wait = max(wait, minimum)
         }
         return waited + wait <= waitBudget ? .retry(after: wait) : .giveUp
     }
 
-    /// The statuses that may pass.
+    /// The statuses that may be transient.
     static let retriedStatuses: Set<Int> = [408, 429, 500, 502, 503, 504]
 
-    /// The longest wait before the retry after so many retries: min(cap, base × 2^retries).
+    /// Returns the longest wait after the given number of retries: min(cap, base × 2^retries).
     func backoff(retries: Int) -> Duration {
-        // Past 2³⁰ every base is above every cap, and the product must not overflow.
+        // Past 2³⁰ every base exceeds every cap, and the product must not overflow.
         min(cap, base * (1 << max(0, min(retries, 30))))
     }
 }
 
-/// How long an API asks to wait: the `Retry-After` header field, in both of its forms (RFC 9110 section 10.2.3).
+/// The `Retry-After` header field, in both forms (RFC 9110 section 10.2.3).
 package enum RetryAfter: Sendable, Hashable {
-    /// So long after the answer.
+    /// A delay after the response.
     case delay(Duration)
-    /// Until this moment.
+    /// A date.
     case date(Timestamp)
 
-    /// Waits beyond this are as good as this one: one year.
+    /// The limit to which longer waits are reduced: one year.
     static let longest = Duration.days(365)
 
-    /// Reads the header field: whole seconds or an HTTP date; nil where it is neither (negative numbers, fractions,
-    /// words), and the answer then counts as having said nothing.
+    /// Parses whole seconds or an HTTP date; nil for other values (negative numbers, fractions, words), which are ignored.
     package init?(_ text: String, now: Timestamp) {
         let trimmed = String(text.trimmingWhitespace())
         if !trimmed.isEmpty, trimmed.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
-            // Digits that Int cannot hold are a very long wait all the same.
+            // Digits that overflow Int are a very long wait too.
             let seconds = Int(trimmed).map { Duration.seconds(min($0, 365 * 86_400)) }
             self = .delay(seconds ?? Self.longest)
         } else if let date = HTTPDate.parse(trimmed, now: now) {
@@ -123,7 +119,7 @@ package enum RetryAfter: Sendable, Hashable {
         }
     }
 
-    /// How long to wait from this moment: at least nothing, at most one year.
+    /// Returns the wait from `now`: at least zero, at most one year.
     package func wait(from now: Timestamp) -> Duration {
         switch self {
         case .delay(let duration): max(.zero, min(duration, Self.longest))

@@ -4,11 +4,11 @@ import NIOCore
 import NIOHTTP1
 import UsageModel
 
-/// An account's API over HTTP: signs calls, holds them to limits, sends them again where that helps, and says in plain
-/// words why one failed.
+/// The HTTP client for one account's API: authenticates calls, applies limits, retries, and reports failures with what
+/// to check.
 ///
-/// Calls, failures and logs never show the credential: it goes into the `Authorization` header of requests to the base
-/// URL's own scheme, host and port, and is taken out of whatever text an API sends back.
+/// The credential is sent only in the `Authorization` header of requests to the base URL's origin. It never appears in
+/// failures and logs, and is redacted from text that an API returns.
 package final class UpstreamClient: UpstreamAPI {
     private let settings: UpstreamSettings
     private let credential: Credential?
@@ -19,17 +19,17 @@ package final class UpstreamClient: UpstreamAPI {
     private let observer: any UpstreamObserver
     private let logger: Logger
 
-    /// A client for one account.
+    /// Creates a client for one account.
     ///
     /// - Parameters:
-    ///   - settings: how the API is reached.
-    ///   - credential: sent as a bearer token with authenticated calls; nil where there is none.
-    ///   - fingerprintSalt: keys the hash of the credential that sources may remember.
-    ///   - connections: the pools, shared by all accounts.
-    ///   - clock: waits between attempts, and dates `Retry-After`; a request's own time-outs are real time.
-    ///   - random: jitter.
+    ///   - settings: the connection settings of the API.
+    ///   - credential: the bearer token of authenticated calls; nil if there is none.
+    ///   - fingerprintSalt: the key of the credential's hash, which sources may store.
+    ///   - connections: the connection pools, shared by all accounts.
+    ///   - clock: for waits between attempts and `Retry-After` dates; timeouts of requests use real time.
+    ///   - random: the source of jitter.
     ///   - observer: counts requests and retries.
-    ///   - logger: gets method, path, status and duration at debug, and never a query, a body or a credential.
+    ///   - logger: logs method, path, status and duration at debug, never a query, a body or a credential.
     package init(
         settings: UpstreamSettings, credential: Credential?, fingerprintSalt: String,
         connections: UpstreamConnections, clock: any WallClock, random: any RandomSource,
@@ -45,17 +45,16 @@ package final class UpstreamClient: UpstreamAPI {
         self.logger = logger
     }
 
-    /// The same account with another key.
+    /// Returns a client for the same account with another key.
     package func authenticated(with credential: Credential) -> UpstreamClient {
         UpstreamClient(
             settings: settings, credential: credential, fingerprintSalt: fingerprintSalt, connections: connections,
             clock: clock, random: random, observer: observer, logger: logger)
     }
 
-    /// A keyed hash of the credential; see ``UpstreamAPI/credentialFingerprint()``.
     package func credentialFingerprint() throws -> String? { try credential?.fingerprint(salt: fingerprintSalt) }
 
-    /// Sends a call, again where that helps, and gives its 2xx answer; see ``UpstreamAPI/send(_:)``.
+    /// Sends a call with retries and returns its 2xx response; see ``UpstreamAPI/send(_:)``.
     package func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         var retries = 0
         var waited = Duration.zero
@@ -66,13 +65,13 @@ package final class UpstreamClient: UpstreamAPI {
             do {
                 attempt = try await self.attempt(call)
             } catch let postponed as SyncPostponed {
-                // No place for a repeat: what it was to mend is what went wrong.
+                // The quota has no room for a retry: report the original failure.
                 if let last { throw last }
                 throw postponed
             }
             switch attempt {
-            case .success(let answer):
-                return answer
+            case .success(let response):
+                return response
             case .failure(let failed):
                 let decision = settings.retryPolicy.decision(
                     retries: retries, outcome: failed.outcome, waited: waited, now: clock.now,
@@ -93,15 +92,15 @@ package final class UpstreamClient: UpstreamAPI {
         }
     }
 
-    /// An attempt that failed: what the caller learns, and what the retry policy goes by.
+    /// A failed attempt: the failure for the caller and the outcome for the retry policy.
     private struct FailedAttempt: Error {
         let failure: UpstreamFailure
         let outcome: RetryPolicy.Outcome
     }
 
-    /// One attempt, redirects within the API's own host included.
+    /// Makes one attempt, including redirects within the API's own origin.
     ///
-    /// - Throws: `CancellationError`, or `UpstreamFailure` where no request could be made at all.
+    /// - Throws: `CancellationError`, or `UpstreamFailure` if no request could be made.
     private func attempt(_ call: UpstreamCall) async throws -> Result<UpstreamResponse, FailedAttempt> {
         let key = call.authenticated ? try credential?.value() : nil
         let classifier = ResponseClassifier(call: call, settings: settings, redaction: try redaction(key))
@@ -116,16 +115,16 @@ package final class UpstreamClient: UpstreamAPI {
         var url = settings.baseURL.url(of: call)
         var redirects = 0
         while true {
-            let exchanged: RawResponse
+            let response: RawResponse
             try await call.permit?()
             do {
-                exchanged = try await exchange(request(call, url: url, key: key), call: call, client: client)
+                response = try await exchange(request(call, url: url, key: key), call: call, client: client)
             } catch let failure as NetworkFailure {
                 return .failure(FailedAttempt(failure: classifier.failure(failure), outcome: failure.outcome))
             }
-            switch classifier.classify(exchanged, url: url, redirects: redirects, now: clock.now) {
-            case .answer(let answer):
-                return .success(answer)
+            switch classifier.classify(response, url: url, redirects: redirects, now: clock.now) {
+            case .answer(let response):
+                return .success(response)
             case .redirect(let target):
                 url = target
                 redirects += 1
@@ -135,7 +134,7 @@ package final class UpstreamClient: UpstreamAPI {
         }
     }
 
-    /// One request over the wire, counted and logged.
+    /// Sends one request, counts it and logs it.
     ///
     /// - Throws: `CancellationError` or `NetworkFailure`.
     private func exchange(
@@ -146,12 +145,12 @@ package final class UpstreamClient: UpstreamAPI {
             timeout: settings.requestTimeout)
         let start = ContinuousClock.now
         do {
-            let answer = try await exchange.perform(request)
-            finished(call, code: answer.status, since: start)
-            observer.responded(date: answer.headers.date(now: clock.now), at: clock.now)
-            return answer
+            let response = try await exchange.perform(request)
+            finished(call, code: response.status, since: start)
+            observer.responded(date: response.headers.date(now: clock.now), at: clock.now)
+            return response
         } catch {
-            // The stack names a cancellation in several ways; the task knows.
+            // The network stack has several errors for a cancellation: check the task instead.
             try Task.checkCancellation()
             let code: Int? = if case ExchangeError.bodyTooLarge(let status, _) = error { status } else { nil }
             finished(call, code: code, since: start)

@@ -5,16 +5,16 @@ import NIOSSL
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// The connections of all accounts: one pool for each way of connecting (time-outs, proxy, certificate authorities).
+/// The connection pools of all accounts: one for each combination of timeouts, proxy and certificate authorities.
 ///
-/// A pool whose `ca_file` or proxy password has changed is replaced at the next request, so that no restart is needed.
+/// A pool whose `ca_file` or proxy password has changed is replaced at the next request, without a restart.
 package final class UpstreamConnections: Sendable {
     private enum State {
         case open([Route: Pool])
         case shutDown
     }
 
-    /// What connections must share to be in one pool.
+    /// The settings that all connections of a pool share.
     private struct Route: Hashable {
         let connectTimeout: Duration
         let readTimeout: Duration
@@ -31,7 +31,7 @@ package final class UpstreamConnections: Sendable {
         }
     }
 
-    /// What a pool is made of beside its route, as it was read from files.
+    /// The file contents that a pool's configuration depends on, besides its route.
     private struct Material: Equatable {
         let proxyPassword: String
         let certificateAuthorities: FileStamp?
@@ -42,7 +42,7 @@ package final class UpstreamConnections: Sendable {
         }
     }
 
-    /// A pool, which is shut down once it is retired and no request uses it any more.
+    /// A pool, shut down once it is retired and unused.
     private final class Pool: Sendable {
         let client: HTTPClient
         let material: Material
@@ -66,7 +66,7 @@ package final class UpstreamConnections: Sendable {
             if isLast { shutDown() }
         }
 
-        /// Called once, when no further request can enter.
+        /// Shuts the pool down after its last request. Called once, when no further request can enter.
         func retire() {
             let isUnused = state.withLockedValue { state in
                 state.isRetired = true
@@ -76,19 +76,19 @@ package final class UpstreamConnections: Sendable {
         }
 
         private func shutDown() {
-            // No request waits for it, and its failure concerns none.
+            // No request waits for the shutdown, so its failure can be ignored.
             Task { [client] in try? await client.shutdown() }
         }
     }
 
     private let state = NIOLockedValueBox(State.open([:]))
 
-    /// No connection yet: they are made when they are needed.
+    /// Creates no connection: pools are created on demand.
     package init() {}
 
-    /// Closes every connection; calls that are under way fail, and so do later ones.
+    /// Closes every connection; pending and later calls fail.
     ///
-    /// Whoever makes an `UpstreamConnections` must end it by this before letting go of it.
+    /// The owner must call this before it releases the instance.
     package func shutdown() async throws {
         let pools = state.withLockedValue { state -> [Pool] in
             guard case .open(let pools) = state else { return [] }
@@ -98,7 +98,7 @@ package final class UpstreamConnections: Sendable {
         for pool in pools { try await pool.client.shutdown() }
     }
 
-    /// Shuts down the pools that none of these settings uses, each after its last request.
+    /// Shuts down the pools that these settings do not use, each after its last request.
     package func keep(only used: [UpstreamSettings]) {
         let routes = Set(used.map(Route.init))
         state.withLockedValue { state in
@@ -111,14 +111,14 @@ package final class UpstreamConnections: Sendable {
         }
     }
 
-    /// The number of pools that requests may use.
+    /// The number of active pools.
     var poolCount: Int {
         state.withLockedValue { if case .open(let pools) = $0 { pools.count } else { 0 } }
     }
 
-    /// Runs a body with the HTTP client for these settings, as their files are now.
+    /// Runs a body with the HTTP client for these settings and the current contents of their files.
     ///
-    /// - Throws: what the body throws; `UpstreamFailure` with the reason `network` where the certificate authorities or the
+    /// - Throws: errors of the body; `UpstreamFailure` with the reason `network` if the certificate authorities or the
     ///   proxy's password cannot be read, or after `shutdown`.
     func withClient<Value>(
         for settings: UpstreamSettings, isolation: isolated (any Actor)? = #isolation,
@@ -129,10 +129,10 @@ package final class UpstreamConnections: Sendable {
         return try await body(pool.client)
     }
 
-    /// The pool of a route, entered.
+    /// Returns the pool of a route, after entering it.
     private func pool(for route: Route) throws(UpstreamFailure) -> Pool {
         let material = try Material(route)
-        // The file is read outside the lock; where two calls come first at once, one of the readings is dropped.
+        // Reads the file outside the lock: of two concurrent first calls, one result is dropped.
         if let known = try entered(route, material) { return known }
         let configuration = try Self.configuration(route, material)
         return try state.withLockedValue { state -> Result<Pool, UpstreamFailure> in
@@ -163,7 +163,7 @@ package final class UpstreamConnections: Sendable {
 
     private static let closed = UpstreamFailure(reason: .network, message: "the exporter is stopping")
 
-    /// Bytes that are taken from a connection at a time.
+    /// The receive buffer size of a connection in bytes.
     private static let receivedAtOnce = 8 << 10
 
     private static func configuration(
@@ -176,8 +176,8 @@ package final class UpstreamConnections: Sendable {
             } catch {
                 throw UpstreamFailure(
                     reason: .network,
-                    message: "ca_file \(file) cannot be read as PEM certificates: does it exist, "
-                        + "and may this user read it?")
+                    message: "ca_file \(file) cannot be read as PEM certificates: check that it exists "
+                        + "and that this user can read it")
             }
         }
         var configuration = HTTPClient.Configuration(
@@ -186,15 +186,15 @@ package final class UpstreamConnections: Sendable {
             timeout: .init(
                 connect: .nanoseconds(route.connectTimeout.wholeNanoseconds),
                 read: .nanoseconds(route.readTimeout.wholeNanoseconds)),
-            // A limit by ratio would refuse honest answers: pretty-printed rows shrink by more than 25.
+            // A ratio limit would reject valid responses: pretty-printed rows compress by more than 25.
             decompression: .enabled(limit: .size(route.maximumBodyBytes)))
-        // Retrying is decided in one place, RetryPolicy; the pool itself reports a failed connection at once.
+        // RetryPolicy decides on retries; the pool reports a failed connection at once.
         configuration.connectionPool.retryConnectionEstablishment = false
-        // Accounts at one provider share a pool: the requests that hang for one must not hold up another's.
+        // Accounts of one provider share a pool: hanging requests of one must not block those of another.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         configuration.connectionPool.idleTimeout = .seconds(30)
-        // A compressed body is expanded as it is received, up to a thousandfold and before anybody can ask for a pause:
-        // received in small pieces, one of them stays below 9 MB.
+        // A compressed body is decompressed as it is received, up to a thousandfold and without backpressure: with this
+        // buffer size, one chunk stays below 9 MB.
         configuration.http1_1ConnectionDebugInitializer = { channel in
             channel.setOption(
                 .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.receivedAtOnce)
@@ -211,21 +211,21 @@ package final class UpstreamConnections: Sendable {
 }
 
 extension Duration {
-    /// Whole nanoseconds; settings hold durations of at most a day.
+    /// Whole nanoseconds; durations in the settings are at most one day.
     fileprivate var wholeNanoseconds: Int64 {
         components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
     }
 }
 
-/// A file's identity and content as its record tells: it changes when the file is written or replaced.
+/// A file's identity by its inode data, which changes when the file is written or replaced.
 private struct FileStamp: Equatable {
     private let device: UInt64
     private let inode: UInt64
     private let size: Int64
-    /// Nanoseconds of the last write and of the last change of the record.
+    /// The seconds and nanoseconds of mtime and ctime.
     private let times: [Int64]
 
-    /// The file that a path, links followed, leads to now; nil where there is none.
+    /// Reads the stamp of the file at a path, following links; nil if there is none.
     init?(path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }

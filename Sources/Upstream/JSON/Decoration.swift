@@ -2,20 +2,19 @@ import Foundation
 import Synchronization
 import UsageModel
 
-/// A field that no figure depends on: a price tag, a limit, a timestamp, a type.
+/// An optional field on which no usage depends: a list price, a limit, a timestamp, a type.
 ///
-/// Where it is missing or null it is absent. Where it cannot be read it is absent too, and `JSONBody.decode` reports
-/// it, so that a source does not stand still for it. Money and counts are never read in this way.
+/// It is nil if it is missing or null. If it cannot be decoded, it is nil too and `JSONBody.decode` reports it, so that
+/// the source does not fail. Money and counts are never decoded in this way.
 package struct Decoration<Value: Decodable>: Decodable {
-    /// The value; nil where there is none that can be read.
+    /// The value; nil if it is missing, null or invalid.
     package let value: Value?
 
-    /// A decoration that was read.
     package init(_ value: Value?) {
         self.value = value
     }
 
-    /// Reads the value, or nothing.
+    /// Decodes the value, or nil.
     package init(from decoder: any Decoder) {
         guard let container = try? decoder.singleValueContainer(), !container.decodeNil() else {
             value = nil
@@ -33,18 +32,18 @@ package struct Decoration<Value: Decodable>: Decodable {
 extension Decoration: Sendable where Value: Sendable {}
 
 extension KeyedDecodingContainer {
-    /// Reads a decoration that may be missing: what the compiler writes for a `Decoration` property calls this.
+    /// Decodes a decoration that may be missing; called by synthesized `Decodable` conformances.
     package func decode<Value>(_ type: Decoration<Value>.Type, forKey key: Key) throws -> Decoration<Value> {
         try decodeIfPresent(type, forKey: key) ?? Decoration(nil)
     }
 }
 
-/// The decorations of one document that could not be read.
+/// The decorations of one document that could not be decoded.
 final class DecodingRemarks: Sendable {
     static let key = CodingUserInfoKey(rawValue: "remarks")
     private let texts = Mutex<[String]>([])
 
-    /// In the order of the document, each path once.
+    /// Messages in document order, each path once.
     var all: [String] { texts.withLock { $0 } }
 
     static func of(_ decoder: any Decoder) -> DecodingRemarks? {
@@ -55,7 +54,7 @@ final class DecodingRemarks: Sendable {
         let text = (error as? DecodingError).map(JSONMismatch.text) ?? (error as? SourceFailure)?.message
         guard let text else { return }
         texts.withLock { texts in
-            // One list of a thousand odd rows is one line of the log, not a thousand.
+            // A list of a thousand invalid rows must not log a thousand lines.
             if texts.count < 8, !texts.contains(text) { texts.append(text) }
         }
     }

@@ -1,53 +1,53 @@
 import Foundation
 import UsageModel
 
-/// Reads a JSON answer into a type, and says in plain words where it does not fit.
+/// Decodes JSON responses, and reports mismatches with their path.
 package enum JSONBody {
-    /// Reads the body of an answer.
+    /// Decodes the body of a response.
     ///
-    /// - Throws: `SourceFailure` with the reason `decode`: the path to what does not fit, what was expected and what
-    ///   kind of value was found (`data.items[3].cost: expected a number, found text`), never the value itself.
-    ///
-    /// - Parameter remark: gets each decoration (``Decoration``) that could not be read, as path, expectation and kind.
+    /// - Parameter remark: called for each decoration (``Decoration``) that could not be decoded, with its path and the
+    ///   expected and found kinds of value.
+    /// - Throws: `SourceFailure` with the reason `decode`, the path and the expected and found kinds of value
+    ///   (`data.items[3].cost: expected a number, found text`), never the value itself.
     package static func decode<T: Decodable>(
-        _ type: T.Type, from answer: UpstreamResponse, remark: (String) -> Void = { _ in }
+        _ type: T.Type, from response: UpstreamResponse, remark: (String) -> Void = { _ in }
     ) throws -> T {
         let remarks = DecodingRemarks()
-        let value = try decode(type, from: answer, remarks)
-        for text in remarks.all { remark("\(text); it is left out") }
+        let value = try decode(type, from: response, remarks)
+        for text in remarks.all { remark("\(text); the field is ignored") }
         return value
     }
 
     private static func decode<T: Decodable>(
-        _ type: T.Type, from answer: UpstreamResponse, _ remarks: DecodingRemarks
+        _ type: T.Type, from response: UpstreamResponse, _ remarks: DecodingRemarks
     ) throws -> T {
-        guard !answer.body.isEmpty else {
-            throw SourceFailure(.decode, "the answer is empty, expected JSON")
+        guard !response.body.isEmpty else {
+            throw SourceFailure(.decode, "the response is empty, expected JSON")
         }
         do {
             let decoder = JSONDecoder()
             if let key = DecodingRemarks.key { decoder.userInfo[key] = remarks }
-            return try decoder.decode(type, from: Data(answer.body))
+            return try decoder.decode(type, from: Data(response.body))
         } catch let error as DecodingError {
-            // Looked for only now: a name that nobody reads may hold what it likes.
-            guard String(validating: answer.body, as: UTF8.self) != nil else {
-                throw SourceFailure(.decode, "the answer is not valid UTF-8, which JSON has to be")
+            // Checked only after a failure, because invalid text in unused fields is accepted.
+            guard String(validating: response.body, as: UTF8.self) != nil else {
+                throw SourceFailure(.decode, "the response is not valid UTF-8, which JSON requires")
             }
             throw SourceFailure(.decode, JSONMismatch.text(of: error))
         } catch let error as SourceFailure {
             throw error
         } catch {
-            throw SourceFailure(.decode, "the answer does not have the form that the API documents")
+            throw SourceFailure(.decode, "the response does not match the API's documentation")
         }
     }
 }
 
-/// What the lenient types say about a value: kinds of value, never the value.
+/// The mismatch that a lenient type reports: the expected and found kinds of value, never the value.
 struct JSONMismatch: Error {
     let expected: String
     let found: String
 
-    /// A decoding error that `JSONBody` shows in these words.
+    /// Creates a decoding error that `JSONBody` formats with these texts.
     static func error(at path: [any CodingKey], expected: String, found: String) -> DecodingError {
         .dataCorrupted(
             .init(
@@ -55,7 +55,7 @@ struct JSONMismatch: Error {
                 underlyingError: JSONMismatch(expected: expected, found: found)))
     }
 
-    /// A decoding error in plain words.
+    /// Formats a decoding error.
     static func text(of error: DecodingError) -> String {
         switch error {
         case .typeMismatch(let type, let context):
@@ -70,15 +70,15 @@ struct JSONMismatch: Error {
                 return "\(path(context.codingPath)): expected \(mismatch.expected), found \(mismatch.found)"
             }
             guard context.codingPath.isEmpty else {
-                return "\(path(context.codingPath)): the value does not have the form that the API documents"
+                return "\(path(context.codingPath)): the value does not match the API's documentation"
             }
-            return "the answer is not valid JSON, or nested too deeply"
+            return "the response is not valid JSON, or nested too deeply"
         @unknown default:
-            return "the answer does not have the form that the API documents"
+            return "the response does not match the API's documentation"
         }
     }
 
-    /// `data.items[3].cost`; the document itself where the path is empty.
+    /// Formats a path: `data.items[3].cost`, or `the document` if it is empty.
     static func path(_ keys: [any CodingKey]) -> String {
         var text = ""
         for key in keys {
@@ -91,7 +91,7 @@ struct JSONMismatch: Error {
         return text.isEmpty ? "the document" : text
     }
 
-    /// A key that the answer chose (a model's or a user's name as a key) stays short and on one line.
+    /// Shortens a key to one line, because keys may be chosen by the API (names of models or users).
     private static func shown(_ key: String) -> String {
         let visible = key.unicodeScalars.filter {
             $0.properties.generalCategory != .control && $0.properties.generalCategory != .format
@@ -111,7 +111,7 @@ struct JSONMismatch: Error {
         }
     }
 
-    /// The kind of value that Foundation's description of a type mismatch ends with (`… but found a string instead.`).
+    /// Extracts the kind of value from Foundation's description of a type mismatch (`… but found a string instead.`).
     private static func found(in description: String) -> String? {
         guard let start = description.range(of: "but found ") else { return nil }
         let rest = description[start.upperBound...].lowercased()
@@ -123,7 +123,7 @@ struct JSONMismatch: Error {
     }
 }
 
-/// Dictionaries: an object in JSON, unlike other collections.
+/// Marks dictionaries, which are objects in JSON, unlike other collections.
 private protocol CollectionOfPairs {}
 
 extension Dictionary: CollectionOfPairs {}

@@ -1,27 +1,24 @@
 import Foundation
 import UsageModel
 
-/// A number in any of the ways APIs write it: a JSON number or a numeric string. Exact: it never passes through a
-/// `Double`.
+/// Decodes a JSON number or a numeric string exactly, without conversion to `Double`.
 ///
-/// `Decimal` holds 38 digits, and `ExactDecimal` 20 after the point. Numbers past ±10¹⁵ are refused, and so are the words
-/// `NaN` and `Infinity`: no account has a million billion of anything, and a counter would never come down from it.
+/// `Decimal` has 38 digits, `ExactDecimal` 20 after the point. Numbers past ±10¹⁵, `NaN` and `Infinity` are rejected: no
+/// account has such a value, and a counter could never decrease from it.
 package struct LenientDecimal: Decodable, Sendable, Hashable {
-    /// The number.
     package let value: ExactDecimal
 
-    /// A number.
     package init(_ value: ExactDecimal) {
         self.value = value
     }
 
-    /// Reads a JSON number or a numeric string.
+    /// Decodes a JSON number or a numeric string.
     ///
     /// - Throws: `DecodingError` for any other value.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         let found: String
-        // Numbers first: they are by far the most, and an attempt at the wrong type costs more than the reading.
+        // Try the most frequent type first: an attempt at the wrong type costs more than the decoding.
         if let number = try? container.decode(Decimal.self) {
             if number.isFinite, let value = ExactDecimal(number), Self.isPlausible(value) {
                 self.value = value
@@ -34,7 +31,7 @@ package struct LenientDecimal: Decodable, Sendable, Hashable {
                 self.value = value
                 return
             }
-            found = value == nil ? "text that is not one" : "a number out of range"
+            found = value == nil ? "non-numeric text" : "a number out of range"
         } else {
             found = JSONKind.found(in: container)
         }
@@ -45,7 +42,7 @@ package struct LenientDecimal: Decodable, Sendable, Hashable {
 extension ExactDecimal {
     private static let largestSignificand = Decimal(UInt64.max)
 
-    /// Converts without the number's text, which costs forty times as much, where its digits fit a machine word.
+    /// Converts numbers with a significand of 64 bits without their text, which would cost forty times as much.
     fileprivate init?(_ number: Decimal) {
         let significand = number.significand
         if significand <= Self.largestSignificand,
@@ -63,25 +60,23 @@ extension ExactDecimal {
 extension LenientDecimal {
     private static let largest = 1_000_000_000_000_000
 
-    /// Whether an account can have so much of something: what is past ±10¹⁵ is a wrong number.
+    /// Whether a number is plausible as a usage value: at most ±10¹⁵.
     package static func isPlausible(_ number: Int) -> Bool { (-largest...largest).contains(number) }
 
-    /// Whether an account can have so much of something.
+    /// Whether a number is plausible as a usage value: at most ±10¹⁵.
     package static func isPlausible(_ number: ExactDecimal) -> Bool { number.magnitude <= ExactDecimal(largest) }
 }
 
-/// A whole number in any of the ways APIs write it: `12`, `"12"` or `12.0`; `12.5` is refused, and so is what is past
-/// ±10¹⁵, as with ``LenientDecimal``.
+/// Decodes a whole number written as `12`, `"12"` or `12.0`; rejects `12.5` and, as ``LenientDecimal``, numbers past
+/// ±10¹⁵.
 package struct LenientInt: Decodable, Sendable, Hashable {
-    /// The number.
     package let value: Int
 
-    /// A whole number.
     package init(_ value: Int) {
         self.value = value
     }
 
-    /// Reads a JSON number without a fraction, or a string that holds one.
+    /// Decodes a JSON number without a fraction, or a string with one.
     ///
     /// - Throws: `DecodingError` for any other value, and for one that `Int` cannot hold.
     package init(from decoder: any Decoder) throws {
@@ -119,30 +114,28 @@ enum JSONKind {
         if (try? container.decode(String.self)) != nil { return "text" }
         if (try? container.decode([AnyValue].self)) != nil { return "a list" }
         if (try? container.decode([String: AnyValue].self)) != nil { return "an object" }
-        // What remains is a number that `Decimal` cannot hold.
+        // A number that `Decimal` cannot represent.
         return "a number out of range"
     }
 
-    /// Any value at all.
     private struct AnyValue: Decodable {
         init(from decoder: any Decoder) {}
     }
 }
 
-/// A text that some APIs write as a number: identifiers, codes.
+/// Decodes text that some APIs write as a number: identifiers, codes.
 package struct LenientString: Decodable, Sendable, Hashable {
-    /// The text as it came, however long: for what is sent back as it is, such as cursors.
+    /// The unbounded text, for values that are sent back to the API, such as cursors.
     package let whole: String
 
-    /// The text, at a length that a label can have (``LongName``).
+    /// The text, bounded for use as a label value (``LongName``).
     package var value: String { LongName.bounded(whole) }
 
-    /// A text.
     package init(_ text: String) {
         whole = text
     }
 
-    /// Reads a string, or a number in its plain decimal digits.
+    /// Decodes a string, or a number as its decimal digits.
     ///
     /// - Throws: `DecodingError` for any other value.
     package init(from decoder: any Decoder) throws {
@@ -160,39 +153,37 @@ package struct LenientString: Decodable, Sendable, Hashable {
     }
 }
 
-/// A moment in any of the ways APIs write it: RFC 3339 text, a bare date (its midnight, UTC), seconds or milliseconds
-/// since the Unix epoch as a number or a numeric string.
+/// Decodes a timestamp: RFC 3339 text, a date without time (its midnight, UTC), or seconds or milliseconds since the
+/// Unix epoch as a number or a numeric string.
 ///
-/// Numbers below 10¹¹ are seconds (that is the year 5138), others milliseconds; what lies before 1970 or after 9999 is
-/// refused.
+/// Numbers below 10¹¹ are seconds (up to the year 5138), others milliseconds. Times before 1970 or after 9999 are
+/// rejected.
 package struct LenientTimestamp: Decodable, Sendable, Hashable {
-    /// The moment.
     package let value: Timestamp
 
-    /// A moment.
     package init(_ value: Timestamp) {
         self.value = value
     }
 
-    /// Reads text or a number.
+    /// Decodes text or a number.
     ///
     /// - Throws: `DecodingError` for any other value.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        if let text = try? container.decode(String.self), let moment = Timestamp(text.trimmingWhitespace()) {
-            value = moment
+        if let text = try? container.decode(String.self), let time = Timestamp(text.trimmingWhitespace()) {
+            value = time
             return
         }
         guard let number = try? LenientDecimal(from: decoder).value else {
             let isText = (try? container.decode(String.self)) != nil
             throw JSONMismatch.error(
                 at: decoder.codingPath, expected: Self.expected,
-                found: isText ? "text that is neither" : JSONKind.found(in: container))
+                found: isText ? "other text" : JSONKind.found(in: container))
         }
-        guard let moment = Self.moment(sinceEpoch: number) else {
+        guard let time = Self.time(sinceEpoch: number) else {
             throw JSONMismatch.error(at: decoder.codingPath, expected: Self.expected, found: "a number out of range")
         }
-        value = moment
+        value = time
     }
 
     private static let expected = "a date and time (RFC 3339) or seconds since 1970"
@@ -200,8 +191,8 @@ package struct LenientTimestamp: Decodable, Sendable, Hashable {
     /// The last second of the year 9999.
     private static let lastSecond = 253_402_300_799.0
 
-    private static func moment(sinceEpoch number: ExactDecimal) -> Timestamp? {
-        // Whole milliseconds are wanted: a Double holds them exactly up to the year 287396.
+    private static func time(sinceEpoch number: ExactDecimal) -> Timestamp? {
+        // A Double represents whole milliseconds exactly up to the year 287396.
         let written = number.doubleValue
         let seconds = written < 1e11 ? written : written / 1000
         guard seconds >= 0, seconds <= lastSecond else { return nil }
@@ -209,53 +200,51 @@ package struct LenientTimestamp: Decodable, Sendable, Hashable {
     }
 }
 
-/// A list, refused before its elements are read where it is longer than any that is honest: a million models are a
-/// million series, and a reader's memory.
+/// Decodes a list of bounded length. A longer one is rejected before its elements are decoded: a million models would
+/// be a million series.
 package struct BoundedArray<Element: Decodable>: Decodable {
-    /// The elements.
     package let values: [Element]
 
-    /// Reads a list.
+    /// Decodes a list.
     ///
     /// - Throws: `DecodingError` for any other value, and for a list of more than `longestArray` elements.
     package init(from decoder: any Decoder) throws {
         if let count = try decoder.unkeyedContainer().count, count > longestArray {
             throw JSONMismatch.error(
-                at: decoder.codingPath, expected: "a list of at most \(longestArray)", found: "one of \(count)")
+                at: decoder.codingPath, expected: "a list of at most \(longestArray)", found: "a list of \(count)")
         }
         values = try decoder.singleValueContainer().decode([Element].self)
     }
 }
 
-/// The most elements of one list in an answer: models, keys, days, the rows of a page.
+/// The maximum length of a list in a response: models, keys, days, the rows of a page.
 package let longestArray = 10_000
 
-/// A list that some APIs leave out or write as null where it is empty.
+/// Decodes a list that some APIs omit or write as null if it is empty.
 ///
-/// Its elements are strict: an element that cannot be read fails the whole document, since usage must not get lost.
+/// Its elements are strict: an invalid element fails the whole document, because usage must not be lost.
 package struct LenientArray<Element: Decodable>: Decodable {
-    /// The elements; none where the answer had no list.
+    /// The elements; empty if the response has no list.
     package let values: [Element]
 
-    /// A list.
     package init(_ values: [Element]) {
         self.values = values
     }
 
-    /// Reads a list or null.
+    /// Decodes a list or null.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         values = container.decodeNil() ? [] : try BoundedArray<Element>(from: decoder).values
     }
 }
 
-/// A list that must be there, if only as null: an answer of another form must not read as one without usage, which would
-/// take back what was counted.
+/// Decodes a list that is required, if only as null: a response of another form must not decode as one without usage,
+/// which would undo what was counted.
 package struct RequiredArray<Element: Decodable>: Decodable {
-    /// The elements; none where the list is null.
+    /// The elements; empty if the list is null.
     package let values: [Element]
 
-    /// Reads a list or null.
+    /// Decodes a list or null.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         values = container.decodeNil() ? [] : try BoundedArray<Element>(from: decoder).values
@@ -268,7 +257,7 @@ extension LenientArray: Equatable where Element: Equatable {}
 extension LenientArray: Hashable where Element: Hashable {}
 
 extension KeyedDecodingContainer {
-    /// Reads a list that may be missing: what the compiler writes for a `LenientArray` property calls this.
+    /// Decodes a list that may be missing; called by synthesized `Decodable` conformances.
     package func decode<Element>(
         _ type: LenientArray<Element>.Type, forKey key: Key
     ) throws -> LenientArray<Element> {

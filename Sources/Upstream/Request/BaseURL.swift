@@ -1,19 +1,18 @@
 import Foundation
 
-/// Where an API is: scheme, host, port and a path prefix, without credentials, query or fragment.
+/// The base URL of an API: scheme, host, port and path prefix, without credentials, query or fragment.
 package struct BaseURL: Sendable, Hashable, CustomStringConvertible {
-    /// `http` or `https`.
     package let scheme: String
-    /// The host in lower case; an IPv6 address stands in brackets.
+    /// The host in lower case; an IPv6 address is in brackets.
     package let host: String
-    /// The port, the scheme's own one where the text names none.
+    /// The port; by default that of the scheme.
     package let port: Int
-    /// The path prefix, percent-encoded, without a `/` at its end; empty for none.
+    /// The path prefix, percent-encoded, without trailing `/`; empty if there is none.
     package let path: String
 
-    /// Reads `https://api.example.com` or `https://proxy.example.com/prefix`.
+    /// Parses `https://api.example.com` or `https://proxy.example.com/prefix`.
     ///
-    /// - Throws: `InvalidUpstreamSetting`, whose message does not repeat the text: it may hold a password.
+    /// - Throws: `InvalidUpstreamSetting`, whose message omits the text because it may contain a password.
     package init(_ text: String) throws(InvalidUpstreamSetting) {
         guard let parts = URLComponents(string: text) else {
             throw InvalidUpstreamSetting("base_url is not a URL; write it like https://api.example.com")
@@ -23,7 +22,7 @@ package struct BaseURL: Sendable, Hashable, CustomStringConvertible {
         }
         guard parts.user == nil, parts.password == nil else {
             throw InvalidUpstreamSetting(
-                "base_url must not hold a user name or password; the key belongs in api_key_env or api_key_file")
+                "base_url must not contain a user name or password; the key belongs in api_key_env or api_key_file")
         }
         guard parts.query == nil, parts.fragment == nil else {
             throw InvalidUpstreamSetting("base_url must end before any ? or #")
@@ -43,10 +42,10 @@ package struct BaseURL: Sendable, Hashable, CustomStringConvertible {
         self.path = path
     }
 
-    /// The URL in its shortest form: no default port, no `/` at the end.
+    /// The normalized URL: no default port, no trailing `/`.
     package var description: String { origin + path }
 
-    /// Scheme, host and port: what two URLs must share for a credential to go from one to the other.
+    /// Scheme, host and port. Credentials are sent only to URLs of the same origin.
     var origin: String { "\(scheme)://\(host)\(port == Self.defaultPort(scheme) ? "" : ":\(port)")" }
 
     private static let hostCharacters = Set("abcdefghijklmnopqrstuvwxyz0123456789-._[]:".utf8)
@@ -55,30 +54,29 @@ package struct BaseURL: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension BaseURL {
-    /// The absolute URL of a call: the path prefix stays.
+    /// Returns the absolute URL of a call, including the path prefix.
     func url(of call: UpstreamCall) -> String {
         origin + path + call.path + (call.query.isEmpty ? "" : "?" + call.query)
     }
 }
 
-/// Percent-encoding as RFC 3986 writes it: bytes of UTF-8 as `%XX` in upper-case hexadecimal.
+/// Percent-encodes text (RFC 3986): bytes of UTF-8 as `%XX` in upper-case hexadecimal.
 enum PercentEncoding {
-    /// Everything but the unreserved characters (letters, digits, `-._~`) is encoded: fit for a query's names and
-    /// values, and for an identifier that must stay one path segment.
+    /// Encodes all but the unreserved characters (letters, digits, `-._~`): for names and values of a query, and for an
+    /// identifier that must be one path segment.
     static func strict(_ text: some StringProtocol) -> String {
         encode(text.utf8) { isUnreserved($0) }
     }
 
-    /// Everything but letters and digits is encoded.
+    /// Encodes all but letters and digits.
     static func alphanumeric(_ text: some StringProtocol) -> String {
         encode(text.utf8) { isUnreserved($0) && !"-._~".utf8.contains($0) }
     }
 
-    /// Every byte is encoded: a form that any decoder reads.
+    /// Encodes every byte.
     static func whole(_ text: some StringProtocol) -> String { encode(text.utf8) { _ in false } }
 
-    /// A path whose `/` separate segments: what a segment may not hold is encoded; a `%` with two hexadecimal digits
-    /// after it counts as encoded already.
+    /// Encodes a path whose segments are separated by `/`. A `%` followed by two hexadecimal digits counts as encoded.
     static func path(_ text: String) -> String {
         let bytes = Array(text.utf8)
         var encoded: [UInt8] = []

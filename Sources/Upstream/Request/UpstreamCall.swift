@@ -2,51 +2,46 @@ import UsageModel
 
 /// A request relative to an account's base URL.
 ///
-/// Every call must be safe to send twice: a GET, or a POST that only reads (a query in a JSON body). Retries count
-/// on it.
+/// Every call must be idempotent because it may be retried: a GET, or a POST that only reads (a query in a JSON body).
 package struct UpstreamCall: Sendable {
-    /// The HTTP method.
     package enum Method: String, Sendable {
-        /// Reads a resource.
         case get = "GET"
-        /// Reads by a query in the body.
+        /// A query in the body.
         case post = "POST"
     }
 
-    /// The HTTP method.
     package let method: Method
     /// The path below the base URL, percent-encoded, with a leading `/`.
     package let path: String
-    /// The query as it goes over the wire, without `?`; empty where there is none.
+    /// The encoded query, without `?`; empty if there is none.
     package let query: String
     /// A JSON document, sent as `application/json`; nil for none.
     package let jsonBody: [UInt8]?
-    /// Whether the account's credential goes with it.
+    /// Whether the account's credential is sent.
     package let authenticated: Bool
-    /// The longest answer that is read, in bytes after decompression.
+    /// The maximum size of the response in bytes, after decompression.
     package let longestAnswer: Int
-    /// Asked before each request that the call makes over the wire, repeats and redirects included; nil where nobody
-    /// has to be asked.
+    /// Called before each HTTP request of the call, including retries and redirects; nil if no permit is required.
     package private(set) var permit: (@Sendable () async throws -> Void)?
-    /// How often the call is sent again at most, whatever the account's settings allow.
+    /// The maximum number of retries, regardless of the account's settings.
     var mostRetries: Int { permit == nil ? .max : 1 }
-    /// What this API means by a status, where that is not the standard meaning.
+    /// The API's own meanings of statuses, where they differ from the standard.
     package private(set) var meanings: [Int: StatusMeaning] = [:]
 
-    /// What an answer may have unless its call says otherwise: several times the longest that is honest, and little
-    /// enough that a decoder, which needs many times a document's size, stays small.
+    /// The default maximum response size: several times that of the largest valid response, but small because a decoder
+    /// needs many times the size of a document.
     package static let ordinaryAnswer = 8 << 20
 
-    /// A call.
+    /// Creates a call.
     ///
     /// - Parameters:
     ///   - method: the HTTP method.
-    ///   - path: the path below the base URL; `/` separates segments, and what a segment may not hold is
-    ///     percent-encoded. An identifier from outside goes through ``segment(_:)`` first.
-    ///   - query: names and values, in the order they are sent; both are strictly percent-encoded (RFC 3986).
+    ///   - path: the path below the base URL; `/` separates segments, other characters are percent-encoded as needed.
+    ///     Pass untrusted identifiers through ``segment(_:)`` first.
+    ///   - query: names and values in order; both are strictly percent-encoded (RFC 3986).
     ///   - jsonBody: a JSON document to send.
-    ///   - authenticated: whether the account's credential goes with it.
-    ///   - longestAnswer: the longest answer that is read, in bytes; what is longer is a failure.
+    ///   - authenticated: whether the account's credential is sent.
+    ///   - longestAnswer: the maximum response size in bytes; a larger response is a failure.
     package init(
         _ method: Method, _ path: String, query: [(name: String, value: String)] = [], jsonBody: [UInt8]? = nil,
         authenticated: Bool = true, longestAnswer: Int = ordinaryAnswer
@@ -62,65 +57,62 @@ package struct UpstreamCall: Sendable {
         self.longestAnswer = longestAnswer
     }
 
-    /// The same call, whose every request waits for a permit first: an endpoint that limits its readers is asked no
-    /// more often than the book of its requests allows. The call is sent again once at most, so that an outage does not
-    /// use the allowance up.
+    /// Returns the same call with a permit required before each request, for endpoints with a request quota. The call is
+    /// retried at most once, so that an outage does not use up the quota.
     ///
-    /// - Parameter permit: what it throws ends the call: before the first request the call throws that, later the
-    ///   failure that the call would have been repeated for.
+    /// - Parameter permit: throws to end the call: the call then throws this error before its first request, and later the
+    ///   failure that it would have retried.
     package func permitted(by permit: @escaping @Sendable () async throws -> Void) -> UpstreamCall {
         var call = self
         call.permit = permit
         return call
     }
 
-    /// The same call to an API that gives some statuses a meaning of its own.
+    /// Returns the same call with the API's own meanings of statuses.
     package func explained(by meanings: [Int: StatusMeaning]) -> UpstreamCall {
         var call = self
         call.meanings = meanings
         return call
     }
 
-    /// A text as one path segment: `/`, `?`, `%` and the like inside it are encoded.
+    /// Encodes text as one path segment, including `/`, `?` and `%`.
     package static func segment(_ text: String) -> String { PercentEncoding.strict(text) }
 }
 
-/// What sources call: an account's API.
+/// The API of one account, used by sources.
 package protocol UpstreamAPI: Sendable {
-    /// Sends a call and gives its 2xx answer.
+    /// Sends a call and returns its 2xx response.
     ///
-    /// - Throws: `UpstreamFailure` where no such answer came, after the retries; `CancellationError` where the task was
-    ///   cancelled.
+    /// - Throws: `UpstreamFailure` if all attempts failed; `CancellationError` if the task was cancelled.
     func send(_ call: UpstreamCall) async throws -> UpstreamResponse
 
-    /// A keyed hash of the credential that calls are made with, by which a rotated credential is noticed; nil where
-    /// there is no credential.
+    /// Returns a keyed hash of the credential, to detect a rotated one; nil if there is no credential.
     ///
-    /// - Throws: where the credential cannot be read.
+    /// - Throws: if the credential cannot be read.
     func credentialFingerprint() throws -> String?
 }
 
 extension UpstreamAPI {
-    /// An API without a credential.
+    /// Returns nil: an API without a credential.
     package func credentialFingerprint() throws -> String? { nil }
 }
 
-/// Counts what goes over the wire.
+/// Observes requests and responses for metrics.
 package protocol UpstreamObserver: Sendable {
-    /// One HTTP request has ended: each attempt and each followed redirect is one. Cancelled ones are not reported.
+    /// Called after each HTTP request, including retries and redirects, except cancelled ones.
     ///
     /// - Parameters:
-    ///   - code: the HTTP status; nil where no whole answer came.
-    ///   - duration: from the request's start to the answer's last byte, in steady time.
+    ///   - code: the HTTP status; nil if there was no complete response.
+    ///   - duration: the time from the request's start to the response's last byte, by the monotonic clock.
     func requestFinished(code: Int?, duration: Duration)
 
-    /// A call is about to be sent again.
+    /// Called before each retry.
     func retried()
 
-    /// A response came.
+    /// Called for each response.
     ///
     /// - Parameters:
-    ///   - date: its `Date` field; nil where it has none that can be read.
-    ///   - now: the clock when it came.
+    ///   - date: its `Date` field; nil if it is missing or invalid.
+    ///   - now: the time of its arrival.
     func responded(date: Timestamp?, at now: Timestamp)
 }

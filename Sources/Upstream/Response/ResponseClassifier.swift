@@ -1,13 +1,13 @@
 import Foundation
 import UsageModel
 
-/// Decides what an answer is: usable, a redirect to follow, or a failure in plain words. A pure value.
+/// Classifies a response as usable, a redirect to follow, or a failure. A pure value.
 struct ResponseClassifier: Sendable {
     let call: UpstreamCall
     let settings: UpstreamSettings
     let redaction: Redaction
 
-    /// The most redirects that one attempt follows.
+    /// The maximum number of redirects of one attempt.
     static let maximumRedirects = 3
 
     enum Classification {
@@ -16,86 +16,86 @@ struct ResponseClassifier: Sendable {
         case failure(UpstreamFailure, RetryPolicy.Outcome)
     }
 
-    /// Decides.
+    /// Classifies a response.
     ///
     /// - Parameters:
-    ///   - answer: the answer as it came.
-    ///   - url: where it came from: a relative redirect counts from there.
-    ///   - redirects: how many redirects led there.
-    ///   - now: the present moment, for `Retry-After`.
-    func classify(_ answer: RawResponse, url: String, redirects: Int, now: Timestamp) -> Classification {
-        switch answer.status {
+    ///   - url: the response's URL, the base of a relative redirect.
+    ///   - redirects: the number of redirects followed so far.
+    ///   - now: the current time, for `Retry-After`.
+    func classify(_ response: RawResponse, url: String, redirects: Int, now: Timestamp) -> Classification {
+        switch response.status {
         case 200...299:
-            guard !HTMLPage.isHTML(headers: answer.headers, body: answer.body) else {
-                return .failure(failure(.decode, answer, HTMLPage.hint), .conclusive)
+            guard !HTMLPage.isHTML(headers: response.headers, body: response.body) else {
+                return .failure(failure(.decode, response, HTMLPage.hint), .conclusive)
             }
-            return .answer(UpstreamResponse(status: answer.status, headers: answer.headers, body: answer.body))
+            return .answer(UpstreamResponse(status: response.status, headers: response.headers, body: response.body))
         case 300...399:
-            return redirected(answer, url: url, redirects: redirects)
+            return redirected(response, url: url, redirects: redirects)
         default:
-            return failed(answer, now: now)
+            return failed(response, now: now)
         }
     }
 
-    /// A failure without an answer, in the caller's words.
+    /// Creates a failure without a response.
     func failure(_ network: NetworkFailure) -> UpstreamFailure {
         UpstreamFailure(reason: network.reason, message: message(network.message))
     }
 
-    private func redirected(_ answer: RawResponse, url: String, redirects: Int) -> Classification {
-        guard let location = answer.headers.first(name: "Location"),
+    private func redirected(_ response: RawResponse, url: String, redirects: Int) -> Classification {
+        guard let location = response.headers.first(name: "Location"),
             let target = RedirectTarget(location: location, from: url)
         else {
             return .failure(
-                failure(.http4xx, answer, "HTTP \(answer.status) without a usable Location"), .conclusive)
+                failure(.http4xx, response, "HTTP \(response.status) without a usable Location"), .conclusive)
         }
         guard target.origin == settings.baseURL.origin else {
             return .failure(
                 failure(
-                    .http4xx, answer,
-                    "HTTP \(answer.status) redirects to \(target.origin), which is not followed, since the key must "
-                        + "not go elsewhere: set base_url to it if that is the API's new address"), .conclusive)
+                    .http4xx, response,
+                    "HTTP \(response.status) redirects to \(target.origin), which is not followed because the key must not "
+                        + "be sent to another origin: set base_url to it if the API has moved there"), .conclusive)
         }
         guard call.method == .get else {
             return .failure(
-                failure(.http4xx, answer, "HTTP \(answer.status) redirects a POST, which is not followed"), .conclusive)
+                failure(.http4xx, response, "HTTP \(response.status) redirects a POST, which is not followed"),
+                .conclusive)
         }
         guard redirects < Self.maximumRedirects else {
             return .failure(
-                failure(.http4xx, answer, "more than \(Self.maximumRedirects) redirects, one after the other"),
+                failure(.http4xx, response, "more than \(Self.maximumRedirects) redirects in sequence"),
                 .conclusive)
         }
         return .redirect(to: target.url)
     }
 
-    private func failed(_ answer: RawResponse, now: Timestamp) -> Classification {
-        let retryAfter = answer.headers.first(name: "Retry-After").flatMap { RetryAfter($0, now: now) }
-        let isHTML = HTMLPage.isHTML(headers: answer.headers, body: answer.body)
-        let apiMessage = isHTML ? nil : ErrorBody.message(in: answer.body, redaction: redaction)
+    private func failed(_ response: RawResponse, now: Timestamp) -> Classification {
+        let retryAfter = response.headers.first(name: "Retry-After").flatMap { RetryAfter($0, now: now) }
+        let isHTML = HTMLPage.isHTML(headers: response.headers, body: response.body)
+        let apiMessage = isHTML ? nil : ErrorBody.message(in: response.body, redaction: redaction)
         let meaning: StatusMeaning
-        if [401, 403].contains(answer.status), isHTML || HTMLPage.isChallenge(answer.headers, body: answer.body) {
+        if [401, 403].contains(response.status), isHTML || HTMLPage.isChallenge(response.headers, body: response.body) {
             meaning = .interposed
         } else {
-            meaning = call.meanings[answer.status] ?? StatusMeaning(of: answer.status, isHTML: isHTML)
+            meaning = call.meanings[response.status] ?? StatusMeaning(of: response.status, isHTML: isHTML)
         }
-        var text = "HTTP \(answer.status): \(meaning.text)"
+        var text = "HTTP \(response.status): \(meaning.text)"
         if let apiMessage { text += "; the API says: \(apiMessage)" }
         let failure = failure(
-            meaning.reason, answer, text, retryAfter: retryAfter?.wait(from: now), apiMessage: apiMessage,
+            meaning.reason, response, text, retryAfter: retryAfter?.wait(from: now), apiMessage: apiMessage,
             isLasting: meaning.isLasting)
-        return .failure(failure, .status(answer.status, retryAfter: retryAfter))
+        return .failure(failure, .status(response.status, retryAfter: retryAfter))
     }
 
     private func failure(
-        _ reason: FailureReason, _ answer: RawResponse, _ text: String, retryAfter: Duration? = nil,
+        _ reason: FailureReason, _ response: RawResponse, _ text: String, retryAfter: Duration? = nil,
         apiMessage: String? = nil, isLasting: Bool? = nil
     ) -> UpstreamFailure {
         UpstreamFailure(
-            reason: reason, status: answer.status, headers: answer.headers.mapValues { redaction.applied(to: $0) },
+            reason: reason, status: response.status, headers: response.headers.mapValues { redaction.applied(to: $0) },
             retryAfter: retryAfter, apiMessage: apiMessage, message: message(text), isLasting: isLasting)
     }
 
-    /// What was asked of whom, and what came of it; never the query.
+    /// Formats a message with method, URL without query, proxy and the given text, redacted.
     private func message(_ text: String) -> String {
         let proxy = settings.proxy.map { " through the proxy \($0)" } ?? ""
         return redaction.applied(
@@ -104,15 +104,14 @@ struct ResponseClassifier: Sendable {
     }
 }
 
-/// What an HTTP status other than 2xx means at an API.
+/// The meaning of an HTTP status other than 2xx at an API.
 package struct StatusMeaning: Sendable, Hashable {
-    /// The reason, as `genai_syncs_total` counts it.
     package let reason: FailureReason
-    /// What was wrong and what would be right: continues `HTTP 402: …`.
+    /// The problem and its fix; continues `HTTP 402: …`.
     package let text: String
     let isLasting: Bool
 
-    /// A meaning that one API gives a status.
+    /// Creates an API's own meaning of a status.
     package init(_ reason: FailureReason, _ text: String) {
         self.init(reason, text, isLasting: reason.isLasting)
     }
@@ -123,14 +122,14 @@ package struct StatusMeaning: Sendable, Hashable {
         self.isLasting = isLasting
     }
 
-    /// A page of something in front of the API: it says nothing about the key and normally passes by itself.
+    /// A page of a firewall or proxy in front of the API. It is not caused by the key and is normally transient.
     static let interposed = StatusMeaning(
         .http4xx,
-        "a web page of a firewall or bot check in front of the API, which never saw the key; it normally passes: "
-            + "if not, is base_url right, and is this address blocked?",
+        "a web page of a firewall or bot check in front of the API, which did not receive the key; normally transient: "
+            + "if it lasts, check base_url and whether this address is blocked",
         isLasting: false)
 
-    /// The standard meaning of a status.
+    /// Creates the standard meaning of a status.
     ///
     /// - Parameter isHTML: whether the body is a web page.
     init(of status: Int, isHTML: Bool) {
@@ -150,29 +149,29 @@ package struct StatusMeaning: Sendable, Hashable {
     private static func text(of status: Int) -> String {
         switch status {
         case 401: "the API key is missing or wrong"
-        case 402: "the account has to be paid for first"
-        case 403: "the API key lacks the right to read this"
-        case 404: "there is nothing at this path"
+        case 402: "the account requires a payment"
+        case 403: "the API key lacks permission to read this"
+        case 404: "this path does not exist"
         case 408: "the API timed out waiting for the request"
         case 410: "the provider has closed this endpoint"
         case 429: "too many requests"
-        case 500...599: "the API has a problem of its own"
-        default: "the API refuses the request"
+        case 500...599: "the API has an internal error"
+        default: "the API rejected the request"
         }
     }
 }
 
-/// Where a redirect leads.
+/// The target of a redirect.
 struct RedirectTarget: Sendable, Hashable {
     /// The absolute URL, without fragment.
     let url: String
     /// Its scheme, host and port, in the form of `BaseURL.origin`.
     let origin: String
 
-    /// The longest origin that is one: a DNS name has at most 253 characters. It is shown in messages.
+    /// The maximum length of a valid origin, which appears in messages: a DNS name has at most 253 characters.
     private static let longestOrigin = 270
 
-    /// Resolves a `Location` against the URL that gave it; nil where it leads to no HTTP URL, or holds a user name.
+    /// Resolves a `Location` against the response's URL; nil if the target is not an HTTP URL or has a user name.
     init?(location: String, from url: String) {
         guard let base = URL(string: url), let resolved = URL(string: location, relativeTo: base)?.absoluteURL,
             var parts = URLComponents(url: resolved, resolvingAgainstBaseURL: false)

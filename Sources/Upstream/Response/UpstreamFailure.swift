@@ -1,24 +1,23 @@
 import Foundation
 import UsageModel
 
-/// A call that got no usable answer, after the retries.
+/// A call without a usable response, after all retries.
 package struct UpstreamFailure: ReasonedFailure, CustomStringConvertible {
-    /// The reason, as `genai_syncs_total` counts it.
     package let reason: FailureReason
-    /// The answer's HTTP status; nil where there was no answer.
+    /// The HTTP status; nil if there was no response.
     package let status: Int?
-    /// The answer's header fields, secrets taken out; nil where there was no answer.
+    /// The header fields, with secrets redacted; nil if there was no response.
     package let headers: UpstreamHeaders?
-    /// How long the API asked to wait (`Retry-After`), counted from the failure; nil where it said nothing.
+    /// The wait of `Retry-After`, from the time of the failure; nil if there was none.
     package let retryAfter: Duration?
-    /// What the API itself said, at most 200 characters, secrets taken out; nil where it said nothing readable.
+    /// The API's own error message, at most 200 characters, with secrets redacted; nil if there is none.
     package let apiMessage: String?
-    /// What was wrong and what to check, in plain words; never a secret, never a body.
+    /// The problem and what to check; never contains a secret or a body.
     package let message: String
     /// Whether the failure lasts until its cause is fixed; see ``ReasonedFailure/isLasting``.
     package let isLasting: Bool
 
-    /// A failure; `isLasting` as its reason says where it is not given.
+    /// Creates a failure; `isLasting` defaults to that of the reason.
     package init(
         reason: FailureReason, status: Int? = nil, headers: UpstreamHeaders? = nil, retryAfter: Duration? = nil,
         apiMessage: String? = nil, message: String, isLasting: Bool? = nil
@@ -32,21 +31,20 @@ package struct UpstreamFailure: ReasonedFailure, CustomStringConvertible {
         self.isLasting = isLasting ?? reason.isLasting
     }
 
-    /// The same failure with other words.
+    /// Returns the same failure with another message.
     package func rephrased(_ message: String) -> UpstreamFailure {
         UpstreamFailure(
             reason: reason, status: status, headers: headers, retryAfter: retryAfter, apiMessage: apiMessage,
             message: message, isLasting: isLasting)
     }
 
-    /// The message.
     package var description: String { message }
 }
 
-/// What an API says in the body of an error answer.
+/// The message in the body of an error response.
 ///
-/// APIs differ in where they put it: `{"message": "…"}`, `{"error": "…"}`, `{"error": {"message": "…"}}`,
-/// `{"detail": "…"}`, `{"errors": [{"message": "…"}]}`.
+/// Supports the forms `{"message": "…"}`, `{"error": "…"}`, `{"error": {"message": "…"}}`, `{"detail": "…"}` and
+/// `{"errors": [{"message": "…"}]}`.
 struct ErrorBody: Decodable {
     let text: String?
 
@@ -69,10 +67,10 @@ struct ErrorBody: Decodable {
         text = (try? fields.decode([ErrorBody].self, forKey: .errors))?.first?.text
     }
 
-    /// The most characters of an API's own words that are passed on.
+    /// The maximum length of a reported message in characters.
     static let longestMessage = 200
 
-    /// The API's own words on one line, without control characters and secrets; nil where there are none.
+    /// Returns the message on one line, without control characters and secrets; nil if there is none.
     static func message(in body: [UInt8], redaction: Redaction) -> String? {
         guard let text = (try? JSONDecoder().decode(ErrorBody.self, from: Data(body)))?.text else { return nil }
         let visible = text.unicodeScalars.filter { scalar in
@@ -80,7 +78,7 @@ struct ErrorBody: Decodable {
             return scalar.properties.isWhitespace || (category != .control && category != .format)
         }
         let words = String(String.UnicodeScalarView(visible)).split(whereSeparator: \.isWhitespace)
-        // Secrets go out of the whole text: once it is cut at 200 characters, a part of one would not be found.
+        // Redact before truncating: a truncated secret would not be found.
         let line = redaction.applied(to: words.joined(separator: " "))
         guard !line.isEmpty else { return nil }
         return line.count > longestMessage ? line.prefix(longestMessage - 1) + "…" : line

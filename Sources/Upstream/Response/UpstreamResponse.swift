@@ -1,15 +1,13 @@
 import UsageModel
 
-/// A whole answer with a 2xx status.
+/// A complete response with a 2xx status.
 package struct UpstreamResponse: Sendable {
-    /// The HTTP status, 200 to 299.
+    /// 200 to 299.
     package let status: Int
-    /// The header fields.
     package let headers: UpstreamHeaders
-    /// The body, decompressed.
+    /// The decompressed body.
     package let body: [UInt8]
 
-    /// An answer.
     package init(status: Int, headers: UpstreamHeaders, body: [UInt8]) {
         self.status = status
         self.headers = headers
@@ -17,50 +15,48 @@ package struct UpstreamResponse: Sendable {
     }
 }
 
-/// Tells a web page from an API's answer.
+/// Detects web pages in place of an API's responses.
 enum HTMLPage {
-    static let hint = "the answer is HTML, not JSON: is base_url right?"
+    static let hint = "the response is HTML, not JSON: check base_url"
 
-    /// Whether the answer is a page: by its content type, or by its first character, since no JSON begins with `<`.
+    /// Whether the response is HTML, by its content type or its first character: no JSON begins with `<`.
     static func isHTML(headers: UpstreamHeaders, body: [UInt8]) -> Bool {
         let type = headers.first(name: "Content-Type")?.lowercased() ?? ""
         if type.hasPrefix("text/html") || type.hasPrefix("application/xhtml") { return true }
-        // U+FEFF, the byte order mark, and white space may come first.
+        // A byte order mark and white space may come first.
         let start = body.starts(with: [0xEF, 0xBB, 0xBF]) ? body.dropFirst(3) : body[...]
         return start.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) } == UInt8(ascii: "<")
     }
 
-    /// Whether the answer is a block or challenge of Cloudflare's, whose short form is text: `error code: 1020`.
+    /// Whether the response is a block or challenge of Cloudflare, whose short form is text: `error code: 1020`.
     static func isChallenge(_ headers: UpstreamHeaders, body: [UInt8]) -> Bool {
         headers.first(name: "cf-mitigated") != nil || body.starts(with: Array("error code: ".utf8))
     }
 }
 
-/// Header fields in the order they came; names are compared without regard to case.
+/// Header fields in the received order; names are case-insensitive.
 package struct UpstreamHeaders: Sendable, ExpressibleByDictionaryLiteral {
     private let fields: [(name: String, value: String)]
 
-    /// Header fields.
     package init(_ fields: [(name: String, value: String)]) {
         self.fields = fields
     }
 
-    /// Header fields, written as `["Retry-After": "5"]`; a name may stand there more than once.
+    /// Creates header fields from `["Retry-After": "5"]`; names may repeat.
     package init(dictionaryLiteral elements: (String, String)...) {
         fields = elements.map { (name: $0.0, value: $0.1) }
     }
 
-    /// The first field of this name; nil where there is none.
+    /// Returns the first value of a field; nil if there is none.
     package func first(name: String) -> String? {
         fields.first { Self.isSame($0.name, name) }?.value
     }
 
-    /// Every field of this name, in the order they came.
+    /// Returns all values of a field, in the received order.
     package func all(name: String) -> [String] {
         fields.filter { Self.isSame($0.name, name) }.map(\.value)
     }
 
-    /// The fields with their values changed.
     func mapValues(_ transform: (String) -> String) -> UpstreamHeaders {
         UpstreamHeaders(fields.map { (name: $0.name, value: transform($0.value)) })
     }
@@ -75,24 +71,24 @@ package struct UpstreamHeaders: Sendable, ExpressibleByDictionaryLiteral {
 }
 
 extension UpstreamNotice {
-    /// Reads `Deprecation` (RFC 9745: `@1783555200`; drafts of it wrote an HTTP date or `true`) and `Sunset` (RFC 8594,
-    /// an HTTP date). A deprecation in the future is none yet.
+    /// Parses `Deprecation` (RFC 9745: `@1783555200`; its drafts used an HTTP date or `true`) and `Sunset` (RFC 8594,
+    /// an HTTP date). A future deprecation does not count yet.
     package init(headers: UpstreamHeaders, now: Timestamp) {
         let deprecation = headers.first(name: "Deprecation").map { String($0.trimmingWhitespace()) }
-        let begins = deprecation.flatMap { Self.moment($0, now: now) }
+        let begins = deprecation.flatMap { Self.time($0, now: now) }
         self.init(
             isDeprecated: begins.map { $0 <= now } ?? (deprecation?.lowercased() == "true"),
-            sunset: headers.first(name: "Sunset").flatMap { Self.moment(String($0.trimmingWhitespace()), now: now) })
+            sunset: headers.first(name: "Sunset").flatMap { Self.time(String($0.trimmingWhitespace()), now: now) })
     }
 
-    /// Reads the header fields of a 410: whatever they say, the endpoint is gone.
+    /// Parses the header fields of a 410 response: the endpoint is gone, regardless of `Deprecation`.
     package init(goneWith headers: UpstreamHeaders, now: Timestamp) {
         self.init(isDeprecated: true, sunset: UpstreamNotice(headers: headers, now: now).sunset)
     }
 
-    private static func moment(_ text: String, now: Timestamp) -> Timestamp? {
+    private static func time(_ text: String, now: Timestamp) -> Timestamp? {
         if text.hasPrefix("@") {
-            // Past the year 9999 it is no date.
+            // At most the year 9999.
             return Int64(text.dropFirst()).flatMap { (0...253_402_300_799).contains($0) ? Timestamp(seconds: $0) : nil }
         }
         return HTTPDate.parse(text, now: now) ?? Timestamp(text)
@@ -100,8 +96,7 @@ extension UpstreamNotice {
 }
 
 extension UpstreamHeaders {
-    /// When the response left the provider: `Date`, and the time that a cache says it has kept it (`Age`, RFC 9111); nil
-    /// where there is no date that can be read.
+    /// Returns the response's time: `Date` plus the `Age` reported by a cache (RFC 9111); nil without a valid `Date`.
     func date(now: Timestamp) -> Timestamp? {
         guard let date = first(name: "Date").flatMap({ HTTPDate.parse($0, now: now) }) else { return nil }
         let age = first(name: "Age").flatMap { Int($0) }.flatMap { (0...31_536_000).contains($0) ? $0 : nil }

@@ -1,20 +1,18 @@
 import Foundation
 import UsageModel
 
-/// An HTTP proxy: requests go through it by `CONNECT`, so that TLS still ends at the API.
+/// An HTTP proxy, used with `CONNECT`, so that TLS terminates at the API.
 package struct ProxyServer: Sendable, Hashable {
-    /// The proxy's host.
     package let host: String
-    /// The proxy's port.
     package let port: Int
-    /// The user name for basic authentication; nil for none.
+    /// The user name for basic authentication; nil if there is none.
     package let user: String?
     private let storedPassword: String?
     private let passwordFile: PasswordFile?
 
-    /// Reads `http://proxy.example.com:3128` or `http://user:password@proxy.example.com:3128`; without a port, 3128.
+    /// Parses `http://proxy.example.com:3128` or `http://user:password@proxy.example.com:3128`; the default port is 3128.
     ///
-    /// - Throws: `InvalidUpstreamSetting`, whose message does not repeat the text: it may hold a password.
+    /// - Throws: `InvalidUpstreamSetting`, whose message omits the text because it may contain a password.
     package init(_ text: String) throws(InvalidUpstreamSetting) {
         let example = "such as http://proxy.example.com:3128 or http://user:password@proxy.example.com:3128"
         guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
@@ -48,23 +46,23 @@ package struct ProxyServer: Sendable, Hashable {
         self.passwordFile = passwordFile
     }
 
-    /// The same proxy with a password that is read again for each request.
+    /// Returns the same proxy with a password that is read for each request.
     ///
     /// - Parameters:
-    ///   - file: where it is read: two proxies with one file are equal.
-    ///   - read: returns the password. The message of a `ReasonedFailure` that it throws is shown to the user.
+    ///   - file: the password's file; proxies are compared by its path.
+    ///   - read: returns the password. The message of a `ReasonedFailure` that it throws is shown to the operator.
     package func passwordRead(
         from file: String, by read: @escaping @Sendable () throws -> String
     ) -> ProxyServer {
         ProxyServer(self, passwordFile: PasswordFile(path: file, read: read))
     }
 
-    /// The password that the address itself has; nil for none.
+    /// The password in the address; nil if there is none.
     package var passwordInAddress: String? { storedPassword }
 
-    /// The password as it is now; empty for none.
+    /// Returns the current password; empty if there is none.
     ///
-    /// - Throws: `UpstreamFailure` with the reason `network` where its file cannot be read.
+    /// - Throws: `UpstreamFailure` with the reason `network` if its file cannot be read.
     func password() throws(UpstreamFailure) -> String {
         guard let passwordFile else { return storedPassword ?? "" }
         do {
@@ -89,15 +87,14 @@ extension ProxyServer: CustomStringConvertible, CustomDebugStringConvertible, Cu
     /// Host and port, without user name and password.
     package var description: String { "\(host):\(port)" }
 
-    /// Host and port, without user name and password.
     package var debugDescription: String { description }
 
-    /// Host and port only: `dump` and test failures print what a mirror shows.
+    /// Host and port only, because `dump` and test failures print the mirror.
     package var customMirror: Mirror { Mirror(self, children: ["host": host, "port": port]) }
 }
 
-/// The proxy that the environment names for HTTPS requests: `https_proxy` or `HTTPS_PROXY`, and `no_proxy` or `NO_PROXY`
-/// for the hosts that are reached directly. As in curl, the name in lower case has precedence.
+/// The proxy for HTTPS requests from the environment: `https_proxy` or `HTTPS_PROXY`, and `no_proxy` or `NO_PROXY` for
+/// hosts without proxy. As in curl, the lower-case name has precedence.
 ///
 /// `NO_PROXY` lists domains, separated by commas or spaces: `example.com` and `.example.com` both match `example.com` and
 /// `api.example.com`; `*` on its own matches every host. An IP address matches itself.
@@ -105,7 +102,7 @@ package struct ProxyEnvironment: Sendable {
     private let proxy: (variable: String, address: String)?
     private let exceptions: [String]
 
-    /// Reads the environment; an empty variable counts as not set.
+    /// Reads the environment; an empty variable counts as unset.
     package init(_ environment: [String: String]) {
         func variable(_ name: String) -> (String, String)? {
             [name.lowercased(), name].lazy.compactMap { key in
@@ -116,13 +113,13 @@ package struct ProxyEnvironment: Sendable {
         exceptions = (variable("NO_PROXY")?.1 ?? "").lowercased().split { $0 == "," || $0 == " " }.map(Self.bare)
     }
 
-    /// The proxy for an API; nil where it is reached directly.
+    /// Returns the proxy for an API; nil for a direct connection.
     ///
-    /// - Throws: `InvalidUpstreamSetting`, which names the variable and does not repeat its value.
+    /// - Throws: `InvalidUpstreamSetting` with the variable's name, without its value.
     package func proxy(for baseURL: BaseURL) throws(InvalidUpstreamSetting) -> ProxyServer? {
         guard baseURL.scheme == "https", let proxy, !isExcepted(baseURL.host) else { return nil }
         do {
-            // curl takes a host and a port without a scheme.
+            // As in curl, the scheme is optional.
             return try ProxyServer(proxy.address.contains("://") ? proxy.address : "http://" + proxy.address)
         } catch {
             throw InvalidUpstreamSetting(
@@ -136,7 +133,7 @@ package struct ProxyEnvironment: Sendable {
         return exceptions == ["*"] || exceptions.contains { host == $0 || host.hasSuffix("." + $0) }
     }
 
-    /// A host without a domain's leading or trailing dot and without the brackets of an IPv6 address.
+    /// Removes a domain's leading or trailing dot and the brackets of an IPv6 address.
     private static func bare(_ host: Substring) -> String {
         host.trimmingCharacters(in: CharacterSet(charactersIn: ".[]"))
     }

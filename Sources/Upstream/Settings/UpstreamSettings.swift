@@ -2,42 +2,40 @@ import Crypto
 import Foundation
 import UsageModel
 
-/// How an account's API is reached.
+/// The connection settings of an account's API.
 package struct UpstreamSettings: Sendable {
-    /// Where the API is.
     package let baseURL: BaseURL
-    /// The longest one request may take, from its start to the answer's last byte; a retry has it anew.
+    /// The timeout of each request, from its start to the response's last byte; it restarts for a retry.
     package let requestTimeout: Duration
-    /// The longest a connection may take to be made, TLS included.
+    /// The timeout of a connection attempt, including TLS.
     package let connectTimeout: Duration
-    /// The longest pause between two bytes of an answer, or before the first.
+    /// The longest pause between two reads of a response, or before the first.
     package let readTimeout: Duration
-    /// The longest answer to any call in bytes, after decompression; most calls ask for less.
+    /// The maximum response size of any call in bytes, after decompression; most calls have a lower limit.
     package let maximumBodyBytes: Int
-    /// When a request is sent again.
     package let retryPolicy: RetryPolicy
-    /// The proxy that requests go through; nil for none.
+    /// The proxy; nil for direct connections.
     package let proxy: ProxyServer?
-    /// A PEM file of certificate authorities that are trusted beside the system's; nil for none.
+    /// A PEM file of certificate authorities trusted in addition to the system's; nil if there is none.
     package let certificateAuthorityFile: String?
     /// The version in `User-Agent: genai-usage-exporter/<version>`.
     package let version: String
 
-    /// How an API is reached.
+    /// Creates validated settings.
     ///
     /// - Parameters:
-    ///   - baseURL: as ``BaseURL/init(_:)`` reads it.
-    ///   - requestTimeout: the longest one request may take.
-    ///   - connectTimeout: the longest a connection may take to be made.
-    ///   - readTimeout: the longest pause between two bytes; 15 seconds, or the request's time-out if that is shorter.
-    ///   - maximumBodyBytes: the longest answer to any call in bytes, after decompression.
-    ///   - maximumRetries: how often a request is sent again at most.
-    ///   - retryBase: the first retry's longest backoff; each further one doubles.
+    ///   - baseURL: see ``BaseURL/init(_:)``.
+    ///   - requestTimeout: the timeout of each request.
+    ///   - connectTimeout: the timeout of a connection attempt.
+    ///   - readTimeout: the longest pause between two reads; by default 15 seconds, or the request timeout if shorter.
+    ///   - maximumBodyBytes: the maximum response size of any call in bytes, after decompression.
+    ///   - maximumRetries: the maximum number of retries of a request.
+    ///   - retryBase: the first retry's longest backoff; it doubles with each retry.
     ///   - retryCap: the longest backoff of any retry.
-    ///   - proxy: the proxy that requests go through.
-    ///   - certificateAuthorityFile: a PEM file of further certificate authorities.
+    ///   - proxy: the proxy; nil for direct connections.
+    ///   - certificateAuthorityFile: a PEM file of additional certificate authorities.
     ///   - version: the exporter's version, for `User-Agent`.
-    /// - Throws: `InvalidUpstreamSetting`, naming the setting.
+    /// - Throws: `InvalidUpstreamSetting` with the setting's name.
     package init(
         baseURL: String,
         requestTimeout: Duration = .seconds(30),
@@ -53,10 +51,10 @@ package struct UpstreamSettings: Sendable {
     ) throws(InvalidUpstreamSetting) {
         self.baseURL = try BaseURL(baseURL)
         self.requestTimeout = try Self.positive(requestTimeout, "timeout")
-        self.connectTimeout = try Self.positive(connectTimeout, "the connect time-out")
-        self.readTimeout = try Self.positive(readTimeout ?? min(.seconds(15), requestTimeout), "the read time-out")
+        self.connectTimeout = try Self.positive(connectTimeout, "the connect timeout")
+        self.readTimeout = try Self.positive(readTimeout ?? min(.seconds(15), requestTimeout), "the read timeout")
         guard maximumBodyBytes > 0 else {
-            throw InvalidUpstreamSetting("the longest answer must be at least one byte")
+            throw InvalidUpstreamSetting("the maximum response size must be at least one byte")
         }
         self.maximumBodyBytes = maximumBodyBytes
         guard maximumRetries >= 0 else { throw InvalidUpstreamSetting("the number of retries must not be negative") }
@@ -73,7 +71,7 @@ package struct UpstreamSettings: Sendable {
     }
 
     private static func positive(_ duration: Duration, _ name: String) throws(InvalidUpstreamSetting) -> Duration {
-        // Beyond a day nothing is gained, and nanoseconds in 64 bits stay far from their end.
+        // The limit of a day prevents an overflow of 64-bit nanoseconds.
         guard duration > .zero, duration <= .days(1) else {
             throw InvalidUpstreamSetting("\(name) must be longer than 0 and at most one day")
         }
@@ -81,40 +79,38 @@ package struct UpstreamSettings: Sendable {
     }
 }
 
-/// A setting that cannot be used, found before any request is made.
+/// An invalid setting, detected before any request.
 package struct InvalidUpstreamSetting: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What is wrong and what would be right; never the value of a setting that may hold a secret.
+    /// The problem and its fix; never contains the value of a setting that may contain a secret.
     package let message: String
 
-    /// A setting that cannot be used.
     package init(_ message: String) {
         self.message = message
     }
 
-    /// The message.
     package var description: String { message }
 }
 
-/// An API key that cannot be printed by accident, read anew at each call.
+/// An API key that is read for each call and redacted when printed.
 package struct Credential: Sendable {
     private let read: @Sendable () throws -> String
 
-    /// A key that stays the same.
+    /// Creates a constant key.
     package init(literal: String) {
         read = { literal }
     }
 
-    /// A key that is read whenever it is needed, so that a file's new content counts from the next call on.
+    /// Creates a key that is read for each call, so that a changed file takes effect at the next call.
     ///
-    /// - Parameter read: gives the key, white space around it is dropped. What it throws must not hold the key: the
-    ///   message of a `ReasonedFailure` is shown to the user, of another error nothing is.
+    /// - Parameter read: returns the key; surrounding white space is removed. Its errors must not contain the key: the
+    ///   message of a `ReasonedFailure` is shown to the operator, other errors are not.
     package init(read: @escaping @Sendable () throws -> String) {
         self.read = read
     }
 
-    /// The key, fit for a header.
+    /// Returns the key for use in a header.
     ///
-    /// - Throws: `UpstreamFailure` with the reason `auth` where there is none or it cannot go into a header.
+    /// - Throws: `UpstreamFailure` with the reason `auth` if the key is missing or not valid in a header.
     func value() throws(UpstreamFailure) -> String {
         let text: String
         do {
@@ -128,17 +124,17 @@ package struct Credential: Sendable {
         guard key.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw UpstreamFailure(
                 reason: .auth,
-                message: "the API key holds a character that no header can carry (a space, a line break or "
-                    + "a letter outside ASCII): was more than the key pasted?")
+                message: "the API key contains a character that is not valid in a header (a space, a line break or "
+                    + "a non-ASCII character): check that it was pasted correctly")
         }
         return String(key)
     }
 }
 
 extension Credential {
-    /// A keyed hash of the credential, which changes when the credential is rotated and reveals nothing else.
+    /// Returns a keyed hash of the credential, which changes when the credential is rotated and does not reveal it.
     ///
-    /// - Parameter salt: the storage's own, without which the hash says nothing.
+    /// - Parameter salt: the storage's own secret key of the hash.
     func fingerprint(salt: String) throws(UpstreamFailure) -> String {
         let code = HMAC<SHA256>.authenticationCode(
             for: Data(try value().utf8), using: SymmetricKey(data: Data(salt.utf8)))
@@ -147,12 +143,10 @@ extension Credential {
 }
 
 extension Credential: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// `<redacted>`.
     package var description: String { "<redacted>" }
 
-    /// `<redacted>`.
     package var debugDescription: String { "<redacted>" }
 
-    /// Nothing inside: `dump` and test failures print what a mirror shows.
+    /// Empty, because `dump` and test failures print the mirror.
     package var customMirror: Mirror { Mirror(self, children: [:]) }
 }

@@ -1,16 +1,16 @@
 import Crypto
 import Foundation
 
-/// Holds names that an API chose (models, keys, plans) to a length that labels can have.
+/// Limits names chosen by an API (models, keys, plans) to a length suitable for labels.
 ///
-/// A name becomes a label of many series, and each of them stands in every scrape: five thousand series under names of
-/// 100 kB are a page of 500 MB.
+/// A name is a label of many series and is repeated in every scrape: five thousand series with names of 100 kB are a
+/// response of 500 MB.
 package enum LongName {
-    /// The longest name in bytes of UTF-8 that is kept as it is. Mimir, Cortex and Thanos refuse values past 2,048.
+    /// The longest unchanged name in bytes of UTF-8. Mimir, Cortex and Thanos reject values past 2,048.
     package static let longest = 1024
 
-    /// The name itself, or where it is longer its beginning, `…` and 16 hexadecimal digits that stand for the whole, so
-    /// that different names stay different; together at most `longest` bytes.
+    /// Returns the name, truncated to `longest` bytes if necessary. A truncated name ends in `…` and 16 hexadecimal digits
+    /// of its hash, so that different names stay different.
     package static func bounded(_ name: String) -> String {
         guard name.utf8.count > longest else { return name }
         let digits = SHA256.hash(data: Data(name.utf8)).prefix(8).map { byte in
@@ -24,7 +24,7 @@ package enum LongName {
 }
 
 extension String {
-    /// The text without white space at either end.
+    /// Returns the text without leading and trailing white space.
     func trimmingWhitespace() -> Substring {
         var text = self[...]
         while let first = text.first, first.isWhitespace { text.removeFirst() }

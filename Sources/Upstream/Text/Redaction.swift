@@ -1,28 +1,28 @@
 import Foundation
 
-/// Takes secrets out of text that comes from outside, in each form of ``SecretSpellings``.
+/// Redacts secrets in untrusted text, in each form of ``SecretSpellings``.
 struct Redaction: Sendable {
     private let secrets: [String]
 
     init(_ secrets: [String]) {
-        // The longest first: a secret that holds another must not be left in halves.
+        // Longest first, so that a secret that contains another is redacted completely.
         self.secrets = secrets.flatMap(SecretSpellings.all).sorted { $0.utf8.count > $1.utf8.count }
     }
 
     func applied(to text: String) -> String {
-        // Host names come back in lower case, and a key may stand in one.
+        // Case-insensitive because a key may be part of a host name, which is returned in lower case.
         secrets.reduce(text) {
             $0.replacingOccurrences(of: $1, with: "<redacted>", options: [.caseInsensitive, .literal])
         }
     }
 }
 
-/// The forms in which APIs and proxies repeat a secret: as it is, percent-encoded, and as a part of Base64 text.
+/// The forms in which APIs and proxies repeat a secret: literally, percent-encoded, and as part of Base64 text.
 package enum SecretSpellings {
     /// Base64 forms of shorter secrets would match ordinary text.
     private static let shortestEncoded = 6
 
-    /// The forms of a secret, the longest first; empty for an empty secret.
+    /// Returns the forms of a secret, longest first; empty for an empty secret.
     package static func all(of secret: String) -> [String] {
         guard !secret.isEmpty else { return [] }
         var spellings: Set = [secret]
@@ -44,12 +44,12 @@ package enum SecretSpellings {
         return spellings.sorted { ($0.utf8.count, $1) > ($1.utf8.count, $0) }
     }
 
-    /// The characters of a Base64 text that depend on the secret only, where the secret begins `offset` bytes (modulo 3)
-    /// after the start, as in `Basic` credentials after a user name.
+    /// Returns the characters of a Base64 text that depend only on the secret, if the secret begins `offset` bytes
+    /// (modulo 3) after the start, as in `Basic` credentials after a user name.
     private static func base64(_ secret: String, offset: Int) -> String {
         let bytes = [UInt8](repeating: 0, count: offset) + Array(secret.utf8)
         let text = Data(bytes).base64EncodedString()
-        // Each character has 6 bits: the first ones share bits with what is before, the last with what comes after.
+        // Each character has 6 bits: the first and last ones share bits with the surrounding bytes.
         return String(text.prefix(bytes.count * 8 / 6).dropFirst((offset * 8 + 5) / 6))
     }
 }

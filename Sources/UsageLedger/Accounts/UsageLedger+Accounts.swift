@@ -2,13 +2,13 @@ import GRDB
 import UsageModel
 
 extension UsageLedger {
-    /// The account's ledger: made now, or the one that it had. An account that is not registered keeps its ledger.
+    /// Creates or loads an account. Accounts that are not registered stay in the ledger.
     ///
     /// The same name with another provider is another account: the two never share series.
     ///
     /// - Parameters:
-    ///   - proposedStart: where its counters shall begin; of effect until one of its sources has completed its history.
-    ///   - tolerance: a start that is no further than this from the proposed one is kept.
+    ///   - proposedStart: the start of its counters; applied until one of its sources has completed its history.
+    ///   - tolerance: a stored start that differs by at most this is kept.
     /// - Throws: `LedgerError.storage`.
     package func registerAccount(
         _ name: String, provider: String, proposedStart: Timestamp, tolerance: Duration = .zero, now: Timestamp
@@ -27,12 +27,12 @@ extension UsageLedger {
         }
     }
 
-    /// Moves where an account's counters begin, as long as nothing of it was served; else changes nothing.
+    /// Moves the start of an account's counters, unless a source has completed its history.
     ///
-    /// What is staged of the time before the new start is dropped.
+    /// Staged slices before the new start are deleted.
     ///
-    /// - Parameter tolerance: a start that is no further than this from the new one is kept.
-    /// - Returns: the account as it is then.
+    /// - Parameter tolerance: a stored start that differs by at most this is kept.
+    /// - Returns: the resulting account.
     /// - Throws: `LedgerError.storage`.
     package func moveStart(
         of account: AccountID, to start: Timestamp, tolerance: Duration
@@ -40,16 +40,14 @@ extension UsageLedger {
         try await write { try accountWithStart(account, start, tolerance, $0) }
     }
 
-    /// An account's sums of days are whole only from this day on; nil where retention has deleted none.
+    /// Returns the first day whose sums retention has kept; nil if it has deleted none.
     ///
     /// - Throws: `LedgerError.storage`.
     package func prunedBefore(_ account: AccountID) async throws -> UTCDay? {
         try await read { try LedgerAccount.fetch(account, $0).prunedBefore }
     }
 
-    /// The source's ledger: made now, or the one that it had.
-    ///
-    /// Its counters begin where its account's do.
+    /// Creates or loads a source. Its counters begin at its account's start.
     ///
     /// - Throws: `LedgerError.storage`.
     package func registerSource(_ name: String, of account: AccountID) async throws -> LedgerSource {
@@ -73,7 +71,7 @@ extension UsageLedger {
         }
     }
 
-    /// Stores what is known of the source's syncs, in place of what was stored before; JSON of the caller's own.
+    /// Replaces the stored sync status of a source, JSON in the caller's format.
     ///
     /// - Throws: `LedgerError.storage`.
     package func saveStatus(_ json: String, of source: SourceID) async throws {
@@ -83,7 +81,7 @@ extension UsageLedger {
         }
     }
 
-    /// The counters of the exporter itself that were saved, by name.
+    /// Returns the saved counters of the exporter itself, by name.
     ///
     /// - Throws: `LedgerError.storage`.
     package func exporterCounters() async throws -> [String: Int64] {
@@ -93,7 +91,7 @@ extension UsageLedger {
         }
     }
 
-    /// Saves counters of the exporter itself, each in place of its earlier value; others stay.
+    /// Saves counters of the exporter itself; others stay unchanged.
     ///
     /// - Throws: `LedgerError.storage`.
     package func saveExporterCounters(_ counters: [String: Int64]) async throws {
@@ -109,7 +107,7 @@ extension UsageLedger {
 }
 
 extension UsageLedger {
-    /// A value that belongs to the storage, made the first time that it is asked for.
+    /// Returns a value stored in the ledger, created on first use.
     ///
     /// - Throws: `LedgerError.storage`.
     package func setting(_ name: String, orElse make: @escaping @Sendable () -> String) async throws -> String {
@@ -158,7 +156,7 @@ private func accountWithStart(
 }
 
 extension UsageLedger {
-    /// Stores a value that belongs to the storage, and returns the one before; nil where there was none.
+    /// Stores a value in the ledger and returns the previous one; nil if there was none.
     ///
     /// - Throws: `LedgerError.storage`.
     package func exchangeSetting(_ name: String, with value: String) async throws -> String? {
@@ -176,13 +174,13 @@ extension UsageLedger {
     }
 }
 
-/// What a commit needs to know of its source.
+/// The row of a source, as needed by commits.
 struct SourceRow {
     let id: SourceID
     let account: AccountID
     let ledgerStart: Timestamp
     let isHistoryComplete: Bool
-    /// Slices that end up to here are folded: their cells and states were deleted.
+    /// Slices that end at or before this time are folded: their cells and states were deleted.
     let forgottenBefore: Timestamp?
 
     static func fetch(_ id: SourceID, _ db: Database) throws -> SourceRow {
@@ -200,40 +198,36 @@ struct SourceRow {
 
 /// An account's row in the ledger.
 package struct AccountID: Sendable, Hashable {
-    /// The row's number; stable for the life of the ledger.
+    /// The row's ID; stable for the life of the ledger.
     package let row: Int64
 }
 
 /// A source's row in the ledger.
 package struct SourceID: Sendable, Hashable {
-    /// The row's number; stable for the life of the ledger.
+    /// The row's ID; stable for the life of the ledger.
     package let row: Int64
 }
 
-/// An account as the ledger knows it.
+/// An account in the ledger.
 package struct LedgerAccount: Sendable {
-    /// Its row.
     package let id: AccountID
-    /// Where its counters begin.
+    /// The start of its counters.
     package let ledgerStart: Timestamp
-    /// Whether `ledgerStart` stays: since the first of its sources completed its history.
+    /// Whether `ledgerStart` is fixed, because one of its sources has completed its history.
     package let isStartFixed: Bool
-    /// The first day whose sums retention has kept; nil where it has deleted none.
+    /// The first day whose sums retention has kept; nil if it has deleted none.
     package let prunedBefore: UTCDay?
 }
 
-/// One upstream endpoint of an account as the ledger knows it.
+/// A source of an account in the ledger.
 package struct LedgerSource: Sendable {
-    /// Its row.
     package let id: SourceID
-    /// The account that it belongs to.
     package let account: AccountID
-    /// The endpoint's name.
     package let name: String
-    /// Where its counters begin: its account's start.
+    /// The start of its counters, which is its account's.
     package let ledgerStart: Timestamp
-    /// Whether what it commits is served; before that it is staged.
+    /// Whether its commits are served; until then they are staged.
     package let isHistoryComplete: Bool
-    /// What `saveStatus` stored last, as JSON; nil if nothing was.
+    /// The last status of `saveStatus`, as JSON; nil if there is none.
     package let status: String?
 }

@@ -2,11 +2,10 @@ import Foundation
 import GRDB
 import UsageModel
 
-/// A ledger as it was at one moment, read beside the exporter that goes on writing it.
+/// A read-only snapshot of a ledger, readable while an exporter writes to it.
 package struct LedgerHistory {
     /// An account of the ledger, configured or not.
     package struct Account: Sendable, Hashable {
-        /// Its row.
         package let id: AccountID
         /// The label `account`.
         package let name: String
@@ -16,13 +15,10 @@ package struct LedgerHistory {
 
     private let db: Database
 
-    /// Reads a ledger; nothing in its folder is changed, and no lock is taken.
+    /// Reads a ledger in one transaction, without the folder's lock and without migrating it.
     ///
-    /// - Parameters:
-    ///   - folder: the ledger's folder.
-    ///   - body: given the ledger as one transaction sees it: what is committed meanwhile is not in it.
-    /// - Throws: `LedgerError.missing`, `.notReadable`, `.networkStorage`, `.olderSchema`, `.newerSchema`, `.foreignDatabase` or `.storage`, and what `body`
-    ///   throws.
+    /// - Throws: errors of `body`; `LedgerError.missing`, `.notReadable`, `.networkStorage`, `.olderSchema`,
+    ///   `.newerSchema`, `.foreignDatabase` or `.storage`.
     package static func read<Value: Sendable>(
         folder: String, _ body: @escaping @Sendable (LedgerHistory) throws -> Value
     ) async throws -> Value {
@@ -44,14 +40,14 @@ package struct LedgerHistory {
         } catch let error as DatabaseError
             where [.SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_PERM].contains(error.resultCode)
         {
-            // SQLite keeps an index of the log beside the file, and has to make it where no exporter runs.
+            // SQLite must create the -shm file next to the database if no exporter runs.
             throw LedgerError.notReadable(path: path)
         } catch let error as DatabaseError {
             throw LedgerError(error, path: path)
         }
     }
 
-    /// All accounts, in the order in which they came.
+    /// Returns all accounts, in the order of their creation.
     ///
     /// - Throws: GRDB's `DatabaseError`, which `read` translates.
     package func accounts() throws -> [Account] {
@@ -60,14 +56,14 @@ package struct LedgerHistory {
         }
     }
 
-    /// An account's series that are served, in the order of their ids.
+    /// Returns an account's served series, in the order of their IDs.
     ///
     /// - Throws: GRDB's `DatabaseError`, which `read` translates.
     package func series(of account: AccountID) throws -> [SeriesTotal] {
         try SeriesRow.served(of: account, db)
     }
 
-    /// The sums by UTC day of one series, in the order of days, as far as they are kept.
+    /// Returns the retained daily totals of one series, in UTC, in the order of days.
     ///
     /// - Throws: GRDB's `DatabaseError`, which `read` translates.
     package func days(of series: Int64) throws -> [(day: UTCDay, amount: ExactDecimal)] {
@@ -77,7 +73,7 @@ package struct LedgerHistory {
         }
     }
 
-    /// A value that belongs to the storage; nil where it was never made.
+    /// Returns a value stored in the ledger; nil if there is none.
     ///
     /// - Throws: GRDB's `DatabaseError`, which `read` translates.
     package func setting(_ name: String) throws -> String? {

@@ -2,14 +2,14 @@ import GRDB
 import UsageModel
 
 extension UsageLedger {
-    /// Writes a request of a source into the book, durably, if its allowance has a place for it; the request may leave
-    /// once this returns `granted`.
+    /// Records a request of a source, durably, if its quota allows it. The request may be sent once this returns
+    /// `granted`.
     ///
-    /// A request dated after `now` was made before the clock was set back, or while it ran ahead. It counts from when it
-    /// was first seen to be in the future, so that it blocks for one span at most; once the clock has passed its date,
+    /// A request dated after `now` was made before the clock was set back, or while it was ahead. It counts from when it
+    /// was first found to be in the future, so that it blocks for one span at most. Once the clock has passed its date,
     /// the date counts.
     ///
-    /// - Throws: `LedgerError.storage`; the request must then not leave.
+    /// - Throws: `LedgerError.storage`: the request must not be sent.
     package func spend(_ quota: Quota, of source: SourceID, now: Timestamp) async throws -> Quota.Decision {
         try await write { db in
             try db.cachedStatement(
@@ -35,7 +35,7 @@ extension UsageLedger {
         }
     }
 
-    /// When a source made the requests that its book holds, the earliest first; none of them is after `now`.
+    /// Returns the times of a source's recorded requests in ascending order, none of them after `now`.
     ///
     /// - Throws: `LedgerError.storage`.
     package func quotaBook(of source: SourceID, now: Timestamp) async throws -> [Timestamp] {

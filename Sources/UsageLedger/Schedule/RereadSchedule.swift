@@ -1,31 +1,31 @@
 import UsageModel
 
-/// When a slice is read again: providers post usage late, so a closed slice is read a few times more.
+/// The schedule by which closed slices are read again, because providers report usage late.
 ///
 /// | slice | read |
 /// |---|---|
 /// | open | at every sync |
 /// | closed | at the first sync after its end, so that its last minutes are not missing until the next offset |
 /// | closed | once after each further offset: +20 min, +1 h, +6 h, +24 h, +72 h after its end |
-/// | read after the last offset | not on schedule; again where a totals query shows a change, or on request |
+/// | read after the last offset | not on schedule; only if a totals query shows a change, or on request |
 ///
-/// Nothing is stored of the schedule: it follows from when a slice was last read, so a reading that was dated by a wrong
-/// clock is repeated once the clock is right.
+/// The schedule has no stored state: it depends only on when a slice was last read, so that a reading dated by a wrong
+/// clock is repeated once the clock is correct.
 package struct RereadSchedule: Sendable {
     /// Times after a slice's end, ascending.
     private let offsets: [Duration]
 
-    /// The schedule of all ledger sources.
+    /// The default schedule.
     package static let standard = RereadSchedule(
         offsets: [.zero, .minutes(20), .hours(1), .hours(6), .hours(24), .hours(72)])
 
-    /// The shortest time for which a slice's cells must be kept after its end: all scheduled readings and a day more.
+    /// The minimum retention of a slice's cells after its end: all scheduled readings and one day.
     package static let shortestKept = Duration.hours(96)
 
     /// Whether a slice should be read now.
     ///
-    /// Always while it is open or if it was never read; else if an offset has passed since it was read. A reading that
-    /// lies in the future was dated by a clock that has been set back since: the slice is read again.
+    /// An open or unread slice is always due, others if an offset has passed since they were read. A reading in the future
+    /// was dated by a clock that has been set back since: the slice is read again.
     package func isDue(slice: SliceID, lastRead: Timestamp?, now: Timestamp) -> Bool {
         guard slice.period.start <= now else { return false }
         guard let lastRead, lastRead <= now, slice.period.end <= now else { return true }
@@ -35,15 +35,15 @@ package struct RereadSchedule: Sendable {
         }
     }
 
-    /// Whether a reading is the slice's last on schedule: the final offset had passed.
+    /// Whether a reading is the slice's last on schedule, because the final offset has passed.
     package func settles(slice: SliceID, readAt: Timestamp) -> Bool {
         guard let last = offsets.last else { return slice.period.end <= readAt }
         return slice.period.end + last <= readAt
     }
 }
 
-/// Which slices of one source to read at one time, and up to when its usage is known: a pure view of what the ledger
-/// knows of the source's slices. Only scope "" is looked at.
+/// Computes the slices of one source that are due, and up to when its usage is known, from the ledger's slice states. A
+/// pure value. Considers only scope "".
 package struct SlicePlan: Sendable {
     private let known: KnownSlices
     private let slicing: Slicing
@@ -51,9 +51,9 @@ package struct SlicePlan: Sendable {
     private let now: Timestamp
     private let schedule: RereadSchedule
 
-    /// A plan.
+    /// Creates a plan.
     ///
-    /// - Parameter states: what the ledger knows of the source's slices, in any order.
+    /// - Parameter states: the ledger's states of the source's slices, in any order.
     package init(
         states: [SliceState], slicing: Slicing, ledgerStart: Timestamp, now: Timestamp,
         schedule: RereadSchedule = .standard
@@ -65,11 +65,11 @@ package struct SlicePlan: Sendable {
         self.schedule = schedule
     }
 
-    /// The slices to read now: the open one, then the others, newest first.
+    /// Returns the slices to read now: the open one, then the others, newest first.
     ///
-    /// Those are the slices that the schedule asks for, those never read, and those of `requested` days, back to the one
-    /// that holds `ledgerStart`, without any that begins before what the provider still keeps: read in part, it would lose
-    /// usage.
+    /// These are slices that are due by the schedule, unread slices and those of `requested` days, back to the one that
+    /// contains `ledgerStart`. Slices that begin before the provider's retention are excluded, because a partial reading
+    /// would lose usage.
     package func due(requested: ClosedRange<UTCDay>? = nil) -> [DueSlice] {
         slices { slice, lastRead in
             schedule.isDue(slice: slice, lastRead: lastRead, now: now)
@@ -77,12 +77,12 @@ package struct SlicePlan: Sendable {
         }
     }
 
-    /// The slices of some days that can be read, due or not.
+    /// Returns the readable slices of the given days, due or not.
     package func due(only days: ClosedRange<UTCDay>) -> [DueSlice] {
         slices { slice, _ in days.contains(slice.period.start.day) }
     }
 
-    /// The slices that the schedule no longer asks for and whose cells are kept, newest first.
+    /// The slices that are not due by the schedule and whose cells are kept, newest first.
     package var reopenable: [DueSlice] {
         slices { slice, lastRead in
             lastRead != nil && !schedule.isDue(slice: slice, lastRead: lastRead, now: now)
@@ -103,7 +103,7 @@ package struct SlicePlan: Sendable {
         return found
     }
 
-    /// The first slice that can be read whole.
+    /// The first slice that can be read completely.
     private var firstReadable: Int64 {
         let first = slicing.unit.index(of: ledgerStart)
         guard let oldest = slicing.oldestKept(now: now) else { return first }
@@ -113,9 +113,9 @@ package struct SlicePlan: Sendable {
 
     /// Up to when the source's usage is complete in the ledger.
     ///
-    /// The start of the first slice that was never read, or the last reading of the first that was read only before
-    /// it ended; `now` if there is neither. A slice that the provider no longer keeps is passed over: it will never
-    /// be more complete.
+    /// This is the start of the first unread slice, or the last reading of the first slice that was read only before its
+    /// end; `now` if there is neither. Slices that the provider no longer keeps are skipped, because they will never be
+    /// more complete.
     package var dataThrough: Timestamp {
         let oldest = slicing.oldestKept(now: now)
         for index in indices {
@@ -127,7 +127,7 @@ package struct SlicePlan: Sendable {
         return max(now, ledgerStart)
     }
 
-    /// The spans of time whose usage is in the ledger whole.
+    /// The periods whose usage is completely in the ledger.
     package var coverage: Coverage {
         var coverage = Coverage()
         for index in indices {
@@ -142,18 +142,18 @@ package struct SlicePlan: Sendable {
         return first...max(first, slicing.unit.index(of: now))
     }
 
-    /// Up to when a slice's usage is known: its end where it was read after it, its start where it was not read.
+    /// Returns up to when a slice's usage is known: its end if it was read after it, its start if it was not read.
     private func completeThrough(_ period: Period) -> Timestamp {
         switch known[period] {
         case .folded: period.end
         case .missing: period.start
-        // Dated by a clock that has been set back since: when it was read is not known.
+        // Dated by a clock that has been set back since: the time of the reading is unknown.
         case .read(let lastRead): lastRead > now ? period.start : min(max(lastRead, period.start), period.end)
         }
     }
 }
 
-/// What is known of the slices of scope "", by their start.
+/// The states of the slices of scope "", by their start.
 private struct KnownSlices {
     enum Knowledge: Equatable {
         case missing
@@ -166,7 +166,7 @@ private struct KnownSlices {
     }
 
     private var byStart: [Timestamp: Knowledge] = [:]
-    /// Longer folded spans, each in place of all slices inside it.
+    /// Longer folded spans, each of which represents all slices within it.
     private var foldedSpans: [Period] = []
 
     init(_ states: [SliceState], slicing: Slicing) {
@@ -183,14 +183,14 @@ private struct KnownSlices {
 
     subscript(period: Period) -> Knowledge {
         if let knowledge = byStart[period.start] { return knowledge }
-        // The first slice may begin before the span does, where the ledger starts inside it.
+        // The first slice may begin before the span if the ledger starts within it.
         let isCovered = foldedSpans.contains { $0.end >= period.end && $0.start < period.end }
         return isCovered ? .folded : .missing
     }
 }
 
 extension Slicing {
-    /// The earliest time of which the provider still has everything; nil where it says nothing.
+    /// Returns the earliest time for which the provider still has all data; nil if its retention is unknown.
     fileprivate func oldestKept(now: Timestamp) -> Timestamp? { kept.map { now - $0 } }
 }
 
@@ -202,13 +202,13 @@ extension Slicing.Unit {
         }
     }
 
-    /// The number of the slice that holds a time, counted from 1970-01-01.
+    /// Returns the index of the slice that contains a time, counted from 1970-01-01.
     fileprivate func index(of time: Timestamp) -> Int64 {
         let (quotient, remainder) = time.milliseconds.quotientAndRemainder(dividingBy: milliseconds)
         return remainder < 0 ? quotient - 1 : quotient
     }
 
-    /// The slice of a number.
+    /// Returns the period of a slice index.
     fileprivate func period(_ index: Int64) -> Period {
         Period(
             start: Timestamp(milliseconds: index * milliseconds),

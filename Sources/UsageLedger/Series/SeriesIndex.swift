@@ -1,7 +1,7 @@
 import GRDB
 import UsageModel
 
-/// Finds an account's series by their labels, and enters those that are new.
+/// Finds an account's series by their labels, and inserts new ones.
 struct SeriesIndex {
     private let account: AccountID
     private let source: SourceID
@@ -11,7 +11,7 @@ struct SeriesIndex {
     private let enter: Statement
     private var known: [SeriesKey: Int64] = [:]
 
-    /// The register of the account that a source belongs to.
+    /// Creates the index for the account of a source.
     init(of source: SourceRow, _ db: Database) throws {
         account = source.account
         self.source = source.id
@@ -25,7 +25,7 @@ struct SeriesIndex {
                 """)
     }
 
-    /// The series' row. A new one stands at zero and is not served before something is posted to it.
+    /// Returns the series' row. A new series is zero and is not served before its first update.
     mutating func row(of key: SeriesKey) throws -> Int64 {
         if let row = known[key] { return row }
         let row: Int64
@@ -41,10 +41,10 @@ struct SeriesIndex {
     }
 }
 
-/// A series' name inside its account: its family and its label values as one text.
+/// The key of a series within its account: its family and its label values as one text.
 ///
-/// Two keys are equal if their bytes are, as in the database: Swift's own string equality also takes different
-/// spellings of one accented letter for the same, which Prometheus does not.
+/// Two keys are equal if their bytes are, as in the database and in Prometheus. Swift's own string equality compares by
+/// canonical equivalence.
 struct SeriesKey: Hashable {
     let family: LedgerFamily
     /// Label values joined by U+001F.
@@ -57,7 +57,7 @@ struct SeriesKey: Hashable {
         self.labels = labels.map(Self.cleaned).joined(separator: "\u{1F}")
     }
 
-    /// The key that a stored series has.
+    /// Creates the key of a stored series.
     init(_ family: LedgerFamily, stored labels: String) {
         self.family = family
         self.labels = labels
@@ -69,7 +69,7 @@ struct SeriesKey: Hashable {
         var values: [String] = []
         values.reserveCapacity(family.labelNames.count)
         var labels = labels
-        // In one pass over the bytes: a start reads the key of each stored series.
+        // A single pass over the bytes, because a start reads the key of each stored series.
         labels.withUTF8 { bytes in
             var start = 0
             for end in bytes.indices where bytes[end] == Self.separator {
@@ -91,7 +91,7 @@ struct SeriesKey: Hashable {
         labels.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
 
-    /// Without the separator, and without NUL, at which SQLite's C interface would cut the text.
+    /// Replaces the separator, and NUL, at which SQLite's C interface would truncate the text.
     private static func cleaned(_ value: String) -> String {
         guard value.utf8.contains(where: { $0 == separator || $0 == 0 }) else { return value }
         return String(
@@ -103,7 +103,7 @@ struct SeriesKey: Hashable {
 extension LedgerFamily {
     private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { ($0.rawValue, $0) })
 
-    /// The family of a stored name, by one lookup; nil for a name that this version does not know.
+    /// Looks up the family of a stored name; nil for a name that this version does not know.
     init?(stored name: String) {
         guard let family = Self.byName[name] else { return nil }
         self = family

@@ -1,53 +1,49 @@
 import GRDB
 import UsageModel
 
-/// A series as the ledger serves it.
+/// A served series with its values.
 package struct SeriesTotal: Sendable, Hashable {
-    /// Its row; stable for the life of the ledger.
+    /// The ID of its row; stable for the life of the ledger.
     package let id: Int64
-    /// The family that it belongs to.
     package let family: LedgerFamily
     /// Label values in the order of `family.labelNames`.
     package let labels: [String]
-    /// `S`: the sum of its cells since the ledger start; it may fall. In the family's unit.
+    /// `S`: the sum of its cells since the ledger start, which may decrease. In the family's unit.
     package let sum: ExactDecimal
-    /// `C`: the highest that `S` ever was, never below zero; it never falls. For `reconciliation`, which is a gauge
-    /// over the days kept, it is `S`.
+    /// `C`: the maximum of zero and all values of `S`, which never decreases. For `reconciliation`, a gauge over the
+    /// retained days, it is `S`.
     package let counter: ExactDecimal
-    /// Where its ledger begins: the start of the source that first served it (metrics law 10).
+    /// The ledger start of the source that first served it (metrics law 10).
     package let startedAt: Timestamp
-    /// When it first appeared, if that was after its source's history was complete; nil for history (law 9).
+    /// When it first appeared, if after its source's history was complete; nil for history (metrics law 9).
     package let bornAt: Timestamp?
-    /// Whether it was served with its value: it is never held at 0 again.
+    /// Whether it was served with its value, so that it is not held at 0 again.
     package let isReleased: Bool
-    /// The source that first named it; others of the account may add to it.
+    /// The source that first reported it; others of the account may add to it.
     package let source: SourceID
-    /// Its place among the account's series in the order in which they were first served, from 1 without gaps; it
-    /// never changes.
+    /// Its position among the account's series in the order in which they were first served, from 1 without gaps; constant.
     package let rank: Int
-    /// What of the counter is served under other labels since the account's series limit changed: under the folded ones
-    /// while the rank is within the limit, under its own ones while it is past it. In the family's unit.
+    /// The part of the counter that is served under other labels since the account's series limit changed: under the folded
+    /// labels if the rank is within the limit, under its own labels otherwise. In the family's unit.
     package let elsewhere: ExactDecimal
 
-    /// When its counting began: at its birth, or where the ledger begins for what its source's history holds.
+    /// When counting began: when the series first appeared, or at the ledger start for history.
     package var countedSince: Timestamp { bornAt ?? startedAt }
 }
 
-/// What a commit changed of what is served.
+/// The change of served series and gauges by a commit.
 package struct LedgerChange: Sendable {
-    /// Series whose sum, counter or day sums changed, and new ones, in the order of their ids, as the commit left
-    /// them: where several sources add to a series, another commit may have moved it on since.
+    /// New series and those whose sum, counter or daily totals changed, in the order of their IDs, as of the commit. If
+    /// several sources add to a series, a later commit may have changed it since.
     package var series: [SeriesTotal]
-    /// Gauges of the source whose samples changed: by family, all that there are now; none where they went away.
+    /// Gauge families of the source that changed, with all current samples; empty if there are none left.
     package var gauges: [GaugeFamily: [GaugeSample]]
 
-    /// A change.
     package init(series: [SeriesTotal] = [], gauges: [GaugeFamily: [GaugeSample]] = [:]) {
         self.series = series
         self.gauges = gauges
     }
 
-    /// Whether nothing that is served changed.
     package var isEmpty: Bool { series.isEmpty && gauges.isEmpty }
 }
 
@@ -58,7 +54,7 @@ struct SeriesRow {
     static let columnCount = 11
 
     let id: Int64
-    /// Nil for a family that this version does not know: such a series is kept and not served.
+    /// Nil for a family that this version does not know: such a series is kept, but not served.
     let family: LedgerFamily?
     let labels: String
     private(set) var total: ExactDecimal
@@ -85,15 +81,15 @@ struct SeriesRow {
         elsewhere = try row.decimal(10)
     }
 
-    /// An account's series that are served, in the order of their ids.
+    /// Returns an account's served series, in the order of their IDs.
     static func served(of account: AccountID, _ db: Database) throws -> [SeriesTotal] {
         var totals: [SeriesTotal] = []
         try forEachServed(of: account, db) { totals.append($0) }
         return totals
     }
 
-    /// The same, one by one. Not by cursors that GRDB makes of cursors: those look their types up for each row, which took
-    /// a seventh of the time.
+    /// Iterates over an account's served series, in the order of their IDs. Does not map GRDB's cursors, because type
+    /// lookups for each row took a seventh of the time.
     static func forEachServed(of account: AccountID, _ db: Database, _ body: (SeriesTotal) -> Void) throws {
         let rows = try Row.fetchCursor(db, sql: selectServed + " ORDER BY id", arguments: [account.row])
         while let row = try rows.next() {
@@ -101,22 +97,22 @@ struct SeriesRow {
         }
     }
 
-    /// What reads the series of an account that are served.
+    /// Selects the served series of an account.
     static let selectServed = "SELECT \(columns) FROM series WHERE account = ? AND is_served = 1"
 
-    /// Moves the sum, and the peak where the sum passes it. Reconciliation is a gauge: its peak is its sum.
+    /// Adds to the sum, and raises the peak if the sum exceeds it. Reconciliation is a gauge: its peak is its sum.
     mutating func grow(by amount: ExactDecimal) {
         total = (total + amount).storable
         peak = family == .reconciliation ? total : max(peak, total)
     }
 
-    mutating func beginServing(startedAt start: Timestamp, bornAt birth: Timestamp?, rank place: Int) {
-        rank = place
+    mutating func beginServing(startedAt start: Timestamp, bornAt birth: Timestamp?, rank position: Int) {
+        rank = position
         startedAt = start
         bornAt = birth
     }
 
-    /// What is served of it.
+    /// The served series; nil for an unknown family.
     var served: SeriesTotal? {
         family.map {
             SeriesTotal(

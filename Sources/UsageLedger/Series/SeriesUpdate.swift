@@ -1,7 +1,7 @@
 import GRDB
 import UsageModel
 
-/// Writes growth into totals, peaks and day sums, and what cost fell into the account's corrections.
+/// Adds increases to totals, peaks and daily totals, and decreases of cost to the account's corrections.
 struct SeriesUpdate {
     private let db: Database
     private let source: SourceRow
@@ -13,7 +13,7 @@ struct SeriesUpdate {
     private var changed: [SeriesTotal] = []
     private var served: Int
 
-    /// - Parameter bornAt: what series that are served from now on say of their birth: nil for history.
+    /// - Parameter bornAt: the time at which new series appeared; nil for history.
     init(for source: SourceRow, bornAt: Timestamp?, _ db: Database) throws {
         self.db = db
         self.source = source
@@ -33,14 +33,14 @@ struct SeriesUpdate {
                 """)
     }
 
-    /// Posts growth, and returns the change.
+    /// Writes the deltas and returns the change.
     ///
-    /// - Parameter correctionDay: the day on which it was noticed that cost fell.
+    /// - Parameter correctionDay: the day to which decreases of cost are added.
     mutating func post(_ growth: DailyDeltas, correctionDay: UTCDay) throws -> LedgerChange {
         let servedBefore = served
         var fall = ExactDecimal.zero
         var hasNewCost = false
-        // In the order of their ids, so that ranks don't depend on chance.
+        // In the order of IDs, so that ranks are deterministic.
         for (series, days) in growth.bySeries.sorted(by: { $0.series < $1.series }) {
             let posted = try post(days, to: series)
             guard posted.isCost else { continue }
@@ -69,7 +69,7 @@ struct SeriesUpdate {
         let isServed: Bool = row[SeriesRow.columnCount]
         let amount = days.reduce(ExactDecimal.zero) { $0 + $1.amount }
         let isCost = stored.family == .cost
-        // Usage that moved from one day to another changes the days alone.
+        // Usage that moved from one day to another changes only the daily totals.
         let moved = days.filter { !$0.amount.isZero }
         guard !isServed || !moved.isEmpty else { return (isCost, false, amount) }
         if !isServed || !amount.isZero {
@@ -85,7 +85,7 @@ struct SeriesUpdate {
                 ])
         }
         for (day, amount) in moved {
-            // A series has no days before it is served.
+            // A series has no daily totals before it is served.
             let value = isServed ? try DatabaseValue.fetchOne(readDay, arguments: [series, day]) : nil
             let before = try value.map(ExactDecimal.init(stored:)) ?? .zero
             try writeDay.execute(arguments: [series, day, (before + amount).stored])
@@ -95,9 +95,9 @@ struct SeriesUpdate {
     }
 }
 
-/// What one transaction adds to series, by the day that it belongs to: gathered first, then posted once.
+/// The deltas of one transaction by series and day, collected before they are written.
 struct DailyDeltas {
-    /// A series' sum on one day.
+    /// A series and a day.
     struct Entry: Hashable, Comparable {
         let series: Int64
         let day: Int
@@ -107,15 +107,15 @@ struct DailyDeltas {
 
     private var amounts: [Entry: ExactDecimal] = [:]
 
-    /// Whether there is nothing to post.
+    /// Whether there is nothing to write.
     var isEmpty: Bool { amounts.isEmpty }
 
-    /// Adds to a series on a day; zero says that the series was seen.
+    /// Adds to a series on a day; zero marks the series as seen.
     mutating func add(_ amount: ExactDecimal, to series: Int64, on day: UTCDay) {
         amounts[Entry(series: series, day: day.daysSinceEpoch), default: .zero] += amount
     }
 
-    /// The days of each series, in the order of series and days: the order of the tables on disk.
+    /// The deltas of each series by day, in the order of series and days, as in the tables on disk.
     var bySeries: [(series: Int64, days: [(day: Int, amount: ExactDecimal)])] {
         var groups: [(series: Int64, days: [(day: Int, amount: ExactDecimal)])] = []
         for (entry, amount) in amounts.sorted(by: { $0.key < $1.key }) {

@@ -2,10 +2,9 @@ import GRDB
 import UsageModel
 
 extension UsageLedger {
-    /// Series of the account that are served, as they are now, in the order of their ids. Staged ones are not among
-    /// them.
+    /// Returns the account's served series, in the order of their IDs, without staged ones.
     ///
-    /// - Parameter ids: the series to read; nil for all of the account.
+    /// - Parameter ids: the series to read; nil for all.
     /// - Throws: `LedgerError.storage`.
     package func series(of account: AccountID, ids: Set<Int64>? = nil) async throws -> [SeriesTotal] {
         try await read { db in
@@ -17,30 +16,30 @@ extension UsageLedger {
         }
     }
 
-    /// All series of the account that are served, in the order of their ids, handed on by portions: those can be worked on
-    /// while others are read.
+    /// Reads the account's served series in batches, in the order of their IDs, so that the caller can process one batch
+    /// while the next is read.
     ///
-    /// - Parameter size: series in a portion; the last may have fewer.
-    /// - Throws: `LedgerError.storage`; what was handed on by then is not all.
+    /// - Parameter size: the number of series in a batch; the last may have fewer.
+    /// - Throws: `LedgerError.storage`: the batches passed so far are incomplete.
     package func readSeries(
         of account: AccountID, portion size: Int = 2048, to take: @escaping @Sendable ([SeriesTotal]) -> Void
     ) async throws {
         try await read { db in
-            var portion: [SeriesTotal] = []
+            var batch: [SeriesTotal] = []
             try SeriesRow.forEachServed(of: account, db) { total in
-                portion.append(total)
-                guard portion.count == size else { return }
-                take(portion)
-                portion = []
-                portion.reserveCapacity(size)
+                batch.append(total)
+                guard batch.count == size else { return }
+                take(batch)
+                batch = []
+                batch.reserveCapacity(size)
             }
-            if !portion.isEmpty { take(portion) }
+            if !batch.isEmpty { take(batch) }
         }
     }
 
-    /// Records that series were served with their values, so that they are never held at 0 again.
+    /// Records that series were served with their values, so that they are not held at 0 again.
     ///
-    /// - Throws: `LedgerError.storage`; the values must then not be served.
+    /// - Throws: `LedgerError.storage`: the values must not be served.
     package func release(_ series: [Int64]) async throws {
         guard !series.isEmpty else { return }
         try await write { db in
@@ -51,7 +50,7 @@ extension UsageLedger {
 
     /// Records that all of an account's series were served with their values.
     ///
-    /// - Throws: `LedgerError.storage`; the values must then not be served.
+    /// - Throws: `LedgerError.storage`: the values must not be served.
     package func releaseAll(of account: AccountID) async throws {
         let isDone = try await read { db in
             try Bool.fetchOne(
@@ -67,12 +66,12 @@ extension UsageLedger {
         }
     }
 
-    /// Makes a series limit the one that an account is served by.
+    /// Applies a series limit to an account.
     ///
-    /// A series that passes from the folded labels to its own ones, or back, takes nothing with it: `elsewhere` keeps what
-    /// is served under the labels that it leaves, so that no counter falls or steps.
+    /// A series that moves from the folded labels to its own, or back, does not move its value: `elsewhere` keeps the part
+    /// served under the previous labels, so that no counter decreases or jumps.
     ///
-    /// - Returns: how many series were ever past a limit.
+    /// - Returns: the number of series that were ever past a limit.
     /// - Throws: `LedgerError.storage`.
     package func applySeriesLimit(_ limit: Int, to account: AccountID) async throws -> Int {
         try await write { db in
@@ -88,7 +87,7 @@ extension UsageLedger {
                     db, sql: SeriesRow.selectServed + " AND rank > ? AND rank <= ?",
                     arguments: [account.row, min(before, limit), max(before, limit)])
                 let update = try db.cachedStatement(sql: "UPDATE series SET elsewhere = ? WHERE id = ?")
-                // A series of a family without labels has the same labels on either side of the limit.
+                // Without label names, the folded labels are the same as the own ones.
                 for series in try moved.map(SeriesRow.init) where series.family?.labelNames.isEmpty == false {
                     try update.execute(arguments: [(series.peak - series.elsewhere).stored, series.id])
                 }
@@ -100,9 +99,9 @@ extension UsageLedger {
         }
     }
 
-    /// The sums of an account's series over spans of UTC days.
+    /// Returns the sums of an account's series over spans of UTC days.
     ///
-    /// - Parameter series: the rows of the series to sum; nil for all of the account.
+    /// - Parameter series: the IDs of the series to sum; nil for all.
     /// - Returns: one sum for each span, by series; a series without usage in any span may be missing.
     /// - Throws: `LedgerError.storage`.
     package func windowSums(
@@ -112,7 +111,7 @@ extension UsageLedger {
             let none = [ExactDecimal](repeating: .zero, count: spans.count)
             var sums: [Int64: [ExactDecimal]] = [:]
             func add(_ rows: RowCursor) throws {
-                // A series' days come one after the other: it is looked up once, and not for each.
+                // Rows are grouped by series: look each one up once.
                 var series: Int64?
                 var windows = none
                 while let row = try rows.next() {
@@ -148,7 +147,7 @@ extension UsageLedger {
         }
     }
 
-    /// A family's sums by UTC day and labels, in the order of days: its history as far as it is kept.
+    /// Returns a family's retained totals by UTC day and labels, in the order of days.
     ///
     /// - Throws: `LedgerError.storage`.
     package func dayTotals(
@@ -176,7 +175,7 @@ extension UsageLedger {
     }
 }
 
-/// The same days as disjoint spans in ascending order, so that each stored row is read once.
+/// Merges spans into disjoint ones in ascending order, so that each stored row is read once.
 private func merged(_ spans: [ClosedRange<UTCDay>]) -> [ClosedRange<UTCDay>] {
     var result: [ClosedRange<UTCDay>] = []
     for span in spans.sorted(by: { $0.lowerBound < $1.lowerBound }) {

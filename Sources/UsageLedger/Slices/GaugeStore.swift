@@ -2,7 +2,7 @@ import Foundation
 import GRDB
 import UsageModel
 
-/// The gauges that a source committed last: one row for each family, its samples as JSON.
+/// Reads and writes the last gauges of a source: one row for each family, with its samples as JSON.
 struct GaugeStore {
     private let source: SourceID
     private let db: Database
@@ -12,26 +12,25 @@ struct GaugeStore {
         self.db = db
     }
 
-    /// All families that have samples.
     func all() throws -> [GaugeFamily: [GaugeSample]] {
         let rows = try Row.fetchAll(
             db.cachedStatement(sql: "SELECT family, samples FROM gauge WHERE source = ?"), arguments: [source.row])
         var gauges: [GaugeFamily: [GaugeSample]] = [:]
         for row in rows {
-            // A family that this version does not know is kept for the version that does.
+            // Keep families that this version does not know.
             guard let family = GaugeFamily(rawValue: row[0]) else { continue }
             gauges[family] = try decode(row[1])
         }
         return gauges
     }
 
-    /// Replaces the families given, and returns those that differ from before.
+    /// Replaces the given families and returns those that changed.
     func replace(_ gauges: [GaugeFamily: [GaugeSample]]) throws -> [GaugeFamily: [GaugeSample]] {
         guard !gauges.isEmpty else { return [:] }
         let before = try all()
         var changed: [GaugeFamily: [GaugeSample]] = [:]
         for (family, samples) in gauges {
-            // Nothing invented (metrics law 6): what is no number is an absent sample. JSON has none either.
+            // Omit NaN and infinities (metrics law 6), which JSON cannot represent either.
             let finite = samples.filter(\.value.isFinite)
             guard finite != before[family] ?? [] else { continue }
             changed[family] = finite

@@ -2,14 +2,14 @@ import GRDB
 import UsageModel
 
 extension UsageLedger {
-    /// Stores a reading in one transaction, or nothing of it.
+    /// Stores a reading in one transaction.
     ///
-    /// Each slice replaces what was stored for it, however old it is: committing a reading twice changes nothing. Only a
-    /// slice whose cells were folded into the sums is ignored. Until the source's history is
-    /// complete its slices are staged: stored, but not counted and not in the change. Gauges are never staged. A
-    /// reading that completes the history counts all that is staged, itself included, in the same transaction.
+    /// Each slice replaces its stored cells, so that committing a reading twice changes nothing. A slice whose cells were
+    /// folded into the sums is ignored. Until the source's history is complete, its slices are staged: stored, but not
+    /// counted and not in the change. Gauges are never staged. A reading that completes the history counts all staged
+    /// slices, including its own, in the same transaction.
     ///
-    /// - Returns: what changed of what is served, durable already.
+    /// - Returns: the change of served series and gauges, already durable.
     /// - Throws: `LedgerError.storage`, or `.reservedFamily` for cells of `corrections`.
     package func commit(
         _ reading: Reading, to source: SourceID, now: Timestamp
@@ -20,9 +20,9 @@ extension UsageLedger {
             var replacement = try SliceReplacement(for: row, db)
             for slice in reading.slices { try replacement.replace(slice) }
             if row.isHistoryComplete, !replacement.growth.isEmpty {
-                var posting = try SeriesUpdate(for: row, bornAt: now, db)
+                var update = try SeriesUpdate(for: row, bornAt: now, db)
                 let readAt = reading.slices.map(\.readAt).max() ?? now
-                change = try posting.post(replacement.growth, correctionDay: readAt.day)
+                change = try update.post(replacement.growth, correctionDay: readAt.day)
             } else if reading.completesHistory, !row.isHistoryComplete {
                 change = try countStaged(of: row, now: now, db)
             }
@@ -32,13 +32,12 @@ extension UsageLedger {
         }
     }
 
-    /// Counts all that the source has staged, in one transaction; from now on its commits are counted at once.
-    /// Does nothing where the history is complete already.
+    /// Counts all staged slices of the source in one transaction; later commits are counted at once. Does nothing if the
+    /// history is already complete.
     ///
-    /// A staged slice's usage belongs to the day of the slice's last reading where the slice is attributed to its
-    /// reading.
+    /// Usage attributed to its reading counts on the day of the slice's last reading.
     ///
-    /// - Returns: what changed of what is served; new series are history (`bornAt` is nil).
+    /// - Returns: the change of served series; new series are history (`bornAt` is nil).
     /// - Throws: `LedgerError.storage`.
     package func completeHistory(of source: SourceID, now: Timestamp) async throws -> LedgerChange {
         try await write { db in
@@ -60,8 +59,8 @@ private func countStaged(of source: SourceRow, now: Timestamp, _ db: Database) t
     while let cell = try staged.next() {
         growth.add(try cell.decimal(1), to: cell[0], on: UTCDay(daysSinceEpoch: cell[2]))
     }
-    var posting = try SeriesUpdate(for: source, bornAt: nil, db)
-    let change = try posting.post(growth, correctionDay: now.day)
+    var update = try SeriesUpdate(for: source, bornAt: nil, db)
+    let change = try update.post(growth, correctionDay: now.day)
     try db.execute(sql: "UPDATE source SET is_history_complete = 1 WHERE id = ?", arguments: [source.id.row])
     try db.execute(sql: "UPDATE account SET is_start_fixed = 1 WHERE id = ?", arguments: [source.account.row])
     return change
@@ -83,7 +82,7 @@ private func remember(_ memory: [String: String?], of source: SourceID, _ db: Da
     }
 }
 
-/// Replaces slices whole by what was read of them, writes only the cells that differ, and gathers the differences.
+/// Replaces the cells of slices, writes only those that differ, and collects the deltas.
 struct SliceReplacement {
     private let db: Database
     private let source: SourceRow
@@ -91,7 +90,7 @@ struct SliceReplacement {
     private let updateCell: Statement
     private let deleteCell: Statement
     private var register: SeriesIndex
-    /// By how much series grew so far.
+    /// The deltas so far.
     private(set) var growth = DailyDeltas()
 
     init(for source: SourceRow, _ db: Database) throws {
@@ -103,7 +102,7 @@ struct SliceReplacement {
         register = try SeriesIndex(of: source, db)
     }
 
-    /// Replaces one slice. A folded one stays as it is: its cells are gone, and counting it again would double it.
+    /// Replaces one slice. Ignores a folded one: its cells were deleted, so that it would be counted twice.
     mutating func replace(_ reading: SliceReading) throws {
         let wanted = try sums(of: reading.cells)
         let day = reading.growthDay
@@ -120,7 +119,7 @@ struct SliceReplacement {
         return sums
     }
 
-    /// Writes the slice's state and returns its row; nil where it is folded already.
+    /// Writes the slice's state and returns its row; nil if it is folded.
     private func enter(_ reading: SliceReading, growthDay: UTCDay) throws -> Int64? {
         let slice = StoredSliceID(reading.slice)
         let find = try db.cachedStatement(
@@ -184,7 +183,7 @@ struct SliceReplacement {
     }
 }
 
-/// What a slice holds, one value for each series, in the order read: series then get their rows in that order.
+/// The sums of a slice's cells by series, in the order of the reading, in which new series get their rows.
 private struct CellSums {
     private(set) var values: [SeriesKey: ExactDecimal] = [:]
     private(set) var order: [SeriesKey] = []
@@ -197,13 +196,13 @@ private struct CellSums {
     }
 }
 
-/// A slice's name as it is stored.
+/// The stored form of a slice's ID.
 struct StoredSliceID {
     private let slice: SliceID
 
     init(_ slice: SliceID) { self.slice = slice }
 
-    /// Source, scope, start and end, in the order of the table's unique columns.
+    /// Returns source, scope, start and end, in the order of the table's unique columns.
     func arguments(_ source: SourceID) -> StatementArguments {
         [source.row, slice.scope, slice.period.start.milliseconds, slice.period.end.milliseconds]
     }

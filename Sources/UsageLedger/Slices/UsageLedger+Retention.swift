@@ -2,15 +2,14 @@ import GRDB
 import UsageModel
 
 extension UsageLedger {
-    /// How long cells are kept where the provider does not say how long it keeps its data.
+    /// The retention of cells if the provider does not document how long it keeps its data.
     package static let keptWithoutWord = Duration.days(100)
 
-    /// Deletes the day sums before a day, of every account.
+    /// Deletes the daily totals before a day, for every account.
     ///
-    /// Totals and counters stay. The account remembers the day, so that no window or budget is served that reaches back
-    /// before it.
+    /// Totals and counters stay. The account stores the day, so that no window or budget that begins before it is served.
     ///
-    /// - Returns: the series whose sum changed, by account: `reconciliation` alone, which covers the days kept.
+    /// - Returns: the series whose sum changed, by account: only `reconciliation`, which covers the retained days.
     /// - Throws: `LedgerError.storage`.
     package func pruneDays(before day: UTCDay) async throws -> [AccountID: LedgerChange] {
         try await write { db in
@@ -26,11 +25,11 @@ extension UsageLedger {
         }
     }
 
-    /// Folds the source's slices that ended by a given time into the sums: their cells and states are deleted.
+    /// Folds the source's slices that ended by a given time into the sums: deletes their cells and states.
     ///
-    /// What is folded is in totals, counters and day sums, and is not read again: `states` returns it as part of one
-    /// folded span. Staged slices stay, since they are in no sum yet. Storage holds at most the slices of this span of
-    /// time, plus one row a series and kept day.
+    /// Folded usage stays in totals, counters and daily totals, and is not read again: `states` returns it as part of one
+    /// folded span. Staged slices stay because they are not counted yet. This bounds the storage to the slices since then,
+    /// plus one row for each series and retained day.
     ///
     /// - Throws: `LedgerError.storage`.
     package func fold(_ source: SourceID, before time: Timestamp) async throws {

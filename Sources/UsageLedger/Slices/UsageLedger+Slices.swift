@@ -2,9 +2,9 @@ import GRDB
 import UsageModel
 
 extension UsageLedger {
-    /// What is known of the source's slices, by scope and start.
+    /// Returns the states of the source's slices, by scope and start.
     ///
-    /// Slices that are forgotten come as one folded span from the source's start on, in the scope "".
+    /// Deleted slices are returned as one folded span from the source's start on, in the scope "".
     ///
     /// - Throws: `LedgerError.storage`.
     package func states(of source: SourceID) async throws -> [SliceState] {
@@ -29,7 +29,7 @@ extension UsageLedger {
         }
     }
 
-    /// The cells that are stored for a slice; none once it is folded.
+    /// Returns the stored cells of a slice; empty once it is folded.
     ///
     /// - Throws: `LedgerError.storage`.
     package func cells(of source: SourceID, slice: SliceID) async throws -> [Cell] {
@@ -51,14 +51,14 @@ extension UsageLedger {
         }
     }
 
-    /// The gauges that the source committed last, by family.
+    /// Returns the last committed gauges of the source, by family.
     ///
     /// - Throws: `LedgerError.storage`.
     package func gauges(of source: SourceID) async throws -> [GaugeFamily: [GaugeSample]] {
         try await read { try GaugeStore(of: source, $0).all() }
     }
 
-    /// What the source remembered under a name; nil if nothing, or if it forgot it.
+    /// Returns the value that the source stored under a name; nil if there is none.
     ///
     /// - Throws: `LedgerError.storage`.
     package func memory(of source: SourceID, name: String) async throws -> String? {

@@ -2,13 +2,13 @@ import Foundation
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// Keeps a second process off the folder: an advisory lock on its file `lock`, which the kernel drops with the process.
+/// Locks the folder against a second process: an advisory lock on its file `lock`, released when the process ends.
 final class FolderLock: Sendable {
     private let path: String
     /// Nil once released.
     private let descriptor: NIOLockedValueBox<Int32?>
 
-    /// Takes the lock, or says who has it.
+    /// Takes the lock, or throws an error with its holder.
     init(folder: String, now: Timestamp) throws {
         path = folder + "/lock"
         let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -19,7 +19,7 @@ final class FolderLock: Sendable {
             close(opened)
             switch code {
             case EWOULDBLOCK: throw LedgerError.locked(by: holder)
-            // flock(2) where the file system, or its server, has no locks.
+            // flock(2) on a file system or server without locks.
             case ENOLCK, EOPNOTSUPP, ENOSYS, EINVAL:
                 throw LedgerError.networkStorage(
                     path: folder, obstacle: "file locks (\(String(cString: strerror(code))))")
@@ -39,7 +39,7 @@ final class FolderLock: Sendable {
 
     deinit { release() }
 
-    /// Whether the lock is held, on the file that others would find: not on one that was deleted meanwhile.
+    /// Whether the lock is held on the file at its path, not on one that was deleted meanwhile.
     var isInPlace: Bool {
         descriptor.withLockedValue { opened in
             var held = stat()
@@ -49,12 +49,11 @@ final class FolderLock: Sendable {
         }
     }
 
-    /// Lets the next process in. The file stays: deleting it would let two processes lock two files of one name.
+    /// Releases the lock. The file stays: deleting it would allow two processes to lock two files of the same name.
     func release() {
         descriptor.withLockedValue { held in
             guard let opened = held else { return }
-            // Closing alone would leave it locked while a child of this process that has not called exec yet still
-            // holds its copy of the descriptor.
+            // Closing the descriptor is not enough: a child process that has not called exec yet has a copy of it.
             flock(opened, LOCK_UN)
             close(opened)
             held = nil

@@ -1,12 +1,12 @@
 import GRDB
 import NIOConcurrencyHelpers
 
-/// An open database, for as long as it is the file at its path.
+/// An open database, usable while it is the file at its path.
 final class LedgerConnection: Sendable {
     private struct State {
         var identity: LedgerFileIdentity
         var isSound = true
-        /// Calls under way: closing waits for them, since SQLite does not survive the use of a closed connection.
+        /// The number of calls in progress, for which closing waits: SQLite must not use a closed connection.
         var users = 0
         var isClosing = false
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -22,24 +22,24 @@ final class LedgerConnection: Sendable {
         state = NIOLockedValueBox(State(identity: LedgerFileIdentity(of: file)))
     }
 
-    /// Whether nothing is known to be wrong with the file.
+    /// Whether the file has no known damage.
     var isSound: Bool { state.withLockedValue { $0.isSound } }
 
     /// Runs a body with the database.
     ///
-    /// - Throws: what the body throws; `LedgerError.storage` once the connection is being closed.
+    /// - Throws: errors of the body; `LedgerError.storage` while the connection is being closed.
     func use<Value>(_ body: (DatabaseQueue) async throws -> Value) async throws -> Value {
         try state.withLockedValue { state in
-            guard !state.isClosing else { throw LedgerError.storage("the ledger is being closed, or opened anew") }
+            guard !state.isClosing else { throw LedgerError.storage("the ledger is being closed or reopened") }
             state.users += 1
         }
         defer { leave() }
         return try await body(queue)
     }
 
-    /// Holds that what is written now will be found again.
+    /// Checks that the open files are still those at their paths, so that writes are durable.
     ///
-    /// - Throws: `LedgerError.vanished` or `.damaged`; nothing may be written then.
+    /// - Throws: `LedgerError.vanished` or `.damaged`: nothing may be written.
     func check() throws {
         try state.withLockedValue { state in
             guard state.isSound else { throw LedgerError.damaged(path: path) }
@@ -53,15 +53,15 @@ final class LedgerConnection: Sendable {
         }
     }
 
-    /// Lets nobody write any more: another connection takes its place, or SQLite found the file damaged.
+    /// Rejects further writes, because another connection replaces this one or SQLite found the file damaged.
     func retire() {
         state.withLockedValue { $0.isSound = false }
     }
 
-    /// Closes the database once nobody uses it. What is not copied back from its log stays in it, unless the database is
-    /// no longer there.
+    /// Closes the database after its last call. Commits that are not checkpointed stay in the WAL, unless the database was
+    /// deleted.
     ///
-    /// - Parameter copyingBack: whether the log is copied back into the file as far as that can be done.
+    /// - Parameter copyingBack: whether to checkpoint the WAL, as far as possible.
     func close(copyingBack: Bool = false) async throws {
         await withCheckedContinuation { continuation in
             let isFree = state.withLockedValue { state in
@@ -74,9 +74,9 @@ final class LedgerConnection: Sendable {
         try closeNow(copyingBack: copyingBack)
     }
 
-    // Not through the async calls: at shutdown the task may be cancelled already, and they would refuse.
+    // Synchronous, because GRDB's async calls fail in a cancelled task, which is common at shutdown.
     private func closeNow(copyingBack: Bool) throws {
-        // A stop may interrupt this statement too. What is not copied back from the log is read from it next time.
+        // This may be interrupted too. The next start reads what is not checkpointed from the WAL.
         if copyingBack { try? queue.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) } }
         try queue.close()
         state.withLockedValue { $0.identity.removeOrphanedLog() }

@@ -1,40 +1,39 @@
 import UsageModel
 
-/// Why the ledger could not be opened, read or written.
+/// An error in opening, reading or writing the ledger.
 package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
-    /// Another process holds the folder; nil where the lock file does not say which one.
+    /// Another process holds the lock; nil if the lock file does not name it.
     case locked(by: LockHolder?)
     /// The folder or a file in it cannot be written.
     case notWritable(path: String, reason: String)
-    /// The file system cannot do what SQLite or the folder's lock needs, as network file systems often cannot.
+    /// The file system lacks a feature that SQLite or the folder's lock requires, as network file systems often do.
     case networkStorage(path: String, obstacle: String)
     /// There is no ledger to read.
     case missing(path: String)
-    /// The ledger is there, and this user cannot read it.
+    /// The ledger exists, but this user cannot read it.
     case notReadable(path: String)
-    /// The file was written by a version of the exporter with an older schema, and is only to be read.
+    /// The schema is older than this version's, and the ledger was opened read-only.
     case olderSchema(path: String)
-    /// The file was written by a version of the exporter with a newer schema.
+    /// The schema is newer than this version's.
     case newerSchema(path: String)
-    /// The file is a sound SQLite database, but not a ledger.
+    /// The file is an intact SQLite database, but not a ledger.
     case foreignDatabase(path: String)
-    /// A slice holds cells of a family that only the ledger itself keeps.
+    /// A slice contains cells of a family that only the ledger itself maintains.
     case reservedFamily(LedgerFamily)
-    /// The disk, or this user's share of it, is full.
+    /// The disk or the user's disk quota is full.
     case full(path: String)
-    /// The ledger's files were deleted while they were in use; they are written anew from what is still open.
+    /// The ledger's files were deleted while in use; they are recreated from the open files.
     case vanished(path: String)
-    /// The file is no sound database any more, or not the one that was opened.
+    /// The file is corrupt, or is not the one that was opened.
     case damaged(path: String)
-    /// A value in the file is not what it must be: the file is damaged in a way that SQLite does not see.
+    /// A value in the file is invalid: the file is damaged in a way that SQLite does not detect.
     case unreadable(String)
-    /// SQLite refused: the disk does not read or write, the ledger is closed.
+    /// Another SQLite or I/O error, or the ledger is closed.
     case storage(String)
 
-    /// Always `storage`: a sync that could not commit failed for that reason.
+    /// Always `storage`.
     package var reason: FailureReason { .storage }
 
-    /// What was wrong and what would be right.
     package var message: String {
         switch self {
         case .locked(let holder):
@@ -58,28 +57,25 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
         case .foreignDatabase(let path):
             return "\(path) is a database of another program; use another folder"
         case .reservedFamily(let family):
-            return "a slice holds cells of \(family.rawValue), which only the ledger itself keeps; leave them out"
+            return "a slice contains cells of \(family.rawValue), which only the ledger itself maintains; omit them"
         case .full(let path):
-            return
-                "the disk is full, or this user's share of it: \(path) cannot be written; free some space, then it goes on by itself"
+            return "the disk is full, or this user's disk quota: cannot write \(path); writes resume once space is free"
         case .vanished(let path):
-            return "\(path) was deleted while in use: it is being written anew from the open copy, nothing is lost"
+            return "\(path) was deleted while in use: it is being recreated from the open files, no data is lost"
         case .damaged(let path):
-            return "\(path) is damaged or was exchanged while in use: it is being opened anew"
+            return "\(path) is damaged or was replaced while in use: it is being reopened"
         case .unreadable(let what):
-            return "\(what): the ledger file is damaged, and is being put aside"
+            return "\(what): the ledger file is damaged and is being quarantined"
         case .storage(let message):
             return "storage: \(message)"
         }
     }
 
-    /// The message.
     package var description: String { message }
 }
 
 /// The process that holds a ledger's folder.
 package struct LockHolder: Sendable, Equatable {
-    /// Its process id.
     package let processID: Int32
     /// When it opened the ledger.
     package let since: Timestamp

@@ -2,12 +2,12 @@ import Foundation
 import GRDB
 import UsageModel
 
-/// The database file: opened, checked, set aside when damaged, made anew when missing.
+/// The database file: opens and checks it, quarantines a damaged one, creates a missing one.
 struct LedgerFile {
-    /// Where it is; SQLite keeps `-wal` and `-shm` beside it.
+    /// Its path; SQLite keeps `-wal` and `-shm` files next to it.
     let path: String
 
-    /// The ledger's file in its folder.
+    /// Creates the reference to the ledger's file in a folder.
     init(in folder: String) {
         self.init(path: folder + "/ledger.sqlite")
     }
@@ -16,12 +16,13 @@ struct LedgerFile {
         self.path = path
     }
 
-    /// The files that SQLite keeps for one database.
+    /// The paths of the database, its WAL and its shared-memory file.
     var parts: [String] { ["", "-wal", "-shm"].map { path + $0 } }
 
-    /// Opens the database, and says where a damaged one was put.
+    /// Opens or creates the database.
     ///
-    /// - Parameter isKnownDamaged: whether it is damaged even if SQLite finds nothing.
+    /// - Parameter isKnownDamaged: whether it is damaged even if SQLite's check passes.
+    /// - Returns: the database, and the path to which a damaged one was moved.
     func open(now: Timestamp, isKnownDamaged: Bool = false) throws -> (queue: DatabaseQueue, setAside: String?) {
         var setAside: String?
         if parts.contains(where: { FileManager.default.fileExists(atPath: $0) }) {
@@ -32,10 +33,10 @@ struct LedgerFile {
         return (try connect(), setAside)
     }
 
-    /// The existing database, brought to our schema; nil where it is damaged.
+    /// Opens the existing database and migrates it; nil if it is damaged.
     private func openSound() throws -> DatabaseQueue? {
-        // A new database is renamed into place when it is whole, so a file without a page (of 512 bytes at least) was cut
-        // short. SQLite would take it for a new database and delete the log beside it.
+        // A new database is renamed when it is complete, so a file without a page (at least 512 bytes) was truncated. SQLite
+        // would treat it as a new database and delete its WAL.
         guard fileSize(path) >= 512 else { return nil }
         guard access(path, W_OK) == 0 else {
             throw LedgerError.notWritable(path: path, reason: String(cString: strerror(errno)))
@@ -58,13 +59,13 @@ struct LedgerFile {
         }
     }
 
-    /// SQLite's codes for a file that is no sound database.
+    /// SQLite's result codes for a corrupt file.
     static let damage: [ResultCode] = [.SQLITE_CORRUPT, .SQLITE_NOTADB]
 
     private func isSound(_ queue: DatabaseQueue) throws -> Bool {
         try queue.read { db in
             try LedgerSchema.checkOwner(db, path: path)
-            // Before anything is made of what the tables hold: pages that were cut off read as zeros.
+            // Before anything else is read: truncated pages read as zeros.
             guard try String.fetchOne(db, sql: "PRAGMA quick_check(1)") == "ok" else { return false }
             try LedgerSchema.checkVersion(db, path: path)
             return true
@@ -73,16 +74,15 @@ struct LedgerFile {
 
     private func connect() throws -> DatabaseQueue { try Self.connect(path) }
 
-    /// SQLite's codes where the file system has no shared memory for the index of the log. A disk that is full has a code
-    /// of its own.
+    /// SQLite's codes for a file system without shared memory for the WAL index. A full disk has another code.
     static let noSharedMemory: [ResultCode] = [
         .SQLITE_IOERR_SHMMAP, .SQLITE_IOERR_SHMOPEN, .SQLITE_IOERR_SHMLOCK,
     ]
-    /// Seconds that a statement waits for another program's lock.
+    /// The busy timeout in seconds.
     static let patience = 5
 
-    /// Opens the database. Network file systems often cannot map memory that processes share: the index of the log is then
-    /// kept in this process, which has the file to itself.
+    /// Opens the database. Falls back to exclusive locking mode, with the WAL index in heap memory, on file systems without
+    /// shared memory, as network file systems often are.
     private static func connect(_ path: String) throws -> DatabaseQueue {
         do {
             return try connect(path, isExclusive: false)
@@ -100,24 +100,24 @@ struct LedgerFile {
         var configuration = Configuration()
         configuration.label = "UsageLedger"
         configuration.journalMode = .wal
-        // Someone may look into the file with another tool; a commit waits for that rather than fail.
+        // A commit waits for other programs that read the file.
         configuration.busyMode = .timeout(Double(patience))
         configuration.prepareDatabase { db in
             if isExclusive { try db.execute(sql: "PRAGMA locking_mode = EXCLUSIVE") }
-            // A large transaction leaves a large log behind: cut it back at the next checkpoint.
+            // Truncate the WAL of a large transaction at the next checkpoint.
             try db.execute(sql: "PRAGMA journal_size_limit = 16777216")
-            // Up to 16 MiB of pages: with the default 2 MiB a large commit writes the same index pages many times.
+            // 16 MiB: with the default of 2 MiB, a large commit writes the same index pages many times.
             try db.execute(sql: "PRAGMA cache_size = -16384")
-            // A container's file system may be read-only but for the storage folder.
+            // A container's file system may be read-only except for the storage folder.
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
         }
         let queue = try DatabaseQueue(path: path, configuration: configuration)
-        // GRDB sets NORMAL with WAL, which may lose the last commits in a power cut: a counter once scraped would fall.
+        // GRDB sets NORMAL with WAL, which may lose the last commits in a power failure: a scraped counter would decrease.
         try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
         return queue
     }
 
-    /// Makes the database under another name and renames it, so that a crash leaves none or a whole one.
+    /// Creates the database under another name and renames it, so that a crash leaves no partial one.
     private func create() throws {
         let draft = try emptyDraft()
         let queue = try Self.connect(draft.path)
@@ -129,14 +129,14 @@ struct LedgerFile {
         try draft.rename(to: path)
     }
 
-    /// Writes all that a connection sees to a file beside this one's place, for `finishCopy`: also where the files that
-    /// the connection has open were deleted.
+    /// Copies the database of a connection to a temporary file for `finishCopy`, even if the connection's files were
+    /// deleted.
     func copy(from db: Database) throws {
         try db.execute(sql: "VACUUM INTO ?", arguments: [try emptyDraft().path])
     }
 
-    /// Puts what `copy` wrote into this file's place and opens it. No other connection may be open any more: closing one
-    /// deletes the log by its name, whosever it is.
+    /// Renames the file of `copy` to this path and opens it. No other connection may be open, because closing one deletes
+    /// the WAL by its name, even if it belongs to another database.
     func finishCopy() throws -> DatabaseQueue {
         try draft.rename(to: path)
         return try connect()
@@ -152,14 +152,14 @@ struct LedgerFile {
     }
 
     private func rename(to target: String) throws {
-        // It holds names of accounts and keys; SQLite gives the files beside it the same mode.
+        // It contains names of accounts and keys; SQLite gives the WAL and shared-memory files the same mode.
         chmod(path, 0o600)
         guard Foundation.rename(path, target) == 0 else {
             throw LedgerError.notWritable(path: target, reason: String(cString: strerror(errno)))
         }
     }
 
-    /// Renames the damaged database and its log; nothing is deleted, so that it can still be looked into.
+    /// Renames the damaged database and its WAL, and keeps them for inspection.
     private func putAside(now: Timestamp) throws -> String {
         let stamp = now.description.filter { $0 != "-" && $0 != ":" }
         var target = LedgerFile(path: "\(path).corrupt-\(stamp)")
@@ -174,7 +174,7 @@ struct LedgerFile {
         return target.path
     }
 
-    /// The damaged databases that were put aside in this folder and are still there, by name, and when that was.
+    /// The quarantined databases in this folder, by name, with the time of their quarantine.
     var putAside: [String: Timestamp] {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         let marker = URL(fileURLWithPath: path).lastPathComponent + ".corrupt-"
@@ -182,14 +182,14 @@ struct LedgerFile {
         var found: [String: Timestamp] = [:]
         for name in names where name.hasPrefix(marker) && !name.hasSuffix("-wal") && !name.hasSuffix("-shm") {
             var status = stat()
-            // Renaming sets the time of the last change of a file's own record (stat(2)).
+            // Renaming sets ctime.
             guard stat("\(folder)/\(name)", &status) == 0 else { continue }
             found[name] = Timestamp(milliseconds: Int64(status.st_ctim.tv_sec) * 1000)
         }
         return found
     }
 
-    /// Bytes of the database and its log.
+    /// The size of the database, its WAL and its shared-memory file in bytes.
     var bytes: Int64 { parts.reduce(0) { $0 + fileSize($1) } }
 
     private func fileSize(_ path: String) -> Int64 {
@@ -198,18 +198,18 @@ struct LedgerFile {
     }
 }
 
-/// The ledger's files as they were last seen.
+/// The identity of the ledger's files, to detect their deletion or replacement.
 ///
-/// SQLite goes on writing to a file that was deleted or exchanged under it, and nobody would find what it wrote: so this
-/// looks before every commit. It looks at names and sizes alone, which costs three system calls.
+/// SQLite continues to write to a file that was deleted or replaced, and the data would be lost. The ledger therefore
+/// checks inodes and sizes before every commit, which costs three system calls.
 struct LedgerFileIdentity {
-    /// What became of the files since they were last looked at.
+    /// The change of the files since the last check.
     enum Finding: Equatable {
-        /// They are what they were, or have grown.
+        /// Unchanged, or larger.
         case intact
-        /// One was deleted, with its folder or without.
+        /// A file or its folder was deleted.
         case missing
-        /// Another file has the name of one, or the database is shorter than it was.
+        /// A file was replaced, or the database is shorter.
         case altered
     }
 
@@ -220,16 +220,15 @@ struct LedgerFileIdentity {
     }
 
     private let paths: [String]
-    /// Nil for a file that there was none of yet: SQLite makes its log with the first commit.
+    /// Nil for a file that does not exist yet: SQLite creates the WAL at the first commit.
     private var parts: [Part?]
 
-    /// The files as they are now.
     init(of file: LedgerFile) {
         paths = file.parts
         parts = paths.map(Self.part)
     }
 
-    /// Looks at the files, and remembers what it saw of those that are intact.
+    /// Compares the files with the last check, and stores the state of intact ones.
     mutating func check() -> Finding {
         for (index, path) in paths.enumerated() {
             guard let known = parts[index] else {
@@ -238,15 +237,15 @@ struct LedgerFileIdentity {
             }
             guard let found = Self.part(path) else { return .missing }
             guard found.device == known.device, found.inode == known.inode else { return .altered }
-            // The log and its index are cut back by SQLite itself; the database only grows.
+            // SQLite truncates the WAL and its index, but never the database.
             if index == 0, found.size < known.size { return .altered }
             parts[index] = found
         }
         return .intact
     }
 
-    /// Removes the log of a database that is no longer at its place: SQLite leaves it, and would take it for the log of the
-    /// file that is there next. Nobody may have the files open any more.
+    /// Removes the WAL of a database that is no longer at its path: SQLite keeps it, and would apply it to the next file of
+    /// that name. No connection may have the files open.
     func removeOrphanedLog() {
         guard !isInPlace(0) else { return }
         for index in 1..<paths.count where isInPlace(index) { unlink(paths[index]) }

@@ -1,11 +1,11 @@
 import GRDB
 
-/// The tables. Times are milliseconds since the Unix epoch, days are days since 1970-01-01.
+/// The database schema. Times are milliseconds since the Unix epoch, days are days since 1970-01-01.
 ///
-/// Exact decimals are `ANY` columns of `STRICT` tables: SQLite keeps their INTEGER or TEXT as given and never makes a
-/// REAL of them.
+/// Exact decimals are `ANY` columns of `STRICT` tables: SQLite stores their INTEGER or TEXT unchanged and never converts
+/// them to REAL.
 enum LedgerSchema {
-    /// "GUXL" in the file's header tells a ledger from other programs' databases.
+    /// "GUXL" in the file's header, which identifies a ledger.
     static let applicationID = 0x4755_584C
 
     static let migrator: DatabaseMigrator = {
@@ -17,20 +17,20 @@ enum LedgerSchema {
         return migrator
     }()
 
-    /// Throws unless the database is a ledger that this version knows.
+    /// Throws unless the database is a ledger with a schema that this version knows.
     static func check(_ db: Database, path: String) throws {
         try checkOwner(db, path: path)
         try checkVersion(db, path: path)
     }
 
-    /// Throws unless the database is a ledger, by its header alone.
+    /// Throws unless the database's header identifies a ledger.
     static func checkOwner(_ db: Database, path: String) throws {
         guard try Int.fetchOne(db, sql: "PRAGMA application_id") == applicationID else {
             throw LedgerError.foreignDatabase(path: path)
         }
     }
 
-    /// Throws unless this version knows the ledger's tables.
+    /// Throws unless this version knows the ledger's schema.
     static func checkVersion(_ db: Database, path: String) throws {
         guard try !migrator.hasBeenSuperseded(db) else { throw LedgerError.newerSchema(path: path) }
     }
@@ -134,8 +134,8 @@ enum LedgerSchema {
         ) STRICT, WITHOUT ROWID;
         """
 
-    /// Cells are kept while the provider can be asked, so that a slice can be read again; what was settled by an earlier
-    /// version has none any more.
+    /// Cells are retained as long as the provider's data, so that a slice can be read again. Slices settled by an earlier
+    /// version have none.
     private static let keptCells = """
         -- 1 where the slice's cells are in the sums alone: a further reading of it would count it twice.
         ALTER TABLE slice RENAME COLUMN is_settled TO is_folded;
@@ -161,7 +161,7 @@ enum LedgerSchema {
           (SELECT (max(forgotten_before) + 86399999) / 86400000 FROM source WHERE source.account = account.id);
         """
 
-    /// Requests to endpoints that limit their readers. Two may have left in the same millisecond.
+    /// Requests to endpoints with a quota. Two may have the same timestamp.
     private static let quotaBook = """
         CREATE TABLE quota_request (
           id INTEGER PRIMARY KEY,

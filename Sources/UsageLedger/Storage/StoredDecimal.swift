@@ -2,19 +2,19 @@ import GRDB
 import UsageModel
 
 extension ExactDecimal {
-    /// The largest magnitude that is stored: whole, and inside the range that reads back.
+    /// The largest stored magnitude: whole, and within the range that can be parsed.
     private static let limit = ExactDecimal(1_700_000_000_000_000_000)
 
-    /// The number kept inside ±1.7 × 10¹⁸, so that what sums of absurd values saturate to can be read again.
+    /// The number clamped to ±1.7 × 10¹⁸, so that saturated sums can be read again.
     var storable: ExactDecimal { min(max(self, -Self.limit), Self.limit) }
 
-    /// An INTEGER where the number is whole, else a TEXT in plain decimal: exact either way.
+    /// An INTEGER if the number is whole, else a decimal TEXT; both are exact.
     var stored: DatabaseValue {
         let value = storable
         return value.wholeNumber?.databaseValue ?? value.description.databaseValue
     }
 
-    /// Reads a number back.
+    /// Reads a stored number.
     init(stored: DatabaseValue) throws {
         switch stored.storage {
         case .int64(let whole):
@@ -31,19 +31,17 @@ extension ExactDecimal {
 }
 
 extension Row {
-    /// Reads an exact decimal.
     func decimal(_ column: Int) throws -> ExactDecimal {
-        // NULL, which only a damaged file has here, is read as nil: GRDB ends the process where it is not asked for.
+        // NULL occurs only in a damaged file. It is read as an optional because GRDB traps otherwise.
         let stored: StoredValue? = self[column]
         return try ExactDecimal(stored: stored?.databaseValue ?? .null)
     }
 
-    /// Reads a moment.
     func timestamp(_ column: Int) -> Timestamp { Timestamp(milliseconds: self[column]) }
 }
 
-/// What a column holds, whatever that is but NULL, read as GRDB reads its numbers and texts. A `DatabaseValue` itself is read by
-/// generic code that looks types up for each value, which costs more than the value.
+/// A column value other than NULL, read by GRDB's fast path for numbers and text. GRDB reads a `DatabaseValue` itself
+/// by generic code with a type lookup for each value, which costs more than the read.
 private struct StoredValue: DatabaseValueConvertible, StatementColumnConvertible {
     let databaseValue: DatabaseValue
 

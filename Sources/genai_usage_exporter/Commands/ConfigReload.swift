@@ -1,3 +1,4 @@
+import ConfigReading
 import CStartSignals
 import ExporterCore
 import Logging

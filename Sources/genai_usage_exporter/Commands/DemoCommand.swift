@@ -1,9 +1,11 @@
+import ConfigReading
 import ArgumentParser
 import ExporterCore
 import ExporterWeb
 import Foundation
 import Logging
 import ProviderSimulator
+import UsageModel
 
 /// `demo`: the exporter on built-in simulated providers: no keys, no config, no network.
 struct DemoCommand: AsyncParsableCommand {
@@ -31,7 +33,8 @@ struct DemoCommand: AsyncParsableCommand {
         let options = try web.options()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await simulator.run() }
-            let configuration = ExporterConfiguration(of: world, at: try await simulator.baseURL)
+            let configuration = try ExporterConfiguration.demo(
+                world, at: try await simulator.baseURL, today: clock.now.day)
             var environment = Exporter.Environment(logger: logger)
             environment.build = RootCommand.build
             environment.showsCreated = web.openMetricsCreated
@@ -52,27 +55,27 @@ struct DemoCommand: AsyncParsableCommand {
 }
 
 extension ExporterConfiguration {
-    /// A config for simulated accounts, whose APIs are served at `baseURL`.
-    init(of world: DemoWorld, at baseURL: String) {
-        self.init(
-            accounts: world.accounts.compactMap { simulated in
-                ProviderName(rawValue: simulated.provider).map { provider in
-                    var account = AccountConfiguration(
-                        name: simulated.name, provider: provider, credential: simulated.token.map(SecretSource.literal))
-                    account.managementKey = simulated.managementToken.map(SecretSource.literal)
-                    account.keys = simulated.keys.map {
-                        KeyConfiguration(name: $0.name, id: $0.id, credential: $0.token.map(SecretSource.literal))
-                    }
-                    account.bots = simulated.bots
-                    account.prices = simulated.prices
-                    account.monthlyBudget = simulated.monthlyBudget
-                    account.baseURL = baseURL + simulated.basePath
-                    // Live traffic should be seen to move, so the demo asks more often than a real account would.
-                    account.syncInterval = .seconds(30)
-                    account.isSyncIntervalOwn = true
-                    return account
-                }
-            })
-        global.syncInterval = .seconds(30)
+    /// Returns the config of simulated accounts whose APIs are served at `baseURL`.
+    static func demo(_ world: DemoWorld, at baseURL: String, today: UTCDay) throws -> ExporterConfiguration {
+        let accounts = world.accounts.map { account in
+            // Live traffic should be seen to move, so the demo queries more often than a real account would.
+            let lines = [
+                "name: \(account.name)", "provider: \(account.provider)", "base_url: \(baseURL)\(account.basePath)",
+                "sync_interval: 30s",
+            ]
+            return "  - " + (lines + account.settings).joined(separator: "\n    ")
+        }
+        let text = "global: { sync_interval: 30s }\naccounts:\n" + accounts.joined(separator: "\n")
+        return try load(
+            path: "demo", environment: [:], today: today, files: TextInMemory(bytes: Array(text.utf8)))
     }
+}
+
+/// A config file that is not on disk.
+private struct TextInMemory: FileReading {
+    let bytes: [UInt8]
+
+    func contents(of path: String, limit: Int) -> [UInt8] { bytes }
+
+    func isReadableByOthers(_ path: String) -> Bool { false }
 }

@@ -1,3 +1,4 @@
+import ConfigReading
 import ArgumentParser
 import ExporterCore
 import Foundation

@@ -1,12 +1,11 @@
 import ProviderSimulator
 import UsageModel
 
-/// Simulated accounts with a month of a little usage each, and usage that goes on: of ten, four at WaveSpeedAI and two
+/// Simulated accounts with a month of light usage each, and live traffic: of every ten, four at WaveSpeedAI and two
 /// each at FairStack, Venice.ai and useapi.net.
 ///
-/// CheapestInference is left out: it allows its readers twelve requests in twelve hours.
+/// CheapestInference is excluded because it allows only twelve requests in twelve hours.
 struct ManyAccounts {
-    /// The APIs to serve.
     let providers: [any SimulatedProvider]
     private let entries: [(name: String, provider: String, token: String)]
 
@@ -59,7 +58,7 @@ struct ManyAccounts {
         ]
     }
 
-    /// The exporter's config for them: all at the default, which is a sync every five minutes.
+    /// The exporter's config for them, with default settings: a sync every five minutes.
     func configuration(baseURL: String) -> String {
         "accounts:\n"
             + entries.map { name, provider, token in
@@ -68,7 +67,7 @@ struct ManyAccounts {
             }.joined()
     }
 
-    /// Three models, a request every two hours on average.
+    /// Three models, one request every two hours on average.
     private static let profile = TrafficProfile(
         requestsPerHour: 0.5,
         models: [

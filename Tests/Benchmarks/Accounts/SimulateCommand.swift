@@ -3,14 +3,14 @@ import ExporterCore
 import Foundation
 import ProviderSimulator
 
-/// Serves many simulated accounts in a process of their own, so that the exporter's can be measured alone.
+/// Serves many simulated accounts in a separate process, so that only the exporter's process is measured.
 struct SimulateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "simulate", shouldDisplay: false)
 
-    @Option(help: "How many accounts.")
+    @Option(help: "Number of accounts.")
     var accounts: Int
 
-    @Option(help: "The file that the exporter's config is written to, once the accounts can be asked.")
+    @Option(help: "File for the exporter's config, written once the server listens.")
     var config: String
 
     func run() async throws {

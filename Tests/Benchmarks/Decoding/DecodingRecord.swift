@@ -2,16 +2,16 @@ import ArgumentParser
 import Foundation
 import UsageModel
 
-/// Writes the answers that every side reads, and prints their size in bytes.
+/// Writes the responses that every decoder reads, and prints their size in bytes.
 struct DecodingRecord: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "decoding-record", shouldDisplay: false)
 
     @Argument var recording: Recording
-    @Argument(help: "An existing, empty folder.") var answers: String
+    @Argument(help: "An existing, empty directory.") var responses: String
 
     func run() async throws {
         let visit = CountingVisit(recording.slices)
-        print(try await recording.record(to: URL(fileURLWithPath: answers), in: visit))
+        print(try await recording.record(to: URL(fileURLWithPath: responses), in: visit))
     }
 }
 

@@ -4,17 +4,16 @@ import Foundation
 import UsageLedger
 import UsageModel
 
-/// One round of this exporter's side: a source reads recorded answers as in a sync, and the ledger stores what it
-/// counted.
+/// One round of this exporter: a source reads recorded responses as in a sync, and the ledger stores the counted usage.
 struct DecodingRun: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "decoding-run", shouldDisplay: false)
 
     @Argument var recording: Recording
-    @Argument(help: "The folder of the answers.") var answers: String
-    @Argument(help: "An empty or missing folder for the ledger.") var folder: String
+    @Argument(help: "Directory of the responses.") var responses: String
+    @Argument(help: "An empty or missing directory for the ledger.") var folder: String
 
     func run() async throws {
-        let replay = try ReplayedAPI(folder: URL(fileURLWithPath: answers))
+        let replay = try ReplayedAPI(folder: URL(fileURLWithPath: responses))
         let source = try recording.source(reading: replay)
         let ledger = try await UsageLedger.open(folder: folder, now: Recording.now)
         let account = try await ledger.registerAccount(
@@ -38,11 +37,11 @@ struct DecodingRun: AsyncParsableCommand {
     }
 }
 
-/// What one round took.
+/// Result of one round.
 private struct Measurement: Encodable {
-    /// Seconds from the first byte read to the durable sums.
+    /// Seconds from the first byte read until the sums are durable.
     let seconds: Double
-    /// The highest resident memory minus that at the start.
+    /// Peak resident memory minus that at the start.
     let peakBytes: Double
 }
 

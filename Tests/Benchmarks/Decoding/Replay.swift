@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 import UsageModel
 import Upstream
 
-/// Answers from files, in the order of their names.
+/// Responses from files, in the order of their names.
 final class ReplayedAPI: UpstreamAPI {
     private let remaining: NIOLockedValueBox<[URL]>
 
@@ -15,13 +15,13 @@ final class ReplayedAPI: UpstreamAPI {
 
     func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         guard let file = remaining.withLockedValue({ $0.popLast() }) else {
-            throw SourceFailure(.network, "more was asked than is recorded")
+            throw SourceFailure(.network, "more requests than recorded responses")
         }
         return UpstreamResponse(status: 200, headers: UpstreamHeaders([]), body: [UInt8](try Data(contentsOf: file)))
     }
 }
 
-/// Asks a simulated provider and writes its answers to files.
+/// Forwards calls to a simulated provider and writes its responses to files.
 final class RecordingAPI: UpstreamAPI {
     private let provider: any SimulatedProvider
     private let account: String
@@ -39,21 +39,21 @@ final class RecordingAPI: UpstreamAPI {
     func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         var query: [String: String] = [:]
         for item in URLComponents(string: "?" + call.query)?.queryItems ?? [] { query[item.name] = item.value }
-        let answer = provider.answer(
+        let response = provider.answer(
             APIRequest(
                 time: Recording.now, method: call.method.rawValue, path: "/\(provider.name)\(call.path)",
                 endpoint: call.path, query: query, account: account), style: [])
-        let body = answer.body.encoded()
+        let body = response.body.encoded()
         let file = written.withLockedValue { written in
             written = (written.files + 1, written.bytes + body.count)
             return folder.appendingPathComponent(String(1_000_000 + written.files) + ".json")
         }
         try Data(body).write(to: file)
-        return UpstreamResponse(status: answer.status, headers: UpstreamHeaders([]), body: body)
+        return UpstreamResponse(status: response.status, headers: UpstreamHeaders([]), body: body)
     }
 }
 
-/// A sync that counts the requests of what is committed, and hands it on.
+/// A sync context that counts the committed requests and forwards the readings.
 final class CountingVisit: SyncContext {
     let startedAt = Recording.now
     let now = Recording.now
@@ -63,10 +63,9 @@ final class CountingVisit: SyncContext {
     private let store: @Sendable (Reading) async throws -> Void
     private let requests = NIOLockedValueBox(0)
 
-    /// Requests counted.
     var rows: Int { requests.withLockedValue { $0 } }
 
-    /// - Parameter store: what becomes of a reading; nothing unless given.
+    /// - Parameter store: receives each reading; does nothing by default.
     init(_ slices: [SliceID], store: @escaping @Sendable (Reading) async throws -> Void = { _ in }) {
         ledgerStart = slices.map(\.period.start).min() ?? Recording.now
         dueSlices = slices.map { DueSlice(slice: $0, lastRead: nil, settles: false) }

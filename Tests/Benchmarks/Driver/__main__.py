@@ -12,20 +12,20 @@ import scrape
 import start
 from workplace import Workplace
 
-# Those that take a list of sizes.
+# Benchmarks that take a list of sizes.
 BY_SIZE = {"scrape": scrape, "memory": memory, "start": start, "ledger": ledger, "accounts": accounts}
 BY_NAME = {"decoding": decoding, "build": build}
-# Without `build`, which takes many minutes.
+# `build` is excluded because it takes many minutes.
 ALL = ["scrape", "memory", "start", "ledger", "decoding", "accounts"]
 
 
 def stop(*_):
-    """Leaves by an exception, so that every process that was started is ended."""
+    """Exits with an exception, so that every started process is stopped."""
     raise SystemExit(130)
 
 
 def main(arguments):
-    """Runs the benchmark that the first argument names, with the others as its sizes or names; without any, all."""
+    """Runs the benchmark named by the first argument with the remaining arguments; runs all without arguments."""
     signal.signal(signal.SIGTERM, stop)
     name, rest = (arguments[0], arguments[1:]) if arguments else ("all", [])
     if name not in [*BY_SIZE, *BY_NAME, "all"] or (name == "all" and rest):

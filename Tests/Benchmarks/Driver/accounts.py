@@ -1,4 +1,4 @@
-"""A thousand accounts that sync every five minutes: what they cost, and what a scrape takes meanwhile."""
+"""A thousand accounts that sync every five minutes: their cost, and the scrape duration meanwhile."""
 
 import http.client
 import time
@@ -9,14 +9,14 @@ from processes import Process
 from tables import mebibytes, median, milliseconds, number, show
 from workplace import OURS, free_port, say, setting
 
-# Seconds that are measured, after every account was synced once: two turns of all accounts.
+# Measured seconds, after every account was synced once: two syncs of each account.
 DURATION = setting("DURATION", 600)
-# The first sync of all may take this long, in seconds.
+# Limit for the first sync of all accounts, in seconds.
 LONGEST_START = 1800
 
 
 def main(work, counts):
-    """Measures each number of accounts once: a long round has its own spread."""
+    """Measures each number of accounts once, because a long round includes its own spread."""
     for count in counts or [1000]:
         config = work.new("config.yml")
         simulator = Process(
@@ -31,7 +31,7 @@ def main(work, counts):
 
 
 def measure(work, count, config):
-    """Starts an exporter, lets it sync all accounts once, and watches it."""
+    """Starts an exporter, waits until it has synced all accounts once, and measures it."""
     port = free_port()
     begun = time.perf_counter()
     exporter = servers.Server(
@@ -68,18 +68,18 @@ def measure(work, count, config):
 
 
 def watch(exporter, port):
-    """Scrapes once a second: seconds of each scrape, share of a core in each ten, CPU seconds and seconds in all."""
+    """Scrapes once a second. Returns seconds per scrape, share of a core per ten seconds, CPU seconds, and seconds."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     times, shares = [], []
     begun = lap = time.perf_counter()
     before = lap_before = exporter.process.cpu_seconds()
     while (now := time.perf_counter()) < begun + DURATION:
         connection.request("GET", "/metrics", headers={"Accept-Encoding": "gzip"})
-        answer = connection.getresponse()
-        answer.read()
+        response = connection.getresponse()
+        response.read()
         times.append(time.perf_counter() - now)
-        if answer.status != 200:
-            raise RuntimeError(f"a scrape was answered with {answer.status}")
+        if response.status != 200:
+            raise RuntimeError(f"a scrape returned status {response.status}")
         if time.perf_counter() >= lap + 10:
             used = exporter.process.cpu_seconds()
             shares.append((used - lap_before) / (time.perf_counter() - lap))
@@ -90,7 +90,7 @@ def watch(exporter, port):
 
 
 def failures(page):
-    """Syncs that did not succeed, by the exporter's own count."""
+    """The number of failed syncs, from the exporter's own metrics."""
     return sum(
         int(float(line.rpartition(b" ")[2])) for line in page.splitlines()
         if line.startswith(b"genai_syncs_total{") and b'result="success"' not in line)

@@ -1,4 +1,4 @@
-"""The size of the stripped release binary with the Swift library in it, and a cold build's time."""
+"""The size of the stripped, statically linked release binary, and the duration of a cold build."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from workplace import BUILT, ROOT, run, say
 
 
 def main(work, names):
-    """Builds once in a folder of its own; what is downloaded is downloaded before."""
+    """Builds once in a new directory, after downloading the dependencies."""
     if names:
         raise SystemExit("build takes no arguments")
     scratch = BUILT / "cold"

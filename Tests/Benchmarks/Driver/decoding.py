@@ -1,4 +1,4 @@
-"""Large answers, beside Go's encoding/json and Python's orjson on the same bytes."""
+"""Decoding of large responses, compared with Go's encoding/json and Python's orjson on the same bytes."""
 
 import json
 import shutil
@@ -7,25 +7,25 @@ from tables import median, number, ratio, show, taking_turns, times
 from workplace import BUILT, PEERS, ours, run, say, setting
 
 RECORDINGS = {
-    "useapi": "50,000 of useapi.net in one answer",
-    "useapi-ten-days": "50,000 of useapi.net in ten answers",
+    "useapi": "50,000 of useapi.net in one response",
+    "useapi-ten-days": "50,000 of useapi.net in ten responses",
     "venice": "100,000 of Venice.ai in pages",
 }
 OURS = "this exporter: decode, count, store in the ledger"
 
 
 def main(work, names):
-    """Measures each recording; every round of each side is a process of its own, so that a peak is that round's."""
+    """Measures each recording. Every round runs in a separate process, so that the peak memory is that of the round."""
     for name in names or RECORDINGS:
-        answers = work.new("answers")
-        answers.mkdir()
-        size = int(ours("decoding-record", name, answers))
+        responses = work.new("answers")
+        responses.mkdir()
+        size = int(ours("decoding-record", name, responses))
         sides = {
-            OURS: lambda name=name, answers=answers: counted(work, name, answers),
-            "Go encoding/json: decode alone": lambda name=name, answers=answers: run(
-                BUILT / "jsondecoding", name, answers),
-            "Python orjson: decode alone": lambda answers=answers: run(
-                "python3", PEERS / "orjson_decoding.py", answers),
+            OURS: lambda name=name, responses=responses: counted(work, name, responses),
+            "Go encoding/json: decode only": lambda name=name, responses=responses: run(
+                BUILT / "jsondecoding", name, responses),
+            "Python orjson: decode only": lambda responses=responses: run(
+                "python3", PEERS / "orjson_decoding.py", responses),
         }
         measured = {side: [] for side in sides}
         for round_number in range(setting("ROUNDS", 5)):
@@ -35,17 +35,17 @@ def main(work, names):
         table(f"Rows: {RECORDINGS[name]}, {size / 1e6:.0f} MB", measured)
 
 
-def counted(work, name, answers):
-    """A round of this project's side, with a ledger of its own."""
+def counted(work, name, responses):
+    """A round of this project's side, with its own ledger."""
     folder = work.new("ledger")
     try:
-        return ours("decoding-run", name, answers, folder)
+        return ours("decoding-run", name, responses, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def table(title, measured):
-    """Prints a recording's sides."""
+    """Prints the results of a recording."""
     mine = [one["seconds"] for one in measured[OURS]]
     show(
         title, ["side", "seconds", "ours ÷ its", "peak memory above the start, MB"],

@@ -1,4 +1,4 @@
-"""Single requests, and what is on a page."""
+"""Single HTTP requests, and the sample count of a page."""
 
 import http.client
 import time
@@ -6,23 +6,23 @@ import urllib.parse
 
 
 def get(url, gzip=False, timeout=120):
-    """One request on a connection of its own: status, headers, body as it came, seconds."""
+    """One request on a new connection. Returns status, headers, body as received, and seconds."""
     parts = urllib.parse.urlsplit(url)
     begun = time.perf_counter()
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
     try:
-        # Without Accept-Encoding of its own, http.client sends identity.
+        # Without Accept-Encoding, http.client sends identity.
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         connection.request("GET", path, headers={"Accept-Encoding": "gzip"} if gzip else {})
-        answer = connection.getresponse()
-        body = answer.read()
+        response = connection.getresponse()
+        body = response.read()
     finally:
         connection.close()
-    return answer.status, answer.headers, body, time.perf_counter() - begun
+    return response.status, response.headers, body, time.perf_counter() - begun
 
 
 def wait(url, process, accept, longest=300):
-    """Asks again and again until `accept(status, body)`; raises where the process ends or time is up."""
+    """Repeats the request until `accept(status, body)`; raises if the process exits or the time is up."""
     until = time.monotonic() + longest
     while time.monotonic() < until:
         process.check()
@@ -37,5 +37,5 @@ def wait(url, process, accept, longest=300):
 
 
 def sample_lines(page):
-    """Lines of an exposition that are no comments."""
+    """The number of lines of an exposition that are not comments."""
     return page.count(b"\n") - page.count(b"\n#") - page.startswith(b"#")

@@ -1,4 +1,4 @@
-"""Commits, syncs to the new page, and the first sync: this project's alone."""
+"""Commits, syncs up to the new page, and the first sync, of this project only."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ SIZES = [10_000, 100_000, 1_000_000]
 
 
 def main(work, sizes):
-    """Measures each size in processes that are new each round, on a copy of the stored ledger."""
+    """Measures each size in a new process per round, on a copy of the stored ledger."""
     sizes = sizes or SIZES
     stored = Stored(work)
     commits, pages = {size: [] for size in sizes}, {size: [] for size in sizes}
@@ -46,5 +46,5 @@ def on_copy(stored, size, *command):
 
 
 def seconds(*command):
-    """What a run measured."""
+    """The seconds that a run reports."""
     return json.loads(ours(*command))["seconds"]

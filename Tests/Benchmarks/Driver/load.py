@@ -1,4 +1,4 @@
-"""Scrapes as fast as they go, on a few connections that stay open."""
+"""Scrapes at the maximum rate over a few persistent connections."""
 
 import dataclasses
 import json
@@ -11,28 +11,28 @@ from workplace import PEERS, run, setting
 CONNECTIONS = setting("CONNECTIONS", 4)
 THREADS = 2
 SECONDS = setting("WRK_SECONDS", 3)
-# A server that takes longer than this for a page is asked for a number of pages, rather than for a time.
+# Above this response time, in seconds, a server is measured over a number of requests instead of a duration.
 SLOW = 0.5
-# Of each connection, where a number is asked for.
+# Requests per connection in that case.
 REQUESTS = setting("REQUESTS", 2)
 
 
 @dataclasses.dataclass
 class Load:
-    """What one round of one server came to."""
+    """Results of one round of one server."""
 
     requests: int
-    # Requests a second.
+    # Requests per second.
     rate: float
     # Seconds.
     p50: float
     p99: float
-    # Of the server, for one request.
+    # CPU seconds of the server per request.
     cpu_seconds: float
 
 
 def measure(server, gzip):
-    """One round."""
+    """Measures one round."""
     once = min(get(server.url, gzip)[3] for _ in range(2))
     before = server.process.cpu_seconds()
     load = by_count(server, gzip) if once > SLOW and not server.is_copying else by_time(server, gzip, once)
@@ -42,7 +42,7 @@ def measure(server, gzip):
 
 
 def by_time(server, gzip, once):
-    """wrk, for a few seconds at least and a good number of pages."""
+    """Runs wrk for at least a few seconds and a sufficient number of pages."""
     seconds = max(SECONDS, round(20 * once))
     header = ["-H", "Accept-Encoding: gzip"] if gzip else []
     output = run(
@@ -55,7 +55,7 @@ def by_time(server, gzip, once):
 
 
 def by_count(server, gzip):
-    """As many curl as there are connections, each with a number of requests one after the other."""
+    """Runs one curl per connection, each with sequential requests."""
     header = ["-H", "Accept-Encoding: gzip"] if gzip else []
     command = [
         "curl", "-sS", "--fail", *header, "-o", "/dev/null", "-w", "%{time_total}\\n", f"{server.url}?[1-{REQUESTS}]",

@@ -1,4 +1,4 @@
-"""Resident memory: idle, and with series that are scraped."""
+"""Resident memory: idle, and with scraped series."""
 
 import time
 
@@ -8,14 +8,14 @@ from tables import mebibytes, median, show, taking_turns
 from workplace import say, setting
 
 SIZES = [10_000, 100_000]
-# Of each encoding, one after the other.
+# Per encoding, sequentially.
 SCRAPES = 20
-# Seconds without a scrape before memory is read.
+# Seconds without a scrape before memory is measured.
 REST = setting("REST", 5)
 
 
 def main(work, sizes):
-    """Measures each side in processes that are new each round."""
+    """Measures each side in a new process per round."""
     sizes = sizes or SIZES
     stored = Stored(work)
     pages = {size: page(work, stored, size) for size in [0] + sizes}
@@ -33,7 +33,7 @@ def main(work, sizes):
 
 
 def page(work, stored, size):
-    """A file with this exporter's page of a size; for 0 the page of an account that was never synced."""
+    """A file with this exporter's page of the given size; for 0, that of an account that was never synced."""
     server = stored.page_exporter(size) if size else stored.exporter(0)
     try:
         path = work.new("page.txt")
@@ -44,7 +44,7 @@ def page(work, stored, size):
 
 
 def measure(server):
-    """Bytes: resident at rest after the scrapes, the peak while they went on, and the peak since the start."""
+    """Bytes: resident after the scrapes, peak during the scrapes, and peak since the start."""
     try:
         since_start = server.process.peak_bytes()
         server.process.forget_peak()
@@ -59,7 +59,7 @@ def measure(server):
 
 
 def table(measured):
-    """Prints a row for each side, and how much each further 100,000 series take."""
+    """Prints a row per side, including the increase per 100,000 series."""
     rows = []
     for (name, size), rounds in measured.items():
         resident, scraped, started = ([one[kind] for one in rounds] for kind in range(3))
@@ -67,7 +67,7 @@ def table(measured):
         growth = [(now - before) * 100_000 / size for now, before in zip(resident, idle)] if size else None
         rows.append([
             name, f"{size:,}" if size else "idle", mebibytes(median(resident)), mebibytes(median(scraped)),
-            # The others read the page from a file when they start, which is none of their work.
+            # The others read the page from a file at startup, which is not part of their normal work.
             mebibytes(median(started)) if name == "this exporter" else "–",
             mebibytes(median(growth)) if growth else "–",
         ])

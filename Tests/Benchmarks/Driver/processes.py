@@ -1,4 +1,4 @@
-"""Processes that are measured: started, watched through /proc, ended."""
+"""Starts, measures (through /proc) and stops processes."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Process:
-    """A process with its children; its output goes to a log that is shown if it ends by itself."""
+    """A process with its children; its log is shown if it exits unexpectedly."""
 
     def __init__(self, command, log, environment=None):
         self.command = [str(word) for word in command]
@@ -20,13 +20,13 @@ class Process:
         self.pid = self._process.pid
 
     def check(self):
-        """Raises where the process has ended."""
+        """Raises if the process has exited."""
         if self._process.poll() is not None:
             with open(self.log, encoding="utf-8", errors="replace") as file:
                 raise RuntimeError(f"{self.command[0]} ended with {self._process.returncode}: {file.read()[-2000:]}")
 
     def stop(self):
-        """Ends it and waits until it is gone."""
+        """Stops the process and waits for its exit."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
@@ -36,14 +36,14 @@ class Process:
                 self._process.wait()
 
     def pids(self):
-        """The process and its children, nginx's workers say."""
+        """The process and its children, for example nginx workers."""
         found = [self.pid]
         for thread in os.listdir(f"/proc/{self.pid}/task"):
             try:
                 with open(f"/proc/{self.pid}/task/{thread}/children", encoding="ascii") as file:
                     found += [int(pid) for pid in file.read().split()]
             except (FileNotFoundError, ProcessLookupError):
-                # The thread has ended since.
+                # The thread has exited since.
                 pass
         return found
 
@@ -57,15 +57,15 @@ class Process:
         return ticks / TICKS
 
     def resident_bytes(self):
-        """Memory in RAM now."""
+        """Resident memory."""
         return self._status("VmRSS")
 
     def peak_bytes(self):
-        """The most memory in RAM since the start, or since `forget_peak`."""
+        """Peak resident memory since the start, or since `forget_peak`."""
         return self._status("VmHWM")
 
     def forget_peak(self):
-        """Has the peak begin anew from now (proc(5), clear_refs)."""
+        """Resets the peak (proc(5), clear_refs)."""
         for pid in self.pids():
             with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:
                 file.write("5")

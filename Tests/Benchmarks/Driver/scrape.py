@@ -1,4 +1,4 @@
-"""Scrapes of pages of several sizes, beside three other servers with the same series."""
+"""Scrapes of pages of several sizes, compared with three other servers with the same series."""
 
 import contextlib
 import gzip
@@ -10,12 +10,12 @@ from tables import median, milliseconds, number, ratio, show, taking_turns, time
 from workplace import say, setting
 
 SIZES = [1_000, 10_000, 100_000, 1_000_000]
-# Above this prometheus_client takes many seconds a page.
+# Above this prometheus_client takes many seconds per page.
 LARGEST_FOR_PYTHON = 100_000
 
 
 def main(work, sizes):
-    """Measures each size and prints its table, and at the end what a byte costs."""
+    """Measures each size and prints its table, and finally the cost per byte."""
     stored = Stored(work)
     costs = [measure_size(work, stored, size) for size in sizes or SIZES]
     show(
@@ -25,7 +25,7 @@ def main(work, sizes):
 
 
 def measure_size(work, stored, size):
-    """Every round of a page of one size; answers the rows of the table of costs."""
+    """Measures all rounds of one page size; returns the rows of the cost table."""
     with contextlib.ExitStack() as stack:
         sides = start(work, stored, size, stack)
         lengths = {False: len(sides[0].page()), True: len(sides[0].page(gzip=True))}
@@ -48,7 +48,7 @@ def measure_size(work, stored, size):
 
 
 def start(work, stored, size, stack):
-    """The servers, this exporter first, all with the series of its page."""
+    """Starts the servers, this exporter first, all with the series of its page."""
     def add(server):
         stack.callback(server.stop)
         return server
@@ -66,7 +66,7 @@ def start(work, stored, size, stack):
 
 
 def table(size, encoding, measured):
-    """Prints one size in one encoding."""
+    """Prints the results of one size and encoding."""
     mine = next(iter(measured.values()))
     rows = []
     for name, rounds in measured.items():

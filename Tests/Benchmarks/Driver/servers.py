@@ -1,4 +1,4 @@
-"""The servers that are compared: each serves the same series at `url`."""
+"""The compared servers: each serves the same series at `url`."""
 
 import os
 import shutil
@@ -9,35 +9,35 @@ from workplace import BUILT, EXPORTER, PEERS, free_port
 
 
 class Server:
-    """A process that answers scrapes."""
+    """A process that serves scrapes."""
 
     def __init__(self, name, command, log, port, is_copying=False, path="/metrics"):
         self.name = name
-        # Whether it only copies ready-made bytes.
+        # Whether it only copies precomputed bytes.
         self.is_copying = is_copying
         self.base = f"http://127.0.0.1:{port}"
         self.url = self.base + path
         self.process = Process(command, log)
 
     def stop(self):
-        """Ends the process."""
+        """Stops the process."""
         self.process.stop()
 
     def wait(self):
-        """Waits until it answers a scrape."""
+        """Waits until it responds to a scrape."""
         wait(self.url, self.process, lambda status, _: status == 200)
         return self
 
     def page(self, gzip=False):
-        """The body of a scrape as it comes over the wire."""
+        """The body of a scrape as received."""
         status, headers, body, _ = get(self.url, gzip)
         if status != 200 or headers.get("Content-Encoding", "identity") != ("gzip" if gzip else "identity"):
-            raise RuntimeError(f"{self.name} answered {status}, {headers.get('Content-Encoding')}")
+            raise RuntimeError(f"{self.name} returned {status}, {headers.get('Content-Encoding')}")
         return body
 
 
 def exporter_command(port, config, storage):
-    """How the exporter is started."""
+    """The exporter's command line."""
     return [
         EXPORTER, "serve", "--config.file", config, "--storage.path", storage,
         "--web.listen-address", f"127.0.0.1:{port}",
@@ -45,13 +45,13 @@ def exporter_command(port, config, storage):
 
 
 def exporter(work, config, storage):
-    """This project's exporter, once every account was tried and the page has all its lines."""
+    """This project's exporter, once every account was tried and the page has all lines."""
     port = free_port()
     server = Server(
         "this exporter", exporter_command(port, config, storage), work.new("exporter.log"), port, is_copying=True)
     try:
         wait(server.base + "/-/ready", server.process, lambda status, _: status == 200)
-        # Counters of the exporter itself appear with the first scrapes, at its next look at them: within 5 s.
+        # The exporter's own counters appear after the first scrape, at its next refresh: within 5 s.
         wait(server.url + "?name%5B%5D=genai_exporter_scrapes_total", server.process, lambda _, page: b"{" in page)
     except BaseException:
         server.stop()

@@ -1,4 +1,4 @@
-"""From the start of the process to the end of the first complete scrape."""
+"""Time from process start to the end of the first complete scrape."""
 
 import socket
 import time
@@ -14,7 +14,7 @@ SIZES = [100_000]
 
 
 def main(work, sizes):
-    """Measures an empty storage, each size, and each size with the windows that are on unless told otherwise."""
+    """Measures an empty storage, and each size without windows and with four."""
     stored = Stored(work)
     sides = [("an empty storage", 0, "[]")]
     for size in sizes or SIZES:
@@ -33,12 +33,12 @@ def main(work, sizes):
 
 
 def number_of_lines(rounds):
-    """Lines of the page, which may differ by the exporter's own."""
+    """The number of lines of the page, which may vary by the exporter's own metrics."""
     return f"{median(one[2] for one in rounds):,.0f}"
 
 
 def measure(work, stored, side):
-    """Seconds until the page was read whole, CPU seconds by then, and lines of the page."""
+    """Seconds until the page was read completely, CPU seconds until then, and lines of the page."""
     _, size, windows = side
     storage = stored.copy(size) if size else work.new("empty")
     port = free_port()
@@ -58,7 +58,7 @@ def measure(work, stored, side):
 
 
 def first_page(port, process, begun):
-    """The body of the first scrape that is answered; asked for so seldom that asking takes little of a processor."""
+    """The body of the first successful scrape; polls slowly enough to use little CPU time."""
     while True:
         try:
             with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -74,5 +74,5 @@ def first_page(port, process, begun):
             continue
         head, _, body = b"".join(parts).partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(f"the first scrape was answered {head[:40]!r}")
+            raise RuntimeError(f"the first scrape returned {head[:40]!r}")
         return body

@@ -18,12 +18,12 @@ accounts:
 
 FOUR_WINDOWS = "[today, yesterday, month_to_date, previous_month]"
 
-# Series of the ledger that the fixed lines of a page are counted beside.
+# Series of the ledger with which the fixed lines of a page are counted.
 FEW = 100
 
 
 class Stored:
-    """Ledgers of a workplace, each made once."""
+    """Ledgers of a workplace, each created once."""
 
     def __init__(self, work):
         self.work = work
@@ -37,26 +37,26 @@ class Stored:
         return folder
 
     def copy(self, series):
-        """A ledger of its own, to be changed."""
+        """A copy of the ledger that may be modified."""
         folder = self.work.new("copy")
         shutil.copytree(self.ledger(series), folder)
-        # Else the first commit to it would wait until the whole copy is on the disk.
+        # Otherwise the first commit would wait until the whole copy is written to disk.
         os.sync()
         return folder
 
     def config(self, windows="[]"):
-        """A config whose account is the ledger's; its provider cannot be reached."""
+        """A config with the ledger's account; its provider is unreachable."""
         path = self.work.new("config.yml")
         path.write_text(CONFIG.format(windows=windows), encoding="utf-8")
         return path
 
     def exporter(self, series):
-        """An exporter on a copy of a ledger of so many series, or on an empty storage for 0."""
+        """An exporter on a copy of a ledger with the given number of series, or on an empty storage for 0."""
         storage = self.copy(series) if series else self.work.new("empty")
         return servers.exporter(self.work, self.config(), storage)
 
     def _fixed_lines(self):
-        """Lines of a page beside those of the ledger: the account's health, and the exporter itself."""
+        """Lines of a page besides those of the ledger: the account's health, and the exporter's own metrics."""
         server = self.exporter(FEW)
         try:
             return sample_lines(server.page()) - FEW
@@ -64,5 +64,5 @@ class Stored:
             server.stop()
 
     def page_exporter(self, lines):
-        """An exporter whose page has so many lines."""
+        """An exporter whose page has the given number of lines."""
         return self.exporter(lines - self.fixed_lines())

@@ -1,4 +1,4 @@
-"""Numbers of rounds as Markdown tables."""
+"""Formats results as Markdown tables."""
 
 import statistics
 
@@ -9,7 +9,7 @@ def median(values):
 
 
 def ratio(left, right):
-    """The median over the rounds of left divided by right, each round by itself."""
+    """The median of left divided by right, per round."""
     return statistics.median(one / other for one, other in zip(left, right))
 
 
@@ -42,7 +42,7 @@ def times(value):
 
 
 def show(title, columns, rows):
-    """Prints a table; every row has a text for each column."""
+    """Prints a table; every row has a text per column."""
     print(f"\n### {title}\n")
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
@@ -52,6 +52,6 @@ def show(title, columns, rows):
 
 
 def taking_turns(sides, round_number):
-    """The sides in this round's order: each begins one round in turn."""
+    """The sides in this round's order, rotated so that each is first in turn."""
     start = round_number % len(sides)
     return sides[start:] + sides[:start]

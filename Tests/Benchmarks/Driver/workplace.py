@@ -1,4 +1,4 @@
-"""Where the benchmark's files are, and what it was told to do."""
+"""Paths and settings of the benchmark."""
 
 import os
 import pathlib
@@ -16,12 +16,12 @@ OURS = ROOT / ".build/static/release/benchmarks"
 
 
 def setting(name, default):
-    """A whole number from the environment."""
+    """An integer from the environment."""
     return int(os.environ.get(name, default))
 
 
 class Workplace:
-    """A folder on the disk of the repository, for ledgers, pages and logs; removed at the end."""
+    """A directory on the repository's disk for ledgers, pages and logs; removed at the end."""
 
     def __init__(self):
         BUILT.mkdir(parents=True, exist_ok=True)
@@ -29,22 +29,22 @@ class Workplace:
         self._names = 0
 
     def remove(self):
-        """Deletes everything in it."""
+        """Deletes the directory."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def new(self, name):
-        """A path that nothing has yet."""
+        """A new, unused path."""
         self._names += 1
         return self.folder / f"{self._names}-{name}"
 
 
 def ours(*arguments):
-    """Runs a part of the benchmark that is written in Swift to its end, and answers what it printed."""
+    """Runs a Swift command of the benchmark to completion and returns its output."""
     return run(OURS, *arguments)
 
 
 def run(*command):
-    """Runs a program to its end and answers what it printed."""
+    """Runs a program to completion and returns its output."""
     done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{command[0]} {' '.join(map(str, command[1:]))} ended with {done.returncode}")
@@ -52,12 +52,12 @@ def run(*command):
 
 
 def free_port():
-    """A port of 127.0.0.1 that nobody listens on."""
+    """A free port of 127.0.0.1."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
 
 
 def say(text):
-    """Tells whoever waits what is being done; the tables go to standard output."""
+    """Reports progress on standard error; the tables go to standard output."""
     print(text, file=sys.stderr, flush=True)

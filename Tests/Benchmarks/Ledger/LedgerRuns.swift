@@ -8,16 +8,16 @@ import UsageModel
 struct CommitRun: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "commit-run", shouldDisplay: false)
 
-    /// Cells of the day that a sync reads again; one of them is another each time.
+    /// Cells of the day that a sync reads again; each commit changes another one of them.
     static let cells = 100
 
-    @Option(help: "Series that the stored ledger was made with.")
+    @Option(help: "Number of series of the stored ledger.")
     var series: Int
 
-    @Option(help: "The stored ledger; it is changed.")
+    @Option(help: "The stored ledger; it is modified.")
     var folder: String
 
-    @Option(help: "Commits that are measured.")
+    @Option(help: "Number of measured commits.")
     var commits = 200
 
     func run() async throws {
@@ -36,8 +36,8 @@ struct CommitRun: AsyncParsableCommand {
         _ = try await commit()
         var seconds: [Double] = []
         for number in 0..<commits {
-            let place = number % cells.count
-            cells[place] = shape.cell(indices[place], factor: 2 + number / cells.count)
+            let index = number % cells.count
+            cells[index] = shape.cell(indices[index], factor: 2 + number / cells.count)
             let begun = ContinuousClock.now
             let change = try await commit()
             seconds.append((ContinuousClock.now - begun).inSeconds)
@@ -50,18 +50,17 @@ struct CommitRun: AsyncParsableCommand {
     }
 }
 
-/// One round: the first sync's commits of a month with a thousand models a day, into an empty ledger.
+/// One round: the first sync's commits of a month with a thousand models per day, into an empty ledger.
 struct FirstSyncRun: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "first-sync-run", shouldDisplay: false)
 
-    /// Days of history.
     static let days = 31
-    /// Models of a day, each with cost, requests and both outcomes.
+    /// Models per day, each with cost, requests and both outcomes.
     static let models = 1000
-    /// Days that are committed at once.
+    /// Days per commit.
     static let step = 5
 
-    @Option(help: "An empty or missing folder.")
+    @Option(help: "An empty or missing directory.")
     var folder: String
 
     func run() async throws {
@@ -82,7 +81,7 @@ struct FirstSyncRun: AsyncParsableCommand {
         }
         let change = try await ledger.completeHistory(of: source.id, now: now)
         let seconds = (ContinuousClock.now - begun).inSeconds
-        // And the series for corrections.
+        // Plus the series for corrections.
         guard change.series.count == Self.models * 4 + 1 else {
             throw ValidationError("\(change.series.count) series came of \(Self.models) models")
         }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a round measured, as the driver reads it.
+/// The result of a round, as the driver reads it.
 struct Median: Encodable {
     /// The median, in seconds.
     let seconds: Double

@@ -1,23 +1,25 @@
+import ConfigReading
 import ArgumentParser
 import ExporterCore
 import Foundation
 import Logging
 import ProviderSimulator
+import Providers
 import UsageModel
 
-/// One round: syncs of one changed figure, from the request to the provider to the new page, on a stored ledger.
+/// One round: syncs of one changed value, from the request to the provider up to the new page, on a stored ledger.
 ///
-/// The provider is the simulator in this process, over HTTP; that part is the same however long the page is.
+/// The provider is the simulator in this process, over HTTP; its share does not depend on the length of the page.
 struct PageRun: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "page-run", shouldDisplay: false)
 
-    /// Models that the account uses today; one of them is used once more before each sync.
+    /// Models that the account uses today; each sync is preceded by one more request of one of them.
     static let models = 25
 
-    @Option(help: "The stored ledger; it is changed.")
+    @Option(help: "The stored ledger; it is modified.")
     var folder: String
 
-    @Option(help: "Syncs that are measured.")
+    @Option(help: "Number of measured syncs.")
     var syncs = 50
 
     func run() async throws {
@@ -34,15 +36,16 @@ struct PageRun: AsyncParsableCommand {
     }
 
     private func measure(_ store: UsageEventStore, _ baseURL: String, _ clock: SystemClock) async throws -> [Double] {
+        var options = WaveSpeedOptions(key: .literal("benchmark"))
+        // A single request per sync: only the work after it is measured.
+        options.successByModel = false
         var account = AccountConfiguration(
-            name: StoredLedger.account, provider: .wavespeed, credential: .literal("benchmark"))
+            name: StoredLedger.account, provider: ConfiguredProvider(WaveSpeed.self, options))
         account.baseURL = baseURL
         account.seriesLimit = 10_000_000
-        // One request a sync: what follows it is measured.
-        account.successByModel = false
         var configuration = ExporterConfiguration(accounts: [account])
         configuration.global.windows = []
-        // A new series shows its value at once, so that each sync can be seen on the page.
+        // A new series shows its value immediately, so that each sync changes the page.
         configuration.global.zeroFirst = .zero
         let logger = Logger(label: "benchmark", factory: { _ in SwiftLogNoOpLogHandler() })
         let exporter = try await Exporter(
@@ -61,7 +64,7 @@ struct PageRun: AsyncParsableCommand {
         return seconds
     }
 
-    /// The lines of the models that are in use: the last page of the family.
+    /// The lines of the models in use: the last page of the family.
     private static func page(of exporter: Exporter) -> [UInt8] {
         let family = SnapshotSelection(names: ["genai_requests_total"])
         let body = try? exporter.store.current.body(.text004, .identity, of: family)

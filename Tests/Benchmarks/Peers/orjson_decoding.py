@@ -1,4 +1,4 @@
-"""Decodes recorded answers by orjson into Python's objects, and prints what that took."""
+"""Decodes recorded responses with orjson into Python objects, and prints time and memory."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Serves the series of an exposition by prometheus_client, for a benchmark: PAGE PORT."""
+"""Serves the series of an exposition with prometheus_client, for a benchmark: PAGE PORT."""
 
 import sys
 import threading
@@ -8,7 +8,7 @@ from prometheus_client.parser import text_fd_to_metric_families
 
 
 class Page:
-    """A collector of ready-made families: the least that an exporter on this library can do."""
+    """A collector of precomputed families: the minimum work of an exporter based on this library."""
 
     def __init__(self, path):
         with open(path, encoding="utf-8") as file:

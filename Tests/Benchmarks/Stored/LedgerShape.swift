@@ -1,16 +1,16 @@
 import UsageModel
 
-/// The series of a stored ledger: a made-up account with many models and keys, the same in every run.
+/// The series of a stored ledger: a fictional account with many models and keys, the same in every run.
 ///
-/// A model used with a key has seven series, as a provider with tokens and outcomes gives them.
+/// A model used with a key has seven series, as for a provider that reports tokens and outcomes.
 struct LedgerShape {
-    /// Series of the ledger, the one for corrections included, which the ledger adds itself.
+    /// Series of the ledger, including the one for corrections, which the ledger adds itself.
     let series: Int
 
-    /// Cells that make them.
+    /// Number of cells.
     var cells: Int { max(0, series - 1) }
 
-    /// The days before today on which usage is spread.
+    /// The days before today over which usage is spread.
     static let days = 30
 
     private static let perModel = 7
@@ -27,9 +27,9 @@ struct LedgerShape {
         "newsletter",
     ]
 
-    /// The cell of a number below `cells`, with what was used on one day.
+    /// The cell with the given index below `cells`, with one day's usage.
     ///
-    /// - Parameter factor: how often as much as the least: a higher one is a later reading of the same day.
+    /// - Parameter factor: multiplier of the minimum usage; a higher one simulates a later reading of the same day.
     func cell(_ index: Int, factor: Int = 1) -> Cell {
         let pair = index / Self.perModel
         let model = Self.models[pair % Self.models.count]
@@ -47,7 +47,7 @@ struct LedgerShape {
         }
     }
 
-    /// The cells of a day, counted back from today: every series is used on two days of the last thirty.
+    /// The cells of the given day: every series is used on two of the last thirty days.
     func cells(daysAgo: Int) -> [Cell] {
         (0..<cells).compactMap { index in
             let pair = index / Self.perModel
@@ -57,7 +57,7 @@ struct LedgerShape {
         }
     }
 
-    /// Numbers of so many series, evenly spread over all there are.
+    /// The indices of `count` cells, evenly spread.
     func spread(_ count: Int) -> [Int] {
         let count = min(count, cells)
         return (0..<count).map { $0 * cells / count }

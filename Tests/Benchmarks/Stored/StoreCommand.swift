@@ -1,14 +1,14 @@
 import ArgumentParser
 import ExporterCore
 
-/// Makes a stored ledger for an exporter, or another measurement, to begin with.
+/// Creates a stored ledger for other measurements.
 struct StoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "store", shouldDisplay: false)
 
-    @Option(help: "Series of the ledger.")
+    @Option(help: "Number of series of the ledger.")
     var series: Int
 
-    @Option(help: "An empty or missing folder.")
+    @Option(help: "An empty or missing directory.")
     var folder: String
 
     func run() async throws {

@@ -3,18 +3,18 @@ import Foundation
 import UsageLedger
 import UsageModel
 
-/// A ledger as an exporter leaves it in its storage: a month of one WaveSpeedAI account, every sync a success.
+/// A ledger as an exporter leaves it in its storage: a month of one WaveSpeedAI account with only successful syncs.
 struct StoredLedger {
-    /// The account's name and provider, which a config must have to be served it.
+    /// Account name and provider; a config needs the same to serve the ledger.
     static let account = "media"
     static let provider = "wavespeed"
-    /// The source that counted everything.
+    /// The source of all cells.
     static let source = "usage_stats"
 
     let shape: LedgerShape
     let folder: String
 
-    /// Writes it to an empty folder.
+    /// Writes the ledger to an empty directory.
     func write(now: Timestamp) async throws {
         let ledger = try await UsageLedger.open(folder: folder, now: now)
         let source = try await Self.source(in: ledger, now: now)
@@ -34,7 +34,7 @@ struct StoredLedger {
         try await ledger.close()
     }
 
-    /// The account's source, where a ledger has it already or not.
+    /// The account's source; registers it if missing.
     static func source(in ledger: UsageLedger, now: Timestamp) async throws -> LedgerSource {
         let start = now.day.advanced(by: -LedgerShape.days).start
         let account = try await ledger.registerAccount(

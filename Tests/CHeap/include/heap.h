@@ -1,4 +1,4 @@
 #include <stddef.h>
 
-/// Bytes of the heap in use in all arenas (mallinfo(3)), which Glibc's Swift module leaves out.
+/// Heap bytes in use in all arenas (mallinfo(3)), which Swift's Glibc module does not import.
 size_t genai_heap_bytes(void);

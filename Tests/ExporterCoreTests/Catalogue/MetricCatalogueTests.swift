@@ -6,22 +6,25 @@ import UsageModel
 @testable import ExporterCore
 
 @Suite struct MetricCatalogueTests {
-    @Test func everyEntryMakesAFamilyOfItsOwn() {
+    @Test("every entry has its own family")
+    func uniqueFamilies() {
         #expect(MetricCatalogue.families.count == MetricCatalogue.entries.count)
         #expect(Set(MetricCatalogue.families.map(\.name)).count == MetricCatalogue.families.count)
     }
 
-    @Test func promlintsRulesFindNothing() {
+    @Test("the catalogue passes the lint")
+    func lint() {
         #expect(ExpositionLint.problems(in: MetricCatalogue.families).isEmpty)
     }
 
-    @Test func everyFamilySaysWhatItIs() {
+    @Test("every HELP text ends with a period")
+    func helpTexts() {
         for family in MetricCatalogue.families {
             #expect(family.help.hasSuffix("."), "\(family.name)")
         }
     }
 
-    /// The Prometheus Operator sets these on every target. Prometheus renames a scraped label of the same name to
+    /// The Prometheus Operator sets these on every target. Prometheus renames a scraped label with the same name to
     /// `exported_…`, and a rule that aggregates by the name reads the target's label instead.
     @Test("No family has a label that service discovery sets on targets")
     func noLabelOfDiscovery() {
@@ -33,8 +36,8 @@ import UsageModel
         }
     }
 
-    @Test(arguments: LedgerFamily.allCases)
-    func ledgerFamiliesHaveTheirLabelsAfterProviderAndAccount(family: LedgerFamily) throws {
+    @Test("ledger families have their labels after provider and account", arguments: LedgerFamily.allCases)
+    func ledgerLabels(family: LedgerFamily) throws {
         let shown = try #require(MetricCatalogue.family(family.rawValue))
         #expect(shown.labelNames == ["provider", "account"] + family.labelNames.filter { $0 != "le" })
     }

@@ -4,14 +4,12 @@ import Testing
 
 @testable import ExporterCore
 
-/// The README's table of metrics is the catalogue's.
+/// Compares the README's table of metrics with the catalogue.
 @Suite struct ReadmeTests {
-    /// The repository's README.
     private static let readme = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../../../README.md").standardized
 
-    /// A row for each family, in the order of `/metrics`; those of the account have the labels `provider` and `account`
-    /// too.
+    /// A row per family, in the order of `/metrics`. Account families also have the labels `provider` and `account`.
     private static var rows: [String] {
         MetricCatalogue.families.map { family in
             let labels = family.labelNames.filter { !MetricCatalogue.accountLabels.contains($0) }
@@ -22,7 +20,8 @@ import Testing
         }
     }
 
-    @Test func everyMetricStandsInTheReadmeAsItIsServed() throws {
+    @Test("the README lists every metric as it is served")
+    func metricsTable() throws {
         let readme = try String(contentsOf: Self.readme, encoding: .utf8)
         let table = Self.rows.joined(separator: "\n")
         #expect(readme.contains(table), "the README's table of metrics should be:\n\(table)")

@@ -1,9 +1,10 @@
+import ConfigReading
 import ExporterCore
 import Foundation
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// Files that exist in a test only: nothing outside of it is read.
+/// In-memory files; no other files are read.
 final class MemoryFiles: FileReading {
     private let contents: NIOLockedValueBox<[String: [UInt8]]>
     private let readableByOthers: Set<String>
@@ -13,7 +14,7 @@ final class MemoryFiles: FileReading {
         self.readableByOthers = readableByOthers
     }
 
-    /// Puts a file in place of the one before.
+    /// Replaces a file.
     func write(_ bytes: [UInt8], to path: String) {
         contents.withLockedValue { $0[path] = bytes }
     }
@@ -29,7 +30,7 @@ final class MemoryFiles: FileReading {
     func isReadableByOthers(_ path: String) -> Bool { readableByOthers.contains(path) }
 }
 
-/// The surroundings of the fixtures: variables, secret files and the day.
+/// The environment of the fixtures: variables, secret files and the date.
 enum ConfigurationFixtures {
     static let today = UTCDay(daysSinceEpoch: 20_777)  // 2026-11-20
 
@@ -46,7 +47,7 @@ enum ConfigurationFixtures {
         "/etc/exporter/certificates/authority.pem": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
     ]
 
-    /// Every secret that the fixtures hold, as a piece of text that must never be printed.
+    /// Parts of every secret in the fixtures, which must never be printed.
     static let secretPieces = [
         "0a1b2c3d", "1234567890abcdef", "stage_literal_0c1d2e3f", "q1w2e3r4t5y6u7i8", "Host: evil", "a1b2c3d4e5f6a7b8",
         "AKIA0SFODNN7EXAMPLE",
@@ -58,7 +59,7 @@ enum ConfigurationFixtures {
         try Array(Data(contentsOf: folder.appending(path: name)))
     }
 
-    /// The names of the bad files, without `.bad.yml`.
+    /// The names of the invalid files, without `.bad.yml`.
     static let bad: [String] = {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path())) ?? []
         return names.filter { $0.hasSuffix(".bad.yml") }.map { String($0.dropLast(".bad.yml".count)) }.sorted()
@@ -75,7 +76,7 @@ enum ConfigurationFixtures {
             redaction: redaction)
     }
 
-    /// The problems with a config, one a line, without the file's name; empty where it is good.
+    /// The problems with a config, one per line, without the file name; empty if it is valid.
     static func problems(_ bytes: [UInt8]) -> [String] {
         do {
             _ = try load(bytes)

@@ -1,7 +1,7 @@
 import ExporterCore
 import Testing
 
-/// SplitMix64: small, and the same numbers in every run.
+/// SplitMix64: generates the same numbers in every run.
 private struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
 
@@ -17,7 +17,7 @@ private struct SeededGenerator: RandomNumberGenerator {
 @Suite("Damaged config files")
 struct ConfigurationMutationTests {
     @Test(
-        "Random edits never crash the reader and never make it print a secret", arguments: [1, 2, 3, 106] as [UInt64])
+        "Random edits never crash the parser and never make it print a secret", arguments: [1, 2, 3, 106] as [UInt64])
     func mutations(seed: UInt64) throws {
         let good = try ConfigurationFixtures.text("everything.yml")
         var random = SeededGenerator(state: seed)
@@ -32,7 +32,7 @@ struct ConfigurationMutationTests {
             } catch {
                 text = error.description
                 refused += 1
-                // What is refused says where or why: a report without a message helps nobody.
+                // A rejected config must have at least one problem with a message.
                 #expect(!error.problems.isEmpty && error.problems.allSatisfy { !$0.message.isEmpty })
             }
             for piece in ConfigurationFixtures.secretPieces where text.contains(piece) {
@@ -42,18 +42,18 @@ struct ConfigurationMutationTests {
         #expect(refused > 100)
     }
 
-    /// One to four bytes replaced, removed, inserted or copied from elsewhere in the file.
+    /// Replaces, removes, inserts or copies one to four bytes.
     private static func edited(_ good: [UInt8], by random: inout SeededGenerator) -> [UInt8] {
         var bytes = good
         for _ in 0..<Int.random(in: 1...4, using: &random) {
-            let place = Int.random(in: 0..<bytes.count, using: &random)
+            let index = Int.random(in: 0..<bytes.count, using: &random)
             let structural = Array(" \n:-,[]{}&*!|>'\"#%@`?\t".utf8)
             let new = Bool.random(using: &random) ? structural.randomElement(using: &random) : random.next()
             switch Int.random(in: 0..<5, using: &random) {
-            case 0: bytes.remove(at: place)
-            case 1: bytes.insert(new ?? 0, at: place)
-            case 2: bytes.insert(contentsOf: bytes[..<place].suffix(20), at: place)
-            default: bytes[place] = new ?? 0
+            case 0: bytes.remove(at: index)
+            case 1: bytes.insert(new ?? 0, at: index)
+            case 2: bytes.insert(contentsOf: bytes[..<index].suffix(20), at: index)
+            default: bytes[index] = new ?? 0
             }
         }
         return bytes

@@ -1,3 +1,4 @@
+import ConfigReading
 import ExporterCore
 import Foundation
 import Testing
@@ -5,26 +6,26 @@ import UsageModel
 
 @Suite("Problems with a config file")
 struct ConfigurationProblemTests {
-    @Test("Each bad file has exactly the problems in the file beside it", arguments: ConfigurationFixtures.bad)
+    @Test("Each invalid file has exactly the problems in its .expected file", arguments: ConfigurationFixtures.bad)
     func problems(name: String) throws {
         let found = ConfigurationFixtures.problems(try ConfigurationFixtures.text("\(name).bad.yml"))
         let expected = String(decoding: try ConfigurationFixtures.text("\(name).bad.expected"), as: UTF8.self)
         #expect(found == expected.split(separator: "\n").map(String.init))
     }
 
-    @Test("No bad file makes a secret appear in a message", arguments: ConfigurationFixtures.bad)
+    @Test("No invalid file makes a secret appear in a message", arguments: ConfigurationFixtures.bad)
     func secretsStaySecret(name: String) throws {
         let text = ConfigurationFixtures.problems(try ConfigurationFixtures.text("\(name).bad.yml")).joined(
             separator: "\n")
         for piece in ConfigurationFixtures.secretPieces { #expect(!text.contains(piece)) }
     }
 
-    @Test("The table of bad files is there")
+    @Test("The fixtures of invalid files are found")
     func tableIsThere() {
         #expect(ConfigurationFixtures.bad.count > 25)
     }
 
-    @Test("Problems print one a line, the file first, in the form file:line:column: path: message")
+    @Test("Problems print one per line as file:line:column: path: message")
     func form() throws {
         let bytes = Array("accounts:\n  - { name: a, provider: venice, api_key_env: NOT_SET, timeout: soon }\n".utf8)
         let error = #expect(throws: ConfigurationProblems.self) { try ConfigurationFixtures.load(bytes) }
@@ -36,7 +37,7 @@ struct ConfigurationProblemTests {
                 """)
     }
 
-    @Test("A config file that is not there is one problem that names it")
+    @Test("A missing config file is one problem that names it")
     func missingFile() {
         let error = #expect(throws: ConfigurationProblems.self) {
             try ExporterConfiguration.load(
@@ -45,13 +46,13 @@ struct ConfigurationProblemTests {
         #expect(error?.description == "conf/config.yml: the config file cannot be read: there is no such file")
     }
 
-    @Test("A config file beyond a mebibyte is refused before it is parsed")
+    @Test("A config file larger than 1 MiB is rejected before it is parsed")
     func hugeFile() {
         let problems = ConfigurationFixtures.problems([UInt8](repeating: UInt8(ascii: "#"), count: 1_048_577))
         #expect(problems == ["the config file cannot be read: it is larger than 1048576 bytes"])
     }
 
-    @Test("Merges that multiply with each level end in bounded time")
+    @Test("Nested merges take bounded time")
     func mergeBomb() {
         var text = "accounts:\n  - &a0 { name: a }\n"
         for level in 1...40 {
@@ -61,7 +62,7 @@ struct ConfigurationProblemTests {
         #expect(ConfigurationFixtures.problems(Array(text.utf8)).contains("2:5: accounts[0]: missing key provider"))
     }
 
-    @Test("Lists nested a hundred thousand deep are a problem, not a crash")
+    @Test("Lists nested a hundred thousand levels are a problem, not a crash")
     func deepNesting() {
         let problems = ConfigurationFixtures.problems([UInt8](repeating: UInt8(ascii: "["), count: 100_000))
         #expect(problems.count == 1)

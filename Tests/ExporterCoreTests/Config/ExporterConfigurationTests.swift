@@ -1,12 +1,15 @@
+import ExporterTestSupport
+import ConfigReading
+import Providers
 import ExporterCore
 import Foundation
 import Testing
 import Upstream
 import UsageModel
 
-@Suite("A good config file")
+@Suite("A valid config file")
 struct ExporterConfigurationTests {
-    @Test("Every option of the file with everything arrives where it belongs")
+    @Test("Every option is read")
     func everything() throws {
         let configuration = try ConfigurationFixtures.load(try ConfigurationFixtures.text("everything.yml"))
 
@@ -25,7 +28,7 @@ struct ExporterConfigurationTests {
         labels.rename = ["key": ["a@example.com": "team-a"], "model": ["google/imagen-4": "imagen-4"]]
         #expect(configuration.labels == labels)
 
-        func account(_ name: String, _ provider: ProviderName, _ credential: SecretSource?) -> AccountConfiguration {
+        func account(_ name: String, _ provider: ConfiguredProvider, _ credential: SecretSource?) -> AccountConfiguration {
             var account = AccountConfiguration(name: name, provider: provider, credential: credential)
             account.syncInterval = .minutes(10)
             account.timeout = .seconds(20)
@@ -77,7 +80,7 @@ struct ExporterConfigurationTests {
         #expect(configuration.warnings.isEmpty)
     }
 
-    @Test("What the file does not say has the documented default")
+    @Test("Missing keys have the documented defaults")
     func defaults() throws {
         let text = "accounts: [ { name: a, provider: venice, api_key_env: VENICE_API_KEY } ]"
         let configuration = try ConfigurationFixtures.load(Array(text.utf8))
@@ -100,7 +103,7 @@ struct ExporterConfigurationTests {
         #expect(account.labels == LabelOptions())
     }
 
-    @Test("An account's own history wins over a global ledger_start")
+    @Test("An account's own history overrides a global ledger_start")
     func historyOverLedgerStart() throws {
         let text = """
             global: { ledger_start: 2026-11-01 }
@@ -113,7 +116,7 @@ struct ExporterConfigurationTests {
         #expect(accounts[1].history == .days(3))
     }
 
-    @Test("Anchors, aliases and merge keys work, and an account's own keys win over merged ones")
+    @Test("Anchors, aliases and merge keys work, and an account's own keys override merged ones")
     func anchors() throws {
         let text = """
             accounts:
@@ -134,14 +137,14 @@ struct ExporterConfigurationTests {
         #expect(accounts.allSatisfy { $0.labels.hashKeys })
     }
 
-    @Test("A byte order mark, Windows line ends and a document marker are no problem")
+    @Test("A byte order mark, Windows line ends and a document marker are accepted")
     func windowsText() throws {
         let text = "\u{FEFF}---\r\naccounts:\r\n- name: a\r\n  provider: venice\r\n  api_key_env: VENICE_API_KEY\r\n"
         #expect(try ConfigurationFixtures.load(Array(text.utf8)).accounts.map(\.name) == ["a"])
     }
 
     @Test(
-        "Addresses that are encrypted or on loopback are taken without allow_insecure",
+        "HTTPS and loopback addresses are accepted without allow_insecure",
         arguments: [
             ("https://api.example.com", "https://api.example.com"),
             ("https://[2001:db8::1]:8443/x/", "https://[2001:db8::1]:8443/x"),
@@ -157,7 +160,7 @@ struct ExporterConfigurationTests {
     }
 
     @Test(
-        "A relative path starts at the config file's folder",
+        "A relative path is relative to the config file's directory",
         arguments: [
             ("config.yml", "secrets/venice"), ("./config.yml", "./secrets/venice"),
             ("/etc/x/config.yml", "/etc/x/secrets/venice"), ("/config.yml", "/secrets/venice"),
@@ -170,7 +173,7 @@ struct ExporterConfigurationTests {
         #expect(configuration.accounts.map(\.credential) == [.file(path: secretFile)])
     }
 
-    @Test("A literal key in a file that others can read is a warning with its place, not an error")
+    @Test("A literal key in a file that others can read is a warning with its location")
     func readableLiteral() throws {
         let warnings = try ConfigurationFixtures.load(
             try ConfigurationFixtures.text("everything.yml"), readableByOthers: ["/etc/exporter/config.yml"]
@@ -187,7 +190,7 @@ struct ExporterConfigurationTests {
         #expect(configuration.warnings.isEmpty)
     }
 
-    @Test("One key under two names is warned of, wherever it comes from, since sums count its usage twice")
+    @Test("The same key under two names is a warning, because sums would count its usage twice")
     func sharedKey() throws {
         let text = """
             accounts:

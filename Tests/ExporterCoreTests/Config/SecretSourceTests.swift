@@ -1,3 +1,5 @@
+import ExporterTestSupport
+import ConfigReading
 import ExporterCore
 import Foundation
 import Testing
@@ -5,7 +7,7 @@ import UsageModel
 
 @Suite("Secrets")
 struct SecretSourceTests {
-    @Test("A key file is read again on each use, its line break left out")
+    @Test("A key file is read on each use, without its line break")
     func rotation() throws {
         let files = MemoryFiles(["/run/key": "first-key-1234\n"])
         let source = SecretSource.file(path: "/run/key")
@@ -15,7 +17,7 @@ struct SecretSourceTests {
     }
 
     @Test(
-        "A key file that cannot be used is named, what is in it is not",
+        "The error for an unusable key file names the file, but not its content",
         arguments: [
             ("", "is empty"), ("\n", "is empty"), ("sk-1234567890ab\n\n", "holds a space"),
             ("sk-1234567890ab\r\nHost: x", "holds a space"), ("sk-1234567890ab\u{0}", "holds a space"),
@@ -31,7 +33,7 @@ struct SecretSourceTests {
         #expect(failure?.reason == .auth)
     }
 
-    @Test("A key file that has gone is a failure that says so")
+    @Test("The error for a missing key file names the file")
     func gone() {
         let failure = #expect(throws: SecretFailure.self) {
             try SecretSource.file(path: "/run/key").value(files: MemoryFiles([:]))
@@ -39,10 +41,10 @@ struct SecretSourceTests {
         #expect(failure?.message == "the key file /run/key cannot be read: there is no such file")
     }
 
-    @Test("The machine's own files are read whole, and a folder or a missing file is told in plain words")
+    @Test("System files are read completely, and a directory or a missing file has a clear error")
     func systemFiles() throws {
         let files = SystemFiles()
-        #expect(try files.contents(of: #filePath, limit: 100_000).starts(with: Array("import ExporterCore".utf8)))
+        #expect(try files.contents(of: #filePath, limit: 100_000).starts(with: Array("import ".utf8)))
         #expect(throws: FileReadingFailure("it is a folder")) { try files.contents(of: "/", limit: 10) }
         #expect(throws: FileReadingFailure("there is no such file")) { try files.contents(of: "/no/such", limit: 10) }
         #expect(throws: FileReadingFailure("it is larger than 10 bytes")) {
@@ -50,7 +52,7 @@ struct SecretSourceTests {
         }
     }
 
-    @Test("A pipe holds nobody up, whether nobody has it open or nobody writes, and what is written is read")
+    @Test("Reading a pipe does not block without a writer or data, and reads what was written")
     func pipe() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("pipe-\(UUID().uuidString)").path
         try #require(mkfifo(path, 0o600) == 0)
@@ -83,7 +85,7 @@ struct SecretSourceTests {
         #expect(dumped.contains("environment variable WAVESPEED_API_KEY"))
     }
 
-    @Test("Every secret of a config is known to the redaction of logs once it is loaded")
+    @Test("Loading a config registers all its secrets for log redaction")
     func registration() throws {
         let redaction = LogRedaction()
         _ = try ConfigurationFixtures.load(try ConfigurationFixtures.text("everything.yml"), redaction: redaction)

@@ -4,37 +4,41 @@ import Testing
 @Suite struct ShardTests {
     private let names = (0..<1000).map { "account-\($0)" } + ["media", "stack", "assistant", "inference", "clips"]
 
-    private func place(of name: String, among total: Int) -> [Int] {
+    private func ordinals(of name: String, among total: Int) -> [Int] {
         (0..<total).filter { Shard(ordinal: $0, total: total)?.holds(account: name) == true }
     }
 
-    @Test(arguments: 1...7) func theShardsAreTheWholeEachAccountOnce(total: Int) {
+    @Test("every account belongs to exactly one shard", arguments: 1...7)
+    func partition(total: Int) {
         var sizes = [Int](repeating: 0, count: total)
         for name in names {
-            let places = place(of: name, among: total)
-            #expect(places.count == 1, "\(name) is in \(places)")
-            for place in places { sizes[place] += 1 }
+            let found = ordinals(of: name, among: total)
+            #expect(found.count == 1, "\(name) is in \(found)")
+            for ordinal in found { sizes[ordinal] += 1 }
         }
         #expect(sizes.allSatisfy { $0 > names.count / total / 2 }, "\(sizes)")
     }
 
-    @Test(arguments: 1...6) func oneMoreShardTakesAccountsAndNoneMovesBetweenTheOthers(total: Int) {
+    @Test("an additional shard takes accounts, and none moves between the others", arguments: 1...6)
+    func additionalShard(total: Int) {
         var moved = 0
-        for name in names where place(of: name, among: total + 1) != place(of: name, among: total) {
-            #expect(place(of: name, among: total + 1) == [total])
+        for name in names where ordinals(of: name, among: total + 1) != ordinals(of: name, among: total) {
+            #expect(ordinals(of: name, among: total + 1) == [total])
             moved += 1
         }
         #expect(moved < names.count * 2 / (total + 1))
     }
 
-    /// An account that another version put into another shard would begin a new ledger there.
-    @Test func placesStayWhatTheyAre() {
+    /// An account assigned to another shard by a new version would start a new ledger there.
+    @Test("assignments are the same in every version")
+    func stability() {
         #expect(
-            ["media", "stack", "assistant", "inference", "clips"].map { place(of: $0, among: 5) }
+            ["media", "stack", "assistant", "inference", "clips"].map { ordinals(of: $0, among: 5) }
                 == [[2], [0], [2], [3], [4]])
     }
 
-    @Test func aNumberBeyondTheShardsIsNone() {
+    @Test("an ordinal out of range is invalid")
+    func ordinalRange() {
         #expect(Shard(ordinal: 3, total: 3) == nil)
         #expect(Shard(ordinal: -1, total: 3) == nil)
         #expect(Shard(ordinal: 0, total: 0) == nil)

@@ -1,3 +1,4 @@
+import ConfigReading
 import Testing
 
 @testable import ExporterCore
@@ -5,7 +6,7 @@ import Testing
 @Suite("Durations and names in the config file")
 struct ValueNotationTests {
     @Test(
-        "Durations mean what they say",
+        "Durations are parsed",
         arguments: [
             ("90s", 90_000), ("5m", 300_000), ("1h30m", 5_400_000), ("30d", 2_592_000_000), ("2w", 1_209_600_000),
             ("500ms", 500), ("1d2h3m4s5ms", 93_784_005), ("0s", 0), ("999999999w", 604_799_999_395_200_000),
@@ -15,14 +16,14 @@ struct ValueNotationTests {
     }
 
     @Test(
-        "What is no duration is none",
+        "Invalid durations are rejected",
         arguments: ["", "5", "m", "5 m", "-5m", "+5m", "5m1h", "5m5m", "1.5h", "5M", "1y", "٣m", "1000000000s", "5m "])
     func noDurations(text: String) {
         #expect(DurationNotation.duration(text) == nil)
     }
 
     @Test(
-        "A duration is written in the fewest units, and reads back as itself",
+        "A duration is formatted with the fewest units, and round-trips",
         arguments: [
             (5400, "1h30m"), (34_560_000, "400d"), (1_209_600, "2w"), (0, "0s"), (90, "1m30s"), (86_401, "1d1s"),
         ])
@@ -32,7 +33,7 @@ struct ValueNotationTests {
     }
 
     @Test(
-        "A slip of the finger finds the name that was meant",
+        "A typo finds the intended name",
         arguments: [
             ("api_kye_env", "api_key_env"), ("apikey_env", "api_key_env"), ("timout", "timeout"),
             ("Timeout", "timeout"), ("time-out", "timeout"), ("accuonts", "accounts"), ("key", nil), ("colour", nil),
@@ -44,7 +45,7 @@ struct ValueNotationTests {
     }
 
     @Test(
-        "Distances count a swap of neighbours as one error, even where the pair is edited further",
+        "Distances count a transposition as one edit, even if the pair is edited further",
         arguments: [
             ("", "", 0), ("", "abc", 3), ("abc", "", 3), ("abc", "abc", 0), ("abc", "acb", 1), ("ca", "abc", 2),
             ("kitten", "sitting", 3), ("größe", "grösse", 2),
@@ -55,7 +56,7 @@ struct ValueNotationTests {
     }
 
     @Test(
-        "What looks like a credential is not repeated, what looks like a word is",
+        "Text that looks like a credential is not repeated, other text is",
         arguments: [
             ("soon", "\"soon\""), ("task-runner", "\"task-runner\""), ("99999999999d", "\"99999999999d\""),
             ("gemini-2.5-flash", "\"gemini-2.5-flash\""), ("a\u{1B}[2J", "\"a?[2J\""),

@@ -1,3 +1,4 @@
+import ConfigReading
 import ExporterTestSupport
 import ProviderSimulator
 import Testing
@@ -6,14 +7,15 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// A monthly budget of the config's own, spent from the ledger.
+/// A monthly budget from the config, with spending from the ledger.
 @Suite struct BudgetTests {
     private func spend(_ cost: Int, at text: String) throws -> UsageEvent {
         UsageEvent(
             time: try #require(Timestamp(text)), model: "m\(cost)", unitPrice: .zero, cost: ExactDecimal(cost))
     }
 
-    @Test func isSpentFromTheLedgerAndBeginsAnewWithTheMonth() async throws {
+    @Test("spending comes from the ledger and restarts with the month")
+    func monthly() async throws {
         let start = try #require(Timestamp("2026-11-30T12:00:00Z"))
         let adjust: (inout ExporterConfiguration) -> Void = {
             $0.accounts[0].monthlyBudget = ExactDecimal(500)
@@ -43,7 +45,7 @@ import UsageModel
                 rig.clock.move(to: try #require(Timestamp("2026-12-01T00:00:05Z")))
                 try await exporter.tick()
                 let december = try exporter.scrape()
-                // Nothing of December was read yet: 0 would be invented.
+                // No December usage was read yet, so 0 would be a guess.
                 #expect(december.value("genai_budget_spent_usd", labels) == nil)
                 #expect(december.value("genai_budget_period_seconds", labels) == 2_678_400.0)
                 rig.clock.advance(by: .minutes(5))
@@ -53,8 +55,9 @@ import UsageModel
         }
     }
 
-    /// A provider that gives running figures alone does not say which month its past belongs to.
-    @Test func pastOfUnknownDaysIsSpentInNoMonth() async throws {
+    /// A provider with only running totals does not report in which month its past usage was.
+    @Test("usage of unknown days belongs to no month")
+    func unknownDays() async throws {
         try await CheapestInferenceRig.run(seed: 3, adjust: { $0.monthlyBudget = ExactDecimal(500) }) { rig in
             rig.use(200, in: Period(start: friday - .days(25), end: friday))
             try await rig.rig.withExporter { exporter in
@@ -80,7 +83,8 @@ import UsageModel
         }
     }
 
-    @Test func spentIsUnknownInAMonthThatBeganBeforeTheLedger() async throws {
+    @Test("spending is absent in a month that began before the ledger")
+    func partialMonth() async throws {
         try await WaveSpeedRig.run(adjust: { $0.accounts[0].monthlyBudget = ExactDecimal(500) }) { rig in
             try await rig.rig.withExporter { exporter in
                 _ = try await exporter.syncOnce()
@@ -91,7 +95,8 @@ import UsageModel
         }
     }
 
-    @Test func spentIsUnknownWhereNothingWasEverRead() async throws {
+    @Test("spending is absent before the first successful sync")
+    func neverRead() async throws {
         try await WaveSpeedRig.run(adjust: {
             $0.accounts[0].monthlyBudget = ExactDecimal(500)
             $0.accounts[0].credential = .literal("wrong")

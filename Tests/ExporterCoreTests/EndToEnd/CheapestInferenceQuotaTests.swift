@@ -7,7 +7,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// However often the exporter starts, crashes or fails: 12 requests in 12 hours and no more.
+/// At most 12 requests in 12 hours, regardless of starts, crashes and failures.
 @Suite struct CheapestInferenceQuotaTests {
     private static let path = "/cheapestinference/api/usage"
 
@@ -17,10 +17,11 @@ import UsageModel
         return times.map { end in times.count { $0 <= end && $0 > end - .hours(12) } }.max() ?? 0
     }
 
-    @Test func thirtyRestartsAndCrashesInTwelveHoursStayInsideTheAllowance() async throws {
+    @Test("thirty restarts and crashes in twelve hours stay within the quota")
+    func restarts() async throws {
         try await CheapestInferenceRig.run(seed: 8) { rig in
             rig.use(100, in: Period(start: friday - .days(20), end: friday))
-            // Crashes while the answer is awaited: the book was written before.
+            // Crashes while waiting for the response: the request was recorded in the quota book before.
             rig.server.faults.stand(.hang, at: Self.path)
             for crash in 1...3 {
                 try await rig.rig.withExporter { exporter in
@@ -44,11 +45,11 @@ import UsageModel
                     #expect(scrape.samples("genai_requests_total").count == 3)
                     #expect(scrape.samples("genai_window_tokens").count == 24)
                     if let last { expectNoFall(from: last, to: scrape) }
-                    let asked = rig.server.log.count(Self.path)
-                    #expect(asked <= 12)
+                    let requests = rig.server.log.count(Self.path)
+                    #expect(requests <= 12)
                     let labels = ["source": "api_usage"]
                     #expect(scrape.value("genai_upstream_quota_limit", labels) == 12)
-                    #expect(scrape.value("genai_upstream_quota_remaining", labels) == Double(12 - asked))
+                    #expect(scrape.value("genai_upstream_quota_remaining", labels) == Double(12 - requests))
                     let reset = scrape.value("genai_upstream_quota_reset_timestamp_seconds", labels)
                     #expect(reset == (friday + .hours(12)).seconds)
                     let next = try #require(scrape.value("genai_sync_next_timestamp_seconds", labels))
@@ -63,7 +64,8 @@ import UsageModel
         }
     }
 
-    @Test func anEndpointThatFailsForADayIsAskedNoMoreOftenAndThenReadAgain() async throws {
+    @Test("an endpoint that fails for a day stays within the quota and recovers")
+    func outage() async throws {
         try await CheapestInferenceRig.run(seed: 9) { rig in
             rig.use(100, in: Period(start: friday - .days(20), end: friday))
             try await rig.rig.withExporter { exporter in
@@ -75,9 +77,9 @@ import UsageModel
                 let down = try exporter.scrape()
                 #expect(down.value("genai_up", ["source": "api_usage"]) == 0)
                 #expect(down.value("genai_up", ["source": "usage"]) == 1)
-                // Each request that left is in the book, repeats of a call too.
+                // Each sent request is in the quota book, including retries.
                 #expect(most(rig) <= 12)
-                // Put-off syncs are no failures: they would drown the real ones.
+                // Postponed syncs are not failures: they would hide the real ones.
                 let failures = try #require(
                     down.value("genai_syncs_total", ["source": "api_usage", "result": "http_5xx"]))
                 #expect(failures <= 24)
@@ -90,7 +92,8 @@ import UsageModel
         }
     }
 
-    @Test func configuredIDsShareTheAllowance() async throws {
+    @Test("configured key ids share the quota")
+    func keyIDs() async throws {
         try await CheapestInferenceRig.run(
             seed: 10,
             adjust: { account in

@@ -1,3 +1,6 @@
+import ExporterTestSupport
+import ConfigReading
+import Providers
 import ExporterCore
 import ProviderSimulator
 import TestSupport
@@ -6,7 +9,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// One simulated CheapestInference account with three keys in an exporter of its own.
+/// One simulated CheapestInference account with three keys, in its own exporter.
 struct CheapestInferenceRig {
     let clock: ManualClock
     let keys: [CheapestInferenceKey]
@@ -14,7 +17,7 @@ struct CheapestInferenceRig {
     let rig: ExporterRig
     let random: SeededRandom
 
-    /// Runs a body with an account `ci`: two keys made long ago, and one made ten days ago.
+    /// Runs a body with an account `ci`: two old keys, and one created ten days ago.
     static func run(
         seed: UInt64, history: Duration = .days(30), isolation: isolated (any Actor)? = #isolation,
         quirks: CheapestInferenceQuirks = CheapestInferenceQuirks(),
@@ -55,7 +58,7 @@ struct CheapestInferenceRig {
         }
     }
 
-    /// So many requests of every key, spread over a period; none of a key that was not made yet.
+    /// Adds `count` requests to every key, spread over a period, but none before the key's creation.
     func use(_ count: Int, in period: Period) {
         for key in keys {
             let start = max(period.start, key.properties.createdAt)
@@ -71,7 +74,7 @@ struct CheapestInferenceRig {
             completionTokens: random.int(0...900), visibleFrom: visibleFrom)
     }
 
-    /// Lets an hour pass, with usage in it, and syncs at its end.
+    /// Advances the clock by an hour, adds usage in it, and syncs at its end.
     func hour(_ exporter: Exporter, use count: Int = 7) async throws -> Bool {
         let start = clock.now
         clock.advance(by: .hours(1))
@@ -79,9 +82,9 @@ struct CheapestInferenceRig {
         return try await exporter.syncOnce()
     }
 
-    /// Holds that every usage family of a scrape is what the provider shows, by every label.
+    /// Asserts that every usage family of a scrape equals the provider's totals, by every label.
     ///
-    /// - Parameter kept: requests of the first key that the provider took back after they were counted.
+    /// - Parameter kept: requests of the first key that the provider removed after they were counted.
     func expectTruth(
         _ scrape: Scrape, kept: CheapestInferenceRequest? = nil, corrected: ExactDecimal = .zero,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -90,15 +93,15 @@ struct CheapestInferenceRig {
         var tokens: [[String]: Double] = [:]
         var cost: [[String]: Double] = [:]
         var keyCost: [[String]: Double] = [:]
-        for (place, key) in keys.enumerated() {
+        for (index, key) in keys.enumerated() {
             let name = key.properties.name
             let shown = key.truth(after: friday - .days(30))
-            let isFirst = place == 0
+            let isFirst = index == 0
             requests[[name, ""]] = Double(shown.requests + (isFirst && kept != nil ? 1 : 0))
             tokens[[name, "", "input"]] = Double(shown.promptTokens + (isFirst ? kept?.promptTokens ?? 0 : 0))
             tokens[[name, "", "output"]] = Double(shown.completionTokens + (isFirst ? kept?.completionTokens ?? 0 : 0))
-            // Periods of 30 days from the key's making; the one at the first sync is counted from its start.
-            let began = friday - .days([10, 10, 10][place])
+            // Budget periods of 30 days from the key's creation; the one at the first sync is counted from its start.
+            let began = friday - .days([10, 10, 10][index])
             let spent = key.truth(after: began).cost + (isFirst ? corrected : .zero)
             cost[[name, ""]] = spent.doubleValue
             keyCost[[name]] = spent.doubleValue

@@ -1,3 +1,4 @@
+import ConfigReading
 import ExporterTestSupport
 import PrometheusExposition
 import ProviderSimulator
@@ -7,11 +8,12 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// What the provider charged and counted is what /metrics says, exactly, through everything that happens to it.
+/// /metrics exactly equals the provider's charges and counts, despite outages, revisions and restarts.
 @Suite struct CheapestInferenceTruthTests {
     private let month = Period(start: friday - .days(40), end: friday)
 
-    @Test func firstSyncEqualsTheTruthByEveryLabel() async throws {
+    @Test("the first sync equals the provider's totals by every label")
+    func firstSync() async throws {
         try await CheapestInferenceRig.run(seed: 1) { rig in
             rig.use(900, in: month)
             try await rig.rig.withExporter { exporter in
@@ -31,7 +33,8 @@ import UsageModel
         }
     }
 
-    @Test func newLateAndRevisedUsageIsCountedOnceAndNoCounterFalls() async throws {
+    @Test("new, late and revised usage is counted once, and no counter decreases")
+    func revisions() async throws {
         try await CheapestInferenceRig.run(seed: 2) { rig in
             rig.use(600, in: month)
             let revised = rig.keys[0].add(rig.request(at: friday - .hours(2)))
@@ -65,8 +68,8 @@ import UsageModel
         }
     }
 
-    @Test(arguments: [1, 2, 3] as [UInt64])
-    func dipsAndErrorObjectsNeitherLoseNorDoubleSpending(seed: UInt64) async throws {
+    @Test("dips and error objects neither lose nor double spending", arguments: [1, 2, 3] as [UInt64])
+    func quirks(seed: UInt64) async throws {
         try await CheapestInferenceRig.run(seed: seed, quirks: CheapestInferenceQuirks(seed: seed)) { rig in
             rig.use(300, in: month)
             func truth(_ key: CheapestInferenceKey) -> Double { key.truth(after: friday - .days(10)).cost.doubleValue }
@@ -83,7 +86,7 @@ import UsageModel
                     for key in rig.keys { #expect(cost(key, scrape) ?? 0 <= truth(key)) }
                     last = scrape
                 }
-                // Once a response is right again.
+                // Until a response is right again.
                 for _ in 0..<20 where !rig.keys.allSatisfy({ cost($0, last) == truth($0) }) {
                     _ = try await rig.hour(exporter, use: 0)
                     last = try exporter.scrape()
@@ -93,7 +96,8 @@ import UsageModel
         }
     }
 
-    @Test func afterAnOutageOfFiveHoursNothingIsMissing() async throws {
+    @Test("no usage is missing after an outage of five hours")
+    func shortOutage() async throws {
         try await CheapestInferenceRig.run(seed: 3) { rig in
             rig.use(500, in: month)
             try await rig.rig.withExporter { exporter in
@@ -116,7 +120,8 @@ import UsageModel
         }
     }
 
-    @Test func afterThreeDaysWithoutUpstreamAndARestartNothingIsMissing() async throws {
+    @Test("no usage is missing after an outage of three days and a restart")
+    func longOutage() async throws {
         try await CheapestInferenceRig.run(seed: 4) { rig in
             rig.use(500, in: month)
             let before = try await rig.rig.withExporter { exporter in
@@ -144,7 +149,8 @@ import UsageModel
         }
     }
 
-    @Test func windowsOfTheLedgerAndOfTheProviderAreShownTogetherOnceADayIsWhole() async throws {
+    @Test("the ledger's windows join the provider's once a day is complete")
+    func windowSources() async throws {
         try await CheapestInferenceRig.run(seed: 5) { rig in
             rig.use(300, in: month)
             try await rig.rig.withExporter { exporter in
@@ -153,18 +159,19 @@ import UsageModel
                     Set(try exporter.scrape().samples("genai_window_requests").compactMap { $0.labels["window"] })
                 }
                 let provided: Set<String> = ["last_1h", "last_24h", "last_7d", "last_30d"]
-                // What the first sync finds was used on days that nobody knows.
+                // Usage found by the first sync belongs to unknown days.
                 #expect(try windows() == provided)
                 for _ in 0..<10 { _ = try await rig.hour(exporter) }
                 #expect(try windows() == provided.union(["today"]))
-                // One hour of Saturday, seven requests: what the midnight sync found is Friday's.
+                // One hour of Saturday, seven requests: usage found by the midnight sync belongs to Friday.
                 let today = try exporter.scrape().value("genai_window_requests", ["key": "prod", "window": "today"])
                 #expect(today == 7)
             }
         }
     }
 
-    @Test func costIsTheSumOverBudgetPeriods() async throws {
+    @Test("cost is the sum over budget periods")
+    func budgetPeriods() async throws {
         try await CheapestInferenceRig.run(seed: 6) { rig in
             let key = rig.keys[0]
             key.add(rig.request(at: friday - .days(1)))
@@ -185,7 +192,8 @@ import UsageModel
         }
     }
 
-    @Test func aWrongManagementKeyLeavesTheConsumptionKeysAlone() async throws {
+    @Test("a wrong management key does not affect the consumption keys")
+    func wrongManagementKey() async throws {
         try await CheapestInferenceRig.run(
             seed: 7,
             adjust: { account in

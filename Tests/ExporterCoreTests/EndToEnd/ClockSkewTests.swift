@@ -6,7 +6,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// A clock of this machine that is wrong for a while costs nothing, whether the provider sends its `Date` or not.
+/// A temporarily wrong local clock loses nothing, with or without the provider's `Date` header.
 @Suite struct ClockSkewTests {
     private static let start = Timestamp(milliseconds: 1_763_164_800_000)  // 2025-11-15T00:00:00Z
 
@@ -17,7 +17,7 @@ import UsageModel
         }
     }
 
-    /// Runs a body with an exporter whose clock may be wrong.
+    /// Runs a body with an exporter whose clock can be skewed.
     private func run(
         at now: Timestamp, adjust: (inout AccountConfiguration) -> Void = { _ in },
         _ body: (WaveSpeedRig, SkewedClock, Exporter) async throws -> Void
@@ -32,8 +32,8 @@ import UsageModel
         try exporter.scrape().value("genai_cost_usd_total", ["model": "m"])
     }
 
-    @Test(arguments: [-10, -1, 1, 5, 10], [true, false])
-    func daysOffForOneSyncCostNothing(days: Int, sendsDate: Bool) async throws {
+    @Test("a clock that is days off during one sync loses nothing", arguments: [-10, -1, 1, 5, 10], [true, false])
+    func oneSync(days: Int, sendsDate: Bool) async throws {
         try await run(at: Self.start + .days(5) + .hours(6)) { rig, clock, exporter in
             if !sendsDate { rig.server.date.value = nil }
             rig.events.add(hourly(0..<24 * 12))
@@ -59,9 +59,10 @@ import UsageModel
         }
     }
 
-    /// Not running between the wrong sync and the day that it was dated to: the readings dated ahead would be the last
-    /// ones on schedule, if the provider's `Date` did not say otherwise.
-    @Test func aStopAfterTheWrongSyncCostsNothing() async throws {
+    /// The exporter does not run between the skewed sync and the day it was dated to. Without the provider's `Date` the
+    /// readings dated ahead would be the last ones on schedule.
+    @Test("a shutdown after a skewed sync loses nothing")
+    func shutdown() async throws {
         try await WaveSpeedRig.run(at: Self.start + .days(5) + .hours(6)) { rig in
             let clock = SkewedClock(rig.clock)
             rig.events.add(hourly(0..<24 * 12))
@@ -79,13 +80,14 @@ import UsageModel
         }
     }
 
-    @Test(arguments: [-400, -40, 40, 400]) func aFirstStartWithASkewedClockRepairsItself(days: Int) async throws {
+    @Test("a first start with a skewed clock recovers", arguments: [-400, -40, 40, 400])
+    func firstStart(days: Int) async throws {
         try await run(at: Self.start + .days(5), adjust: { $0.history = .days(4) }) { rig, clock, exporter in
             rig.events.add(hourly(0..<24 * 12))
             clock.set(.days(days))
             _ = try await exporter.syncOnce()
             try await exporter.tick()
-            // Where the ledger starts would be dated by this clock alone: nothing is served yet.
+            // The ledger start would depend only on this clock: nothing is served yet.
             #expect(try exporter.scrape().samples("genai_cost_usd_total").isEmpty)
 
             clock.set(.zero)
@@ -98,7 +100,8 @@ import UsageModel
         }
     }
 
-    @Test func ledgerStartInTheConfigIsServedWhateverTheClock() async throws {
+    @Test("a configured ledger_start is served with a skewed clock")
+    func ledgerStart() async throws {
         try await run(at: Self.start + .days(5), adjust: { $0.ledgerStart = (Self.start + .days(2)).day }) {
             rig, clock, exporter in
             rig.events.add(hourly(0..<24 * 5))
@@ -108,7 +111,8 @@ import UsageModel
         }
     }
 
-    @Test func aClockPastTheRetentionDeletesNothing() async throws {
+    @Test("a clock past the retention deletes nothing")
+    func retention() async throws {
         try await run(at: Self.start + .days(5) + .hours(6)) { rig, clock, exporter in
             rig.events.add(hourly(0..<24 * 6))
             _ = try await exporter.syncOnce()

@@ -1,3 +1,4 @@
+import ConfigReading
 import ExporterCore
 import ExporterTestSupport
 import Logging
@@ -10,13 +11,13 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// An exporter on simulated providers, with a clock that the test holds.
+/// An exporter with simulated providers and a clock that the test controls.
 struct ExporterRig {
     let clock: ManualClock
     let folder: String
     let configuration: ExporterConfiguration
 
-    /// Runs a body with an exporter on the rig's storage; ending it is an orderly stop.
+    /// Runs a body with an exporter on the fixture's storage, and closes it afterwards.
     func withExporter<Result>(
         adjust: (inout Exporter.Environment) -> Void = { _ in }, isolation: isolated (any Actor)? = #isolation,
         _ body: (Exporter) async throws -> Result
@@ -31,10 +32,10 @@ struct ExporterRig {
     }
 }
 
-/// The present of the tests: a Friday afternoon.
+/// The tests' current time: a Friday afternoon.
 let friday = Timestamp(milliseconds: 1_795_186_800_000)  // 2026-11-20T15:00:00Z
 
-/// One simulated WaveSpeedAI account in an exporter of its own.
+/// One simulated WaveSpeedAI account in its own exporter.
 struct WaveSpeedRig {
     let clock: ManualClock
     let events: UsageEventStore
@@ -49,7 +50,7 @@ struct WaveSpeedRig {
     ) async throws {
         let clock = ManualClock(now, sleeping: sleeping)
         let store = UsageEventStore(clock: clock)
-        // The account has a second key, to rotate to.
+        // The account has a second key, for rotation.
         let accounts = ["test-token-media", "test-token-rotated"].map { token in
             var account = WaveSpeedAccount(
                 name: "media", token: token, store: store, balance: PrepaidBalance(opening: ExactDecimal(5000)))
@@ -72,12 +73,12 @@ struct WaveSpeedRig {
         }
     }
 
-    /// Everything that the provider shows now, from the ledger's start on.
+    /// All usage that the provider shows now, from the ledger's start on.
     var truth: UsageTotals {
         events.visibleTruth(in: Period(start: (friday - .days(6)).day.start, end: clock.now + .days(1)))
     }
 
-    /// Holds that cost, requests and outcomes of a scrape are the provider's, exactly, by model.
+    /// Asserts that cost, requests and outcomes of a scrape exactly equal the provider's, by model.
     func expectTruth(_ scrape: Scrape, sourceLocation: SourceLocation = #_sourceLocation) {
         let truth = truth.byModel
         #expect(
@@ -86,7 +87,7 @@ struct WaveSpeedRig {
         #expect(
             scrape.values("genai_requests_total", by: "model", account: "media")
                 == truth.mapValues { Double($0.requests) }, sourceLocation: sourceLocation)
-        // What has not succeeded may still run: it is pending until it has not for an hour.
+        // A request that has not succeeded may still run: it counts as pending for an hour.
         let pending = scrape.values("genai_pending_requests", by: "model", account: "media")
         let outcomes = scrape.samples("genai_request_outcomes_total")
         for (outcome, count) in [("success", \UsageFigures.successes), ("failure", \UsageFigures.failures)] {
@@ -100,7 +101,7 @@ struct WaveSpeedRig {
     }
 }
 
-/// Usage as it may really look: five models, awkward prices, failures.
+/// Realistic usage: five models, unusual names and prices, failures.
 struct TestTraffic {
     static let models = [
         "kwaivgi/kling-v2.0-i2v-master", "bytedance/seedance-v1-pro-t2v-720p", "wavespeed-ai/flux-dev",
@@ -109,22 +110,22 @@ struct TestTraffic {
 
     let random: SeededRandom
 
-    /// So many events spread over a period.
+    /// `count` events spread over a period.
     func events(_ count: Int, in period: Period) -> [UsageEvent] {
-        (0..<count).map { _ in event(at: moment(in: period)) }
+        (0..<count).map { _ in event(at: time(in: period)) }
     }
 
     /// One event, shown from `visibleFrom` on.
     func event(at time: Timestamp, visibleFrom: Timestamp? = nil) -> UsageEvent {
-        let place = random.int(0...(Self.models.count - 1))
-        let price = ExactDecimal(micros: 488 * (place + 1) + 1)
+        let index = random.int(0...(Self.models.count - 1))
+        let price = ExactDecimal(micros: 488 * (index + 1) + 1)
         return UsageEvent(
-            time: time, model: Self.models[place], modality: place == 2 ? "text-to-image" : "text-to-video",
+            time: time, model: Self.models[index], modality: index == 2 ? "text-to-image" : "text-to-video",
             unitPrice: price, cost: price * random.int(1...9), succeeded: random.int(0...9) > 0,
             visibleFrom: visibleFrom)
     }
 
-    func moment(in period: Period) -> Timestamp {
+    func time(in period: Period) -> Timestamp {
         let length = Int(period.end.milliseconds - period.start.milliseconds)
         return Timestamp(milliseconds: period.start.milliseconds + Int64(random.int(0...(length / 1000 - 1))) * 1000)
     }

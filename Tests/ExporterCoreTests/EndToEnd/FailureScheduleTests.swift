@@ -1,3 +1,4 @@
+import ConfigReading
 import ExporterTestSupport
 import ProviderSimulator
 import Testing
@@ -6,11 +7,11 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// What a failing source does next: when it is queried again, also after a restart, and what the log says meanwhile.
+/// Back-off of a failing source: when it is queried again, also after a restart, and what is logged.
 @Suite struct FailureScheduleTests {
     private static let balance = "/wavespeed/api/v3/balance"
 
-    /// Runs an exporter on its schedule until the body ends, with a body that sees it once every source was tried.
+    /// Runs an exporter on its schedule until the body ends; the body starts once every source was tried.
     private func running(_ rig: WaveSpeedRig, _ body: (Exporter) async throws -> Void) async throws {
         try await rig.rig.withExporter { exporter in
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -26,7 +27,7 @@ import UsageModel
         rig.server.log.requests.filter { $0.path.hasPrefix(Self.balance) }.map(\.time)
     }
 
-    /// Lets time pass until the balance was queried so often.
+    /// Advances the clock until the balance was queried `count` times.
     private func advance(_ rig: WaveSpeedRig, untilQueries count: Int) async throws {
         while times(rig).count < count {
             rig.clock.advance(by: .minutes(1))
@@ -34,14 +35,15 @@ import UsageModel
         }
     }
 
-    @Test func retryAfterHoldsOverARestartAndAForcedSync() async throws {
+    @Test("Retry-After holds across a restart and a forced sync")
+    func retryAfter() async throws {
         try await WaveSpeedRig.run(sleeping: .waits) { rig in
             rig.server.faults.stand(.status(429, retryAfter: .seconds(3600)), at: Self.balance)
             try await running(rig) { _ in #expect(times(rig).count == 1) }
             rig.server.faults.clear()
             rig.clock.advance(by: .minutes(10))
             try await running(rig) { exporter in
-                // Ready at once: a probe must not end an exporter that waits.
+                // Ready immediately: a readiness probe must not stop an exporter that waits.
                 #expect(times(rig).count == 1)
                 #expect(await exporter.syncSoon(account: nil) != nil)
                 #expect(try exporter.scrape().value("genai_up", ["source": "balance"]) == 0)
@@ -53,7 +55,8 @@ import UsageModel
         }
     }
 
-    @Test func retryAfterIsNoLongerThanAskedForWhereTheClockWasWrong() async throws {
+    @Test("a clock that was wrong does not extend Retry-After")
+    func retryAfterWithSkew() async throws {
         try await WaveSpeedRig.run(at: friday + .days(300), sleeping: .waits) { rig in
             rig.server.faults.stand(.status(429, retryAfter: .seconds(3600)), at: Self.balance)
             try await running(rig) { _ in }
@@ -67,7 +70,8 @@ import UsageModel
         }
     }
 
-    @Test func refusedKeyIsNotTriedAgainAtARestartUnlessItWasChanged() async throws {
+    @Test("a rejected key is not retried at a restart unless it was changed")
+    func rejectedKey() async throws {
         try await WaveSpeedRig.run(sleeping: .waits) { rig in
             rig.server.faults.stand(.status(401), at: Self.balance)
             try await running(rig) { _ in #expect(times(rig).count == 1) }
@@ -81,7 +85,8 @@ import UsageModel
         }
     }
 
-    @Test func pageOfABotCheckIsFollowedByTheOrdinaryInterval() async throws {
+    @Test("a bot check page is followed by the normal interval")
+    func botCheck() async throws {
         try await WaveSpeedRig.run { rig in
             rig.server.faults.stand(.htmlPage(status: 403), at: Self.balance)
             try await rig.rig.withExporter { exporter in
@@ -95,7 +100,8 @@ import UsageModel
         }
     }
 
-    @Test func logHasALineForEachChangeAndAReminderAnHour() async throws {
+    @Test("changes are logged once, and a lasting failure every hour")
+    func logging() async throws {
         try await WaveSpeedRig.run { rig in
             let log = CapturedLog()
             func lines() -> [String] {
@@ -140,7 +146,8 @@ import UsageModel
         }
     }
 
-    @Test func outageLeavesMostOfAnAllowance() async throws {
+    @Test("an outage leaves part of a quota")
+    func quota() async throws {
         try await CheapestInferenceRig.run(seed: 12) { rig in
             let path = "/cheapestinference/api/usage"
             rig.server.faults.stand(.status(503), at: path)

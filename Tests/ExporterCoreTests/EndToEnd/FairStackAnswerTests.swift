@@ -1,3 +1,5 @@
+import ConfigReading
+import Providers
 import ExporterTestSupport
 import ProviderSimulator
 import Testing
@@ -6,12 +8,14 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// FairStack's answers in all their forms, and its refusals, through the real path.
+/// All forms of FairStack's responses, and its errors, end to end.
 @Suite struct FairStackAnswerTests {
     private let history = Period(start: friday - .days(6), end: friday)
 
-    @Test(arguments: [AnswerStyle.numbersAsStrings, .withoutOptionalFields, .shuffledArrays])
-    func everyFormOfAnswerGivesTheSame(style: AnswerStyle) async throws {
+    @Test(
+        "every form of a response gives the same metrics",
+        arguments: [AnswerStyle.numbersAsStrings, .withoutOptionalFields, .shuffledArrays])
+    func styles(style: AnswerStyle) async throws {
         for isWrapped in [true, false] {
             try await FairStackRig.run(simulated: { $0.wrapsBodies = isWrapped }) { rig in
                 rig.store.add(FairStackTraffic(random: SeededRandom(1)).transactions(400, in: history))
@@ -24,7 +28,8 @@ import UsageModel
         }
     }
 
-    @Test func dayWithoutChangeCostsNoFurtherRequest() async throws {
+    @Test("a day without changes needs no further request")
+    func unchangedDay() async throws {
         try await FairStackRig.run { rig in
             rig.store.add(FairStackTraffic(random: SeededRandom(2)).transactions(300, in: history))
             try await rig.rig.withExporter { exporter in
@@ -49,7 +54,8 @@ import UsageModel
         }
     }
 
-    @Test func balanceAndCapsAreServedAndAMissingEndpointIsNoAlarm() async throws {
+    @Test("balance and caps are served, and a missing endpoint is not a failure")
+    func credits() async throws {
         let adjust: (inout FairStackAccount) -> Void = {
             $0.caps = [.init(scope: "organization", micro: 70_000_000), .init(scope: "project", micro: nil)]
         }
@@ -76,7 +82,8 @@ import UsageModel
         }
     }
 
-    @Test func keyThatMayNotReadFailsWithAuthAndOneEndpointAlone() async throws {
+    @Test("a key without permission fails with auth, only for its endpoints")
+    func permissions() async throws {
         try await FairStackRig.run { rig in
             rig.store.add(FairStackTraffic(random: SeededRandom(3)).transactions(50, in: history))
             rig.server.faults.stand(.status(403), at: "/fairstack/v1/usage/transactions")
@@ -101,7 +108,8 @@ import UsageModel
         }
     }
 
-    @Test func unknownKeyInTheConfigFailsAndIsNamed() async throws {
+    @Test("an unknown key id fails and is named")
+    func unknownKey() async throws {
         try await FairStackRig.run(keys: [KeyConfiguration(name: "typo", id: "key_wep")]) { rig in
             rig.store.add(FairStackTraffic(random: SeededRandom(6)).transactions(50, in: history))
             try await rig.rig.withExporter { exporter in
@@ -116,7 +124,8 @@ import UsageModel
         }
     }
 
-    @Test func cursorThatIsRejectedStartsOverAndOneThatRepeatsEndsTheSync() async throws {
+    @Test("a rejected cursor restarts paging, and a repeated one fails the sync")
+    func cursors() async throws {
         try await FairStackRig.run { rig in
             rig.store.add(FairStackTraffic(random: SeededRandom(4)).transactions(700, in: history))
             let transactions = "/fairstack/v1/usage/transactions"
@@ -147,7 +156,8 @@ import UsageModel
         }
     }
 
-    @Test func anotherCurrencyBecomesCredits() async throws {
+    @Test("another currency is served as credits")
+    func currency() async throws {
         try await FairStackRig.run(keys: [], simulated: { $0.currency = "EUR" }) { rig in
             rig.store.add([
                 FairStackTransaction(id: "a", time: friday - .days(1), model: "m", modality: "image", micro: 2_500_000)

@@ -1,3 +1,5 @@
+import ConfigReading
+import Providers
 import ExporterTestSupport
 import Logging
 import NIOConcurrencyHelpers
@@ -8,7 +10,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// One simulated FairStack account in an exporter of its own.
+/// One simulated FairStack account in its own exporter.
 struct FairStackRig {
     static let keys = [KeyConfiguration(name: "web", id: "key_web"), KeyConfiguration(name: "batch", id: "key_batch")]
     static let account = "stack"
@@ -18,7 +20,7 @@ struct FairStackRig {
     let server: SimulatorServer
     let rig: ExporterRig
 
-    /// Runs a body with a simulated account `stack` whose ledger begins six days back.
+    /// Runs a body with a simulated account `stack` whose ledger begins six days ago.
     static func run(
         at now: Timestamp = friday, keys: [KeyConfiguration] = keys, isolation: isolated (any Actor)? = #isolation,
         simulated: (inout FairStackAccount) -> Void = { _ in },
@@ -26,7 +28,7 @@ struct FairStackRig {
     ) async throws {
         let clock = ManualClock(now)
         let store = FairStackStore(clock: clock)
-        // The account has a second key, to rotate to.
+        // The account has a second key, for rotation.
         let accounts = ["test-token-stack", "test-token-rotated"].map { token in
             var account = FairStackAccount(name: Self.account, token: token, store: store)
             account.keyIDs = Set(Self.keys.compactMap(\.id))
@@ -54,14 +56,14 @@ struct FairStackRig {
         return ExporterConfiguration(accounts: [configured])
     }
 
-    /// The same storage and provider under a config with other keys.
+    /// The same storage and provider with other keys in the config.
     func with(keys: [KeyConfiguration]) -> ExporterRig {
         var configuration = rig.configuration
         configuration.accounts[0].keys = keys
         return ExporterRig(clock: clock, folder: rig.folder, configuration: configuration)
     }
 
-    /// Syncs twice, so that series that are born with the first have been served as 0 for long enough with the second.
+    /// Syncs twice, so that series created by the first sync have been served as 0 long enough at the second.
     func syncPastZeroFirst(
         _ exporter: Exporter, isolation: isolated (any Actor)? = #isolation
     ) async throws -> Scrape {
@@ -73,16 +75,16 @@ struct FairStackRig {
         return try exporter.scrape()
     }
 
-    /// Everything that the provider shows now, from the ledger's start on.
+    /// All usage that the provider shows now, from the ledger's start on.
     var truth: FairStackTruth {
         store.truth(in: Period(start: (friday - .days(6)).day.start, end: clock.now + .days(1)))
     }
 
-    /// Requests to an endpoint so far.
+    /// The number of requests to an endpoint so far.
     func asked(_ endpoint: String) -> Int { server.log.requests.filter { $0.endpoint == endpoint }.count }
 }
 
-/// Holds that all usage families of a scrape are the provider's, exactly, by every label.
+/// Asserts that all usage families of a scrape exactly equal the provider's, by every label.
 func expectTruth(
     _ truth: FairStackTruth, in scrape: Scrape, keys: [KeyConfiguration] = FairStackRig.keys,
     sourceLocation: SourceLocation = #_sourceLocation
@@ -128,7 +130,7 @@ private func by(_ values: [String: ExactDecimal]) -> [[String]: ExactDecimal] {
     Dictionary(uniqueKeysWithValues: values.map { ([$0.key], $0.value) })
 }
 
-/// Transactions as they may really look: awkward names and prices, failures, refunds, money paid in, nameless models.
+/// Realistic transactions: unusual names and prices, failures, refunds, top-ups, and generations without a model.
 struct FairStackTraffic {
     static let models = [
         "z-image-turbo", "gpt-image-1.5-t2i", "wan-2-1-t2v", "quote\"back\\slash\nline", "модель-é", "",
@@ -136,7 +138,7 @@ struct FairStackTraffic {
 
     let random: SeededRandom
 
-    /// So many transactions spread over a period.
+    /// `count` transactions spread over a period.
     func transactions(_ count: Int, in period: Period) -> [FairStackTransaction] {
         (0..<count).map { _ in
             let length = Int(period.end.milliseconds - period.start.milliseconds)
@@ -151,18 +153,16 @@ struct FairStackTraffic {
         }
     }
 
-    /// One generation.
     func generation(_ id: String, at time: Timestamp) -> FairStackTransaction {
-        let place = random.int(0...(Self.models.count - 1))
+        let index = random.int(0...(Self.models.count - 1))
         return FairStackTransaction(
-            id: id, time: time, key: [nil, "key_web", "key_batch"][random.int(0...2)], model: Self.models[place],
-            modality: ["image", "image", "video", "voice", "", "music"][place], micro: random.int(1...99_999),
+            id: id, time: time, key: [nil, "key_web", "key_batch"][random.int(0...2)], model: Self.models[index],
+            modality: ["image", "image", "video", "voice", "", "music"][index], micro: random.int(1...99_999),
             status: ["completed", "completed", "completed", "completed", "failed", "refunded"][random.int(0...5)])
     }
 }
 
-/// A clock that is a little later whenever somebody looks at it, and as late as a sleep asks for at the end of it: time
-/// passes while an exporter reads.
+/// A clock that advances a little on each read, and to the end of each sleep: time passes while an exporter reads.
 final class LivingClock: WallClock {
     private let time: NIOLockedValueBox<Timestamp>
 

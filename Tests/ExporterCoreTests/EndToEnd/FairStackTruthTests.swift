@@ -6,11 +6,12 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// What FairStack charged is what /metrics says, exactly and by every label, through everything that happens to it.
+/// /metrics exactly equals FairStack's charges by every label, despite outages, revisions and restarts.
 @Suite struct FairStackTruthTests {
     private let history = Period(start: friday - .days(6), end: friday)
 
-    @Test(arguments: [true, false]) func firstSyncEqualsTheTruthByEveryLabel(hasKeys: Bool) async throws {
+    @Test("the first sync equals the provider's totals by every label", arguments: [true, false])
+    func firstSync(hasKeys: Bool) async throws {
         let keys = hasKeys ? FairStackRig.keys : []
         try await FairStackRig.run(keys: keys) { rig in
             rig.store.add(FairStackTraffic(random: SeededRandom(1)).transactions(3000, in: history))
@@ -26,13 +27,14 @@ import UsageModel
         }
     }
 
-    @Test func newLateAndUndecidedUsageIsCountedOnceAndNoCounterFalls() async throws {
+    @Test("new, late and pending usage is counted once, and no counter decreases")
+    func lateUsage() async throws {
         try await FairStackRig.run { rig in
             let traffic = FairStackTraffic(random: SeededRandom(2))
             rig.store.add(traffic.transactions(1500, in: history))
             rig.store.add(
                 (0..<60).map { index in
-                    // Today's, decided or shown only later; yesterday's, shown after the last reading of the afternoon.
+                    // Today's, decided or shown only later; yesterday's, shown after the afternoon's last reading.
                     var transaction = traffic.generation("late_\(index)", at: friday - .minutes(index % 50))
                     if index % 3 == 0 { transaction.decidedAt = friday + .minutes(20) }
                     if index % 3 == 1 { transaction.visibleFrom = friday + .minutes(7) }
@@ -45,7 +47,7 @@ import UsageModel
                 _ = try await exporter.syncOnce()
                 var last = try exporter.scrape()
                 expectTruth(rig.truth, in: last)
-                // The last one is past the ladder's +24 h rung of yesterday.
+                // The last step is past yesterday's scheduled reading at +24 h.
                 for step in [Duration.minutes(5), .minutes(5), .minutes(15), .minutes(30), .hours(9)] {
                     let before = rig.clock.now
                     rig.clock.advance(by: step)
@@ -61,7 +63,8 @@ import UsageModel
         }
     }
 
-    @Test func revisedUsageShowsAsACorrectionAndAsAFailure() async throws {
+    @Test("revised usage is a correction, and refunded usage a failure")
+    func revisions() async throws {
         try await FairStackRig.run { rig in
             rig.store.add([
                 FairStackTransaction(
@@ -77,13 +80,13 @@ import UsageModel
                 _ = try await exporter.syncOnce()
                 let first = try exporter.scrape()
                 expectTruth(rig.truth, in: first)
-                // Cheaper than said first; given back; and what is new becomes a failure at once.
+                // One becomes cheaper, one is refunded, and a new one fails immediately.
                 #expect(rig.store.revise("one") { $0.micro = 5_000_000 })
                 #expect(rig.store.revise("two") { $0.status = "refunded" })
                 #expect(rig.store.revise("new") { $0.status = "failed" })
                 let soon = try await rig.syncPastZeroFirst(exporter)
                 #expect(soon.value("genai_request_outcomes_total", ["model": "m", "outcome": "failure"]) == 1)
-                // Thursday's is found by the totals of its day, before any scheduled reading of it.
+                // Thursday's revision is found by its daily total, before any scheduled reading.
                 #expect(soon.value("genai_corrections_usd_total") == 5.5)
                 // Thursday is read for the last time on Monday.
                 rig.clock.advance(by: .days(3))
@@ -98,7 +101,8 @@ import UsageModel
         }
     }
 
-    @Test(arguments: [Duration.hours(5), .days(3)]) func outageIsReadUpToTheLastBit(length: Duration) async throws {
+    @Test("all usage is read after an outage", arguments: [Duration.hours(5), .days(3)])
+    func outage(length: Duration) async throws {
         try await FairStackRig.run { rig in
             let traffic = FairStackTraffic(random: SeededRandom(4))
             rig.store.add(traffic.transactions(800, in: history))
@@ -128,7 +132,8 @@ import UsageModel
         }
     }
 
-    @Test func restartServesTheSameAtOnceAndGoesOn() async throws {
+    @Test("a restart serves the same values immediately and continues")
+    func restart() async throws {
         try await FairStackRig.run { rig in
             let traffic = FairStackTraffic(random: SeededRandom(5))
             rig.store.add(traffic.transactions(600, in: history))
@@ -150,11 +155,12 @@ import UsageModel
         }
     }
 
-    @Test func firstStartThatIsInterruptedGoesOnAndServesOnlyTheWhole() async throws {
+    @Test("an interrupted first sync resumes and serves only complete history")
+    func interruption() async throws {
         try await FairStackRig.run { rig in
             rig.store.add(FairStackTraffic(random: SeededRandom(6)).transactions(900, in: history))
             try await rig.rig.withExporter { exporter in
-                // The first page is answered, then five attempts of each endpoint fail.
+                // The first page succeeds, then five attempts per endpoint fail.
                 rig.server.faults.queue(.style([]), .status(500), .status(500), .status(500), at: "/fairstack/v1/usage")
                 rig.server.faults.stand(.status(500), at: "/fairstack/v1/usage")
                 #expect(try await !exporter.syncOnce())
@@ -168,7 +174,8 @@ import UsageModel
         }
     }
 
-    @Test func keyThatIsAddedLaterBeginsWithADayOfItsOwn() async throws {
+    @Test("a key added later is counted from the next day")
+    func addedKey() async throws {
         try await FairStackRig.run(keys: []) { rig in
             let traffic = FairStackTraffic(random: SeededRandom(7))
             rig.store.add(traffic.transactions(400, in: history))
@@ -195,7 +202,7 @@ import UsageModel
                 }
                 expectWholeCost(rig.truth, in: nextDay)
             }
-            // Away again: the day goes on with the keys that it began with, and the next one without.
+            // Keys removed again: the day continues with its initial keys, and the next one without.
             rig.clock.advance(by: .hours(1))
             rig.store.add(traffic.transactions(100, in: Period(start: friday + .hours(20), end: rig.clock.now)))
             try await rig.with(keys: []).withExporter { exporter in
@@ -208,7 +215,8 @@ import UsageModel
         }
     }
 
-    @Test func usageThatArrivesWhileItIsReadIsNeverCountedTwice() async throws {
+    @Test("usage that arrives during reading is counted once")
+    func concurrentUsage() async throws {
         let clock = LivingClock(friday)
         let store = FairStackStore(clock: clock)
         var simulated = FairStackAccount(name: "stack", token: "test-token-stack", store: store)
@@ -216,7 +224,7 @@ import UsageModel
         simulated.rateLimit = FairStackRateLimit(perMinute: 60)
         let traffic = FairStackTraffic(random: SeededRandom(8))
         store.add(traffic.transactions(2000, in: Period(start: friday - .days(30), end: friday)))
-        // What arrives meanwhile is the keys' alone: what is nobody's must neither grow nor shrink by it.
+        // Usage that arrives meanwhile has a key: usage without a key must neither grow nor shrink.
         store.add(
             traffic.transactions(4000, in: Period(start: friday, end: friday + .minutes(10))).map { transaction in
                 var transaction = transaction
@@ -233,7 +241,7 @@ import UsageModel
                 environment.logger.logLevel = .critical
                 let exporter = try await Exporter(configuration, storage: folder, environment: environment)
                 #expect(try await exporter.syncOnce())
-                // A first start with a month of history and two keys does not trip the limit.
+                // A first start with a month of history and two keys stays within the rate limit.
                 let first = try exporter.scrape()
                 #expect(server.log.total > 100)
                 #expect(first.samples("genai_upstream_requests_total").allSatisfy { $0.labels["code"] == "200" })
@@ -256,7 +264,7 @@ import UsageModel
     }
 }
 
-/// Holds that the cost of all keys and models together is the provider's.
+/// Asserts that the cost over all keys and models equals the provider's.
 private func expectWholeCost(
     _ truth: FairStackTruth, in scrape: Scrape, sourceLocation: SourceLocation = #_sourceLocation
 ) {

@@ -6,7 +6,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Syncs that an operator requests, by `/-/sync` or a reload, while a source fails.
+/// Syncs requested by an operator, with `/-/sync` or a reload, while a source fails.
 @Suite struct ForcedSyncBackOffTests {
     /// Runs a body with an exporter whose balance fails, once it has been tried.
     private func run(
@@ -29,7 +29,7 @@ import UsageModel
         try exporter.scrape().value("genai_syncs_total", ["source": "balance", "result": reason])
     }
 
-    @Test("a forced sync leaves a source that waits out its back-off alone, and syncs the others") func backOff()
+    @Test("a forced sync skips a source in back-off, and syncs the others") func backOff()
         async throws
     {
         try await run(failing: .status(401)) { _, exporter in
@@ -44,7 +44,7 @@ import UsageModel
         }
     }
 
-    @Test("a reload tries a wrong key again, but not within thirty seconds") func reload() async throws {
+    @Test("a reload retries a wrong key, but not within thirty seconds") func reload() async throws {
         try await run(failing: .status(401)) { rig, exporter in
             try await exporter.reload(rig.rig.configuration)
             #expect(await exporter.syncSoon(account: nil) == 1)
@@ -55,7 +55,7 @@ import UsageModel
         }
     }
 
-    @Test("a reload does not end the back-off of a source that the provider limits") func rateLimit() async throws {
+    @Test("a reload does not end the back-off of a rate-limited source") func rateLimit() async throws {
         try await run(failing: .status(429, retryAfter: .seconds(3600))) { rig, exporter in
             rig.clock.advance(by: .seconds(31))
             try await exporter.reload(rig.rig.configuration)

@@ -6,7 +6,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Labels as the config wants them: renamed, hashed, limited. The sums stay what the provider charged.
+/// Label options: renamed, hashed and limited labels. Sums still equal the provider's charges.
 @Suite struct LabelOptionTests {
     private func use(_ model: String, _ cost: Int, at time: Timestamp, succeeded: Bool = true) -> UsageEvent {
         UsageEvent(
@@ -14,7 +14,8 @@ import UsageModel
             succeeded: succeeded)
     }
 
-    @Test func modelsRenamedAlikeAreAddedUp() async throws {
+    @Test("models renamed to the same name are summed")
+    func rename() async throws {
         let adjust: (inout ExporterConfiguration) -> Void = {
             $0.accounts[0].labels.rename = ["model": ["a": "team", "b": "team"]]
         }
@@ -25,7 +26,7 @@ import UsageModel
             ])
             try await rig.rig.withExporter { exporter in
                 _ = try await exporter.syncOnce()
-                // What has not succeeded for an hour has failed.
+                // A request that has not succeeded for an hour has failed.
                 rig.clock.advance(by: .minutes(61))
                 _ = try await exporter.syncOnce()
                 let scrape = try exporter.scrape()
@@ -43,7 +44,8 @@ import UsageModel
         }
     }
 
-    @Test func labelSetsPastTheLimitAreAddedUpAndWhoHasASeriesKeepsIt() async throws {
+    @Test("label sets beyond the limit are summed, and existing series are kept")
+    func seriesLimit() async throws {
         try await WaveSpeedRig.run(adjust: { $0.accounts[0].seriesLimit = 9 }) { rig in
             rig.events.add([use("first", 1, at: friday - .hours(1))])
             var before: Scrape?
@@ -74,7 +76,8 @@ import UsageModel
         }
     }
 
-    @Test func hashedKeysAreTheSameForTheSameSaltAndTellNothing() {
+    @Test("hashed keys are stable for a salt and hide the key")
+    func hashKeys() {
         var options = LabelOptions()
         options.hashKeys = true
         options.rename = ["key": ["c@example.com": "team-c"]]

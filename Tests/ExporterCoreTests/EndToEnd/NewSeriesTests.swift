@@ -6,7 +6,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Series that appear later begin at 0, and nothing that an operator does makes a counter fall or step.
+/// New series begin at 0, and no operator action makes a counter decrease or jump.
 @Suite struct NewSeriesTests {
     private func use(_ model: String, _ cost: Int, at time: Timestamp) -> UsageEvent {
         UsageEvent(time: time, model: model, unitPrice: .zero, cost: ExactDecimal(cost))
@@ -16,8 +16,9 @@ import UsageModel
         try exporter.scrape().value("genai_cost_usd_total", ["model": model])
     }
 
-    /// What a scraper that looks each two minutes sees.
-    @Test func aSeriesIsHeldUntilAScrapeHasSeenItAtZero() async throws {
+    /// Simulates a scrape interval of two minutes.
+    @Test("a new series stays 0 until a scrape has seen it")
+    func zeroFirst() async throws {
         try await WaveSpeedRig.run { rig in
             rig.events.add(use("old", 1, at: friday - .hours(1)))
             try await rig.rig.withExporter { exporter in
@@ -25,7 +26,7 @@ import UsageModel
                 rig.events.add(use("new", 50, at: rig.clock.now))
                 rig.clock.advance(by: .seconds(5))
                 _ = try await exporter.syncOnce()
-                // No scrape for long: it is not released, since nobody has seen it at 0.
+                // Without a scrape the series is not released, because no scrape has seen it at 0.
                 for _ in 0..<40 {
                     rig.clock.advance(by: .seconds(5))
                     try await exporter.tick()
@@ -38,7 +39,8 @@ import UsageModel
         }
     }
 
-    @Test func createdIsWhenASeriesBeganToCount() async throws {
+    @Test("_created is the time from which a series counts")
+    func createdTimestamp() async throws {
         try await WaveSpeedRig.run { rig in
             rig.events.add(use("old", 1, at: friday - .hours(1)))
             try await rig.rig.withExporter(adjust: { $0.showsCreated = true }) { exporter in
@@ -55,14 +57,15 @@ import UsageModel
                     }
                     return line?.split(separator: " ").last.flatMap { Double($0) }
                 }
-                // History begins with the ledger, what comes later with its first reading.
+                // History counts from the ledger's start, later series from their first reading.
                 #expect(created("old") == Double((friday - .days(6)).day.start.milliseconds) / 1000)
                 #expect(created("new") == Double(born.milliseconds) / 1000)
             }
         }
     }
 
-    @Test func aReleaseOutlastsARestartAReloadAndAClockSetBack() async throws {
+    @Test("a released series stays released across a restart, a reload and a clock step back")
+    func release() async throws {
         try await WaveSpeedRig.run { rig in
             rig.events.add(use("old", 1, at: friday - .hours(1)))
             try await rig.rig.withExporter { exporter in
@@ -90,7 +93,8 @@ import UsageModel
         }
     }
 
-    @Test func aPrintHoldsNothingAndWhatItPrintedIsNotHeldLater() async throws {
+    @Test("a one-time print holds no series, and printed series are not held later")
+    func oneTimePrint() async throws {
         try await WaveSpeedRig.run { rig in
             rig.events.add(use("old", 1, at: friday - .hours(1)))
             for expected in [nil, 50.0] {
@@ -107,8 +111,9 @@ import UsageModel
         }
     }
 
-    /// `increase()` over the family is what was used meanwhile, whichever way the limit is changed.
-    @Test func aChangedSeriesLimitMovesNothingBetweenLabels() async throws {
+    /// `increase()` over the family equals the usage, for raised and lowered limits.
+    @Test("a changed series limit moves nothing between labels")
+    func seriesLimit() async throws {
         try await WaveSpeedRig.run(adjust: { $0.accounts[0].seriesLimit = 12 }) { rig in
             for model in 0..<8 { rig.events.add(use("m\(model)", 100, at: friday - .hours(2))) }
             try await rig.rig.withExporter { exporter in
@@ -132,7 +137,7 @@ import UsageModel
                             >= before.value("genai_series_overflowed_total") ?? 0)
                     before = after
                 }
-                // Nothing was ever lost: what is served and what is kept under labels out of use is all that was used.
+                // Nothing is lost: series in use and out of use sum to the total usage.
                 #expect(
                     try exporter.scrape().values("genai_cost_usd_total", by: "account", account: "media")["media"]
                         == used)
@@ -140,7 +145,7 @@ import UsageModel
         }
     }
 
-    /// What Prometheus adds up: growth of series seen before, from 0 after a fall, and nothing for a first sample.
+    /// Prometheus' increase: growth of existing series, from 0 after a decrease, and nothing for a first sample.
     private static func increase(from before: Scrape, to after: Scrape) -> Double {
         let old = before.counters.filter { $0.key.hasPrefix("genai_cost_usd_total") }
         return after.counters.filter { $0.key.hasPrefix("genai_cost_usd_total") }.reduce(0) { sum, series in
@@ -149,8 +154,9 @@ import UsageModel
         }
     }
 
-    /// A housekeeping round of an account that a reload has replaced must not bring its series back.
-    @Test func anAccountThatWasReplacedShowsNothingAnyMore() async throws {
+    /// A housekeeping round of an account replaced by a reload must not restore its series.
+    @Test("a replaced account shows no series")
+    func replacedAccount() async throws {
         try await WaveSpeedRig.run { rig in
             rig.events.add(use("old", 1, at: friday - .hours(1)))
             try await rig.rig.withExporter { exporter in
@@ -177,8 +183,9 @@ import UsageModel
         }
     }
 
-    /// The corrections have no label to fold: the limit must neither hide them nor serve them twice.
-    @Test func aSeriesWithoutLabelsIsServedOnceWhateverTheLimit() async throws {
+    /// The corrections have no label to fold: the limit must neither hide nor duplicate them.
+    @Test("a series without labels is served exactly once at any limit")
+    func unlabelledSeries() async throws {
         try await WaveSpeedRig.run(adjust: { $0.accounts[0].seriesLimit = 3 }) { rig in
             let ids = (0..<8).map { rig.events.add(use("m\($0)", 10, at: friday - .hours(2))) }
             try await rig.rig.withExporter { exporter in

@@ -1,3 +1,4 @@
+import ConfigReading
 import ExporterTestSupport
 import ProviderSimulator
 import Testing
@@ -6,37 +7,35 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// A simulated provider as a random world changes it.
+/// A simulated provider whose usage the random test changes.
 protocol ChangeableUsage: Sendable {
-    /// Where its API is found at the simulator.
+    /// The path prefix of its API at the simulator.
     var path: String { get }
 
     /// Adds one charged request.
     func add(_ use: RandomWorld.Use)
 
-    /// Changes what was charged for the request with this number, in millionths of a dollar; nil takes it back.
+    /// Changes the charge for a request, in millionths of a dollar; nil removes the request.
     func change(_ number: Int, micros: Int?)
 
-    /// The prepaid balance that the provider shows, in USD; nil where it shows none.
+    /// The prepaid balance that the provider shows, in USD; nil if it shows none.
     var balance: ExactDecimal? { get }
 }
 
-/// A provider that is late, revises, contradicts itself and fails, and what is expected of an exporter that reads it.
+/// A provider with late, revised, contradictory and failing responses, and the values expected of an exporter.
 struct RandomWorld {
-    /// One charged request.
     struct Use {
-        /// Which one it is.
+        /// Index of the request.
         let number: Int
         let time: Timestamp
-        /// A key that the provider gives figures for; nil where it has none.
+        /// The key, if the provider reports usage by key.
         let key: String?
         let model: String
-        /// What is charged at the moment, in millionths of a dollar; 0 once it was taken back.
+        /// The current charge in millionths of a dollar; 0 once the request was removed.
         var micros: Int
-        var isTakenBack = false
+        var isRemoved = false
     }
 
-    /// The labels of a counter.
     private struct Labels: Hashable {
         let key: String
         let model: String
@@ -50,15 +49,15 @@ struct RandomWorld {
     private let right: ManualClock
     private let faults: FaultPlan
     private let usage: any ChangeableUsage
-    /// The configured names of the keys that requests are made with, beside none.
+    /// The configured names of the keys used for requests, by id; requests may also have no key.
     private let keys: [String: String]
     private var uses: [Use] = []
-    /// What the provider showed at the last successful sync, by labels and day.
+    /// The usage that the provider showed at the last successful sync, by labels and day.
     private var shown: [Labels: [UTCDay: ExactDecimal]] = [:]
     private var balance: ExactDecimal?
     private var readAt: Timestamp?
     private let ledgerStart: UTCDay
-    /// What a counter may be.
+    /// The allowed range of each counter.
     private var bounds: [Labels: ClosedRange<ExactDecimal>] = [:]
     private var downSince: Timestamp?
     private var before: [String: Double] = [:]
@@ -77,11 +76,11 @@ struct RandomWorld {
         for _ in 0..<200 { add(at: right.now - .minutes(random.int(1...60 * 24 * 40))) }
     }
 
-    /// One thing happens, one sync follows, and everything that is served is recounted.
+    /// Applies one random change, syncs, and recounts all served values.
     mutating func step(_ exporter: Exporter) async throws {
         try await change(exporter)
         var succeeded = try await exporter.syncOnce()
-        // A response that is an error now and then is no outage: the syncs after it read everything.
+        // Occasional error responses are not an outage: the following syncs read everything.
         while !succeeded, downSince == nil, clock.ahead == .zero {
             right.advance(by: .minutes(1))
             succeeded = try await exporter.syncOnce()
@@ -91,7 +90,7 @@ struct RandomWorld {
         if succeeded, clock.ahead == .zero { recount() }
         if clock.ahead != .zero {
             clock.set(.zero)
-            // What is served is looked at by the right clock.
+            // Served values are checked with the right clock.
             succeeded = try await exporter.syncOnce()
             while !succeeded, downSince == nil {
                 note("sync failed")
@@ -113,7 +112,7 @@ struct RandomWorld {
     }
 
     private mutating func change(_ exporter: Exporter) async throws {
-        // A totals query sees 31 days: what happened to a day must be seen before that.
+        // A totals query covers 31 days: a change must be read before its day is older.
         if let downSince, right.now - downSince > .days(6) { return switchOutage() }
         switch random.int(0...99) {
         case 0..<43:
@@ -124,19 +123,20 @@ struct RandomWorld {
             right.advance(by: .hours(random.int(1...30)))
             note("time")
         case 53..<64:
-            let days = random.int(0...20)
+            // A totals query covers 31 days, and an outage uses up some of them.
+            let days = random.int(0...(downSince == nil ? 29 : 20))
             add(at: right.now - .days(days) - .minutes(random.int(0...600)))
             note("late by \(days) days")
         case 64..<68:
             try await changeOldDay(exporter)
         case 68..<79:
-            guard let place = recentUse() else { break }
-            revise(place, micros: random.int(1...5_000_000))
+            guard let index = recentUse() else { break }
+            revise(index, micros: random.int(1...5_000_000))
             note("revised")
         case 79..<83:
-            guard let place = recentUse() else { break }
-            revise(place, micros: nil)
-            note("taken back")
+            guard let index = recentUse() else { break }
+            revise(index, micros: nil)
+            note("removed")
         case 83..<89:
             switchOutage()
         case 89..<93:
@@ -155,7 +155,7 @@ struct RandomWorld {
         }
     }
 
-    /// A day that no schedule and no totals query reads any more is charged late; an operator has it read again.
+    /// Adds a late charge to a day that no schedule or totals query reads, and requests a new reading of that day.
     private mutating func changeOldDay(_ exporter: Exporter) async throws {
         guard downSince == nil else { return }
         let time = right.now - .days(random.int(25...39)) - .minutes(random.int(0...600))
@@ -180,15 +180,15 @@ struct RandomWorld {
         usage.add(use)
     }
 
-    private mutating func revise(_ place: Int, micros: Int?) {
-        usage.change(uses[place].number, micros: micros)
-        uses[place].micros = micros ?? 0
-        uses[place].isTakenBack = micros == nil
+    private mutating func revise(_ index: Int, micros: Int?) {
+        usage.change(uses[index].number, micros: micros)
+        uses[index].micros = micros ?? 0
+        uses[index].isRemoved = micros == nil
     }
 
-    /// One of the last 21 days: a totals query finds what happens to it, also after an outage.
+    /// A request of the last 21 days, whose changes a totals query finds even after an outage.
     private func recentUse() -> Int? {
-        let recent = uses.indices.filter { !uses[$0].isTakenBack && uses[$0].time > right.now - .days(21) }
+        let recent = uses.indices.filter { !uses[$0].isRemoved && uses[$0].time > right.now - .days(21) }
         return recent.isEmpty ? nil : recent[random.int(0...(recent.count - 1))]
     }
 
@@ -204,7 +204,7 @@ struct RandomWorld {
         for (labels, days) in shown {
             let sum = days.values.reduce(ExactDecimal.zero, +)
             let old = earlier[labels] ?? [:]
-            // Days are committed one by one: what one has gained is counted before another loses something.
+            // Days are committed separately: one day's increase may be counted before another's decrease.
             let gained = days.reduce(ExactDecimal.zero) { $0 + max(.zero, $1.value - (old[$1.key] ?? .zero)) }
             let before = bounds[labels] ?? .zero...(.zero)
             let low = max(before.lowerBound, sum)

@@ -7,14 +7,14 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Random worlds: late and revised usage, error objects, outages, a wrong clock, reloads with a rotated key, days read
-/// again on request and restarts at random moments.
+/// Randomized tests with late and revised usage, error objects, outages, a wrong clock, reloads with a rotated key,
+/// days read again on request, and random restarts.
 ///
-/// After each step every counter is at least a naive recount of what the provider showed at the last successful sync, and
-/// at most what it was before and what each day has gained since; no counter is lower than it was; and the balance, every
-/// window and every budget that is served is a naive recount, whole.
+/// After each step every counter is at least a recount of the usage that the provider showed at the last successful
+/// sync, and at most its previous value plus the increase of each day since. No counter decreases. Every served
+/// balance, window and budget equals a complete recount.
 @Suite struct RandomWorldTests {
-    // In the last days of a month, so that its end comes early.
+    // Near the end of a month, so that the month ends early in the test.
     private static let start = Timestamp(milliseconds: 1_772_136_000_000)  // 2026-02-26T20:00:00Z
 
     private static func adjust(_ configuration: inout ExporterConfiguration) {
@@ -23,7 +23,8 @@ import UsageModel
         configuration.accounts[0].monthlyBudget = ExactDecimal(1000)
     }
 
-    @Test(arguments: [1, 2, 5, 6]) func everyFigureOfWaveSpeedIsANaiveRecount(seed: UInt64) async throws {
+    @Test("every value of WaveSpeed equals a recount", arguments: [1, 2, 5, 6])
+    func waveSpeed(seed: UInt64) async throws {
         try await WaveSpeedRig.run(
             at: Self.start, simulated: { $0.quirks = WaveSpeedQuirks(seed: seed) }, adjust: Self.adjust
         ) { rig in
@@ -33,12 +34,13 @@ import UsageModel
         }
     }
 
-    @Test(arguments: [3, 4]) func everyFigureOfFairStackIsANaiveRecount(seed: UInt64) async throws {
+    @Test("every value of FairStack equals a recount", arguments: [3, 4])
+    func fairStack(seed: UInt64) async throws {
         try await FairStackRig.run(
             at: Self.start,
             simulated: { account in
                 account.quirks = FairStackQuirks(seed: seed)
-                // Late charges of any day are to be found at the next sync.
+                // Late charges of any day must be found at the next sync.
                 account.quirks.dailyLag = .zero
             }, adjust: Self.adjust
         ) { rig in
@@ -56,7 +58,7 @@ import UsageModel
         while left > 0 {
             let clock = world.clock
             try await rig.withExporter(adjust: { $0.clock = clock }) { exporter in
-                // Some steps, then a restart.
+                // A number of steps, then a restart.
                 for _ in 0..<min(left, world.random.int(20...120)) {
                     try await world.step(exporter)
                     left -= 1
@@ -91,7 +93,7 @@ private struct FairStackUsage: ChangeableUsage {
     let path = "/fairstack"
     let store: FairStackStore
 
-    // Nothing is ever paid in: what was charged is owed.
+    // Without top-ups the balance is minus the charges.
     var balance: ExactDecimal? {
         let ever = Period(start: Timestamp(milliseconds: 0), end: Timestamp(milliseconds: 4_000_000_000_000))
         return store.truth(in: ever).cost.values.reduce(.zero) { $0 - $1 }

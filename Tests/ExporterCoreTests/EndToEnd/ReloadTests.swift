@@ -6,10 +6,10 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// A new config while the exporter runs.
+/// Config reload of a running exporter.
 @Suite struct ReloadTests {
-    /// Runs a body with an exporter at work on the accounts `kept` and `changed`, whose every scrape meanwhile has to
-    /// show the series of `kept`, and no counter fall.
+    /// Runs a body with a running exporter and the accounts `kept` and `changed`. Every scrape meanwhile must show the
+    /// series of `kept`, and no counter may decrease.
     private func run(_ body: @Sendable @escaping (WaveSpeedRig, Exporter, ExporterConfiguration) async throws -> Void)
         async throws
     {
@@ -37,7 +37,7 @@ import UsageModel
                                     if let newer = now.counters[series] { #expect(newer >= value, "\(series)") }
                                 }
                                 before = now
-                                // On a machine with two cores a busy watcher would leave little for the watched.
+                                // Without the pause the watcher would starve the exporter on a machine with two cores.
                                 try? await Task.sleep(for: .milliseconds(2))
                             }
                         }
@@ -55,10 +55,11 @@ import UsageModel
         try exporter.scrape().values("genai_cost_usd_total", by: "model", account: account)
     }
 
-    @Test func changedAccountBeginsAnewAndTheOthersAreNotDisturbed() async throws {
+    @Test("a changed account restarts without disturbing the others")
+    func changedAccount() async throws {
         try await run { rig, exporter, configuration in
             let before = try exporter.scrape()
-            let asked = rig.server.log.requests.count
+            let requestsBefore = rig.server.log.requests.count
             var newest = configuration
             newest.accounts[1].labels.rename = ["model": ["bytedance/seedance-v1-pro-t2v-720p": "seedance"]]
             newest.accounts[1].syncInterval = .minutes(7)
@@ -72,12 +73,13 @@ import UsageModel
             #expect(after.value("genai_exporter_config_last_reload_successful") == 1)
             let kept = ["account": "kept", "source": "usage_stats", "result": "success"]
             #expect(after.value("genai_syncs_total", kept) == before.value("genai_syncs_total", kept))
-            // The account that begins anew asks at once; its balance and its open day are two requests.
-            while rig.server.log.requests.count < asked + 2 { await Task.yield() }
+            // The restarted account syncs immediately; its balance and its open day are two requests.
+            while rig.server.log.requests.count < requestsBefore + 2 { await Task.yield() }
         }
     }
 
-    @Test func accountsComeAndGoAndComeBackWithTheirHistory() async throws {
+    @Test("accounts are removed and added again with their history")
+    func removedAccount() async throws {
         try await run { _, exporter, configuration in
             let before = try cost(exporter, "changed")
             #expect(!before.isEmpty)
@@ -93,14 +95,15 @@ import UsageModel
             newest.accounts[1].name = "third"
             newest.accounts.append(configuration.accounts[1])
             try await exporter.reload(newest)
-            // The storage has it: it is there before anything is asked of the provider.
+            // The storage has the history: it is served before any request to the provider.
             #expect(try cost(exporter, "changed") == before)
             #expect(await exporter.accountPlaces.map(\.name) == ["kept", "third", "changed"])
             while try cost(exporter, "third") != before { await Task.yield() }
         }
     }
 
-    @Test func accountThatCannotBeSetUpGoesOnAsBefore() async throws {
+    @Test("an account with an invalid config keeps running unchanged")
+    func invalidAccount() async throws {
         try await run { rig, exporter, configuration in
             let before = try cost(exporter, "changed")
             var broken = configuration
@@ -114,6 +117,29 @@ import UsageModel
             try await exporter.reload(configuration)
             #expect(try exporter.scrape().value("genai_exporter_config_last_reload_successful") == 1)
             #expect(try cost(exporter, "changed") == before)
+        }
+    }
+
+    @Test("a changed retention applies to accounts that were not changed themselves") func retentionOnly()
+        async throws
+    {
+        try await WaveSpeedRig.run { rig in
+            rig.events.add(
+                TestTraffic(random: SeededRandom(5)).events(90, in: Period(start: friday - .days(9), end: friday)))
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                let account = rig.rig.configuration.accounts[0].name
+                let day = (friday - .days(5)).day
+                let before = try await exporter.sync(account: account, days: day...day)
+                #expect(before == .accepted)
+                var newest = rig.rig.configuration
+                newest.global.retention = .days(5)
+                try await exporter.reload(newest)
+                rig.clock.advance(by: .days(1))
+                _ = try await exporter.syncOnce()
+                let after = try await exporter.sync(account: account, days: day...day)
+                #expect(after == .daysNotKept)
+            }
         }
     }
 }

@@ -1,18 +1,20 @@
 import ExporterTestSupport
 import ProviderSimulator
+import Providers
 import Testing
 import TestSupport
 import UsageModel
 
 @testable import ExporterCore
 
-/// A day whose scheduled readings are over is read again at an operator's request, and the difference counts once.
+/// A day past its scheduled readings is read again on request, and the difference is counted once.
 @Suite struct ReopenedDayTests {
     private func use(_ cost: Int, at time: Timestamp) -> UsageEvent {
         UsageEvent(time: time, model: "m", unitPrice: .zero, cost: ExactDecimal(cost))
     }
 
-    @Test func differencesOfASettledDayCountOnce() async throws {
+    @Test("differences of a settled day are counted once")
+    func settledDay() async throws {
         try await WaveSpeedRig.run(adjust: { $0.accounts[0].history = .days(60) }) { rig in
             let day = (friday - .days(50)).day
             let id = rig.events.add(use(10, at: day.start + .hours(3)))
@@ -41,11 +43,11 @@ import UsageModel
         }
     }
 
-    /// An ordinary sync does not find what was added to an old day; one on request does, and counts it once.
+    /// Asserts that a normal sync does not find usage added to an old day, and that a requested one counts it once.
     ///
     /// - Parameters:
-    ///   - family: a counter whose series add up to what was used.
-    ///   - add: adds 1 to it on the day.
+    ///   - family: a counter whose series sum up to the usage.
+    ///   - add: adds 1 to it on that day.
     private func expectRepair(
         _ rig: ExporterRig, _ family: String, on day: UTCDay, add: () -> Void
     ) async throws {
@@ -70,7 +72,8 @@ import UsageModel
         }
     }
 
-    @Test func aReloadForgetsNoRequest() async throws {
+    @Test("a reload keeps requested days")
+    func reload() async throws {
         try await WaveSpeedRig.run(adjust: { $0.accounts[0].history = .days(60) }) { rig in
             let day = (friday - .days(50)).day
             rig.events.add(use(10, at: day.start + .hours(3)))
@@ -90,7 +93,8 @@ import UsageModel
         }
     }
 
-    @Test func aDayOfFairStackIsRepaired() async throws {
+    @Test("a day of FairStack is repaired")
+    func fairStack() async throws {
         let day = (friday - .days(50)).day
         try await FairStackRig.run { rig in
             func add(_ id: String) {
@@ -104,8 +108,8 @@ import UsageModel
         }
     }
 
-    @Test(arguments: [VeniceEndpoint.usage, .usageHistory])
-    func aDayOfVeniceIsRepaired(setting: VeniceEndpoint) async throws {
+    @Test("a day of Venice is repaired", arguments: [VeniceEndpointSetting.usage, .usageHistory])
+    func venice(setting: VeniceEndpointSetting) async throws {
         let day = (friday - .days(50)).day
         try await VeniceRig.run(availability: VeniceAvailability(usage: .open)) { rig in
             func add(_ id: String) {
@@ -122,7 +126,8 @@ import UsageModel
         }
     }
 
-    @Test func aDayOfUseAPIIsRepaired() async throws {
+    @Test("a day of useapi.net is repaired")
+    func useAPI() async throws {
         let day = (friday - .days(50)).day
         try await UseAPIRig.run { rig in
             func add() {
@@ -136,7 +141,8 @@ import UsageModel
         }
     }
 
-    @Test func daysThatCannotBeReadAreRefused() async throws {
+    @Test("days that cannot be read are rejected")
+    func rejectedDays() async throws {
         try await WaveSpeedRig.run { rig in
             try await rig.rig.withExporter { exporter in
                 _ = try await exporter.syncOnce()

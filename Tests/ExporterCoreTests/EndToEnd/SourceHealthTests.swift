@@ -6,15 +6,17 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Whether the data are good, as an on-call reads it from /metrics.
+/// Data health, as an on-call engineer reads it from /metrics.
 @Suite struct SourceHealthTests {
-    @Test(arguments: [
-        (Fault.status(401), "auth"), (.status(402), "auth"), (.status(403), "auth"), (.status(404), "http_4xx"),
-        (.status(410), "gone"), (.status(429), "rate_limited"), (.status(500), "http_5xx"),
-        (.htmlPage(status: 200), "decode"), (.truncatedJSON, "decode"), (.deepJSON(depth: 100_000), "decode"),
-        (.cutBody, "network"), (.redirect(to: "http://127.0.0.2:9/elsewhere"), "http_4xx"),
-    ])
-    func failureOfOneSourceIsCountedByReasonAndLeavesTheOtherAlone(fault: Fault, reason: String) async throws {
+    @Test(
+        "a failure of one source is counted by reason and does not affect the other",
+        arguments: [
+            (Fault.status(401), "auth"), (.status(402), "auth"), (.status(403), "auth"), (.status(404), "http_4xx"),
+            (.status(410), "gone"), (.status(429), "rate_limited"), (.status(500), "http_5xx"),
+            (.htmlPage(status: 200), "decode"), (.truncatedJSON, "decode"), (.deepJSON(depth: 100_000), "decode"),
+            (.cutBody, "network"), (.redirect(to: "http://127.0.0.2:9/elsewhere"), "http_4xx"),
+        ])
+    func failures(fault: Fault, reason: String) async throws {
         try await WaveSpeedRig.run { rig in
             rig.server.faults.stand(fault, at: "/wavespeed/api/v3/user/usage_stats")
             try await rig.rig.withExporter { exporter in
@@ -30,7 +32,8 @@ import UsageModel
         }
     }
 
-    @Test func callsAreCountedByCodeAndSurviveARestart() async throws {
+    @Test("upstream requests are counted by code and survive a restart")
+    func upstreamRequests() async throws {
         try await WaveSpeedRig.run { rig in
             rig.server.faults.queue(.status(503), at: "/wavespeed/api/v3/balance")
             try await rig.rig.withExporter { _ = try await $0.syncOnce() }
@@ -45,7 +48,8 @@ import UsageModel
         }
     }
 
-    @Test func freshnessSaysHowFarTheDataReach() async throws {
+    @Test("freshness metrics show how far the data reach")
+    func freshness() async throws {
         try await WaveSpeedRig.run { rig in
             try await rig.rig.withExporter { exporter in
                 _ = try await exporter.syncOnce()
@@ -60,7 +64,8 @@ import UsageModel
         }
     }
 
-    @Test func modelsAreDescribedAsTheProviderDoes() async throws {
+    @Test("models have the provider's description")
+    func models() async throws {
         try await WaveSpeedRig.run { rig in
             let model = "a\\b\"c\nd/模型"
             rig.events.add([
@@ -83,8 +88,9 @@ import UsageModel
         }
     }
 
-    @Test func slowAccountHoldsUpNoOther() async throws {
-        // Both accounts are at one simulated provider; the first one's answers never come.
+    @Test("a slow source does not delay others")
+    func slowSource() async throws {
+        // The responses of one source never arrive.
         try await WaveSpeedRig.run { rig in
             rig.server.faults.stand(.hang, at: "/wavespeed/api/v3/user/usage_stats")
             try await rig.rig.withExporter { exporter in

@@ -1,3 +1,4 @@
+import ConfigReading
 import ExporterTestSupport
 import ProviderSimulator
 import Testing
@@ -6,7 +7,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// What is wrong at useapi.net shows where it is wrong, and nowhere else.
+/// Failures at useapi.net affect only the failing source.
 @Suite struct UseAPIFailureTests {
     private func results(_ exporter: Exporter, _ source: String) throws -> Set<String> {
         let failed = try exporter.scrape().samples("genai_syncs_total").filter {
@@ -15,7 +16,8 @@ import UsageModel
         return Set(failed.compactMap { $0.labels["result"] })
     }
 
-    @Test func botThatTheApiRefusesTakesDownItsOwnSourceOnly() async throws {
+    @Test("a bot that the API rejects fails only its own source")
+    func rejectedBot() async throws {
         try await UseAPIRig.run(adjust: { $0.bots = ["midjourney", "no-such-bot"] }) { rig in
             rig.requests.add(
                 UseAPIRequest(time: friday - .hours(1), bot: "midjourney", config: "c", endpoint: "post-imagine"))
@@ -29,7 +31,8 @@ import UsageModel
         }
     }
 
-    @Test func wrongKeyAndMissingSubscriptionAreCountedAsAuth() async throws {
+    @Test("a wrong key and a missing subscription count as auth")
+    func auth() async throws {
         try await UseAPIRig.run(adjust: { $0.credential = .literal("wrong") }) { rig in
             try await rig.rig.withExporter { exporter in
                 let succeeded = try await exporter.syncOnce()
@@ -49,8 +52,10 @@ import UsageModel
         }
     }
 
-    @Test(arguments: [(402, "subscription"), (412, "credits"), (596, "session")])
-    func statusesOfItsOwnSayWhatTheyMean(status: Int, word: String) async throws {
+    @Test(
+        "useapi.net's own status codes have an explanation",
+        arguments: [(402, "subscription"), (412, "credits"), (596, "session")])
+    func statuses(status: Int, word: String) async throws {
         try await UseAPIRig.run(adjust: { $0.bots = ["kling"] }) { rig in
             rig.server.faults.stand(.status(status), at: "/useapi/v2/account/stats")
             try await rig.rig.withExporter { exporter in
@@ -62,7 +67,8 @@ import UsageModel
         }
     }
 
-    @Test func linkedAccountsAreShownAndAMissingEndpointIsNoAlarm() async throws {
+    @Test("linked accounts are shown, and a missing endpoint is not a failure")
+    func linkedAccounts() async throws {
         try await UseAPIRig.run { rig in
             try await rig.rig.withExporter { exporter in
                 #expect(try await exporter.syncOnce())
@@ -84,11 +90,13 @@ import UsageModel
         }
     }
 
-    @Test(arguments: [
-        (Fault.truncatedJSON, "decode"), (.deepJSON(depth: 100_000), "decode"), (.htmlPage(status: 200), "decode"),
-        (.cutBody, "network"), (.status(429), "rate_limited"), (.status(410), "gone"),
-    ])
-    func faultsAreCountedByTheirReasonAndLeaveNothingBehind(fault: Fault, reason: String) async throws {
+    @Test(
+        "faults are counted by reason and do not affect the data",
+        arguments: [
+            (Fault.truncatedJSON, "decode"), (.deepJSON(depth: 100_000), "decode"), (.htmlPage(status: 200), "decode"),
+            (.cutBody, "network"), (.status(429), "rate_limited"), (.status(410), "gone"),
+        ])
+    func faults(fault: Fault, reason: String) async throws {
         try await UseAPIRig.run(adjust: { $0.bots = ["google-flow"] }) { rig in
             let traffic = UseAPITestTraffic(random: SeededRandom(15))
             rig.requests.add(
@@ -132,7 +140,7 @@ import UsageModel
             try await rig.reconfigured { $0.bots = ["midjourney"] }.withExporter { exporter in
                 add(5, bot: "midjourney", minutes: 1)
                 _ = try await exporter.syncOnce()
-                // Today's requests of both: what was counted stays counted.
+                // Today's requests of both bots: counted requests stay counted.
                 #expect(try exporter.scrape().value("genai_window_requests", window) == 12)
                 rig.clock.advance(by: .hours(24))
                 _ = try await exporter.syncOnce()

@@ -1,3 +1,4 @@
+import ConfigReading
 import ExporterCore
 import ExporterTestSupport
 import PrometheusExposition
@@ -8,7 +9,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// One simulated useapi.net account in an exporter of its own.
+/// One simulated useapi.net account in its own exporter.
 struct UseAPIRig {
     static let bots = ["google-flow", "midjourney", "kling"]
     static let prices = ["imagen-4": "0.0200000003", "midjourney": "0.03"].compactMapValues { ExactDecimal($0) }
@@ -19,7 +20,6 @@ struct UseAPIRig {
     let rig: ExporterRig
     let ledgerStart: Timestamp
 
-    /// Runs a body with a simulated account `studio`.
     static func run(
         at now: Timestamp = friday, isSubscribed: Bool = true, isolation: isolated (any Actor)? = #isolation,
         adjust: (inout AccountConfiguration) -> Void = { _ in }, _ body: (UseAPIRig) async throws -> Void
@@ -58,12 +58,12 @@ struct UseAPIRig {
         return ExporterRig(clock: clock, folder: rig.folder, configuration: configuration)
     }
 
-    /// Everything that the statistics show now, from the ledger's start on.
+    /// All requests that the statistics show now, from the ledger's start on.
     var visible: [UseAPIRequest] {
         requests.visible(in: Period(start: ledgerStart, end: clock.now + .days(1)))
     }
 
-    /// Syncs, and scrapes when series that are new have had their time at 0; the truth is that of the sync.
+    /// Syncs, and scrapes once new series are released. Records the requests visible at the sync in `truth`.
     func sync(_ exporter: Exporter, _ truth: inout UseAPITruth) async throws -> Scrape {
         truth.see(visible)
         #expect(try await exporter.syncOnce())
@@ -74,7 +74,7 @@ struct UseAPIRig {
     }
 }
 
-/// Requests as they may really look: awkward names, failures, linked accounts and models that two bots share.
+/// Realistic requests: unusual names, failures, and linked accounts and models shared by two bots.
 struct UseAPITestTraffic {
     private static let configs = ["team@example.com", "quote\"back\\slash\nline", "канал-é", "b@example.com"]
     private static let models = ["imagen-4", "shared-model", "模型/пример"]
@@ -86,7 +86,7 @@ struct UseAPITestTraffic {
 
     let random: SeededRandom
 
-    /// So many requests spread over a period, shown 5 to 15 minutes late.
+    /// `count` requests spread over a period, shown 5 to 15 minutes late.
     func requests(_ count: Int, in period: Period) -> [UseAPIRequest] {
         (0..<count).map { _ in
             let length = Int(period.end.milliseconds - period.start.milliseconds)

@@ -1,14 +1,15 @@
+import ExporterTestSupport
 import PrometheusExposition
 import ProviderSimulator
 import TestSupport
 import Testing
 import UsageModel
 
-/// What /metrics has to say of useapi.net, counted request by request; it shares nothing with the exporter's counting.
+/// Expected metrics of useapi.net, counted request by request, independently of the exporter's code.
 ///
-/// A counter is the highest that its sum was at any sync, so what was seen before stays known.
+/// A counter is the maximum of its sum over all syncs, because seen requests stay counted.
 struct UseAPITruth {
-    /// The families that are compared, in full: no series may be missing, and none may be there beside them.
+    /// The compared families, completely: neither missing nor additional series are allowed.
     static let families = [
         "genai_requests_total", "genai_request_outcomes_total", "genai_request_duration_seconds",
         "genai_useapi_responses_total", "genai_useapi_captcha_attempts_total", "genai_useapi_captcha_retries_total",
@@ -24,7 +25,7 @@ struct UseAPITruth {
     ]
 
     let prices: [String: ExactDecimal]
-    /// Whether answers have the lookup of plan names.
+    /// Whether responses have the lookup of plan names.
     let knowsNames: Bool
     private var peaks: [String: ExactDecimal] = [:]
     private var histograms: [[String: String]: [ExactDecimal]] = [:]
@@ -34,7 +35,7 @@ struct UseAPITruth {
         self.knowsNames = knowsNames
     }
 
-    /// Takes note of what is shown at a sync.
+    /// Records the requests shown at a sync.
     mutating func see(_ requests: [UseAPIRequest]) {
         var sums: [String: ExactDecimal] = [:]
         var durations: [[String: String]: [ExactDecimal]] = [:]
@@ -81,7 +82,7 @@ struct UseAPITruth {
         histograms.merge(durations) { zip($0, $1).map { max($0, $1) } }
     }
 
-    /// Every series that a scrape has to show.
+    /// All expected series.
     var expected: [String: Double] {
         var expected = peaks.mapValues(\.doubleValue)
         let bounds = [
@@ -100,7 +101,7 @@ struct UseAPITruth {
         return expected
     }
 
-    /// Holds that a scrape shows exactly this, by every label.
+    /// Asserts that a scrape shows exactly the expected series.
     func expect(_ scrape: Scrape, sourceLocation: SourceLocation = #_sourceLocation) {
         var shown: [String: Double] = [:]
         for family in Self.families {
@@ -117,7 +118,7 @@ struct UseAPITruth {
             #expect(shown[series] == value, "\(series)", sourceLocation: sourceLocation)
         }
         for series in shown.keys where expected[series] == nil {
-            Issue.record("\(series) has no request behind it", sourceLocation: sourceLocation)
+            Issue.record("\(series) was not expected", sourceLocation: sourceLocation)
         }
     }
 

@@ -6,12 +6,14 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// What useapi.net lists is what /metrics says, by every label, through everything that happens to it.
+/// /metrics equals useapi.net's list by every label, despite outages, revisions and restarts.
 @Suite struct UseAPITruthTests {
     private static let lastDays = Period(start: friday - .days(6), end: friday)
 
-    @Test(arguments: [[], .numbersAsStrings, .shuffledArrays, .withoutOptionalFields] as [AnswerStyle])
-    func firstSyncEqualsTheTruthByEveryLabelInEveryFormOfTheAnswer(style: AnswerStyle) async throws {
+    @Test(
+        "the first sync equals the provider's list by every label, in every form of the response",
+        arguments: [[], .numbersAsStrings, .shuffledArrays, .withoutOptionalFields] as [AnswerStyle])
+    func firstSync(style: AnswerStyle) async throws {
         try await UseAPIRig.run { rig in
             rig.server.faults.stand(.style(style), at: "/useapi")
             rig.requests.add(UseAPITestTraffic(random: SeededRandom(11)).requests(1500, in: Self.lastDays))
@@ -26,12 +28,13 @@ import UsageModel
         }
     }
 
-    @Test func newLateAndRevisedRequestsAreCountedOnceAndNoCounterFalls() async throws {
+    @Test("new, late and revised requests are counted once, and no counter decreases")
+    func revisions() async throws {
         try await UseAPIRig.run { rig in
             let traffic = UseAPITestTraffic(random: SeededRandom(12))
             rig.requests.add(traffic.requests(1000, in: Self.lastDays))
-            // Of a bot that shares no series with another: each bot is committed by itself, so that what one gains and
-            // another loses may both be seen.
+            // Of a bot that shares no series with another: bots are committed separately, so that one bot's increase
+            // and another's decrease may both be seen.
             let revised = (0..<20).map { index in
                 var request = traffic.request(at: friday - .minutes(60 + index))
                 while request.bot != "midjourney" { request = traffic.request(at: request.time) }
@@ -52,7 +55,7 @@ import UsageModel
                 rig.requests.add(traffic.requests(200, in: Period(start: friday, end: rig.clock.now)))
                 for id in revised.prefix(10) { #expect(rig.requests.revise(id, code: 504)) }
                 for id in revised.suffix(5) { #expect(rig.requests.remove(id)) }
-                // Yesterday's late requests are in the truth already, and read at the next rung.
+                // `truth` already has yesterday's late requests, which the next scheduled reading finds.
                 var second = truth
                 let yesterday = (friday - .days(1)).day
                 second.see(rig.visible.filter { $0.time.day != yesterday || $0.visibleFrom < friday })
@@ -60,7 +63,7 @@ import UsageModel
                 second.expect(after)
                 expectNoFall(from: first, to: after)
 
-                // Past midnight: the +24 h rung of yesterday, and the first readings of today after its end.
+                // Past midnight: yesterday's scheduled reading at +24 h, and the first readings of today after its end.
                 rig.clock.move(to: friday + .hours(10))
                 let third = try await rig.sync(exporter, &truth)
                 truth.expect(third)
@@ -69,8 +72,10 @@ import UsageModel
         }
     }
 
-    @Test(arguments: [(Duration.hours(5), 10), (.days(3), 12)])
-    func outageKeepsOldValuesAndThenAllThatWasMissedIsRead(length: Duration, steps: Int) async throws {
+    @Test(
+        "an outage keeps old values, and then all missed requests are read",
+        arguments: [(Duration.hours(5), 10), (.days(3), 12)])
+    func outage(length: Duration, steps: Int) async throws {
         try await UseAPIRig.run { rig in
             let traffic = UseAPITestTraffic(random: SeededRandom(13))
             rig.requests.add(traffic.requests(500, in: Self.lastDays))
@@ -100,7 +105,8 @@ import UsageModel
         }
     }
 
-    @Test func restartServesTheSameAtOnceAndGoesOn() async throws {
+    @Test("a restart serves the same values immediately and continues")
+    func restart() async throws {
         try await UseAPIRig.run { rig in
             let traffic = UseAPITestTraffic(random: SeededRandom(14))
             rig.requests.add(traffic.requests(600, in: Self.lastDays))
@@ -120,7 +126,8 @@ import UsageModel
         }
     }
 
-    @Test func changedPriceMovesNothingAndCountsFromTheNextDay() async throws {
+    @Test("a changed price applies from the next day")
+    func changedPrice() async throws {
         try await UseAPIRig.run { rig in
             let request = UseAPIRequest(
                 time: friday - .hours(1), bot: "midjourney", config: "c", endpoint: "post-imagine")
@@ -146,7 +153,7 @@ import UsageModel
                 rig.requests.add(later)
                 #expect(try await exporter.syncOnce())
                 #expect(try estimate(exporter) == 1.09)
-                // Past the last rung of Friday: it is settled with the prices that it was read with.
+                // Past Friday's last scheduled reading: it is settled with the prices of its readings.
                 rig.clock.advance(by: .days(4))
                 #expect(try await exporter.syncOnce())
                 #expect(try estimate(exporter) == 1.09)

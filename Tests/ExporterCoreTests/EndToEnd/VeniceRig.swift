@@ -1,3 +1,4 @@
+import ConfigReading
 import ExporterTestSupport
 import ProviderSimulator
 import Testing
@@ -6,7 +7,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// One simulated Venice.ai account in an exporter of its own.
+/// One simulated Venice.ai account in its own exporter.
 struct VeniceRig {
     static let keys = [
         VeniceKey(id: "key-a", description: "team a", created: friday - .days(90)),
@@ -22,7 +23,7 @@ struct VeniceRig {
 
     /// Runs a body with a simulated account `stack`.
     ///
-    /// - Parameter wrap: puts something around the simulated API.
+    /// - Parameter wrap: wraps the simulated API.
     static func run(
         availability: VeniceAvailability = VeniceAvailability(), token: String = "test-admin",
         isolation: isolated (any Actor)? = #isolation,
@@ -55,7 +56,7 @@ struct VeniceRig {
         }
     }
 
-    /// Syncs once, and lets series that are new pass the time in which they are shown as 0.
+    /// Syncs once, and scrapes once new series are released.
     func scrape(after exporter: Exporter, succeeds: Bool = true) async throws -> Scrape {
         #expect(try await exporter.syncOnce() == succeeds)
         _ = try exporter.scrape()
@@ -64,10 +65,10 @@ struct VeniceRig {
         return try exporter.scrape()
     }
 
-    /// Everything that the provider shows now, from the ledger's start on.
+    /// All usage that the provider shows now, from the ledger's start on.
     var truth: VeniceTruth { store.visibleTruth(from: (friday - .days(5)).day.start) }
 
-    /// Holds that every usage family of a scrape is the provider's, exactly, by every label.
+    /// Asserts that every usage family of a scrape exactly equals the provider's, by every label.
     func expectTruth(_ scrape: Scrape, sourceLocation: SourceLocation = #_sourceLocation) {
         let truth = truth
         func expect(_ family: String, _ labels: [String], _ values: [[String]: Double]) {
@@ -84,7 +85,7 @@ struct VeniceRig {
         expect("genai_tokens_total", ["model", "token_type"], truth.tokens.mapValues(Double.init))
         expect("genai_topups_usd_total", [], truth.topups.isZero ? [:] : [[]: truth.topups.doubleValue])
         expect("genai_refunds_usd_total", [], truth.refunds.isZero ? [:] : [[]: truth.refunds.doubleValue])
-        // A key that has usage has both series.
+        // A key with usage has both series.
         let ids = Set(truth.keyCost.keys).union(truth.keyDiem.keys)
         func byKey(_ values: [String: ExactDecimal]) -> [[String]: Double] {
             Dictionary(uniqueKeysWithValues: ids.map { ([Self.name(ofKey: $0)], values[$0]?.doubleValue ?? 0) })
@@ -121,14 +122,14 @@ struct VeniceRig {
     }
 }
 
-/// Inferences as they may really look: text and images, all currencies, cached tokens, searches, rows without details,
-/// rows that are a moment apart and so now and then in two hours.
+/// Realistic inferences: text and images, all currencies, cached tokens, searches, rows without details, and rows with
+/// different timestamps, which may be in two hours.
 struct VeniceTestTraffic {
     static let models = ["llama-3.3-70b", "zai-org-glm-5-1", "模型-é \"q\"", "grok-imagine-image"]
 
     let random: SeededRandom
 
-    /// So many inferences spread over a period, with all of their rows in it.
+    /// `count` inferences spread over a period, with all of their rows in it.
     func charges(_ count: Int, in period: Period) -> [VeniceCharge] {
         let length = Int((period.end - period.start).wholeMilliseconds) - 10_000
         return (0..<count).map { _ in
@@ -137,27 +138,27 @@ struct VeniceTestTraffic {
     }
 
     func charge(at time: Timestamp) -> VeniceCharge {
-        let place = random.int(0...3)
+        let index = random.int(0...3)
         let prompt = random.int(0...4000)
         let work: VeniceCharge.Work =
-            place == 3
+            index == 3
             ? .images(random.int(1...3))
             : .tokens(
                 prompt: prompt, cached: random.int(0...2) == 0 ? prompt * random.int(1...9) / 10 : 0,
                 completion: random.int(0...900))
         var charge = VeniceCharge(
-            id: "chatcmpl-\(random.next())", time: time, model: Self.models[place], work: work,
-            unitPrice: ExactDecimal(micros: 175_000 + 13 * place))
+            id: "chatcmpl-\(random.next())", time: time, model: Self.models[index], work: work,
+            unitPrice: ExactDecimal(micros: 175_000 + 13 * index))
         charge.currency = ["USD", "USD", "DIEM", "BUNDLED_CREDITS", "EARNED_CREDITS", "VCU"][random.int(0...5)]
         charge.keyID = [nil, "key-a", "key-b"][random.int(0...2)]
         charge.milliseconds = random.int(0...9) == 0 ? nil : random.int(1...700_000)
         charge.hasDetails = random.int(0...19) > 0
-        charge.searchesWeb = place < 3 && random.int(0...9) == 0
+        charge.searchesWeb = index < 3 && random.int(0...9) == 0
         charge.rowSpacing = .milliseconds(random.int(0...1) * random.int(0...2500))
         return charge
     }
 
-    /// Inferences whose first row is in one hour and whose others are in the next.
+    /// Inferences whose first row is in one hour and whose other rows are in the next.
     func chargesAcross(_ boundary: Timestamp, _ count: Int) -> [VeniceCharge] {
         (0..<count).map { _ in
             var charge = charge(at: boundary - .milliseconds(random.int(1...900)))

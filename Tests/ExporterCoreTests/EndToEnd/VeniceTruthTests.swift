@@ -7,12 +7,14 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// What Venice charged is what /metrics says, exactly and by every label, through everything that happens to it.
+/// /metrics exactly equals Venice's charges by every label, despite outages, revisions and restarts.
 @Suite struct VeniceTruthTests {
     private let past = Period(start: friday - .days(5), end: friday)
 
-    @Test(arguments: [VeniceAvailability.State.open, .missing])
-    func firstSyncEqualsTheTruthAtBothEndpoints(history: VeniceAvailability.State) async throws {
+    @Test(
+        "the first sync equals the provider's totals at both endpoints",
+        arguments: [VeniceAvailability.State.open, .missing])
+    func firstSync(history: VeniceAvailability.State) async throws {
         let availability = VeniceAvailability(usage: .open, history: history)
         try await VeniceRig.run(availability: availability) { rig in
             let traffic = VeniceTestTraffic(random: SeededRandom(1))
@@ -38,7 +40,8 @@ import UsageModel
         }
     }
 
-    @Test func newLateAndRevisedUsageIsCountedOnceAndNoCounterFalls() async throws {
+    @Test("new, late and revised usage is counted once, and no counter decreases")
+    func revisions() async throws {
         try await VeniceRig.run { rig in
             let traffic = VeniceTestTraffic(random: SeededRandom(2))
             rig.store.add(traffic.charges(1500, in: past))
@@ -63,14 +66,14 @@ import UsageModel
                 rig.expectTruth(second)
                 expectNoFall(from: first, to: second)
 
-                // Past the +24 h offset of those hours, so that the late charges are found.
+                // Past the readings of those hours at +24 h, so that the late charges are found.
                 rig.clock.advance(by: .hours(10))
                 rig.store.add(traffic.chargesAcross(friday + .hours(2), 20))
                 let third = try await rig.scrape(after: exporter)
                 rig.expectTruth(third)
                 expectNoFall(from: second, to: third)
 
-                // Dearer is more cost, found by the totals of its day before its hour is read on schedule.
+                // A higher price adds cost; the daily total finds it before its hour's scheduled reading.
                 revised.unitPrice = ExactDecimal(2)
                 #expect(rig.store.replace(id, by: revised))
                 rig.clock.advance(by: .hours(30))
@@ -85,7 +88,8 @@ import UsageModel
         }
     }
 
-    @Test func whatIsTakenBackIsACorrectionAndNoFall() async throws {
+    @Test("a reduced charge is a correction, and no counter decreases")
+    func reduction() async throws {
         try await VeniceRig.run { rig in
             var charge = VeniceCharge(
                 id: "x", time: friday - .minutes(30), model: "x", work: .images(8), unitPrice: ExactDecimal(1))
@@ -94,7 +98,7 @@ import UsageModel
                 let first = try await rig.scrape(after: exporter)
                 charge.work = .images(5)
                 #expect(rig.store.replace(id, by: charge))
-                // Past the hour's next rung.
+                // Past the hour's next scheduled reading.
                 rig.clock.advance(by: .minutes(20))
                 let second = try await rig.scrape(after: exporter)
                 expectNoFall(from: first, to: second)
@@ -104,8 +108,8 @@ import UsageModel
         }
     }
 
-    @Test(arguments: [Duration.hours(5), .days(3)])
-    func anOutageIsMadeUpForWhenItIsOver(length: Duration) async throws {
+    @Test("all usage is read after an outage", arguments: [Duration.hours(5), .days(3)])
+    func outage(length: Duration) async throws {
         try await VeniceRig.run { rig in
             let traffic = VeniceTestTraffic(random: SeededRandom(4))
             rig.store.add(traffic.charges(800, in: past))
@@ -130,7 +134,8 @@ import UsageModel
         }
     }
 
-    @Test func restartServesTheSameAtOnceAndGoesOn() async throws {
+    @Test("a restart serves the same values immediately and continues")
+    func restart() async throws {
         try await VeniceRig.run { rig in
             let traffic = VeniceTestTraffic(random: SeededRandom(5))
             rig.store.add(traffic.charges(800, in: past))
@@ -145,32 +150,35 @@ import UsageModel
         }
     }
 
-    @Test func aFirstStartThatIsInterruptedGoesOnFromThere() async throws {
+    @Test("an interrupted first sync resumes")
+    func interruption() async throws {
         try await VeniceRig.run { rig in
             let traffic = VeniceTestTraffic(random: SeededRandom(6))
             rig.store.add(traffic.charges(1200, in: past))
             try await rig.rig.withExporter { exporter in
-                // Three queries pass, then the provider fails until further notice.
+                // Three queries succeed, then the provider fails permanently.
                 rig.server.faults.queue(
                     .style([]), .style(.numbersAsStrings), .style(.withoutOptionalFields),
                     at: "/venice/api/v1/billing/usage-history")
                 rig.server.faults.stand(.status(500), at: "/venice/api/v1/billing/usage-history")
                 let half = try await rig.scrape(after: exporter, succeeds: false)
-                // Counters are served only once the history they promise is complete.
+                // Counters are served only once their history is complete.
                 #expect(half.samples("genai_cost_usd_total").isEmpty)
             }
             rig.server.faults.clear()
-            let asked = rig.server.log.count("/venice/api/v1/billing/usage-history")
+            let before = rig.server.log.count("/venice/api/v1/billing/usage-history")
             try await rig.rig.withExporter { exporter in
                 let scrape = try await rig.scrape(after: exporter)
                 rig.expectTruth(scrape)
-                #expect(rig.server.log.count("/venice/api/v1/billing/usage-history") - asked <= 4)
+                #expect(rig.server.log.count("/venice/api/v1/billing/usage-history") - before <= 4)
             }
         }
     }
 
-    @Test(arguments: [VeniceAvailability.State.open, .missing])
-    func rowsThatArriveWhilePagesAreReadAreNeitherLostNorDoubled(history: VeniceAvailability.State) async throws {
+    @Test(
+        "rows that arrive while pages are read are neither lost nor doubled",
+        arguments: [VeniceAvailability.State.open, .missing])
+    func concurrentRows(history: VeniceAvailability.State) async throws {
         let availability = VeniceAvailability(usage: .open, history: history)
         let traffic = BusyTraffic()
         let wrap = { (api: VeniceAPI, store: VeniceBillingStore) -> any SimulatedProvider in
@@ -182,14 +190,15 @@ import UsageModel
             try await rig.rig.withExporter { exporter in
                 _ = try await exporter.syncOnce()
                 traffic.end()
-                // The hours that rows were pushed into are read again at their next rungs.
+                // The hours with pushed rows are read again at their next scheduled readings.
                 rig.clock.advance(by: .hours(7))
                 rig.expectTruth(try await rig.scrape(after: exporter))
             }
         }
     }
 
-    @Test func anEndpointThatIsClosedWhileWeReadItIsLeftForItsSuccessor() async throws {
+    @Test("an endpoint that is closed is replaced by its successor")
+    func sunset() async throws {
         let availability = VeniceAvailability(usage: .deprecated, history: .missing)
         try await VeniceRig.run(availability: availability) { rig in
             let traffic = VeniceTestTraffic(random: SeededRandom(9))
@@ -208,15 +217,16 @@ import UsageModel
                 expectNoFall(from: first, to: second)
                 #expect(second.value("genai_upstream_deprecated", labels) == 0)
                 #expect(second.samples("genai_upstream_sunset_timestamp_seconds").isEmpty)
-                // It is remembered: the closed one is not asked again.
-                let asked = rig.server.log.requests.count { $0.endpoint == "/api/v1/billing/usage" }
+                // The choice is stored: the closed endpoint is not queried again.
+                let before = rig.server.log.requests.count { $0.endpoint == "/api/v1/billing/usage" }
                 _ = try await rig.scrape(after: exporter)
-                #expect(rig.server.log.requests.count { $0.endpoint == "/api/v1/billing/usage" } == asked)
+                #expect(rig.server.log.requests.count { $0.endpoint == "/api/v1/billing/usage" } == before)
             }
         }
     }
 
-    @Test func anInferenceKeyTakesDownOnlyWhatAsksForMore() async throws {
+    @Test("an inference key fails only the sources that need an admin key")
+    func inferenceKey() async throws {
         try await VeniceRig.run(token: "test-inference") { rig in
             try await rig.rig.withExporter { exporter in
                 let scrape = try await rig.scrape(after: exporter, succeeds: false)
@@ -226,14 +236,14 @@ import UsageModel
                 }
                 #expect(scrape.value("genai_up", ["source": "rate_limits"]) == 1)
                 #expect(scrape.samples("genai_rate_limit_requests_per_minute").count == 1)
-                // One refused question each: many in a row lock a client out.
+                // One rejected request each: repeated ones would lock the client out.
                 #expect(rig.server.log.total == 5)
             }
         }
     }
 }
 
-/// Charges that come in with every request, now and late, until it is over.
+/// Adds new and late charges with every request, until it is ended.
 private final class BusyTraffic: Sendable {
     private let isOver = NIOLockedValueBox(false)
     private let random = SeededRandom(8)
@@ -247,7 +257,7 @@ private final class BusyTraffic: Sendable {
     }
 }
 
-/// Venice with traffic that does not wait for its pages to be read.
+/// A Venice API whose charges change while its pages are read.
 private struct BusyVenice: SimulatedProvider {
     let api: VeniceAPI
     let store: VeniceBillingStore

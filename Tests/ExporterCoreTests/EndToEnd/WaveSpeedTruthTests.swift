@@ -7,9 +7,10 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// The main job: what the provider charged is what /metrics says, exactly, through everything that happens to it.
+/// /metrics exactly equals the provider's charges, despite outages, revisions and restarts.
 @Suite struct WaveSpeedTruthTests {
-    @Test func firstSyncEqualsTheTruthByModel() async throws {
+    @Test("the first sync equals the provider's totals by model")
+    func firstSync() async throws {
         try await WaveSpeedRig.run { rig in
             let traffic = TestTraffic(random: SeededRandom(1))
             rig.events.add(traffic.events(4000, in: Period(start: friday - .days(6), end: friday)))
@@ -20,7 +21,8 @@ import UsageModel
         }
     }
 
-    @Test func newLateAndRevisedUsageIsCountedOnceAndNoCounterFalls() async throws {
+    @Test("new, late and revised usage is counted once, and no counter decreases")
+    func revisions() async throws {
         try await WaveSpeedRig.run { rig in
             let traffic = TestTraffic(random: SeededRandom(2))
             rig.events.add(traffic.events(2000, in: Period(start: friday - .days(6), end: friday)))
@@ -28,7 +30,7 @@ import UsageModel
                 UsageEvent(
                     time: friday - .hours(20), model: TestTraffic.models[0], unitPrice: ExactDecimal(8),
                     cost: ExactDecimal(8)))
-            // Yesterday's request that the provider publishes half an hour from now.
+            // Yesterday's requests that the provider publishes half an hour from now.
             for _ in 0..<50 {
                 rig.events.add([
                     traffic.event(at: friday - .hours(18), visibleFrom: friday + .minutes(30))
@@ -46,14 +48,14 @@ import UsageModel
                 rig.expectTruth(second)
                 expectNoFall(from: first, to: second)
 
-                // Past the ladder's +24 h rung of yesterday, so that the late requests are found.
+                // Past yesterday's scheduled reading at +24 h, so that the late requests are found.
                 rig.clock.advance(by: .hours(10))
                 _ = try await exporter.syncOnce()
                 let third = try exporter.scrape()
                 rig.expectTruth(third)
                 expectNoFall(from: second, to: third)
 
-                // Thursday is read for the last time at its +72 h rung, on Monday.
+                // Thursday is read for the last time at +72 h, on Monday.
                 #expect(rig.events.revise(revised, cost: ExactDecimal(5)))
                 rig.clock.advance(by: .hours(48))
                 _ = try await exporter.syncOnce()
@@ -69,7 +71,8 @@ import UsageModel
         }
     }
 
-    @Test func restartServesTheSameAtOnceAndGoesOn() async throws {
+    @Test("a restart serves the same values immediately and continues")
+    func restart() async throws {
         try await WaveSpeedRig.run { rig in
             let traffic = TestTraffic(random: SeededRandom(3))
             rig.events.add(traffic.events(1000, in: Period(start: friday - .days(6), end: friday)))
@@ -90,7 +93,8 @@ import UsageModel
         }
     }
 
-    @Test func anHourWithoutUpstreamKeepsOldValuesAndThenReadsAllThatWasMissed() async throws {
+    @Test("an outage keeps old values, and then all missed usage is read")
+    func outage() async throws {
         try await WaveSpeedRig.run { rig in
             let traffic = TestTraffic(random: SeededRandom(4))
             rig.events.add(traffic.events(500, in: Period(start: friday - .days(6), end: friday)))
@@ -121,7 +125,7 @@ import UsageModel
     }
 }
 
-/// Holds that every counter of a scrape is still there in a later one, and no lower.
+/// Asserts that no counter of a scrape is missing or lower in a later one.
 func expectNoFall(from earlier: Scrape, to later: Scrape, sourceLocation: SourceLocation = #_sourceLocation) {
     let now = later.counters
     for (series, value) in earlier.counters {

@@ -6,7 +6,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Windows are exact sums over UTC days, on both sides of midnight and of a month's end.
+/// Windows are exact sums over UTC days, before and after midnight and the end of a month.
 @Suite struct WindowTests {
     private let model = "wavespeed-ai/flux-dev"
 
@@ -23,7 +23,8 @@ import UsageModel
         try exporter.scrape().values(family, by: "window", account: "media")
     }
 
-    @Test func rollOverAtMidnightAndAtTheMonthsEnd() async throws {
+    @Test("windows roll over at midnight and at the end of the month")
+    func rollover() async throws {
         let start = try #require(Timestamp("2026-11-30T23:50:00Z"))
         try await WaveSpeedRig.run(at: start, adjust: { $0.accounts[0].history = .days(61) }) { rig in
             rig.events.add([
@@ -40,7 +41,7 @@ import UsageModel
                 // The request of 23:49 may still run.
                 #expect(try windows(exporter, "genai_window_success_ratio")["today"] == 1)
 
-                // Just past midnight the new day's figure is not known before it was read once: it is absent, not 0.
+                // Just after midnight the new day's value is unknown until it was read once: absent, not 0.
                 rig.clock.move(to: try #require(Timestamp("2026-12-01T00:00:01Z")))
                 try await exporter.tick()
                 #expect(try windows(exporter) == [:])
@@ -56,7 +57,7 @@ import UsageModel
                     try windows(exporter)
                         == ["today": 7, "yesterday": 0.0567, "month_to_date": 7, "previous_month": 3.4567])
 
-                // A request of November that was published late is found at the +20 min rung.
+                // A November request that was published late is found by the reading at +20 min.
                 rig.clock.move(to: try #require(Timestamp("2026-12-01T00:25:00Z")))
                 _ = try await exporter.syncOnce()
                 #expect(
@@ -66,7 +67,8 @@ import UsageModel
         }
     }
 
-    @Test func windowThatReachesBackBeforeTheLedgerIsNotShown() async throws {
+    @Test("a window that begins before the ledger is absent")
+    func beforeLedger() async throws {
         try await WaveSpeedRig.run { rig in
             rig.events.add([try event("2026-11-20T10:00:00Z", "1"), try event("2026-11-14T10:00:00Z", "1")])
             try await rig.rig.withExporter { exporter in
@@ -76,7 +78,8 @@ import UsageModel
         }
     }
 
-    @Test func seriesBornLaterIsShownAsZeroBeforeItsValue() async throws {
+    @Test("a new series is shown as 0 before its value")
+    func newSeries() async throws {
         try await WaveSpeedRig.run { rig in
             rig.events.add([try event("2026-11-20T10:00:00Z", "1")])
             try await rig.rig.withExporter { exporter in
@@ -96,7 +99,7 @@ import UsageModel
                 rig.clock.advance(by: .seconds(1))
                 try await exporter.tick()
                 #expect(try exporter.scrape().value("genai_cost_usd_total", ["model": "new/model"]) == 12)
-                // A clock that steps back does not take a shown value away.
+                // A clock step back does not hide a shown value.
                 rig.clock.advance(by: .seconds(-60))
                 rig.events.add([
                     UsageEvent(time: rig.clock.now, model: "new/model", unitPrice: .zero, cost: ExactDecimal(1))
@@ -107,7 +110,8 @@ import UsageModel
         }
     }
 
-    @Test func closedWindowsAreAbsentUntilTheDataReachTheirEnd() async throws {
+    @Test("closed windows are absent until the data reach their end")
+    func staleData() async throws {
         let start = try #require(Timestamp("2026-11-20T05:00:00Z"))
         try await WaveSpeedRig.run(at: start, adjust: { $0.accounts[0].history = .days(40) }) { rig in
             for hour in 0..<24 * 3 { rig.events.add([try event("2026-11-\(19 + hour / 24)T00:10:00Z", "1")]) }
@@ -128,15 +132,16 @@ import UsageModel
                 _ = try await exporter.syncOnce()
                 #expect(try windows(exporter)["previous_month"] == 72)
             }
-            // The same right after a restart that follows a long stop.
+            // The same after a restart that follows a long shutdown.
             rig.clock.move(to: try #require(Timestamp("2027-01-03T06:00:00Z")))
             let restored = try await rig.rig.withExporter { try windows($0) }
             #expect(restored == [:])
         }
     }
 
-    /// What retention has deleted is missing in every later sum, also once the config keeps more.
-    @Test func sumsThatRetentionHasCutAreNotServed() async throws {
+    /// Data deleted by retention is missing in every later sum, even if the config then keeps more.
+    @Test("sums truncated by retention are absent")
+    func retention() async throws {
         let start = try #require(Timestamp("2026-12-02T12:00:00Z"))
         let adjust: (inout ExporterConfiguration) -> Void = {
             $0.global.retention = .days(5)

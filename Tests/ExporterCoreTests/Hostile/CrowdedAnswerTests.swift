@@ -6,9 +6,10 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Answers that list more models than anybody has, and yet few enough to be read.
+/// Responses with far more models than any real account, but short enough to be read.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct CrowdedAnswerTests {
-    @Test func modelsPastTheSeriesLimitAreAddedUpUnderOneName() async throws {
+    @Test("models beyond the series limit are summed under one name")
+    func seriesLimit() async throws {
         let (models, limit) = (400, 60)
         try await HostileWorld.run(seriesLimit: limit, successByModel: false) { world in
             world.server.faults.stand(.crowd(models), at: "/")
@@ -20,11 +21,11 @@ import UsageModel
                 #expect(scrape.value("genai_series_overflowed_total", account) ?? 0 > 0)
                 for family in scrape.families.values where family.name != "genai_syncs_total" {
                     let shown = family.samples.count { $0.labels["account"] == "\(provider)" }
-                    // Windows: four of each series; the folded ones stand beside the limit's.
+                    // Windows: four of each series, plus the folded ones.
                     #expect(shown <= 5 * (limit + 1), "\(family.name)")
                 }
             }
-            // Each element of a list is like the healthy answer's first, which `model-0` is: used twice.
+            // Each element copies the healthy response's first one, `model-0`, which was used twice.
             for provider in [ProviderAccounts.Provider.wavespeed, .fairstack] {
                 let cost: ExactDecimal = ProviderAccounts.cost * (2 * models)
                 #expect(scrape.sum("genai_cost_usd_total", "\(provider)") == cost.doubleValue)
@@ -36,27 +37,28 @@ import UsageModel
         }
     }
 
-    @Test(arguments: ProviderAccounts.Provider.allCases)
-    func aListLongerThanAnyHonestOneIsRefused(provider: ProviderAccounts.Provider) async throws {
+    @Test("a list beyond the maximum length is rejected", arguments: ProviderAccounts.Provider.allCases)
+    func longList(provider: ProviderAccounts.Provider) async throws {
         try await HostileWorld.run { world in
             world.server.faults.stand(.crowd(25_000), at: "/\(provider)")
             _ = try await world.exporter.syncOnce()
             let scrape = try world.exporter.scrape()
             #expect(scrape.syncs(provider, provider.usageSource, "decode") == 1)
             let message = try #require(try await world.lastError(provider, provider.usageSource))
-            let words = ["a list of at most 10000", "the answer is longer than", "name more than 20000 different"]
+            let words = ["a list of at most 10000", "the response exceeds the limit", "have more than 20000 different"]
             #expect(words.contains { message.contains($0) }, "\(message)")
         }
     }
 
-    @Test func modelsAreAskedAboutAFewAtATime() async throws {
+    @Test("models are queried a limited number at a time")
+    func queriesPerSync() async throws {
         try await HostileWorld.run { world in
             world.server.faults.stand(.crowd(250), at: "/wavespeed")
             let isUp = try await world.exporter.syncOnce()
             #expect(isUp)
             // The totals, two days, one of them with usage, and a hundred of its models.
-            let asked = world.server.log.count("/wavespeed/api/v3/user/usage_stats")
-            #expect(asked <= 103)
+            let requests = world.server.log.count("/wavespeed/api/v3/user/usage_stats")
+            #expect(requests <= 103)
         }
     }
 }

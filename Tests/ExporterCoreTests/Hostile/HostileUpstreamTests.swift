@@ -6,10 +6,12 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// One account's API turns hostile, and later well again; the four others' do not.
+/// One account's API becomes hostile and later recovers; the four others are unaffected.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct HostileUpstreamTests {
-    @Test(arguments: Hostility.all, ProviderAccounts.Provider.allCases)
-    func aHostileAPIIsRefusedInPlainWordsAndHarmsNoFigure(
+    @Test(
+        "a hostile API is rejected with a clear error and affects no other value",
+        arguments: Hostility.all, ProviderAccounts.Provider.allCases)
+    func hostileAPI(
         _ hostility: Hostility, _ provider: ProviderAccounts.Provider
     ) async throws {
         try await HostileWorld.run { world in
@@ -28,7 +30,7 @@ import UsageModel
 
             world.server.faults.clear()
             world.accounts.use(provider, ago: .zero)
-            // By then the hours that ended by now are read once more, as far as they were read meanwhile.
+            // By then the hours that have ended are read again, if they were read meanwhile.
             let after = try await world.sync(after: .hours(7))
             expectOthersUntouched(by: provider, in: after, since: before)
             #expect(after.value("genai_up", ["account": "\(provider)", "source": provider.usageSource]) == 1)
@@ -68,7 +70,7 @@ import UsageModel
         #expect(longest ?? 0 <= 1024)
     }
 
-    /// The others' syncs succeed and show what they showed.
+    /// Asserts that the other accounts' syncs succeed and their values are unchanged.
     private func expectOthersUntouched(by hostile: ProviderAccounts.Provider, in scrape: Scrape, since before: Scrape) {
         for other in ProviderAccounts.Provider.allCases where other != hostile {
             for sample in scrape.samples("genai_up") where sample.labels["account"] == "\(other)" {
@@ -78,7 +80,7 @@ import UsageModel
         }
     }
 
-    /// The account's figures are those from before and two more uses, by every label that they had.
+    /// Asserts that the account's values are the earlier ones plus two requests, by every label.
     private func expectTwoMoreUses(of provider: ProviderAccounts.Provider, in after: Scrape, since before: Scrape) {
         let isUsed = ["model": provider == .cheapestinference ? "" : "model-0"]
         for family in ["genai_requests_total", "genai_cost_usd_total"] {

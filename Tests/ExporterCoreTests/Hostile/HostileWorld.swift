@@ -1,3 +1,5 @@
+import ConfigReading
+import Providers
 import ExporterTestSupport
 import ProviderSimulator
 import Testing
@@ -6,7 +8,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Five accounts, one at each provider, in one exporter whose clock the test holds and whose log it reads.
+/// Five accounts, one per provider, in one exporter whose clock the test controls and whose log it captures.
 struct HostileWorld {
     let clock: ManualClock
     let accounts: ProviderAccounts
@@ -44,17 +46,18 @@ struct HostileWorld {
 
     private static func configuration(at baseURL: String) -> ExporterConfiguration {
         var configuration = ExporterConfiguration(
-            accounts: ProviderAccounts.Provider.allCases.compactMap { provider in
-                guard let name = ProviderName(rawValue: provider.rawValue) else { return nil }
+            accounts: ProviderAccounts.Provider.allCases.compactMap { provider -> AccountConfiguration? in
+                guard let configured = ConfiguredProvider.all.first(where: { $0.name == provider.rawValue }) else {
+                    return nil
+                }
                 var account = AccountConfiguration(
-                    name: provider.rawValue, provider: name, credential: .literal(provider.token))
+                    name: provider.rawValue, provider: configured, credential: .literal(provider.token))
                 account.baseURL = "\(baseURL)/\(provider)"
                 account.history = .days(1)
-                // On a busy machine, the longest answers take a while.
+                // The longest responses take a while on a busy machine.
                 account.timeout = .minutes(5)
                 if provider == .useapi { account.bots = [ProviderAccounts.bot] }
                 if provider == .cheapestinference {
-                    account.credential = nil
                     account.managementKey = .literal(provider.token)
                     account.keys = [
                         KeyConfiguration(
@@ -67,37 +70,37 @@ struct HostileWorld {
         return configuration
     }
 
-    /// Lets time pass, and syncs all accounts: every provider's allowance has a request an hour.
+    /// Advances the clock and syncs all accounts; every provider's quota allows one request per hour.
     func sync(after time: Duration = .minutes(65)) async throws -> Scrape {
         clock.advance(by: time)
         _ = try await exporter.syncOnce()
         return try exporter.scrape()
     }
 
-    /// What went wrong last with a source.
+    /// The last error of a source.
     func lastError(_ provider: ProviderAccounts.Provider, _ source: String) async throws -> String? {
         try await exporter.overview().first { $0.name == provider.rawValue }?
             .sources.first { $0.name == source }?.status.lastError
     }
 
-    /// The log's lines so far.
+    /// The log lines so far.
     var log: [String] { lines.lines }
 }
 
 extension Scrape {
-    /// Every counter of an account's usage: none of the exporter's own calls and syncs.
+    /// Every usage counter of an account, without those of the exporter's own requests and syncs.
     func usage(of account: String) -> [String: Double] {
         counters.filter { name, _ in
             name.contains("account=\(account),") || name.contains("account=\(account)}")
         }.filter { name, _ in !["genai_sync", "genai_upstream", "genai_series"].contains(where: name.hasPrefix) }
     }
 
-    /// How often a source's syncs had a result.
+    /// The number of a source's syncs with the given result.
     func syncs(_ provider: ProviderAccounts.Provider, _ source: String, _ result: String) -> Double? {
         value("genai_syncs_total", ["account": provider.rawValue, "source": source, "result": result])
     }
 
-    /// The sum of a family over everything but the account.
+    /// The sum of a family over all series of an account.
     func sum(_ family: String, _ account: String) -> Double {
         samples(family).filter { $0.labels["account"] == account }.reduce(0) { $0 + $1.value }
     }

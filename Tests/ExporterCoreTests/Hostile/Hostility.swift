@@ -1,11 +1,11 @@
 import ProviderSimulator
 
-/// Something that an API, or whoever answers in its place, may do to its reader.
+/// A hostile behavior of an API, or of a server that replaces it.
 struct Hostility: Sendable, CustomStringConvertible {
     enum Outcome: Sendable {
-        /// The sync fails for this reason, and its message has one of these words.
+        /// The sync fails with this reason, and its message contains one of these texts.
         case refused(String, saying: [String])
-        /// The sync succeeds, and what it found is shown.
+        /// The sync succeeds, and its data is served.
         case taken
     }
 
@@ -13,20 +13,20 @@ struct Hostility: Sendable, CustomStringConvertible {
     let fault: Fault
     let outcome: Outcome
 
-    /// What every provider's account has to come through.
+    /// Behaviors that every provider's account must withstand.
     static let all = [
         Hostility(
             description: "a body of 10 GB", fault: .hugeBody(bytes: 10 << 30),
-            outcome: .refused("decode", saying: ["the answer is longer than"])),
+            outcome: .refused("decode", saying: ["the response exceeds the limit"])),
         Hostility(
             description: "a gzip body that expands to 10 GB", fault: .gzipBomb(mebibytes: 10 << 10),
-            outcome: .refused("decode", saying: ["the answer is longer than"])),
+            outcome: .refused("decode", saying: ["the response exceeds the limit"])),
         Hostility(
             description: "JSON a million deep", fault: .deepJSON(depth: 1_000_000),
             outcome: .refused("decode", saying: ["nested too deeply", "expected an object"])),
         Hostility(
             description: "a million models", fault: .crowd(1_000_000),
-            outcome: .refused("decode", saying: ["the answer is longer than"])),
+            outcome: .refused("decode", saying: ["the response exceeds the limit"])),
         Hostility(
             description: "names of 100,000 characters", fault: .altered(.longNames(characters: 100_000)),
             outcome: .taken),

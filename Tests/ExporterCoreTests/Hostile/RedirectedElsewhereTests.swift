@@ -5,14 +5,14 @@ import TestSupport
 
 @testable import ExporterCore
 
-/// An API sends its readers to another host.
+/// An API that redirects to another host.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct RedirectedElsewhereTests {
-    @Test(arguments: ProviderAccounts.Provider.allCases)
-    func noKeyGoesToAnotherHost(provider: ProviderAccounts.Provider) async throws {
+    @Test("no key is sent to another host", arguments: ProviderAccounts.Provider.allCases)
+    func redirect(provider: ProviderAccounts.Provider) async throws {
         try await HostileWorld.run { world in
             #expect(try await world.exporter.syncOnce())
             let before = try world.exporter.scrape()
-            // The other host would answer every key as the API does.
+            // The other host would accept every key that the API accepts.
             try await withSimulator(world.accounts.providers, clock: world.clock) { other, otherURL in
                 let elsewhere = otherURL.replacing("127.0.0.1", with: "localhost")
                 world.server.faults.stand(.redirect(to: "\(elsewhere)/\(provider)/v1/usage"), at: "/\(provider)")
@@ -37,7 +37,8 @@ import TestSupport
         }
     }
 
-    @Test func theNameOfTheOtherHostIsNotRepeatedAtAnyLength() async throws {
+    @Test("an overlong host name is not repeated in the error")
+    func longHostName() async throws {
         try await HostileWorld.run { world in
             let name = String(repeating: "a", count: 30_000)
             world.server.faults.stand(.redirect(to: "http://\(name).example/"), at: "/wavespeed")

@@ -5,7 +5,7 @@ import Testing
 @Suite("Writing log lines to a file descriptor")
 struct DescriptorOutputTests {
     @Test(
-        "Lines larger than a pipe arrive whole and unmixed, also where the pipe does not block",
+        "Lines larger than a pipe's buffer arrive complete and in order, also on a non-blocking pipe",
         arguments: [true, false])
     func pipe(isNonBlocking: Bool) async throws {
         let pipe = Pipe()
@@ -14,7 +14,7 @@ struct DescriptorOutputTests {
         let output = DescriptorOutput(writing)
         let letters = Array("abcdefgh".utf8)
         let received = await withCheckedContinuation { continuation in
-            // Threads of their own: writers that wait for the reader would use up those of the tasks.
+            // Separate threads, because writers that wait for the reader would exhaust the concurrency pool.
             Thread.detachNewThread {
                 continuation.resume(returning: (try? pipe.fileHandleForReading.readToEnd()) ?? Data())
             }
@@ -30,7 +30,7 @@ struct DescriptorOutputTests {
         #expect(lines.compactMap(\.first).sorted() == letters)
     }
 
-    @Test("A descriptor that cannot be written to loses the line and nothing else")
+    @Test("A write error loses only the line")
     func closed() throws {
         let pipe = Pipe()
         let output = DescriptorOutput(pipe.fileHandleForReading.fileDescriptor)

@@ -1,3 +1,4 @@
+import ConfigReading
 import ExporterCore
 import Foundation
 import Logging
@@ -5,7 +6,7 @@ import NIOConcurrencyHelpers
 import Testing
 import UsageModel
 
-/// Keeps what was written, one entry a call.
+/// Keeps the written lines, one entry per call.
 final class MemoryOutput: LogOutput {
     private let written = NIOLockedValueBox<[String]>([])
 
@@ -28,17 +29,17 @@ private struct Refusal: Error, CustomStringConvertible {
 
 @Suite("Log lines")
 struct ExporterLogHandlerTests {
-    private static let moment = "2026-11-20T23:31:27.123Z"
+    private static let timestamp = "2026-11-20T23:31:27.123Z"
 
-    /// The lines that some logging writes.
+    /// The lines that a logging closure writes.
     private func lines(
-        _ format: LogFormat, threshold: LogThreshold = .debug, at moment: String = moment, component: String = "web",
-        secrets: [String] = [], _ log: (inout Logger) -> Void
+        _ format: LogFormat, threshold: LogThreshold = .debug, at timestamp: String = timestamp,
+        component: String = "web", secrets: [String] = [], _ log: (inout Logger) -> Void
     ) throws -> [String] {
         let output = MemoryOutput()
         let redaction = LogRedaction()
         for secret in secrets { redaction.register(secret) }
-        let clock = FixedClock(now: try #require(Timestamp(moment)))
+        let clock = FixedClock(now: try #require(Timestamp(timestamp)))
         var logger = Logger(label: component) {
             ExporterLogHandler(
                 component: $0, format: format, threshold: threshold, clock: clock, redaction: redaction, output: output)
@@ -71,14 +72,14 @@ struct ExporterLogHandlerTests {
             ])
     }
 
-    @Test("A whole second keeps its three digits, so that lines align")
+    @Test("A timestamp without fraction has three zeros, so that lines align")
     func wholeSecond() throws {
         let lines = try lines(.logfmt, at: "2026-11-20T00:00:00Z") { $0.info("x") }
         #expect(lines == ["ts=2026-11-20T00:00:00.000Z level=info component=web msg=x\n"])
     }
 
     @Test(
-        "The four thresholds let through what is as grave or graver, in the four names of Prometheus exporters",
+        "The four thresholds pass levels of at least their severity, with the names of Prometheus exporters",
         arguments: [
             (.debug, ["debug", "info", "info", "warn", "error", "error"]),
             (.info, ["info", "info", "warn", "error", "error"]), (.warn, ["warn", "error", "error"]),
@@ -93,7 +94,7 @@ struct ExporterLogHandlerTests {
     }
 
     @Test(
-        "A value that a reader could mistake is quoted and escaped, any other is left as it is",
+        "Ambiguous values are quoted and escaped, others are unchanged",
         arguments: [
             ("plain", "plain"), ("", "\"\""), ("two words", "\"two words\""), ("a=b", "\"a=b\""),
             ("say \"hi\"", #""say \"hi\"""#), ("C:\\new", "C:\\new"), ("C:\\new folder", #""C:\\new folder""#),
@@ -103,11 +104,11 @@ struct ExporterLogHandlerTests {
         ])
     func logfmtValues(value: String, written: String) throws {
         let lines = try lines(.logfmt) { $0.info("x", metadata: ["v": "\(value)"]) }
-        #expect(lines == ["ts=\(Self.moment) level=info component=web msg=x v=\(written)\n"])
+        #expect(lines == ["ts=\(Self.timestamp) level=info component=web msg=x v=\(written)\n"])
     }
 
     @Test(
-        "Any value comes back from a JSON line as it was, and the line is one line",
+        "Any value round-trips through a JSON line, which is a single line",
         arguments: [
             "", "a\"b\\c/d", "line\nbreak\r\t", "\u{0}\u{1B}\u{7F}\u{85}\u{2028}\u{202E}\u{FEFF}", "größe 日本語 👩‍👧",
         ])
@@ -140,15 +141,15 @@ struct ExporterLogHandlerTests {
                     + "\n") == true)
     }
 
-    @Test("Keys that would break a logfmt line are made harmless, and the line's own keys appear once")
+    @Test("Invalid logfmt keys are sanitized, and reserved keys appear once")
     func keys() throws {
         let metadata: Logger.Metadata = ["a b=\"c\"\n": "1", "": "2", "level": "3", "msg": "4", "component": "probe"]
         let lines = try lines(.logfmt) { $0.info("x", metadata: metadata) }
         #expect(
-            lines == ["ts=\(Self.moment) level=info component=probe msg=x _=2 a_b__c__=1 level_=3 msg_=4\n"])
+            lines == ["ts=\(Self.timestamp) level=info component=probe msg=x _=2 a_b__c__=1 level_=3 msg_=4\n"])
     }
 
-    @Test("The call site's metadata wins over the logger's, and another logger keeps its own")
+    @Test("Metadata of the call overrides the logger's, and loggers do not share metadata")
     func metadataPrecedence() throws {
         let lines = try lines(.logfmt) { logger in
             logger[metadataKey: "account"] = "media"
@@ -161,7 +162,7 @@ struct ExporterLogHandlerTests {
         #expect(lines.map { $0.split(separator: "account=").last } == ["venice\n", "media\n", "stack\n"])
     }
 
-    @Test("An error is the last field, err")
+    @Test("The error is the last field, err")
     func errors() throws {
         let lines = try lines(.logfmt) { logger in
             logger.error("Sync failed", error: Refusal(description: "HTTP 500"), metadata: ["z": "1"])
@@ -169,7 +170,7 @@ struct ExporterLogHandlerTests {
         #expect(lines.first?.hasSuffix("msg=\"Sync failed\" z=1 err=\"HTTP 500\"\n") == true)
     }
 
-    @Test("A registered secret is replaced in the message, in metadata however deep, in keys and in errors")
+    @Test("A registered secret is replaced in the message, in nested metadata, in keys and in errors")
     func redaction() throws {
         let secret = "sk-\"quoted\\1234"
         for format in LogFormat.allCases {
@@ -187,7 +188,7 @@ struct ExporterLogHandlerTests {
         }
     }
 
-    @Test("Lines from many tasks at once are each written whole, in one call")
+    @Test("Concurrent lines are each written in one call")
     func concurrency() async {
         let output = MemoryOutput()
         let handler = ExporterLogHandler(

@@ -1,10 +1,11 @@
+import ConfigReading
 import ExporterCore
 import Testing
 
 @Suite("Redaction")
 struct LogRedactionTests {
     @Test(
-        "Each appearance is replaced, and a secret that holds another is replaced whole",
+        "Each occurrence is replaced, and a secret that contains another is replaced completely",
         arguments: [
             ("nothing here", "nothing here"), ("secret-1", "<redacted>"), ("secret-1secret-1", "<redacted><redacted>"),
             ("xsecret-1y", "x<redacted>y"), ("secret-1-longer", "<redacted>"), ("secret-", "secret-"),

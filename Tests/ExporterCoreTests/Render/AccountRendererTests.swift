@@ -8,7 +8,7 @@ import UsageModel
 @Suite struct AccountRendererTests {
     private static let slice = SliceID(period: friday.day.period)
 
-    /// One request of a model and 2 seconds of its duration, or several.
+    /// Requests of a model, each with a duration of 2 seconds.
     private func reading(requests: Int) -> Reading {
         let labels = ["imagen-4", "post-videos"]
         return reading([
@@ -29,7 +29,7 @@ import UsageModel
         return reading
     }
 
-    /// A new ledger with one account that begins today.
+    /// Runs a body with a new ledger with one account that begins today.
     private func withStudio(_ body: (UsageLedger, LedgerAccount) async throws -> Void) async throws {
         try await withTemporaryFolder { folder in
             let ledger = try await UsageLedger.open(folder: folder, now: friday)
@@ -40,8 +40,9 @@ import UsageModel
         }
     }
 
-    /// Two bots of one account add to one series; which one's task goes on first after its commit is chance.
-    @Test(arguments: [false, true]) func sourcesThatShareSeriesMayReportInAnyOrder(isRenamed: Bool) async throws {
+    /// Two bots of one account share a series; which one's task resumes first after its commit is random.
+    @Test("sources that share series may report in any order", arguments: [false, true])
+    func sharedSeries(isRenamed: Bool) async throws {
         try await withStudio { ledger, account in
             let clock = ManualClock(friday)
             var options = LabelOptions()
@@ -66,8 +67,9 @@ import UsageModel
         }
     }
 
-    /// After a restart the series are read by portions; most of them are shown as a part of something.
-    @Test func aRestartShowsManySeriesAsBefore() async throws {
+    /// After a restart the series are read in batches; most of them are folded into shared series.
+    @Test("a restart shows many series as before")
+    func manySeries() async throws {
         try await withStudio { ledger, account in
             let clock = ManualClock(friday)
             let source = try await ledger.registerSource("stats", of: account.id)
@@ -112,12 +114,13 @@ import UsageModel
         }
     }
 
-    enum News: CaseIterable {
+    enum Update: CaseIterable {
         case status, usage, nothing
     }
 
-    /// What comes after midnight moves every source's windows, before a tick has told of the new day and after it.
-    @Test(arguments: News.allCases) func whatComesAfterMidnightMovesTheWindowsOfEverySource(_ news: News) async throws {
+    /// Any update after midnight moves every source's windows, before and after a tick of the new day.
+    @Test("any update after midnight moves the windows of every source", arguments: Update.allCases)
+    func midnight(_ update: Update) async throws {
         try await withStudio { ledger, account in
             let clock = ManualClock(friday)
             let view = LabelView(LabelOptions(), salt: "salt", limit: 100)
@@ -141,7 +144,7 @@ import UsageModel
             #expect(today.value("genai_window_requests", ["model": "b", "window": "yesterday"]) == nil)
 
             clock.move(to: friday.day.advanced(by: 1).start + .seconds(1))
-            switch news {
+            switch update {
             case .status:
                 try await shown.accountRenderer.show(status, of: sources[0])
             case .usage:
@@ -153,15 +156,16 @@ import UsageModel
             }
             let next = try await shown.scrape()
             for model in ["a", "b"] {
-                let requests = news == .usage && model == "a" ? 4.0 : 3
+                let requests = update == .usage && model == "a" ? 4.0 : 3
                 #expect(next.value("genai_window_requests", ["model": model, "window": "today"]) == nil)
                 #expect(next.value("genai_window_requests", ["model": model, "window": "yesterday"]) == requests)
             }
         }
     }
 
-    /// What is asked to stop while it reads says so, and is not taken for what was stored.
-    @Test func aRestartThatIsStoppedSaysSo() async throws {
+    /// A restore that is cancelled while it reads throws, so that its partial result is not used.
+    @Test("a cancelled restore throws")
+    func cancelledRestore() async throws {
         try await withStudio { ledger, account in
             let view = LabelView(LabelOptions(), salt: "salt", limit: 100)
             let shown = try Shown(account, ledger, view: view, clock: ManualClock(friday))
@@ -175,7 +179,7 @@ import UsageModel
         }
     }
 
-    /// An exposition, and what it shows.
+    /// A renderer and its output.
     private struct Shown {
         let accountRenderer: AccountRenderer
         private let store = SnapshotStore()

@@ -4,14 +4,16 @@ import UsageModel
 @testable import ExporterCore
 @testable import UsageLedger
 
-/// Names that differ only in control characters read the same in an exposition, so they are one series.
+/// Names that differ only in control characters are equal in an exposition, so they are one series.
 @Suite struct ControlCharacterTests {
     private static let names = ["m\u{1}x", "m\u{2}x", "m\u{7F}x", "m\u{FFFD}x"]
 
     private let view = LabelView(LabelOptions(), salt: "salt", limit: 100)
 
-    @Test(arguments: GaugeFamily.allCases.filter { !$0.labelNames.isEmpty })
-    func gaugesThatReadTheSameAreOneSample(family: GaugeFamily) {
+    @Test(
+        "gauges with equal sanitized labels are one sample",
+        arguments: GaugeFamily.allCases.filter { !$0.labelNames.isEmpty })
+    func gauges(family: GaugeFamily) {
         var rendering = GaugeRendering(account: 0, accountLabels: ["wavespeed", "media"], view: view)
         let samples = Self.names.map { name in GaugeSample(family.labelNames.map { _ in name }, 2) }
         _ = rendering.changes(for: [family: samples], from: "a")
@@ -19,8 +21,9 @@ import UsageModel
     }
 
     @Test(
+        "counters with equal sanitized labels are one series with their sum",
         arguments: LedgerFamily.allCases.filter { $0 != .reconciliation && $0 != .duration && !$0.labelNames.isEmpty })
-    func countersThatReadTheSameAreOneSeriesWithTheirSum(family: LedgerFamily) throws {
+    func counters(family: LedgerFamily) throws {
         var rendering = LedgerSeriesRendering(
             account: 0, accountLabels: ["wavespeed", "media"], zeroFirst: nil, view: view)
         let totals = Self.names.enumerated().map { number, name in

@@ -4,7 +4,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Gauges under labels that the config makes one.
+/// Gauges whose labels the config renames to the same name.
 @Suite struct GaugeRenderingTests {
     private func rendering(_ rename: [String: [String: String]]) -> GaugeRendering {
         var options = LabelOptions()
@@ -13,7 +13,8 @@ import UsageModel
             account: 0, accountLabels: ["p", "a"], view: LabelView(options, salt: "salt", limit: 100))
     }
 
-    @Test func twoKeysOfOneNameAddUp() {
+    @Test("two keys with the same name are summed")
+    func sameName() {
         var rendering = rendering(["key": ["a": "team", "b": "team"]])
         _ = rendering.changes(
             for: [
@@ -30,14 +31,15 @@ import UsageModel
         #expect(rendering.samples(of: .keyActive) == [GaugeSample(["team"], 1)])
     }
 
-    @Test func twoSourcesThatMeasureOneThingDoNotAddUp() {
+    @Test("two sources of the same gauge are not summed")
+    func sameGauge() {
         var rendering = rendering([:])
         _ = rendering.changes(for: [.balanceUSD: [GaugeSample([], 5)]], from: "credits")
         _ = rendering.changes(for: [.balanceUSD: [GaugeSample([], 5)]], from: "usage")
         #expect(rendering.samples(of: .balanceUSD) == [GaugeSample([], 5)])
     }
 
-    @Test("a rolling window ends once its source has failed for the window's length; a state stays")
+    @Test("a rolling window expires once its source has failed for the window's length; other gauges stay")
     func rollingWindowsOfAFailingSource() {
         var rendering = rendering([:])
         _ = rendering.changes(
@@ -49,7 +51,7 @@ import UsageModel
         func windows() -> [String] { rendering.samples(of: .windowRequests).map { $0.labels[2] } }
         status.isUp = true
         status.lastSuccess = friday
-        // An endpoint that may be read once an hour is always read late: that is no failure.
+        // An endpoint that allows one request per hour is always read late: that is not a failure.
         #expect(rendering.changes(for: status, of: "usage", now: friday + .hours(2)).isEmpty)
         #expect(windows() == ["last_1h", "last_24h"])
         status.isUp = false

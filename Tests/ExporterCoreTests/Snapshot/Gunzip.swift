@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What gzip itself makes of a body.
+/// Decompresses a body with gzip.
 func gunzipped(_ bytes: [UInt8]) throws -> [UInt8] {
     let gzip = try Tool(named: "gzip", installation: "apt-get install gzip")
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("gz-\(UUID().uuidString)")

@@ -6,9 +6,9 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Parts of a snapshot: by name, and by account.
+/// Parts of a snapshot, by name and by account.
 @Suite struct SnapshotSelectionTests {
-    /// Ten accounts, so that some share a page and some don't; the last has more series than a page takes.
+    /// Ten accounts, some of which share a page; the last has more series than fit on a page.
     private func snapshot() async throws -> Snapshot {
         let store = SnapshotStore()
         let renderer = try MetricsRenderer(publishingTo: store)
@@ -48,7 +48,8 @@ import UsageModel
         }
     }
 
-    @Test(arguments: [0, 3, 4, 8, 9]) func accountIsShownAloneAndWhole(account: Int) async throws {
+    @Test("an account's selection has all its series and no others", arguments: [0, 3, 4, 8, 9])
+    func account(account: Int) async throws {
         let snapshot = try await snapshot()
         for scrape in try scrapes(snapshot, SnapshotSelection(account: account)) {
             let cost = scrape.samples("genai_cost_usd_total") + scrape.samples("genai_cost_usd")
@@ -60,17 +61,20 @@ import UsageModel
         }
     }
 
-    @Test func accountWithoutSeriesIsAnEmptyExposition() async throws {
+    @Test("an account without series is an empty exposition")
+    func emptyAccount() async throws {
         for scrape in try scrapes(try await snapshot(), SnapshotSelection(account: 77)) {
             #expect(scrape.families.isEmpty)
         }
     }
 
-    @Test(arguments: [
-        ["genai_balance_usd"], ["genai_cost_usd"], ["genai_cost_usd_total"], ["genai_cost_usd_created"],
-        ["genai_exporter_accounts", "genai_balance_usd"], ["genai_nothing"],
-    ])
-    func familiesAreChosenByTheirNamesAndThoseOfTheirSamples(names: [String]) async throws {
+    @Test(
+        "families are selected by their names and those of their samples",
+        arguments: [
+            ["genai_balance_usd"], ["genai_cost_usd"], ["genai_cost_usd_total"], ["genai_cost_usd_created"],
+            ["genai_exporter_accounts", "genai_balance_usd"], ["genai_nothing"],
+        ])
+    func names(names: [String]) async throws {
         for scrape in try scrapes(try await snapshot(), SnapshotSelection(names: Set(names))) {
             let shown = Set(scrape.families.keys.map { $0.replacing("_total", with: "") })
             let wanted = Set(names.map { $0.replacing("_total", with: "").replacing("_created", with: "") })
@@ -78,7 +82,8 @@ import UsageModel
         }
     }
 
-    @Test func namesAndAccountTogetherAreBoth() async throws {
+    @Test("names and account are combined")
+    func namesAndAccount() async throws {
         let selection = SnapshotSelection(account: 2, names: ["genai_balance_usd"])
         for scrape in try scrapes(try await snapshot(), selection) {
             #expect(Set(scrape.families.keys) == ["genai_balance_usd"])

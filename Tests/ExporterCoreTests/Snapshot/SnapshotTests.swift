@@ -15,7 +15,8 @@ import UsageModel
             created: Timestamp(seconds: 1_795_132_800))
     }
 
-    @Test(arguments: [10, 20_000]) func compressedBodyIsTheBody(series: Int) async throws {
+    @Test("the compressed body equals the plain one", arguments: [10, 20_000])
+    func compression(series: Int) async throws {
         let store = SnapshotStore()
         let renderer = try MetricsRenderer(publishingTo: store)
         try await renderer.apply((0..<series).map { try set($0, Double($0) / 8) })
@@ -29,49 +30,50 @@ import UsageModel
         }
     }
 
-    /// Changes of all kinds, at random: what is shown is what was told, in every form of it.
-    @Test(arguments: [1, 2]) func whateverChangesBothFormsShowWhatWasTold(seed: Int) async throws {
+    /// Applies random changes of all kinds and compares the output with the applied values.
+    @Test("after random changes both formats show the applied values", arguments: [1, 2])
+    func randomChanges(seed: Int) async throws {
         let random = SeededRandom(UInt64(seed))
         let store = SnapshotStore()
         let renderer = try MetricsRenderer(publishingTo: store)
-        // Of 1,500 series and more, so that the pages make several runs. The first two share pages.
+        // Each has at least 1,500 series, so that the pages form several runs. The first two share pages.
         let accounts = [0, 1, 9, 20, 30]
-        var told: [Int: [Int: Double]] = [:]
+        var applied: [Int: [Int: Double]] = [:]
         var hidden: Set<Int> = []
         var removed: Set<Int> = []
-        func tell(_ series: Range<Int>, of account: Int) async throws {
+        func update(_ series: Range<Int>, of account: Int) async throws {
             let changes = series.map { ($0, Double(random.int(0...1_000_000))) }
             try await renderer.apply(changes.map { try set($0.0, $0.1, account: account) })
-            told[account, default: [:]].merge(changes) { $1 }
+            applied[account, default: [:]].merge(changes) { $1 }
         }
-        for account in accounts { try await tell(0..<1500, of: account) }
+        for account in accounts { try await update(0..<1500, of: account) }
         await renderer.publish()
         for round in 0..<12 {
             let account = accounts[random.int(0...4)]
             switch random.int(0...5) {
             case 0:
                 await renderer.remove(account: account)
-                // What a task still has to say of it comes too late.
-                try await tell(0..<10, of: account)
-                told[account] = nil
+                // A late update of a removed account is ignored.
+                try await update(0..<10, of: account)
+                applied[account] = nil
                 hidden.remove(account)
                 removed.insert(account)
             case 1:
-                // Set up anew, to be shown later.
+                // Recreated, to be shown later.
                 await renderer.remove(account: account)
                 await renderer.hide(account: account)
-                told[account] = nil
+                applied[account] = nil
                 removed.remove(account)
-                try await tell(0..<1500, of: account)
+                try await update(0..<1500, of: account)
                 hidden.insert(account)
             case 2:
                 await renderer.show(account: account, insteadOf: nil)
                 hidden.remove(account)
             case 3:
-                try await tell(1000..<2000, of: account)
+                try await update(1000..<2000, of: account)
             default:
                 let series = random.int(0...3000)
-                try await tell(series..<(series + 1), of: account)
+                try await update(series..<(series + 1), of: account)
             }
             await renderer.publish()
             let format = ExpositionFormat.allCases[round % 2]
@@ -79,7 +81,7 @@ import UsageModel
             #expect(body.length == body.bytes.count)
             #expect(try gunzipped(store.current.body(format, .gzip).bytes) == body.bytes)
             let shown = try Scrape(body.bytes, format: format).samples("genai_cost_usd_total")
-            let wanted = told.filter { !hidden.contains($0.key) && !removed.contains($0.key) }.flatMap {
+            let wanted = applied.filter { !hidden.contains($0.key) && !removed.contains($0.key) }.flatMap {
                 account, series in
                 series.map { ["a\(account)", "model-\($0)", "\($1)"] }
             }
@@ -88,7 +90,8 @@ import UsageModel
         }
     }
 
-    @Test func scrapesRenderNothingAndAChangeRendersItsPageAlone() async throws {
+    @Test("scrapes render nothing, and a change renders only its page")
+    func incrementalRendering() async throws {
         let store = SnapshotStore()
         let renderer = try MetricsRenderer(publishingTo: store)
         let count = 1_000_000
@@ -114,15 +117,16 @@ import UsageModel
         #expect(zip(parts, changed).filter { $0 != $1 }.count == 1)
     }
 
-    /// Most of what a sync says of its source is what the last one said.
-    @Test func aWholeThatIsToldAgainRendersOnlyWhatChanged() async throws {
+    /// Most of a sync's source metrics are unchanged from the last sync.
+    @Test("replacing samples renders only changed pages")
+    func replacement() async throws {
         let store = SnapshotStore()
         let renderer = try MetricsRenderer(publishingTo: store)
-        func tell(_ values: [Double], created: Int64 = 1_795_132_800) async throws -> Int {
+        func update(_ values: [Double], created: Int64 = 1_795_132_800) async throws -> Int {
             let before = await renderer.renderings
-            let samples = values.enumerated().map { place, value in
+            let samples = values.enumerated().map { index, value in
                 ShownSample(
-                    ["wavespeed", "media", "s\(place)", "success"], value, created: Timestamp(seconds: created))
+                    ["wavespeed", "media", "s\(index)", "success"], value, created: Timestamp(seconds: created))
             }
             try await renderer.apply([.replace(family: HealthFamily.syncs, account: 0, samples: samples)])
             await renderer.publish()
@@ -133,21 +137,22 @@ import UsageModel
         }
         // Three pages, of 256 series each.
         var values = (0..<600).map(Double.init)
-        #expect(try await tell(values) == 3)
-        #expect(try await tell(values) == 0)
+        #expect(try await update(values) == 3)
+        #expect(try await update(values) == 0)
         values[300] = 1
-        #expect(try await tell(values) == 1)
-        #expect(try await tell(values, created: 1_795_132_801) == 3)
-        #expect(try await tell(Array(values.prefix(500)), created: 1_795_132_801) == 2)
-        #expect(try await tell([]) == 2)
-        #expect(try await tell([]) == 0)
+        #expect(try await update(values) == 1)
+        #expect(try await update(values, created: 1_795_132_801) == 3)
+        #expect(try await update(Array(values.prefix(500)), created: 1_795_132_801) == 2)
+        #expect(try await update([]) == 2)
+        #expect(try await update([]) == 0)
     }
 
-    /// Families differ in how many accounts share a page.
-    @Test func accountsComeAndGoInPagesOfAnySize() async throws {
+    /// The number of accounts per page differs between families.
+    @Test("accounts are added to and removed from pages of any size")
+    func pages() async throws {
         let store = SnapshotStore()
         let renderer = try MetricsRenderer(publishingTo: store)
-        func tell(_ account: Int, _ value: Double) async throws {
+        func update(_ account: Int, _ value: Double) async throws {
             let names = ["wavespeed", "a\(account)", "usage"]
             let histogram = SampleValue.histogram(
                 counts: Array(repeating: 1, count: MetricCatalogue.upstreamDurationBounds.count + 1), sum: value)
@@ -173,24 +178,25 @@ import UsageModel
                     Dictionary(shown) { $0 + $1 } == Dictionary(values.map { ("a\($0)", $1) }) { $0 + $1 }, "\(name)")
             }
         }
-        for account in 0..<20 { try await tell(account, Double(account + 1)) }
-        var told = Dictionary(uniqueKeysWithValues: (0..<20).map { ($0, Double($0 + 1)) })
-        try await expect(told)
+        for account in 0..<20 { try await update(account, Double(account + 1)) }
+        var applied = Dictionary(uniqueKeysWithValues: (0..<20).map { ($0, Double($0 + 1)) })
+        try await expect(applied)
         await renderer.remove(account: 3)
-        told[3] = nil
-        try await tell(4, 0.5)
-        told[4] = 0.5
-        try await expect(told)
+        applied[3] = nil
+        try await update(4, 0.5)
+        applied[4] = 0.5
+        try await expect(applied)
         await renderer.hide(account: 20)
-        try await tell(20, 7)
-        try await expect(told)
+        try await update(20, 7)
+        try await expect(applied)
         await renderer.show(account: 20, insteadOf: 5)
-        told[20] = 7
-        told[5] = nil
-        try await expect(told)
+        applied[20] = 7
+        applied[5] = nil
+        try await expect(applied)
     }
 
-    @Test func aDocumentOfNothingEndsAsOne() async throws {
+    @Test("an empty exposition is complete")
+    func empty() async throws {
         let store = SnapshotStore()
         let renderer = try MetricsRenderer(publishingTo: store)
         await renderer.publish()
@@ -200,7 +206,8 @@ import UsageModel
         #expect(try gunzipped(store.current.body(.text004, .gzip).bytes).isEmpty)
     }
 
-    @Test func everyFamilyPassesTheForeignJudge() async throws {
+    @Test("every family passes promtool and the OpenMetrics parser")
+    func externalParsers() async throws {
         let store = SnapshotStore()
         let renderer = try MetricsRenderer(publishingTo: store)
         for family in MetricCatalogue.families {
@@ -222,8 +229,8 @@ import UsageModel
         await renderer.publish()
         let body = store.current.body(.text004, .identity).bytes
         #expect(try Scrape(body).families.count == MetricCatalogue.families.count)
-        let verdict = try Tool.promtool().run(["check", "metrics"], input: body)
-        #expect(verdict.status == 0 && verdict.output.isEmpty, "\(verdict.output)")
+        let check = try Tool.promtool().run(["check", "metrics"], input: body)
+        #expect(check.status == 0 && check.output.isEmpty, "\(check.output)")
         let openMetrics = store.current.body(.openMetrics100, .identity).bytes
         #expect(try Scrape(openMetrics, format: .openMetrics100).families.count == MetricCatalogue.families.count)
         let python = try Tool(named: "python3", installation: "apt-get install python3")

@@ -2,10 +2,10 @@ import Foundation
 import FuzzTargets
 
 #if FUZZING
-    /// The target that `FUZZ_TARGET` names: libFuzzer's entry has no other way in.
+    /// The target that `FUZZ_TARGET` names; libFuzzer's entry point takes no other parameters.
     private let chosen = Driver.target()
 
-    /// What libFuzzer calls for each input; a property that does not hold ends the process, and libFuzzer keeps the input.
+    /// Called by libFuzzer for each input; a violated property ends the process, and libFuzzer keeps the input.
     @_cdecl("LLVMFuzzerTestOneInput")
     package func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
         do {
@@ -16,14 +16,14 @@ import FuzzTargets
         return 0
     }
 
-    /// What libFuzzer calls to make one input of another: half of the time by words and numbers, which its own changes of
-    /// bytes hardly ever hit, and half of the time its own way.
+    /// Called by libFuzzer to mutate an input: half of the time with words and numbers, which byte mutations hardly
+    /// ever produce, and half of the time with libFuzzer's own mutator.
     @_cdecl("LLVMFuzzerCustomMutator")
     package func mutate(_ start: UnsafeMutablePointer<UInt8>, _ count: Int, _ longest: Int, _ seed: UInt32) -> Int {
         guard seed.isMultiple(of: 2) else { return mutateBytes(start, count, longest) }
         let input = Array(UnsafeBufferPointer(start: start, count: count))
         let output = Mutation(seed: UInt64(seed)).mutated(input).prefix(longest)
-        for (place, byte) in output.enumerated() { start[place] = byte }
+        for (index, byte) in output.enumerated() { start[index] = byte }
         return output.count
     }
 
@@ -43,7 +43,7 @@ import FuzzTargets
 #endif
 
 enum Driver {
-    /// The target that the environment names; where it names none, the process ends with the names.
+    /// The target named by the environment; exits with the list of targets if there is none.
     static func target() -> FuzzTarget {
         let name = ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? ""
         guard let target = FuzzTarget(rawValue: name) else {

@@ -2,13 +2,13 @@ import NIOConcurrencyHelpers
 import Upstream
 import UsageModel
 
-/// The upstream's answers in the order of the calls, cut out of the fuzzed bytes: an API that says whatever it likes.
+/// Upstream responses in the order of the calls, taken from the fuzzed bytes.
 ///
-/// The byte 0x1D ends the answers to one sync, 0x1E one answer; neither may stand in JSON. Where there are no more, the
-/// last one is given again. Lines such as `@Link: </v2>` at an answer's beginning are fields of its header, and a body
-/// such as `!404` is a failure with that status.
+/// The byte 0x1D ends the responses of one sync, 0x1E one response; neither is valid in JSON. After the last response
+/// it is repeated. Lines such as `@Link: </v2>` at the start of a response are header fields, and a body such as `!404`
+/// is a failure with that status.
 final class AnswerScript: UpstreamAPI {
-    /// An API that never comes to an end has to be left some time.
+    /// Limits the calls of one sync, because the responses may never end a loop.
     private static let mostCalls = 16
 
     private let syncs: [[[UInt8]]]
@@ -20,10 +20,10 @@ final class AnswerScript: UpstreamAPI {
         }
     }
 
-    /// How many syncs the bytes are about.
+    /// The number of syncs.
     var count: Int { syncs.count }
 
-    /// From now on calls are answered as in this sync.
+    /// Selects the responses of a sync.
     func begin(sync: Int) { calls.withLockedValue { $0 = (sync, 0) } }
 
     func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
@@ -33,13 +33,13 @@ final class AnswerScript: UpstreamAPI {
             return (calls.sync, calls.count - 1)
         }
         guard count < Self.mostCalls else {
-            throw UpstreamFailure(reason: .network, message: "nobody answers any more")
+            throw UpstreamFailure(reason: .network, message: "no more responses")
         }
-        let answers = syncs[min(sync, syncs.count - 1)]
-        return try Self.answer(answers[min(count, answers.count - 1)][...])
+        let responses = syncs[min(sync, syncs.count - 1)]
+        return try Self.response(responses[min(count, responses.count - 1)][...])
     }
 
-    private static func answer(_ bytes: ArraySlice<UInt8>) throws(UpstreamFailure) -> UpstreamResponse {
+    private static func response(_ bytes: ArraySlice<UInt8>) throws(UpstreamFailure) -> UpstreamResponse {
         var body = bytes
         var fields: [(name: String, value: String)] = []
         while body.first == UInt8(ascii: "@"), let end = body.firstIndex(of: UInt8(ascii: "\n")) {

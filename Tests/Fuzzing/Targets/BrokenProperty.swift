@@ -1,19 +1,19 @@
-/// What should hold for all bytes from outside, and did not for these.
+/// A property that must hold for all input and was violated.
 package struct BrokenProperty: Error, CustomStringConvertible {
-    /// What should have held, and what was found instead.
+    /// The expected property and the actual result.
     package let description: String
 }
 
-/// Checks something that must hold.
+/// Checks a property.
 ///
-/// - Throws: `BrokenProperty` with the words where it does not.
+/// - Throws: `BrokenProperty` with the message if it is violated.
 func ensure(_ holds: Bool, _ words: @autoclosure () -> String) throws(BrokenProperty) {
     guard holds else { throw BrokenProperty(description: words()) }
 }
 
-/// Checks a text that goes to the log or to a terminal: there is something in it, on one line, of bounded length.
+/// Checks a text for the log or a terminal: not empty, a single line, and of bounded length.
 ///
-/// - Throws: `BrokenProperty` where it is not so.
+/// - Throws: `BrokenProperty` otherwise.
 func ensure(line: String) throws(BrokenProperty) {
     try ensure(!line.isEmpty, "a message is empty")
     try ensure(line.unicodeScalars.count < 2000, "a message has \(line.unicodeScalars.count) characters: \(line)")

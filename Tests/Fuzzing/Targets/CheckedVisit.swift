@@ -1,7 +1,7 @@
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// A sync whose readings are kept for the next one, and of which each figure is looked at.
+/// A sync context that keeps readings for the next sync and checks each value.
 final class CheckedVisit: SyncContext {
     /// 2026-02-13T15:00:00Z, on the day of the documentation's examples.
     static let first = Timestamp(seconds: 1_770_994_800)
@@ -18,14 +18,14 @@ final class CheckedVisit: SyncContext {
     private let state = NIOLockedValueBox(State())
     private let slices: [(slice: SliceID, settles: Bool)]
 
-    /// What did not hold, where something did not.
+    /// The first violated property; nil if there is none.
     var broken: BrokenProperty? { state.withLockedValue { $0.broken } }
 
     init(of source: any UsageSource) {
         slices = Self.slices(of: source.slicing)
     }
 
-    /// The open slice, the one before it, and one that is read for the first and last time.
+    /// The open slice, the previous one, and one that is read only once.
     private static func slices(of slicing: Slicing?) -> [(SliceID, Bool)] {
         switch slicing?.unit {
         case nil: return []
@@ -39,7 +39,7 @@ final class CheckedVisit: SyncContext {
         }
     }
 
-    /// The next sync comes some time later.
+    /// Advances the clock to the next sync.
     func proceed() { state.withLockedValue { $0.now = $0.now + .minutes(70) } }
 
     var startedAt: Timestamp { now }
@@ -79,7 +79,7 @@ final class CheckedVisit: SyncContext {
         }
     }
 
-    /// Sources may handle what is thrown at them, so a finding is kept rather than thrown.
+    /// Keeps a violation instead of throwing it, because sources may handle errors.
     private func keep(_ checks: () throws(BrokenProperty) -> Void) {
         do {
             try checks()
@@ -105,8 +105,8 @@ final class CheckedVisit: SyncContext {
     private func check(_ cell: Cell) throws(BrokenProperty) {
         let text = cell.value.description
         try ensure(cell.value.doubleValue.isFinite, "\(cell.family.rawValue) is \(text)")
-        // Past it the ledger keeps the end of its range.
+        // Above it the ledger clamps values.
         guard cell.value.magnitude <= ExactDecimal(1_700_000_000_000_000_000) else { return }
-        try ensure(ExactDecimal(text) == cell.value, "\(cell.family.rawValue) \(text) does not read back")
+        try ensure(ExactDecimal(text) == cell.value, "\(cell.family.rawValue) \(text) does not round-trip")
     }
 }

@@ -1,7 +1,7 @@
 import ExporterCore
 import UsageModel
 
-/// The fuzzed bytes as the config file, in surroundings with secrets that it may name.
+/// Loads the fuzzed bytes as the config file, in an environment with secrets that it may reference.
 struct ConfigurationRun {
     private static let file = "/etc/exporter/config.yml"
     private static let secrets = ["Env9secretvalue7", "File8secretvalue6", "Long5secretvalue4"]
@@ -20,7 +20,7 @@ struct ConfigurationRun {
         self.bytes = bytes
     }
 
-    /// A config is taken or refused in words that help, and neither shows a secret.
+    /// Checks that a config is accepted or rejected with usable messages, and that neither exposes a secret.
     ///
     /// - Throws: `BrokenProperty`.
     func check() throws(BrokenProperty) {
@@ -32,15 +32,15 @@ struct ConfigurationRun {
                 path: Self.file, environment: Self.environment, today: CheckedVisit.first.day,
                 files: StagedFiles(contents: files))
         } catch {
-            try ensure(!error.problems.isEmpty, "a config is refused without a word")
+            try ensure(!error.problems.isEmpty, "a config is rejected without a message")
             for problem in error.problems { try check(said: problem.description) }
             return
         }
         for warning in configuration.warnings { try check(said: warning.description) }
         try checkSecrets("\(configuration)")
         let names = configuration.accounts.map(\.name)
-        try ensure(!names.isEmpty, "a config without accounts is taken")
-        try ensure(Set(names).count == names.count, "two accounts have one name: \(names)")
+        try ensure(!names.isEmpty, "a config without accounts is accepted")
+        try ensure(Set(names).count == names.count, "duplicate account names: \(names)")
     }
 
     private func check(said: String) throws(BrokenProperty) {
@@ -48,7 +48,7 @@ struct ConfigurationRun {
         try checkSecrets(said)
     }
 
-    /// Secrets that stand in the file itself are no secrets of the surroundings.
+    /// Ignores secrets that the file itself contains.
     private func checkSecrets(_ text: String) throws(BrokenProperty) {
         for secret in Self.secrets where text.contains(secret) {
             try ensure(

@@ -2,8 +2,7 @@ import PrometheusExposition
 import PrometheusExpositionTesting
 import TestSupport
 
-/// Families whose help texts, label values and numbers are the fuzzed bytes, written by our encoders and read by our
-/// parser.
+/// Encodes families whose help texts, label values and numbers are the fuzzed bytes, and parses them again.
 struct ExpositionRun {
     private let families: [StagedFamily]
 
@@ -16,7 +15,7 @@ struct ExpositionRun {
         self.families = families
     }
 
-    /// What is read is what was written, in both formats, and no control character gets through.
+    /// Checks that both formats round-trip, and that no control character is written.
     ///
     /// - Throws: `BrokenProperty`.
     func check() throws {
@@ -35,17 +34,17 @@ struct ExpositionRun {
         do {
             read = try ExpositionParser.parse(bytes, format: format)
         } catch {
-            throw BrokenProperty(description: "\(format) is not read back: \(error) in\n\(text)")
+            throw BrokenProperty(description: "\(format) does not parse: \(error) in\n\(text)")
         }
-        try ensure(read.count == shown.count, "\(read.count) families are read of\n\(text)")
+        try ensure(read.count == shown.count, "\(read.count) families are parsed from\n\(text)")
         for (family, parsed) in zip(shown, read) {
-            try ensure(parsed.type == family.family.type, "another type is read of\n\(text)")
+            try ensure(parsed.type == family.family.type, "the type differs in\n\(text)")
             try ensure(
                 Array((parsed.help ?? "").utf8) == Array(ExpectedSample.cleaned(family.family.help).utf8),
-                "another help is read of\n\(text)")
+                "the help text differs in\n\(text)")
             try ensure(
                 parsed.samples.map(ExpectedSample.init) == family.samples(in: format),
-                "other samples are read of\n\(text)")
+                "the samples differ in\n\(text)")
         }
     }
 }

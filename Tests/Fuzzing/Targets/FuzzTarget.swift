@@ -1,14 +1,14 @@
-/// Something of ours that reads bytes from outside, with what must hold whatever the bytes are.
+/// A reader of untrusted bytes, with the properties that must hold for all input.
 package enum FuzzTarget: String, CaseIterable, Sendable {
-    /// Answers of WaveSpeedAI.
+    /// Responses of WaveSpeedAI.
     case wavespeed
-    /// Answers of FairStack.
+    /// Responses of FairStack.
     case fairstack
-    /// Answers of Venice.ai.
+    /// Responses of Venice.ai.
     case venice
-    /// Answers of CheapestInference.
+    /// Responses of CheapestInference.
     case cheapestinference
-    /// Answers of useapi.net.
+    /// Responses of useapi.net.
     case useapi
     /// The config file.
     case config
@@ -16,12 +16,12 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case webconfig
     /// `Accept` and `Accept-Encoding` of a scrape.
     case accept
-    /// Label values, help texts and numbers on their way through an exposition and back.
+    /// Round trip of label values, help texts and numbers through an exposition.
     case exposition
 
     /// Runs the reader on the bytes.
     ///
-    /// - Throws: `BrokenProperty` where something does not hold that should; a trap is a finding just as well.
+    /// - Throws: `BrokenProperty` if a property is violated; a trap is a finding, too.
     package func run(_ bytes: [UInt8]) throws {
         switch self {
         case .wavespeed, .fairstack, .venice, .cheapestinference, .useapi: try ProviderRun(rawValue, bytes).check()

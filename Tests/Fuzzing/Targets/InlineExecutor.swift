@@ -1,7 +1,6 @@
 import NIOConcurrencyHelpers
 
-/// Runs asynchronous work to its end on the calling thread: a run is over when its function returns, and the same bytes
-/// take the same path each time.
+/// Runs asynchronous work to completion on the calling thread, so that the same bytes always take the same path.
 final class InlineExecutor: TaskExecutor {
     private let jobs = NIOLockedValueBox<[UnownedJob]>([])
 
@@ -12,7 +11,7 @@ final class InlineExecutor: TaskExecutor {
 
     /// Runs the work.
     ///
-    /// - Throws: `BrokenProperty` where the work waits for something that nobody here does.
+    /// - Throws: `BrokenProperty` if the work waits for an event outside of this executor.
     static func run(_ work: @escaping @Sendable () async -> Void) throws(BrokenProperty) {
         let executor = InlineExecutor()
         let isDone = NIOLockedValueBox(false)
@@ -23,6 +22,6 @@ final class InlineExecutor: TaskExecutor {
         while let job = executor.jobs.withLockedValue({ $0.isEmpty ? nil : $0.removeFirst() }) {
             job.runSynchronously(on: executor.asUnownedTaskExecutor())
         }
-        try ensure(isDone.withLockedValue { $0 }, "the work waits for something outside of it")
+        try ensure(isDone.withLockedValue { $0 }, "the work waits for an external event")
     }
 }

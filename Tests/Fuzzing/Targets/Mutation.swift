@@ -1,8 +1,8 @@
 import TestSupport
 
-/// Changes inputs where it matters: words and numbers as a whole, and spans between them, beside single bytes.
+/// Mutates inputs by words, numbers and spans of bytes, besides single bytes.
 package struct Mutation {
-    /// What numbers, words and ends of answers are replaced by.
+    /// Replacements for numbers, words and response separators.
     private static let words = [
         "0", "1", "-1", "0.1", "-0", "00", "1e18", "1e-30", "1e400", "9223372036854775807", "-9223372036854775808",
         "9223372036854775808", "4611686018427387904", "1700000000000000001", "1000000000000", "253402300799",
@@ -15,7 +15,7 @@ package struct Mutation {
 
     private let random: SeededRandom
 
-    /// The changes of a seed: the same ones in each run.
+    /// Mutations are deterministic for a seed.
     package init(seed: UInt64) {
         random = SeededRandom(seed)
     }
@@ -32,30 +32,30 @@ package struct Mutation {
             bytes = word
             return
         }
-        let place = random.int(0...(bytes.count - 1))
+        let index = random.int(0...(bytes.count - 1))
         switch random.int(0...9) {
-        case 0...3: bytes.replaceSubrange(word(around: place, in: bytes), with: word)
-        case 4: bytes.insert(contentsOf: word, at: place)
-        case 5: bytes.removeSubrange(span(from: place, in: bytes))
-        case 6: bytes.insert(contentsOf: bytes[span(from: place, in: bytes)], at: place)
+        case 0...3: bytes.replaceSubrange(word(around: index, in: bytes), with: word)
+        case 4: bytes.insert(contentsOf: word, at: index)
+        case 5: bytes.removeSubrange(span(from: index, in: bytes))
+        case 6: bytes.insert(contentsOf: bytes[span(from: index, in: bytes)], at: index)
         case 7:
             let other = word(around: random.int(0...(bytes.count - 1)), in: bytes)
-            bytes.replaceSubrange(word(around: place, in: bytes), with: Array(bytes[other]))
-        case 8: bytes[place] = UInt8(truncatingIfNeeded: random.next())
-        default: bytes[place] ^= 1 << UInt8(random.int(0...7))
+            bytes.replaceSubrange(word(around: index, in: bytes), with: Array(bytes[other]))
+        case 8: bytes[index] = UInt8(truncatingIfNeeded: random.next())
+        default: bytes[index] ^= 1 << UInt8(random.int(0...7))
         }
     }
 
     private var word: [UInt8] { Self.words[random.int(0...(Self.words.count - 1))] }
 
-    /// Some bytes from a place on: mostly few.
-    private func span(from place: Int, in bytes: [UInt8]) -> Range<Int> {
+    /// A span of bytes starting at an index, mostly short.
+    private func span(from index: Int, in bytes: [UInt8]) -> Range<Int> {
         let length = random.int(0...3) == 0 ? random.int(1...200) : random.int(1...12)
-        return place..<min(place + length, bytes.count)
+        return index..<min(index + length, bytes.count)
     }
 
-    /// The word or number that a place lies in; nothing where it lies between them.
-    private func word(around place: Int, in bytes: [UInt8]) -> Range<Int> {
+    /// The word or number around an index; empty between words.
+    private func word(around index: Int, in bytes: [UInt8]) -> Range<Int> {
         let isPart: (UInt8) -> Bool = { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -64,9 +64,9 @@ package struct Mutation {
             default: false
             }
         }
-        guard isPart(bytes[place]) else { return place..<place }
-        let start = bytes[..<place].lastIndex { !isPart($0) }.map { $0 + 1 } ?? 0
-        let end = bytes[place...].firstIndex { !isPart($0) } ?? bytes.count
+        guard isPart(bytes[index]) else { return index..<index }
+        let start = bytes[..<index].lastIndex { !isPart($0) }.map { $0 + 1 } ?? 0
+        let end = bytes[index...].firstIndex { !isPart($0) } ?? bytes.count
         return start..<end
     }
 }

@@ -1,6 +1,6 @@
 import PrometheusExposition
 
-/// The fuzzed bytes as `Accept` up to the first line break, and as `Accept-Encoding` after it.
+/// Negotiates with the fuzzed bytes as `Accept` up to the first line break, and as `Accept-Encoding` after it.
 struct NegotiationRun {
     private let accept: String
     private let acceptEncoding: String
@@ -11,7 +11,7 @@ struct NegotiationRun {
         acceptEncoding = String(decoding: lines.dropFirst().first ?? [], as: UTF8.self)
     }
 
-    /// Only what a header names is chosen, and what it says beside that of things that are not served changes nothing.
+    /// Checks that only a requested format is selected, and that unsupported media types have no effect.
     ///
     /// - Throws: `BrokenProperty`.
     func check() throws(BrokenProperty) {
@@ -23,10 +23,10 @@ struct NegotiationRun {
         let words = known[format] ?? []
         try ensure(
             words.isEmpty || words.contains(where: accept.lowercased().contains),
-            "\(format) was not asked for: \(accept)")
+            "\(format) was not requested: \(accept)")
         try ensure(
             encoding == .identity || ["gzip", "*"].contains(where: acceptEncoding.lowercased().contains),
-            "\(encoding) was not asked for: \(acceptEncoding)")
+            "\(encoding) was not requested: \(acceptEncoding)")
         for other in ["text/html, ", "application/json;q=0.9 ,", ",, ;q=1,", "x/y;q=nonsense,"] {
             try ensure(
                 negotiateFormat(accept: other + accept) == format, "\(other) changes the format: \(accept)")

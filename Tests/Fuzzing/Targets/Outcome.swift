@@ -1,7 +1,7 @@
 import NIOConcurrencyHelpers
 
-/// How asynchronous work ended.
+/// Result of asynchronous work.
 final class Outcome: Sendable {
-    /// What it threw; nil where it ended well.
+    /// The thrown error; nil after success.
     let error = NIOLockedValueBox<(any Error)?>(nil)
 }

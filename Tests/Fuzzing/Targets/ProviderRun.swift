@@ -1,15 +1,16 @@
+import ConfigReading
 import Providers
 import UsageModel
 
-/// Syncs of one source of a provider with an API that answers with the fuzzed bytes.
+/// Syncs one source of a provider with an API that responds with the fuzzed bytes.
 ///
-/// The first byte chooses the source (`0` is the first one); the rest is an `AnswerScript`.
+/// The first byte selects the source (`0` is the first one); the rest is an `AnswerScript`.
 struct ProviderRun {
     private let script: AnswerScript
     private let source: any UsageSource
     private let context: CheckedVisit
 
-    /// - Throws: `BrokenProperty` where there is no provider of this name.
+    /// - Throws: `BrokenProperty` if the provider does not exist.
     init(_ provider: String, _ bytes: [UInt8]) throws(BrokenProperty) {
         script = AnswerScript(bytes.dropFirst())
         let sources = Self.sources(of: provider, script)
@@ -18,7 +19,7 @@ struct ProviderRun {
         context = CheckedVisit(of: source)
     }
 
-    /// Syncs as often as there are answers for, and at least twice, since the second meets what the first one left.
+    /// Runs a sync per scripted sync, at least two, because the second reads the state that the first one stored.
     ///
     /// - Throws: `BrokenProperty`.
     func check() throws {
@@ -38,33 +39,41 @@ struct ProviderRun {
         }
     }
 
-    /// A sync ends well or with a reason that can be read, and never for what an earlier one remembered.
+    /// Checks that the failure has a readable reason, and that it was not caused by stored state.
     private func check(_ error: any Error) throws(BrokenProperty) {
         guard let failure = error as? any ReasonedFailure else {
             throw BrokenProperty(description: "a sync ended with \(error), which has no reason")
         }
         try ensure(line: failure.message)
-        try ensure(failure.reason != .storage, "a sync cannot read what it remembered: \(failure.message)")
+        try ensure(failure.reason != .storage, "a sync cannot read its stored state: \(failure.message)")
     }
 
-    /// Every source of a provider, those with several ways to ask in each of them.
+    /// Every source of a provider, with each of its request variants.
     private static func sources(of provider: String, _ script: AnswerScript) -> [any UsageSource] {
-        var options = ProviderOptions()
-        options.keys = [
-            ProviderOptions.Key(name: "web", id: "key_web", hasCredential: true),
-            ProviderOptions.Key(name: "batch", id: "key_batch", hasCredential: true),
-        ]
-        options.hasManagementKey = true
-        options.bots = ["google-flow"]
-        options.prices = ["imagen-4": ExactDecimal(micros: 20_000), "google-flow": ExactDecimal(2)]
-        var others = options
-        others.keyIDs = ["key-uuid", "key_batch"]
-        others.veniceEndpoint = "usage"
-        others.keys = []
-        others.successByModel = false
-        let type = allProviders.first { $0.name == provider }
-        return [options, others].flatMap { options in
-            type?.sources(for: ProviderAccount(options: options) { _, _ in script }) ?? []
-        }
+        options[provider, default: []].flatMap { $0.sources(for: ProviderAccount { _, _ in script }) }
     }
+
+    private static let options: [String: [any ProviderOptions]] = {
+        var waveSpeed = WaveSpeedOptions(key: nil)
+        waveSpeed.successByModel = false
+        var fairStack = FairStackOptions(key: nil)
+        fairStack.keys = [
+            KeyConfiguration(name: "web", id: "key_web"), KeyConfiguration(name: "batch", id: "key_batch"),
+        ]
+        var venice = [VeniceOptions(key: nil), VeniceOptions(key: nil)]
+        venice[1].endpoint = .usage
+        var inference = [
+            CheapestInferenceOptions(managementKey: .literal("mk")), CheapestInferenceOptions(managementKey: .literal("mk")),
+        ]
+        inference[0].keys = ["web", "batch"].map { KeyConfiguration(name: $0, credential: .literal("sk-\($0)")) }
+        inference[1].keyIDs = ["key-uuid", "key_batch"]
+        var useAPI = UseAPIOptions(key: nil)
+        useAPI.bots = ["google-flow"]
+        useAPI.prices = ["imagen-4": ExactDecimal(micros: 20_000), "google-flow": ExactDecimal(2)]
+        return [
+            WaveSpeed.name: [WaveSpeedOptions(key: nil), waveSpeed],
+            FairStack.name: [fairStack, FairStackOptions(key: nil)], Venice.name: venice,
+            CheapestInference.name: inference, UseAPI.name: [useAPI],
+        ]
+    }()
 }

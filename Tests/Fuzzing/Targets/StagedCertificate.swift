@@ -2,7 +2,7 @@ import Crypto
 import Foundation
 import X509
 
-/// A certificate and its key that are made anew in each process: none has to be kept in the repository.
+/// A certificate and its key, generated in each process so that the repository has to contain none.
 enum StagedCertificate {
     /// The certificate as PEM text.
     static let certificate = (try? Self.signed.serializeAsPEM().pemString) ?? ""

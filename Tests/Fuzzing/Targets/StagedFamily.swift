@@ -1,13 +1,13 @@
 import PrometheusExposition
 import TestSupport
 
-/// A metric family made of fuzzed fields: its type and help, then its series up to an empty field.
+/// A metric family from fuzzed fields: its type and help, then its series up to an empty field.
 ///
-/// Names are not fuzzed: they are the exporter's own.
+/// Names are not fuzzed because they come from the exporter.
 struct StagedFamily {
     struct Series {
         let labels: LabelSet
-        /// The values by name as a reader must find them.
+        /// The expected label values by name.
         let values: [String: String]
         let numbers: [Double]
         let created: UnixTimestamp?
@@ -37,7 +37,7 @@ struct StagedFamily {
             let labels = try LabelSet(values, of: family)
             let count = type == .histogram ? Self.bounds.count + 2 : 1
             let numbers = (0..<count).map { _ in fields.number() }
-            // What no reader takes is not written: that is tested elsewhere.
+            // Values that every parser rejects are skipped: other tests cover them.
             guard type == .gauge || numbers.allSatisfy({ $0 >= 0 }), seen.insert(labels.bytes).inserted else {
                 continue
             }
@@ -50,7 +50,7 @@ struct StagedFamily {
         }
     }
 
-    /// Some moment of the first 8,000 years.
+    /// A timestamp in the first 8,000 years.
     private static func moment(_ number: Double) -> UnixTimestamp {
         UnixTimestamp(milliseconds: Int64(number.bitPattern % 250_000_000_000_000))
     }
@@ -70,7 +70,7 @@ struct StagedFamily {
         }
     }
 
-    /// The samples that a reader must find.
+    /// The expected samples.
     func samples(in format: ExpositionFormat) -> [ExpectedSample] {
         series.flatMap { one -> [ExpectedSample] in
             func sample(_ suffix: String, _ value: Double, le: String? = nil) -> ExpectedSample {
@@ -92,7 +92,7 @@ struct StagedFamily {
         }
     }
 
-    /// Observations by bucket: the numbers' bits, so that any count may come.
+    /// Observations by bucket: the numbers' bits, so that any count may occur.
     private static func counts(_ series: Series) -> [UInt64] {
         series.numbers.dropLast().map { UInt64(exactly: $0) ?? $0.bitPattern }
     }

@@ -1,6 +1,7 @@
+import ConfigReading
 import ExporterCore
 
-/// A few files in memory: nothing outside of it is read.
+/// In-memory files; no other files are read.
 struct StagedFiles: FileReading {
     let contents: [String: [UInt8]]
 

@@ -1,7 +1,7 @@
 import ExporterCore
 import ExporterWeb
 
-/// The fuzzed bytes as the web config file.
+/// Loads the fuzzed bytes as the web config file.
 struct WebConfigurationRun {
     /// The password hash of the seeds.
     private static let hash = "2UXri9cIDdgeKjBo4Rlpx.U3ZLDV8X1IxKmsfOvhcM5oXQt/mLmXq"
@@ -12,7 +12,7 @@ struct WebConfigurationRun {
         self.bytes = bytes
     }
 
-    /// A web config is taken or refused in words that help, which never hold a password's hash wherever it was put.
+    /// Checks that a web config is accepted or rejected with usable messages that never contain a password hash.
     ///
     /// - Throws: `BrokenProperty`.
     func check() throws(BrokenProperty) {
@@ -25,7 +25,7 @@ struct WebConfigurationRun {
                     "/etc/exporter/server.key": Array(StagedCertificate.key.utf8),
                 ]))
         } catch {
-            try ensure(!error.problems.isEmpty, "a web config is refused without a word")
+            try ensure(!error.problems.isEmpty, "a web config is rejected without a message")
             for problem in error.problems {
                 try ensure(line: problem.description)
                 try ensure(!problem.description.contains(Self.hash), "a hash is shown: \(problem)")

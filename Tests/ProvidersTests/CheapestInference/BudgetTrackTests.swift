@@ -22,7 +22,7 @@ import UsageModel
                 BudgetTrack.Reading(
                     spent: spent, resetsAt: resetsAt, length: length, identity: identity, now: now))
             let slice = track.slice(scope: "k")
-            // The ledger settles slices 72 h after their end: none may be written to as late as that.
+            // The ledger settles slices 72 h after their end, so none may be written after that.
             try #require(slice.period.end > now)
             slices[slice] = track.cost
             self.track = track
@@ -31,7 +31,7 @@ import UsageModel
 
     private let five = ExactDecimal(5)
 
-    @Test func spentOfOnePeriodIsOneSliceThatItsResetNames() throws {
+    @Test func spentOfOnePeriodIsOneSliceUntilItsReset() throws {
         var ledger = Ledger()
         let reset = ledger.now + .days(10)
         try ledger.read(1 * five, resetsAt: reset, length: .days(30))
@@ -40,7 +40,7 @@ import UsageModel
         #expect(ledger.slices == [SliceID(scope: "k", period: Period(start: reset - .days(30), end: reset)): 2 * five])
     }
 
-    @Test func aResetThatMovesOnBeginsANewPeriodEvenWhereMoreIsSpentInItAlready() throws {
+    @Test func resetThatMovesForwardStartsANewPeriodEvenIfSpentRose() throws {
         var ledger = Ledger()
         let reset = ledger.now + .hours(2)
         try ledger.read(five, resetsAt: reset, length: .hours(5))
@@ -50,7 +50,7 @@ import UsageModel
         #expect(ledger.slices.count == 2)
     }
 
-    @Test func aPeriodThatIsExtendedGoesOn() throws {
+    @Test func extendedPeriodContinues() throws {
         var ledger = Ledger()
         try ledger.read(five, resetsAt: ledger.now + .days(3))
         ledger.now = ledger.now + .days(1)
@@ -60,7 +60,7 @@ import UsageModel
         #expect(ledger.total == 3 * five)
     }
 
-    @Test func aCorrectionInsideThePeriodIsNoNewPeriod() throws {
+    @Test func correctionWithinThePeriodStartsNoNewPeriod() throws {
         var ledger = Ledger()
         let reset = ledger.now + .days(3)
         try ledger.read(2 * five, resetsAt: reset)
@@ -68,7 +68,7 @@ import UsageModel
         #expect(ledger.total == five)
     }
 
-    @Test func withoutAResetAFallBeginsANewPeriod() throws {
+    @Test func withoutAResetAFallStartsANewPeriod() throws {
         var ledger = Ledger()
         for spent in [1, 3, 7, 2, 2, 4, 0, 1] {
             ledger.now = ledger.now + .hours(1)
@@ -77,7 +77,7 @@ import UsageModel
         #expect(ledger.total == ExactDecimal(7 + 4 + 1))
     }
 
-    @Test func aResetThatStaysInThePastNeverLosesWhatIsSpent() throws {
+    @Test func staleResetLosesNoSpending() throws {
         var ledger = Ledger()
         let stale = ledger.now - .days(400)
         for day in 1...200 {
@@ -88,7 +88,7 @@ import UsageModel
         #expect(ledger.slices.count <= 8)
     }
 
-    @Test func aResetThatComesLateIsSeen() throws {
+    @Test func lateResetIsDetected() throws {
         var ledger = Ledger()
         let reset = ledger.now + .hours(1)
         try ledger.read(five, resetsAt: reset, length: .hours(5))
@@ -101,7 +101,7 @@ import UsageModel
         #expect(ledger.total == 3 * five)
     }
 
-    @Test func theSumOverManyPeriodsIsAllThatWasSpent() throws {
+    @Test func sumOverManyPeriodsEqualsTheSpending() throws {
         let random = SeededRandom(11)
         for hasReset in [true, false] {
             var ledger = Ledger()
@@ -111,7 +111,7 @@ import UsageModel
                 if ledger.now >= reset {
                     reset = reset + .hours(5)
                     spent = .zero
-                    // Without `resets_at` only a fall tells: it has to be seen.
+                    // Without `resets_at`, only a fall shows a new period, so it has to be visible.
                     if !hasReset { try ledger.read(spent) }
                 }
                 let more = ExactDecimal(micros: random.int(0...90_001))
@@ -124,7 +124,7 @@ import UsageModel
 
     private func usd(_ text: String) throws -> ExactDecimal { try #require(ExactDecimal(text)) }
 
-    @Test(arguments: [false, true]) func dipsOfACentAreCorrectionsAndNoNewPeriods(hasPassedReset: Bool) throws {
+    @Test(arguments: [false, true]) func fallsOfACentAreCorrections(hasPassedReset: Bool) throws {
         var ledger = Ledger()
         let reset = hasPassedReset ? ledger.now - .hours(1) : nil
         for text in ["100.00", "99.99", "100.00", "99.99", "100.01", "100.00", "100.02"] {
@@ -135,7 +135,7 @@ import UsageModel
         #expect(ledger.slices.count == 1)
     }
 
-    @Test func aLargeFallWithoutAResetBeginsANewPeriodAtOnce() throws {
+    @Test func largeFallWithoutAResetStartsANewPeriodAtOnce() throws {
         var ledger = Ledger()
         try ledger.read(usd("9"))
         ledger.now = ledger.now + .minutes(5)
@@ -144,18 +144,18 @@ import UsageModel
     }
 
     @Test(arguments: [(["10", "8", "8.5", "9"], "19"), (["10", "8", "10.2", "10.5"], "10.5")])
-    func aFallInBetweenIsDecidedByTheNextReading(readings: [String], total: String) throws {
+    func mediumFallIsDecidedByTheNextReading(readings: [String], total: String) throws {
         var ledger = Ledger()
         for (index, text) in readings.enumerated() {
             try ledger.read(usd(text))
-            // Until then nothing is taken back.
+            // Until then nothing is reverted.
             if index == 1 { #expect(ledger.total == ExactDecimal(10)) }
             ledger.now = ledger.now + .minutes(5)
         }
         #expect(ledger.total == (try usd(total)))
     }
 
-    @Test func anotherKeyUnderTheSameNameBeginsANewPeriodWhateverTheReset() throws {
+    @Test func anotherKeyWithTheSameNameStartsANewPeriod() throws {
         let reset = CheapestInferenceBench.presence + .days(10)
         let first = BudgetTrack.Identity(createdAt: CheapestInferenceBench.presence - .days(50), fingerprint: "a")
         let second = BudgetTrack.Identity(createdAt: CheapestInferenceBench.presence - .days(1), fingerprint: "b")
@@ -169,13 +169,13 @@ import UsageModel
         }
         #expect(try total(second, "4") == ExactDecimal(13))
         #expect(try total(second, "12") == ExactDecimal(21))
-        // The same key with another secret goes on; where it fell, it is another one all the same.
+        // The same key with another secret continues; if `spent` fell, a new period starts.
         #expect(try total(rotated, "12") == ExactDecimal(12))
         #expect(try total(rotated, "4") == ExactDecimal(13))
         #expect(try total(BudgetTrack.Identity(fingerprint: "b"), "12") == ExactDecimal(21))
     }
 
-    @Test func aTrackOfAnEarlierVersionIsReadOn() throws {
+    @Test func trackOfAnEarlierVersionContinues() throws {
         let stored = #"{"start":1,"end":99999999999999,"resetsAt":null,"spentText":"5","countedText":"0"}"#
         let track = try JSONDecoder().decode(BudgetTrack.self, from: Data(stored.utf8))
         let next = BudgetTrack(

@@ -5,7 +5,7 @@ import Upstream
 @testable import Providers
 
 @Suite struct CheapestInferenceAccountSourceTests {
-    /// The item of the documentation's example, word for word.
+    /// The item in the documentation's example, verbatim.
     static let item = """
         {
         "id": "key-uuid",
@@ -74,20 +74,20 @@ import Upstream
         expectExample(try await read("{\"success\":true,\"data\":[\(Self.item)]}"))
     }
 
-    @Test func aBareListIsTheSame() async throws {
+    @Test func bareListEqualsTheEnvelope() async throws {
         expectExample(try await read("[\(Self.item)]"))
     }
 
     @Test(arguments: [true, false])
-    func aSingleKeyIsTheSameBareOrNot(wrapped: Bool) async throws {
+    func singleKeyEqualsTheListBareOrInTheEnvelope(wrapped: Bool) async throws {
         let bench = CheapestInferenceBench()
         bench.answer("/api/usage/key-uuid", wrapped ? "{\"success\":true,\"data\":\(Self.item)}" : Self.item)
         try await read(bench, ids: ["key-uuid"])
         expectExample(bench)
     }
 
-    @Test func countingBeginsWithTheLargestWindowThatFitsIntoTheHistory() async throws {
-        // Made long before, so that no window tells the key's whole life.
+    @Test func countingStartsWithTheLargestWindowWithinTheHistory() async throws {
+        // Created long before, so that no window covers the key's whole lifetime.
         let old = Self.item.replacing("2026-03-05", with: "2025-03-05")
         for (history, requests) in [(40, 1287), (30, 1287), (29, 312), (7, 312), (6, 45), (1, 45)] {
             let bench = try await read("[\(old)]", history: .days(history))
@@ -95,13 +95,13 @@ import Upstream
         }
     }
 
-    @Test func aKeyMadeSinceTheLedgerBeganBeginsAtItsTrueTotal() async throws {
+    @Test func keyCreatedAfterTheLedgersStartBeginsAtItsTrueTotal() async throws {
         let young = Self.item.replacing("2026-03-05", with: "2026-03-30")
         let bench = try await read("[\(young)]", history: .days(6))
         #expect(bench.cells.contains(Cell(.requests, ["user-alice", ""], ExactDecimal(1287))))
     }
 
-    @Test func missingNullAbsurdAndTextualCountsAreTakenForWhatTheyAre() async throws {
+    @Test func missingNullAbsurdAndTextualCountsAreHandled() async throws {
         let bench = try await read(
             """
             [{"id":7,"name":null,"isActive":"false","usage":{"last1h":null,"last24h":{"requests":"5","tokens":"12"},
@@ -122,12 +122,12 @@ import Upstream
         #expect(bench.shown(.planInfo).isEmpty && bench.shown(.planExpiry).isEmpty)
     }
 
-    @Test func tokensThatAreNeitherPromptNorCompletionHaveAnEmptyType() async throws {
+    @Test func otherTokensHaveAnEmptyType() async throws {
         let bench = try await read("[\(Self.item.replacing("35895828", with: "35895928"))]")
         #expect(bench.cells.contains(Cell(.tokens, ["user-alice", "", ""], ExactDecimal(100))))
     }
 
-    @Test func keysOfOneNameStayApartAndKeepTheirLabels() async throws {
+    @Test func keysWithOneNameHaveDistinctAndStableLabels() async throws {
         func item(_ id: String, _ name: String, _ created: String, _ requests: Int) -> String {
             """
             {"id":"\(id)","name":"\(name)","createdAt":"\(created)","usage":{"last30d":{"requests":\(requests)}}}
@@ -136,7 +136,7 @@ import Upstream
         let bench = CheapestInferenceBench()
         bench.answer(
             "/api/usage", "[\(item("b", "web", "2026-03-20", 2)),\(item("a", "web", "2026-03-10", 1))]",
-            // The older one is renamed, a third one takes its name, and one row comes twice.
+            // The older key is renamed, a third one gets its name, and one row repeats.
             """
             [\(item("a", "site", "2026-03-10", 1)),\(item("c", "web", "2026-03-29", 4)),
             \(item("b", "web", "2026-03-20", 2)),\(item("b", "web", "2026-03-20", 2))]
@@ -149,7 +149,7 @@ import Upstream
         #expect(bench.cells == Set((first + [("web (c)", 4)]).map { Cell(.requests, [$0, ""], ExactDecimal($1)) }))
     }
 
-    @Test func severalIDsAreAskedLongestAgoFirstAsFarAsTheAllowanceGoes() async throws {
+    @Test func leastRecentlyQueriedIDsComeFirstWithinTheQuota() async throws {
         let bench = CheapestInferenceBench()
         let ids = ["a", "b", "c"]
         for id in ids { bench.answer("/api/usage/" + id, Self.item.replacing("user-alice", with: id)) }
@@ -166,7 +166,7 @@ import Upstream
         await #expect(throws: SyncPostponed.self) { try await read(bench, ids: ids) }
     }
 
-    @Test func anUnknownIDIsNamedByItsFailureAndHoldsUpNoOther() async throws {
+    @Test func failureNamesTheUnknownIDAndDoesNotStopOthers() async throws {
         let bench = CheapestInferenceBench()
         bench.fail("/api/usage/gone", 404, .http4xx)
         bench.answer("/api/usage/here", Self.item)

@@ -5,7 +5,7 @@ import Upstream
 
 @testable import Providers
 
-/// A source of CheapestInference with scripted answers, and what it commits.
+/// A harness for a source of CheapestInference with scripted responses, which records commits.
 final class CheapestInferenceBench: SyncContext, UpstreamAPI {
     /// 2026-04-01T12:00:00Z
     static let presence = Timestamp(seconds: 1_775_044_800)
@@ -32,7 +32,7 @@ final class CheapestInferenceBench: SyncContext, UpstreamAPI {
         ledgerStart = (now - history).day.start
     }
 
-    /// Each answers one call to the path, in this order; the last one all further calls.
+    /// Scripts one response per call to the path, in order; the last one repeats.
     func answer(_ path: String, _ bodies: String...) {
         state.withLockedValue { $0.answers[path, default: []] += bodies.map { .success($0) } }
     }
@@ -42,7 +42,7 @@ final class CheapestInferenceBench: SyncContext, UpstreamAPI {
         state.withLockedValue { $0.answers[path, default: []].append(.failure(failure)) }
     }
 
-    /// How many more requests the allowance has places for.
+    /// Sets the number of requests that the quota still allows.
     func allow(_ places: Int) { state.withLockedValue { $0.places = places } }
 
     func advance(by duration: Duration) { state.withLockedValue { $0.now = $0.now + duration } }
@@ -50,7 +50,7 @@ final class CheapestInferenceBench: SyncContext, UpstreamAPI {
     var asked: [String] { state.withLockedValue { $0.asked.map(\.path) } }
     var wasSigned: [Bool] { state.withLockedValue { $0.asked.map(\.authenticated) } }
 
-    /// The cells of all slices, the newest reading of each.
+    /// The cells of all slices after their last read.
     var cells: Set<Cell> {
         let slices = state.withLockedValue { $0.slices }
         return Set(Dictionary(slices.map { ($0.slice, $0.cells) }, uniquingKeysWith: { $1 }).values.joined())

@@ -5,9 +5,9 @@ import Upstream
 
 @testable import Providers
 
-/// What becomes of a key's cost when the config, the key, the clock or the provider changes under it.
+/// Tests of a key's cost after changes of the config, the key, the clock or the provider.
 @Suite struct CheapestInferenceKeyHistoryTests {
-    /// What one secret opens: what it has spent, or a failure.
+    /// The API for one secret, with an amount spent or a failure.
     private final class Secret: UpstreamAPI {
         private let spent: NIOLockedValueBox<String?>
         let fingerprint: String
@@ -49,7 +49,7 @@ import Upstream
         UTCDay(daysSinceEpoch: context.ledgerStart.day.daysSinceEpoch + number)
     }
 
-    @Test func aRenamedKeyKeepsWhatItSpentUnderTheOldName() async throws {
+    @Test func renamedKeyKeepsItsCostUnderTheOldName() async throws {
         let (a, b) = (Secret("a", spent: "9"), Secret("b", spent: "3.5"))
         try await sync([("A", a), ("B", b)])
         context.advance(by: .minutes(5))
@@ -78,14 +78,14 @@ import Upstream
         #expect(cost("B") == ExactDecimal(4))
     }
 
-    @Test func aRotatedKeyBeginsAnew() async throws {
+    @Test func rotatedKeyStartsANewPeriod() async throws {
         try await sync([("A", Secret("a", spent: "9"))])
         context.advance(by: .minutes(5))
         try await sync([("A", Secret("b", spent: "4"))])
         #expect(cost("A") == ExactDecimal(13))
     }
 
-    @Test func aFailingKeyTakesNoDaysFromTheOthers() async throws {
+    @Test func failingKeyDoesNotAffectTheCoverageOfOthers() async throws {
         let (a, b) = (Secret("a", spent: "1"), Secret("b", spent: "1"))
         for step in 0..<60 {
             if step == 20 { b.spend(nil) }
@@ -112,13 +112,13 @@ import Upstream
             try await sync([("A", key)])
         }
         let today = context.now.day
-        // 30 November, 1 and 2 December hold usage of unknown days; the 3rd and the 4th are known.
+        // The usage of 30 November and of 1 and 2 December has unknown days; the 3rd and the 4th are known.
         for number in 0...2 { #expect(!coverage("A").covers(day(number)...day(number), on: today)) }
         for number in 3...4 { #expect(coverage("A").covers(day(number)...day(number), on: today)) }
         #expect(!coverage("A").covers(day(1)...today, on: today))
     }
 
-    @Test func anOutageWithoutUsageLeavesTheDaysKnown() async throws {
+    @Test func outageWithoutUsageKeepsTheDaysKnown() async throws {
         let key = Secret("a", spent: "7")
         try await sync([("A", key)])
         context.advance(by: .days(2))
@@ -126,7 +126,7 @@ import Upstream
         #expect(coverage("A").covers(day(1)...day(1), on: context.now.day))
     }
 
-    @Test func whatIsReadRightAfterMidnightBelongsToTheDayBefore() async throws {
+    @Test func usageReadRightAfterMidnightBelongsToTheDayBefore() async throws {
         let key = Secret("a", spent: "1")
         context.advance(by: .hours(11) + .minutes(56))
         try await sync([("A", key)])

@@ -5,7 +5,7 @@ import Upstream
 @testable import Providers
 
 @Suite struct CheapestInferenceKeySourceTests {
-    /// The example answer of the documentation, word for word.
+    /// The example response in the documentation, verbatim.
     static let example = """
         {
         "budget": {
@@ -74,7 +74,7 @@ import Upstream
         try expectExample(try await read(Self.example))
     }
 
-    @Test func exampleInsideSuccessAndDataIsTheSame() async throws {
+    @Test func exampleInTheEnvelopeIsTheSame() async throws {
         try expectExample(try await read("{\"success\":true,\"data\":\(Self.example)}"))
     }
 
@@ -104,18 +104,18 @@ import Upstream
     @Test(arguments: [
         #"{"budget":{"limit":5}}"#, #"{"budget":null,"credits":{"balance":1}}"#, #"{"budget":{"spent":-3}}"#,
     ])
-    func withoutAPlausibleAmountSpentThereIsNoCost(body: String) async throws {
+    func implausibleSpentYieldsNoCost(body: String) async throws {
         #expect(try await read(body).cells.isEmpty)
     }
 
     @Test(arguments: ["{}", #"{"message":"hello"}"#, #"{"success":false,"error":"sk_live_123"}"#, "[]", "3"])
-    func anAnswerOfAnotherFormIsAFailureThatQuotesNothing(body: String) async throws {
+    func responseOfAnotherFormIsAFailureThatQuotesNothing(body: String) async throws {
         let failure = await #expect(throws: SourceFailure.self) { _ = try await read(body) }
         #expect(failure?.reason == .decode)
         #expect(failure?.message.contains("sk_live") == false)
     }
 
-    @Test func oneBadKeyTakesNothingFromTheOthersAndIsNamed() async throws {
+    @Test func failingKeyIsNamedAndDoesNotAffectOthers() async throws {
         let bench = CheapestInferenceBench()
         let other = CheapestInferenceBench()
         other.fail(Self.path, 401, .auth)
@@ -127,7 +127,7 @@ import Upstream
         try expectExample(bench)
     }
 
-    @Test func aKeyThatFailsLaterKeepsWhatItShowed() async throws {
+    @Test func keyThatFailsLaterKeepsItsFigures() async throws {
         let bench = CheapestInferenceBench()
         let other = CheapestInferenceBench()
         bench.answer(Self.path, Self.example)
@@ -141,7 +141,7 @@ import Upstream
         #expect(bench.shown(.keyActive).count == 2)
     }
 
-    @Test func whereEveryKeyFailsTheSyncFailsAsAWhole() async throws {
+    @Test func syncFailsIfEveryKeyFails() async throws {
         let bench = CheapestInferenceBench()
         bench.fail(Self.path, 404, .http4xx)
         let failure = await #expect(throws: UpstreamFailure.self) { try await read(bench, keys: ["a", "b"]) }
@@ -149,7 +149,7 @@ import Upstream
         #expect(bench.asked.count == 2)
     }
 
-    @Test func aDeactivatedKeyIsAnAnswer() async throws {
+    @Test func deactivatedKeyIsNotAFailure() async throws {
         let bench = CheapestInferenceBench()
         bench.answer(Self.path, Self.example)
         bench.fail(Self.path, 403, .auth)
@@ -159,9 +159,9 @@ import Upstream
         #expect(bench.shown(.budgetSpent) == [GaugeSample(["prod", "key"], 1.23)])
     }
 
-    @Test func aFirewallsPageIsNoWordOnTheKey() async throws {
+    @Test func firewallPageDoesNotDeactivateTheKey() async throws {
         let bench = CheapestInferenceBench()
-        // What is in front of the API refuses a client, which is no failed authentication.
+        // A firewall in front of the API blocks the client, which is not an authentication failure.
         bench.fail(Self.path, 403, .http4xx)
         await #expect(throws: UpstreamFailure.self) { try await read(bench) }
         #expect(bench.shown(.keyActive).isEmpty)
@@ -173,7 +173,7 @@ import Upstream
             ("1mo", nil), ("", nil), ("30", nil), ("d", nil), ("-5h", nil), ("0s", nil), ("monthly", nil),
             ("99999999999999999999d", nil), ("9999999999w", nil), ("٣d", nil),
         ] as [(String, Int?)])
-    func durationsAreReadWhereTheyHaveAFixedLength(text: String, seconds: Int?) {
+    func durationsOfFixedLengthAreParsed(text: String, seconds: Int?) {
         #expect(budgetDuration(text) == seconds.map { .seconds($0) })
     }
 }

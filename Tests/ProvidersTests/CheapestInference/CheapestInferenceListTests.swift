@@ -1,12 +1,13 @@
+import ConfigReading
 import Testing
 import UsageModel
 import Upstream
 
 @testable import Providers
 
-/// The price list, the balance, and which sources an account has.
+/// Tests of the price list, the balance, and the list of an account's sources.
 @Suite struct CheapestInferenceListTests {
-    /// The example answer of the documentation, word for word.
+    /// The example response in the documentation, verbatim.
     static let planList = """
         [
         {
@@ -50,18 +51,18 @@ import Upstream
         #expect(bench.shown(.planPrice) == [GaugeSample(["standard"], 20), GaugeSample(["pro"], 60)])
         #expect(bench.shown(.planRequestsPerMinute) == [GaugeSample(["standard"], 60), GaugeSample(["pro"], 200)])
         #expect(bench.shown(.planTokensPerMinute) == [GaugeSample(["standard"], 3333), GaugeSample(["pro"], 13_333)])
-        // The price list is for everyone: no key goes there.
+        // The price list is public, so no key is sent.
         #expect(bench.wasSigned == [false])
     }
 
     @Test(arguments: [
         "[]", #"{"success":true,"data":null}"#, #"[{"slug":"x"},{"priceUsdc":3},{"slug":"","priceUsdc":1}]"#,
     ])
-    func emptyListsAndPlansWithoutFiguresShowNothing(body: String) async throws {
+    func emptyListsAndPlansWithoutFiguresYieldNoSeries(body: String) async throws {
         #expect(try await plans(body).shown(.planPrice).isEmpty)
     }
 
-    @Test func aPriceBelowZeroIsNone() async throws {
+    @Test func negativePriceIsIgnored() async throws {
         #expect(try await plans(#"[{"slug":"x","priceUsdc":-1}]"#).shown(.planPrice).isEmpty)
     }
 
@@ -69,16 +70,16 @@ import Upstream
         (#"{"remaining":12.5}"#, 12.5), (#"{"remaining":"12.50"}"#, 12.5),
         (#"{"success":true,"data":{"remaining":"-0.25"}}"#, -0.25),
     ])
-    func creditsAreABalanceAsNumberOrText(body: String, balance: Double) async throws {
+    func creditsMayBeANumberOrText(body: String, balance: Double) async throws {
         #expect(try await credits(body) == [GaugeSample([], balance)])
     }
 
     @Test(arguments: ["{}", #"{"remaining":null}"#, #"{"error":"x"}"#])
-    func aResponseWithoutCreditsIsAFailureSoThatTheBalanceStays(body: String) async {
+    func responseWithoutCreditsFailsAndKeepsTheBalance(body: String) async {
         await #expect(throws: SourceFailure.self) { _ = try await credits(body) }
     }
 
-    @Test func endpointsThatAreNotThereAreNoFailure() async throws {
+    @Test func missingEndpointsAreNotFailures() async throws {
         let bench = CheapestInferenceBench()
         bench.fail("/api/plans", 404, .http4xx)
         bench.fail("/api/billing/credits", 404, .http4xx)
@@ -87,13 +88,15 @@ import Upstream
         #expect(bench.shown(.planPrice).isEmpty && bench.shown(.balanceUSD).isEmpty)
     }
 
-    @Test func anAccountHasTheSourcesThatItsKeysOpen() {
+    @Test func accountHasTheSourcesOfItsKeys() {
         func names(keys: Bool, management: Bool) -> [String] {
-            var options = ProviderOptions()
-            if keys { options.keys = [.init(name: "prod", hasCredential: true), .init(name: "bare")] }
-            options.hasManagementKey = management
-            let account = ProviderAccount(options: options) { _, _ in CheapestInferenceBench() }
-            return CheapestInference.sources(for: account).map(\.name)
+            var options = CheapestInferenceOptions(managementKey: management ? .literal("mk") : nil)
+            if keys {
+                options.keys = [
+                    KeyConfiguration(name: "prod", credential: .literal("sk")), KeyConfiguration(name: "bare"),
+                ]
+            }
+            return options.sources(for: ProviderAccount { _, _ in CheapestInferenceBench() }).map(\.name)
         }
         #expect(names(keys: true, management: true) == ["usage", "api_usage", "billing_credits", "plans"])
         #expect(names(keys: true, management: false) == ["usage", "plans"])

@@ -6,7 +6,7 @@ import UsageModel
 @testable import Providers
 
 @Suite struct RollingReconstructionTests {
-    /// Usage in bursts, busy and quiet hours, known in full.
+    /// Simulated usage with bursts, busy and quiet hours, known exactly.
     private struct Truth {
         private(set) var times: [Int64] = []
 
@@ -20,7 +20,7 @@ import UsageModel
             times.sort()
         }
 
-        /// How much was used up to and with a moment.
+        /// Returns the usage up to and including a time.
         func count(_ moment: Timestamp) -> Int {
             var (low, high) = (0, times.count)
             while low < high {
@@ -38,11 +38,11 @@ import UsageModel
     }
 
     private static let began = CheapestInferenceBench.presence
-    /// The first sync: a month of usage lies before it.
+    /// The first sync, after a month of usage.
     private static let first = began + .days(31)
     private static let base = first - .days(30)
 
-    /// Goes through syncs and holds at each what must hold always; returns the largest error and the largest gap's usage.
+    /// Runs syncs and checks the invariants at each. Returns the largest error and the largest gap's usage.
     private func run(
         _ truth: Truth, days: Int, step: (Int) -> Duration, sourceLocation: SourceLocation = #_sourceLocation,
         check: (RollingReconstruction, Timestamp, Int) -> Void = { _, _, _ in }
@@ -68,17 +68,17 @@ import UsageModel
     }
 
     @Test(arguments: [1, 2, 3])
-    func syncsAnHourApartAreExact(seed: Int) throws {
+    func hourlySyncsAreExact(seed: Int) throws {
         let truth = Truth(from: Self.began, days: 80, perHour: 40, random: SeededRandom(UInt64(seed)))
         #expect(try run(truth, days: 40) { _ in .hours(1) }.error == 0)
     }
 
     @Test(arguments: [30, 20, 12])
-    func syncsThatDivideTheHourAreOffByNoMoreThanTheUsageOfTheHourBeforeTheFirst(minutes: Int) throws {
+    func errorOfSyncsThatDivideTheHourIsBoundedByTheFirstHour(minutes: Int) throws {
         let truth = Truth(from: Self.began, days: 45, perHour: 40, random: SeededRandom(UInt64(minutes)))
         let hour = truth.used(after: Self.first - .hours(1), to: Self.first + .hours(1))
         let error = try run(truth, days: 12, step: { _ in .minutes(minutes) }) { reconstruction, now, known in
-            // At whole hours after the first sync there is nothing to estimate.
+            // At whole hours after the first sync, nothing is estimated.
             let isWhole = (now - Self.first).wholeMilliseconds % 3_600_000 == 0
             if isWhole { #expect(reconstruction.points.last?.value == known) }
         }.error
@@ -86,15 +86,15 @@ import UsageModel
     }
 
     @Test(arguments: [5, 20, 73, 160])
-    func afterAGapThatIsResumedInStepItIsExactAgain(hours: Int) throws {
+    func alignedSyncsAfterAGapAreExactAgain(hours: Int) throws {
         let truth = Truth(from: Self.began, days: 60, perHour: 40, random: SeededRandom(UInt64(hours)))
-        // By then the window that covers the gap reaches back to points of this reconstruction.
+        // By then the window that covers the gap starts at points of this reconstruction.
         let error = try run(truth, days: 25) { $0 == 24 * 8 ? .hours(hours) : .hours(1) }.error
         #expect(error == 0)
     }
 
     @Test(arguments: [1, 2, 3, 4])
-    func withIrregularSyncsTheErrorStaysBelowTheUsageBetweenTwoSyncs(seed: Int) throws {
+    func errorOfIrregularSyncsIsBelowTheUsageBetweenTwoSyncs(seed: Int) throws {
         let random = SeededRandom(UInt64(seed))
         let truth = Truth(from: Self.began, days: 125, perHour: 30, random: random)
         var firstMonth = 0
@@ -108,11 +108,11 @@ import UsageModel
                 if now > Self.first + .days(60) { lastMonth = max(lastMonth, error) }
             })
         #expect(error <= gap)
-        // A drift would be three times as large after three times the time.
+        // With a drift, the error would be three times as large after three times the time.
         #expect(lastMonth <= firstMonth + gap / 4)
     }
 
-    @Test func anHourAndALittleBetweenSyncsIsAlmostExactOver90Days() throws {
+    @Test func intervalsSlightlyAboveAnHourAreAlmostExactOver90Days() throws {
         let truth = Truth(from: Self.began, days: 125, perHour: 200, random: SeededRandom(5))
         let (error, gap) = try run(truth, days: 90) { _ in .seconds(3605) }
         #expect(error * 100 <= gap)
@@ -136,7 +136,7 @@ import UsageModel
         }
     }
 
-    @Test func usageTakenBackLowersNothing() {
+    @Test func revertedUsageDoesNotLowerTheCounter() {
         var reconstruction = RollingReconstruction()
         reconstruction.observe([.lastHour: 10, .lastDay: 100], at: Self.first, from: .init(milliseconds: .min))
         let later = Self.first + .hours(1)
@@ -144,7 +144,7 @@ import UsageModel
         #expect(reconstruction.count == 100)
     }
 
-    @Test func aGapLongerThanEveryWindowLosesWhatNoWindowShowsAndInventsNothing() {
+    @Test func gapLongerThanEveryWindowLosesOnlyTheUncoveredUsage() {
         var reconstruction = RollingReconstruction()
         let windows = [RollingWindow.lastHour: 1, .lastDay: 24, .lastWeek: 168, .lastMonth: 720]
         reconstruction.observe(windows, at: Self.first, from: .init(milliseconds: .min))
@@ -152,7 +152,7 @@ import UsageModel
         #expect(reconstruction.count == 1440)
     }
 
-    @Test func aClockSetBackLosesNothingAndCountsNothingTwice() throws {
+    @Test func clockSetBackLosesNothingAndCountsNothingTwice() throws {
         let truth = Truth(from: Self.began, days: 45, perHour: 20, random: SeededRandom(9))
         var reconstruction = RollingReconstruction()
         for hour in [0, 1, 2, 3, 4, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 6] {
@@ -162,7 +162,7 @@ import UsageModel
         #expect(reconstruction.count == truth.used(after: Self.base, to: Self.first + .hours(6)))
     }
 
-    @Test func absurdCountsAreNoCountsAndNothingTraps() {
+    @Test func absurdCountsAreIgnoredAndDoNotTrap() {
         var reconstruction = RollingReconstruction()
         var now = Self.first
         for number in [0, .max, -1, .min, RollingReconstruction.largest, 5, RollingReconstruction.largest] {
@@ -173,7 +173,7 @@ import UsageModel
         #expect(reconstruction.count == RollingReconstruction.largest)
     }
 
-    @Test func aMonthOfPointsIsStoredSmallAndReadBackTheSame() throws {
+    @Test func monthOfPointsIsStoredCompactlyAndDecodesEqual() throws {
         let random = SeededRandom(3)
         let truth = Truth(from: Self.began, days: 80, perHour: 30, random: random)
         var reconstruction = RollingReconstruction()
@@ -188,10 +188,11 @@ import UsageModel
         #expect(try JSONDecoder().decode(RollingReconstruction.self, from: Data(text.utf8)) == reconstruction)
     }
 
-    /// Read at full hours but two a day, some seconds late, by a provider whose responses may be cached for some minutes.
-    @Test(arguments: [0, 600], ["cron", "even"]) func aYearOfHoursDoesNotDrift(cached: Int, traffic: String) throws {
+    /// Reads at full hours except two a day, some seconds late, from a provider that may cache responses for minutes.
+    @Test(arguments: [0, 600], ["cron", "even"])
+    func yearOfHourlySyncsDoesNotDrift(cached: Int, traffic: String) throws {
         let random = SeededRandom(UInt64(cached + 3))
-        /// Requests up to a time, in seconds since the start.
+        /// Returns the requests up to a time, in seconds since the start.
         func count(_ seconds: Int) -> Int {
             let (hours, rest) = seconds.quotientAndRemainder(dividingBy: 3600)
             return traffic == "cron" ? hours * 30 + (rest >= 2 ? 30 : rest * 15) : seconds / 60
@@ -211,7 +212,7 @@ import UsageModel
             #expect(reconstruction.count >= highest)
             highest = reconstruction.count
             let error = reconstruction.count - (count(now) - count(month * 3600 + 5 - month * 3600))
-            // Ten minutes of a cache hold one burst of 30, or ten requests; a year repeats that twelve times.
+            // Ten minutes of caching hide one burst of 30, or ten requests; a year repeats that twelve times.
             let bound = cached == 0 ? 60 : 30 * 15
             #expect(abs(error) <= bound, "hour \(hour): \(error)")
             if abs(error) > bound { return }

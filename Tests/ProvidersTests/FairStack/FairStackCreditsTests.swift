@@ -22,7 +22,7 @@ import Upstream
         }
     }
 
-    @Test func whatIsMissingOrNullIsAbsentAndReplacesWhatWasThere() throws {
+    @Test func missingOrNullFieldsRemoveEarlierSeries() throws {
         for json in ["{\"balance\":null,\"caps\":null}", "{\"balance\":{\"micro\":null},\"caps\":{\"key\":{}}}"] {
             let gauges = try gauges(json)
             #expect(gauges == [.balanceUSD: [], .balanceCredits: [], .budgetLimit: [], .budgetSpent: []])
@@ -30,7 +30,7 @@ import Upstream
     }
 
     @Test(arguments: ["null", "0", "-1", "\"unlimited\"", "3999.6", "{}", "[]"])
-    func noLimitIsNoBudget(limit: String) throws {
+    func missingLimitYieldsNoBudget(limit: String) throws {
         let gauges = try gauges("{\"caps\":{\"key\":{\"micro\":\(limit),\"used_micro\":5}}}")
         #expect(gauges[.budgetLimit] == [])
         #expect(gauges[.budgetSpent] == [])
@@ -40,7 +40,7 @@ import Upstream
         "{}", "{\"data\":{}}", "{\"data\":null}", "{\"request_id\":\"r\",\"data\":{\"error\":{\"code\":\"x\"}}}",
         "{\"error\":{\"code\":\"x\",\"message\":\"y\"}}", "{\"error\":\"x\",\"balance\":null}", "[]",
     ])
-    func responseWithoutAnyDocumentedFieldIsAFailureAndCommitsNothing(json: String) async throws {
+    func responseWithoutDocumentedFieldsFailsWithoutCommit(json: String) async throws {
         let context = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
         let failure = await #expect(throws: SourceFailure.self) {
             try await FairStackCreditsSource(api: AnsweringAPI { _, _ in json }).sync(context)
@@ -49,7 +49,7 @@ import Upstream
         #expect(context.readings.isEmpty)
     }
 
-    @Test func capThatCannotBeReadIsLeftOutWithARemarkAndTheBalanceIsStrict() async throws {
+    @Test func invalidCapIsSkippedWithARemarkAndInvalidBalanceFails() async throws {
         let context = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
         let caps =
             "\"caps\":{\"key\":\"none\",\"project\":{\"micro\":3999.6},\"organization\":{\"micro\":2000000,\"used_micro\":\"x\"}}"
@@ -70,7 +70,7 @@ import Upstream
         #expect(context.gauges[.balanceUSD] == [])
     }
 
-    @Test func anotherCurrencyIsNoBalanceInDollars() throws {
+    @Test func balanceInAnotherCurrencyIsNotInUSD() throws {
         let gauges = try gauges(
             "{\"balance\":{\"micro\":1500000,\"currency\":\"EUR\"},\"caps\":{\"key\":{\"micro\":1}}}")
         #expect(gauges[.balanceUSD] == [])

@@ -4,9 +4,9 @@ import Upstream
 
 @testable import Providers
 
-/// `GET /v1/usage/daily`, and what is decided by it.
+/// Tests of `GET /v1/usage/daily` and of the decisions that depend on it.
 @Suite struct FairStackDayMemoryTests {
-    /// The example answer of FairStack's documentation, word for word.
+    /// The example response in FairStack's documentation, verbatim.
     static let example = """
         {
           "days": [
@@ -29,7 +29,7 @@ import Upstream
         FairStackDayFigures.byDay(try FairStackBody<FairStackDaily>.payload(of: answer(json)))
     }
 
-    @Test func exampleOfTheDocumentationTellsCountAndCostOfEachDay() throws {
+    @Test func documentedExampleYieldsCountAndCostOfEachDay() throws {
         let expected: [UTCDay: FairStackDayFigures] = [
             try #require(UTCDay("2026-03-01")): FairStackDayFigures(count: 45, micro: 320_000),
             try #require(UTCDay("2026-03-02")): FairStackDayFigures(count: 38, micro: 280_000),
@@ -39,7 +39,7 @@ import Upstream
         #expect(try figures("{\"request_id\":\"r\",\"data\":\(Self.example)}") == expected)
     }
 
-    @Test func nullListIsNoUsageAndAMissingOneIsAFailure() throws {
+    @Test func nullListIsNoUsageAndMissingListFails() throws {
         #expect(try figures("{\"days\":null}").isEmpty)
         let failure = #expect(throws: SourceFailure.self) {
             try figures("{\"error\":{\"code\":\"x\",\"message\":\"y\"}}")
@@ -48,7 +48,7 @@ import Upstream
         #expect(failure?.message.contains("days") == true)
     }
 
-    @Test func missingAndUnreadableFiguresAreNotTakenForNoUsage() throws {
+    @Test func missingAndInvalidFiguresAreNotZero() throws {
         let day = try #require(UTCDay("2026-03-01"))
         let found = try figures(
             """
@@ -74,19 +74,19 @@ import Upstream
 
     private let zero = FairStackDayFigures(count: 0, micro: 0)
 
-    @Test func dayIsReadUnlessItsFiguresAreThoseOfItsLastReading() {
+    @Test func dayIsReadUnlessItsFiguresAreUnchanged() {
         #expect(step(some, read: false) == .read)
         #expect(step(some, remembered(some)) == .keep)
         #expect(step(FairStackDayFigures(count: 2, micro: 8), remembered(some)) == .read)
         #expect(step(.unlisted, remembered(some)) == .read)
         #expect(step(.unlisted, remembered(.unlisted)) == .read)
         #expect(step(some, remembered(some, isConfirmed: false)) == .read)
-        // The last reading of the schedule is a whole one.
+        // The last read of the schedule is always a complete one.
         #expect(step(some, remembered(some), settles: true) == .read)
         #expect(step(.unlisted, settles: true) == .read)
     }
 
-    @Test func absenceOfADayIsConfirmedAndTheOpenDayIsAlwaysRead() {
+    @Test func missingDayIsConfirmedAndTheOpenDayIsAlwaysRead() {
         for figures in [FairStackDayFigures.unlisted, zero] {
             #expect(step(figures, read: false) == .confirm)
             #expect(step(figures, read: false, settles: true) == .confirm)
@@ -131,7 +131,7 @@ import Upstream
         #expect(!zero.areWhole(of: none))
     }
 
-    @Test func figuresOfTheTwoEndpointsAreComparedWhereBothHaveThem() throws {
+    @Test func figuresOfTheTwoEndpointsAreComparedIfBothHaveThem() throws {
         let usage = FairStackBreakdown(try FairStackBody<FairStackUsage>.payload(of: answer(FairStackDayTests.example)))
         #expect(FairStackDayFigures(count: 347, micro: 4_520_000).agrees(with: usage))
         #expect(FairStackDayFigures(count: nil, micro: 4_520_000).agrees(with: usage))
@@ -139,7 +139,7 @@ import Upstream
         #expect(!FairStackDayFigures(count: 347, micro: 4_520_001).agrees(with: usage))
     }
 
-    @Test func dayKeepsTheKeysThatItWasFirstReadWithAcrossRestarts() throws {
+    @Test func dayKeepsTheKeysOfItsFirstReadAcrossRestarts() throws {
         let first = remembered(some)
         let restored = try #require(FairStackDayMemory(stored: try first.encoded()))
         #expect(restored == first)
@@ -148,7 +148,7 @@ import Upstream
         #expect(FairStackDayMemory(stored: "{broken") == nil)
     }
 
-    @Test func dayOfWhichNothingIsRememberedKeepsTheKeysOfItsCells() {
+    @Test func dayWithoutStoredStateKeepsTheKeysOfItsCells() {
         let batch = FairStackKey(id: "key_batch", name: "batch")
         let memory = FairStackDayMemory(
             configured: keys + [batch],

@@ -5,9 +5,9 @@ import Upstream
 
 @testable import Providers
 
-/// What `GET /v1/usage` says of a day, and the cells that it becomes.
+/// Tests of the cells of a day from `GET /v1/usage`.
 @Suite struct FairStackDayTests {
-    /// The example answer of FairStack's documentation, word for word.
+    /// The example response in FairStack's documentation, verbatim.
     static let example = """
         {
           "from": "2026-02-01",
@@ -44,7 +44,7 @@ import Upstream
 
     @Test func exampleOfTheDocumentationBecomesCellsThatSumToTheProvidersTotals() throws {
         var expected: Set<Cell> = [
-            // 4.52 in all, 1.12 of it under a model, 3.605 under a modality.
+            // 4.52 in total, 1.12 of it for a model, 3.605 for a modality.
             Cell(.cost, ["", "z-image-turbo"], micros(800_000)),
             Cell(.cost, ["", "gpt-image-1.5-t2i"], micros(320_000)),
             Cell(.cost, ["", ""], micros(3_400_000)),
@@ -64,7 +64,7 @@ import Upstream
         #expect(try cells(wrapped) == expected)
     }
 
-    @Test func numbersAsTextAndMissingOrNullFieldsAreTaken() throws {
+    @Test func numbersAsTextAndMissingOrNullFieldsAreAccepted() throws {
         let cells = try cells(
             """
             {"total_cost":{"micro":"300000"},"generation_count":"3","by_modality":null,
@@ -80,7 +80,7 @@ import Upstream
             ])
     }
 
-    @Test func missingTotalsLeaveThePartsAndInventNothing() throws {
+    @Test func missingTotalsKeepThePartsWithoutARemainder() throws {
         let cells = try cells("{\"by_model\":[{\"model\":\"a\",\"cost\":{\"micro\":5},\"count\":1}]}")
         #expect(
             cells == [
@@ -89,7 +89,7 @@ import Upstream
             ])
     }
 
-    @Test func partsBeyondTheTotalAndNegativePartsShowAsADifferenceAlone() throws {
+    @Test func excessAndNegativePartsShowOnlyInTheDifference() throws {
         let beyond = try cells(
             """
             {"total_cost":{"micro":4},"by_model":[{"model":"a","cost":{"micro":5}}],
@@ -108,7 +108,7 @@ import Upstream
     }
 
     @Test func absurdNumbersDoNotTrap() throws {
-        // More is refused before.
+        // Larger numbers are rejected earlier.
         let most = 1_000_000_000_000_000
         let cells = try cells(
             """
@@ -119,7 +119,7 @@ import Upstream
         #expect(cells.contains { $0.family == .cost && $0.labels == ["", "a"] })
     }
 
-    @Test func anotherCurrencyIsNeverCountedAsDollars() throws {
+    @Test func anotherCurrencyIsNeverCountedAsUSD() throws {
         let cells = try cells(
             """
             {"total_cost":{"micro":2000000,"currency":"EUR"},"generation_count":2,
@@ -134,7 +134,7 @@ import Upstream
             ])
     }
 
-    @Test func keysAreCountedByModelAndTheRestOfTheDayIsNobodys() throws {
+    @Test func keysAreCountedByModelAndTheRestHasTheEmptyKey() throws {
         let cells = try cells(
             """
             {"total_cost":{"micro":100},"generation_count":10,"by_model":[{"model":"a","count":6,"cost":{"micro":60}},
@@ -160,7 +160,7 @@ import Upstream
         #expect(cells == expected)
     }
 
-    @Test func keyThatTheProviderForgotKeepsItsCells() throws {
+    @Test func keyThatTheProviderNoLongerKnowsKeepsItsCells() throws {
         let key = try breakdown(
             """
             {"total_cost":{"micro":45},"generation_count":5,"by_model":[{"model":"a","count":4,"cost":{"micro":40}}]}
@@ -171,7 +171,7 @@ import Upstream
         #expect(Set(day.cells()) == Set(cells))
     }
 
-    @Test func modelThatOnlyTheKeysListComesOutOfTheUnlistedRemainder() throws {
+    @Test func modelThatOnlyTheKeysListReducesTheUnlistedRemainder() throws {
         let cells = try cells(
             "{\"total_cost\":{\"micro\":100},\"by_model\":[{\"model\":\"a\",\"cost\":{\"micro\":60}}]}",
             keys: ["web": "{\"total_cost\":{\"micro\":30},\"by_model\":[{\"model\":\"rare\",\"cost\":{\"micro\":30}}]}"]
@@ -184,7 +184,7 @@ import Upstream
             ])
     }
 
-    @Test func restIsCutWhereTheListsOfKeysAndAccountContradictEachOther() throws {
+    @Test func restIsReducedIfKeysAndAccountContradictEachOther() throws {
         let whole = "{\"total_cost\":{\"micro\":10},\"by_model\":[{\"model\":\"a\",\"cost\":{\"micro\":4}}]}"
         let key = "{\"total_cost\":{\"micro\":8},\"by_model\":[{\"model\":\"b\",\"cost\":{\"micro\":3}}]}"
         let cost = try cells(whole, keys: ["web": key]).filter { $0.family == .cost }
@@ -195,7 +195,7 @@ import Upstream
             ])
     }
 
-    @Test func cutRestKeepsWhatItsModelsHadBeforeOthersGrow() throws {
+    @Test func reducedRestKeepsEarlierAmountsOfItsModels() throws {
         let day = FairStackDay(
             whole: try breakdown(
                 """
@@ -208,13 +208,13 @@ import Upstream
         #expect(Set(rest) == [Cell(.cost, ["", "z"], micros(3)), Cell(.cost, ["", "a"], micros(2))])
     }
 
-    @Test func keysBeyondTheTotalShowAsADifferenceAndTheRestKeepsWhatItHad() throws {
+    @Test func keysBeyondTheTotalShowInTheDifferenceAndTheRestKeepsItsAmounts() throws {
         let whole = "{\"total_cost\":{\"micro\":10},\"by_model\":[{\"model\":\"a\",\"cost\":{\"micro\":10}}]}"
         let key = "{\"total_cost\":{\"micro\":12},\"by_model\":[{\"model\":\"a\",\"cost\":{\"micro\":12}}]}"
         let cells = try cells(whole, keys: ["web": key])
         #expect(cells.contains(Cell(.reconciliation, [], micros(-2))))
         #expect(cells.filter { $0.family == .cost } == [Cell(.cost, ["web", "a"], micros(12))])
-        // Usage arrived between the answers: what nobody's share had is not taken away.
+        // Usage arrived between the responses, so the remainder must not shrink.
         let kept = try self.cells(
             whole, keys: ["web": key],
             keeping: [Cell(.cost, ["", "a"], micros(3)), Cell(.cost, ["web", "a"], micros(7))])
@@ -223,10 +223,10 @@ import Upstream
     }
 }
 
-/// An answer with this body.
+/// Returns a response with this body.
 func answer(_ json: String) -> UpstreamResponse {
     UpstreamResponse(status: 200, headers: [:], body: Array(json.utf8))
 }
 
-/// Millionths of a dollar.
+/// Returns an amount in millionths of a dollar.
 func micros(_ count: Int) -> ExactDecimal { ExactDecimal(micros: count) }

@@ -4,7 +4,7 @@ import Upstream
 
 @testable import Providers
 
-/// Keys that the API does not know: their account is read all the same, and nothing counts twice.
+/// Tests of keys that the API does not know: their account is still read, and nothing is counted twice.
 @Suite struct FairStackKeyTests {
     private let noon = Timestamp(milliseconds: 1_795_176_000_000)  // 2026-11-20T12:00:00Z
     private var today: UTCDay { noon.day }
@@ -40,14 +40,14 @@ import Upstream
             #expect(cost(context, of: "web", on: today.advanced(by: -days)) == micros(10))
             #expect(cost(context, of: "", on: today.advanced(by: -days)) == micros(5))
         }
-        // It is reported at a sync that reads nothing as well.
+        // A sync that reads nothing also reports it.
         context.advance(by: .minutes(5))
         #expect(await failingSync(context, keys: [web, typo])?.message.contains("typo") == true)
-        // Without the key in the config nothing is wrong.
+        // Without the key in the config there is no failure.
         #expect(try await sync(context, keys: [web]).count == 1)
     }
 
-    @Test func keyThatIsKnownLaterBeginsWithADayOfItsOwn() async throws {
+    @Test func keyThatBecomesKnownStartsWithANewDay() async throws {
         let context = StoredVisit(now: noon)
         world.charge(5, on: today, key: "key_wep")
         world.behave { $0.unknownKeys = ["key_wep"] }
@@ -66,7 +66,7 @@ import Upstream
         #expect(context.sum(.cost) == micros(10))
     }
 
-    @Test func keyThatIsDeletedKeepsItsShareAndTheRestOfTheDayIsNotItsOwn() async throws {
+    @Test func deletedKeyKeepsItsShareAndGetsNoLaterUsage() async throws {
         let context = StoredVisit(now: noon)
         world.charge(10, on: today, key: "key_web")
         _ = try await sync(context, keys: [web])
@@ -76,7 +76,7 @@ import Upstream
         _ = await failingSync(context, keys: [web])
         #expect(cost(context, of: "web", on: today) == micros(10))
         #expect(cost(context, of: "", on: today) == micros(4))
-        // Back again: what was counted under no key must not move.
+        // The key is back. Usage that was counted without a key must not move.
         world.behave { $0.unknownKeys = [] }
         world.charge(1, on: today, key: "key_web")
         context.advance(by: .minutes(5))
@@ -85,7 +85,7 @@ import Upstream
         #expect(cost(context, of: "", on: today) == micros(5))
     }
 
-    @Test func keyThatLeftTheConfigAndTheProviderIsNotReported() async throws {
+    @Test func keyRemovedFromConfigAndProviderIsNotReported() async throws {
         let context = StoredVisit(now: noon)
         world.charge(10, on: today, key: "key_web")
         _ = try await sync(context, keys: [web])
@@ -109,7 +109,7 @@ import Upstream
         #expect(context.sum(.cost) == micros(10))
     }
 
-    @Test func idleDayWithKeysCostsNoQueryOfTheKeys() async throws {
+    @Test func dayWithoutUsageCausesNoQueriesOfKeys() async throws {
         let context = StoredVisit(now: noon)
         #expect(try await sync(context, keys: [web, typo]).count == 2)
     }
@@ -121,13 +121,13 @@ import Upstream
         _ = try await sync(context, keys: [])
         world.charge(4, on: day, key: "key_web")
         context.advance(by: .minutes(5))
-        // A key that was added meanwhile takes nothing of a day that was read without it.
+        // A key that was added meanwhile does not change a day that was read without it.
         _ = try await sync(context, keys: [web])
         #expect(cost(context, of: "", on: day) == micros(14))
         #expect(cost(context, of: "web", on: day) == .zero)
     }
 
-    @Test func keyWhoseServerErrorsPersistIsLeftOutAfterAnHour() throws {
+    @Test func keyWithPersistentServerErrorsIsSkippedAfterAnHour() throws {
         let failure = UpstreamFailure(reason: .http5xx, status: 503, message: "down")
         var stored: String?
         var decisions: [Bool] = []
@@ -140,7 +140,7 @@ import Upstream
         #expect(decisions == [false, false, true])
         var refused = FairStackRefusedKeys(stored: stored, configured: [web])
         refused.accept(web)
-        // What concerns the whole account is no failure of a key.
+        // A failure that affects the whole account is not a failure of a key.
         let limit = UpstreamFailure(reason: .rateLimited, status: 429, message: "slow down")
         let isGivenUp = refused.giveUp(web, after: limit, now: noon + .hours(2))
         #expect(!isGivenUp)

@@ -4,9 +4,9 @@ import Upstream
 
 @testable import Providers
 
-/// `GET /v1/usage/transactions`: rows, pages, and the days that they are put into.
+/// Tests of `GET /v1/usage/transactions`: rows, pages, and their assignment to days.
 @Suite struct FairStackTransactionTests {
-    /// The example answer of FairStack's documentation, word for word.
+    /// The example response in FairStack's documentation, verbatim.
     static let example = """
         {
           "transactions": [
@@ -69,7 +69,7 @@ import Upstream
         }
     }
 
-    @Test func statusAndTypeDecideWhatATransactionMeans() throws {
+    @Test func statusAndTypeDetermineTheMeaningOfATransaction() throws {
         #expect(try meaning("\"type\":\"generation\",\"status\":\"failed\",\"model\":\"m\"") == .failure(model: "m"))
         #expect(try meaning("\"type\":\"generation\",\"status\":\"refunded\",\"model\":null") == .failure(model: ""))
         #expect(try meaning("\"type\":\"generation\",\"status\":\"Processing\"") == .pending)
@@ -89,7 +89,7 @@ import Upstream
         #expect(try meaning("\"type\":\"adjustment\",\"cost\":{\"micro\":-5}") == .nothing)
     }
 
-    @Test func endOfTheListIsToldByHasMoreOrByTheCursor() throws {
+    @Test func hasMoreOrTheCursorDeterminesTheLastPage() throws {
         for end in [
             "", ",\"has_more\":false,\"cursor\":\"c\"", ",\"has_more\":\"false\",\"cursor\":\"c\"",
             ",\"has_more\":0,\"cursor\":\"c\"", ",\"cursor\":null", ",\"has_more\":true,\"cursor\":\"\"",
@@ -101,7 +101,7 @@ import Upstream
         }
     }
 
-    @Test func rowWithoutIdOrMomentAndAnswerWithoutListAreFailures() {
+    @Test func rowWithoutIdOrTimeAndResponseWithoutListFail() {
         for (json, field) in [
             ("{\"transactions\":[{\"created_at\":\"2026-03-10T14:30:00Z\"}]}", "transactions[0].id"),
             ("{\"transactions\":[{\"id\":\"a\",\"created_at\":null}]}", "transactions[0].created_at"),
@@ -113,7 +113,7 @@ import Upstream
         }
     }
 
-    @Test func walkThatGetsNowhereIsBroken() throws {
+    @Test func traversalWithoutProgressIsBroken() throws {
         func page(_ ids: [String], cursor: String) throws -> FairStackPage {
             let rows = ids.map { "{\"id\":\"\($0)\",\"created_at\":\"2026-03-10T14:30:00Z\"}" }.joined(separator: ",")
             return try self.page("{\"transactions\":[\(rows)],\"has_more\":true,\"cursor\":\"\(cursor)\"}")

@@ -4,7 +4,7 @@ import Upstream
 
 @testable import Providers
 
-/// `GET /v1/usage/transactions` through whole syncs.
+/// Tests of `GET /v1/usage/transactions` with whole syncs.
 @Suite struct FairStackTransactionsSourceTests {
     private let noon = Timestamp(milliseconds: 1_795_176_000_000)  // 2026-11-20T12:00:00Z
 
@@ -21,7 +21,7 @@ import Upstream
         }
     }
 
-    /// Pages of a list, the cursor being the place of the next row.
+    /// Returns an API that pages through a list; the cursor is the index of the next row.
     private func api(_ rows: [Row]) -> AnsweringAPI {
         AnsweringAPI { _, query in
             let limit = Int(query["limit"] ?? "") ?? 20
@@ -38,12 +38,12 @@ import Upstream
         return api.takeRequests().count
     }
 
-    @Test func oldRowsHighInTheListEndNoWalk() async throws {
+    @Test func oldRowsNearTheTopDoNotEndTheTraversal() async throws {
         let context = StoredVisit(now: noon, days: 6)
         let failures = (0..<150).map { Row(id: "f\($0)", time: noon - .seconds(60 + $0 * 200)) }
         let topUp = Row(id: "t", time: noon - .hours(30), type: "top_up", status: "completed", micro: -9_000_000)
         let old = (0..<9).map { Row(id: "old\($0)", time: noon - .hours(61)) }
-        // Jobs of 61 hours ago that failed now, one of them at the end of the first page.
+        // Jobs that were created 61 hours ago and failed now, one of them at the end of the first page.
         let rows = Array(old.prefix(8)) + failures.prefix(91) + old.suffix(1) + failures.dropFirst(91) + [topUp]
         #expect(try await sync(context, rows) == 2)
         #expect(context.sum(.outcomes, on: noon.day) { $0[2] == "failure" } == ExactDecimal(150))
@@ -51,7 +51,7 @@ import Upstream
         #expect(context.sum(.topups) == ExactDecimal(9))
     }
 
-    @Test func ordinaryListCostsNoFurtherPage() async throws {
+    @Test func ordinaryListNeedsNoFurtherPage() async throws {
         let context = StoredVisit(now: noon, days: 6)
         let rows = (0..<600).map { Row(id: "f\($0)", time: noon - .minutes($0 * 20)) }
         // 72 transactions a day.
@@ -61,7 +61,7 @@ import Upstream
         #expect(context.sum(.outcomes) == ExactDecimal(469))
     }
 
-    @Test func partialAndCancelledGenerationsAreNoFailures() async throws {
+    @Test func partialAndCancelledGenerationsAreNotFailures() async throws {
         let context = StoredVisit(now: noon)
         let rows = ["completed", "partial", "cancelled", "failed"].map { Row(id: $0, time: noon, status: $0) }
         _ = try await sync(context, rows)

@@ -4,7 +4,7 @@ import Upstream
 
 @testable import Providers
 
-/// `GET /v1/usage` through whole syncs: what is counted, and what it costs in requests.
+/// Tests of `GET /v1/usage` with whole syncs: the counted usage and the number of requests.
 @Suite struct FairStackUsageSourceTests {
     private let noon = Timestamp(milliseconds: 1_795_176_000_000)  // 2026-11-20T12:00:00Z
     private var today: UTCDay { noon.day }
@@ -18,7 +18,7 @@ import Upstream
 
     private func daysAgo(_ days: Int) -> UTCDay { today.advanced(by: -days) }
 
-    @Test func dayThatDailyDoesNotListYetIsCounted() async throws {
+    @Test func dayMissingInDailyIsCounted() async throws {
         let context = StoredVisit(now: noon, days: 6)
         for days in 0...6 { world.charge(1_000_000, on: daysAgo(days)) }
         world.behave { $0.hidden = [today] }
@@ -31,7 +31,7 @@ import Upstream
         #expect(requests.count == 2)
     }
 
-    @Test func monthWithoutUsageCostsOneQueryOfItsWholeRange() async throws {
+    @Test func monthWithoutUsageNeedsOneQueryOfItsRange() async throws {
         let context = StoredVisit(now: noon, days: 30)
         world.charge(5, on: daysAgo(9))
         let requests = try await sync(context)
@@ -44,13 +44,13 @@ import Upstream
         #expect(context.dueSlices.map(\.slice.period.start.day) == [today])
     }
 
-    @Test func daysThatDailyLeavesOutAreReadOneByOneWhereTheTotalHasMore() async throws {
+    @Test func daysMissingInDailyAreReadIfTheTotalIsLarger() async throws {
         let context = StoredVisit(now: noon, days: 10)
         for days in 0...10 { world.charge(1, on: daysAgo(days)) }
         world.behave { $0.hidden = [daysAgo(4), daysAgo(7)] }
         let requests = try await sync(context)
         #expect(context.sum(.cost) == micros(11))
-        // `daily`, each day, and the one query of the range.
+        // `daily`, one query a day, and one query of the range.
         #expect(requests.count == 1 + 11 + 1)
     }
 
@@ -60,7 +60,7 @@ import Upstream
         _ = try await sync(context)
         context.advance(by: .minutes(5))
         #expect(try await sync(context).count == 1)
-        // Of a day with usage, of one without, and one that is taken back in part.
+        // Charges for a day with usage and for one without, and a partly reverted charge.
         world.charge(7, on: daysAgo(20))
         world.charge(9, on: daysAgo(25))
         world.charge(-4, on: daysAgo(30))
@@ -74,7 +74,7 @@ import Upstream
         #expect(try await sync(context).count == 1)
     }
 
-    @Test func lateChargeBetweenTwoReadingsOfTheScheduleIsCountedAtTheNextSync() async throws {
+    @Test func lateChargeBetweenScheduledReadsIsCountedAtTheNextSync() async throws {
         let context = StoredVisit(now: noon, days: 6)
         world.charge(10, on: daysAgo(1))
         _ = try await sync(context)
@@ -83,13 +83,13 @@ import Upstream
         for days in 1...6 { world.charge(1, on: daysAgo(days)) }
         let requests = try await sync(context)
         #expect(context.sum(.cost) == micros(16))
-        // `daily`, today, which it does not list, and each changed day.
+        // `daily`, today (which it does not list), and each changed day.
         #expect(requests.count == 8)
         context.advance(by: .minutes(5))
         #expect(try await sync(context).count == 2)
     }
 
-    @Test func dayOfWhichNothingIsRememberedIsComparedWithItsCells() async throws {
+    @Test func dayWithoutStoredStateIsComparedWithItsCells() async throws {
         let context = StoredVisit(now: noon, days: 20)
         for days in 0...20 { world.charge(10, on: daysAgo(days)) }
         _ = try await sync(context)
@@ -101,7 +101,7 @@ import Upstream
         #expect(context.memories["day/\(daysAgo(16))"] != nil)
     }
 
-    @Test func endpointsThatDisagreeForGoodCostOneQueryADay() async throws {
+    @Test func endpointsThatPermanentlyDisagreeCauseOneQueryADay() async throws {
         let context = StoredVisit(now: noon, days: 20)
         for days in 10...20 { world.charge(10, on: daysAgo(days)) }
         world.behave { $0.dailyOffset = 1 }
@@ -117,7 +117,7 @@ import Upstream
         #expect(context.sum(.cost) == micros(110))
     }
 
-    @Test func dayThatCannotBeReadStopsNoOther() async throws {
+    @Test func unreadableDayDoesNotStopOthers() async throws {
         let context = StoredVisit(now: noon, days: 6)
         for days in 0...6 { world.charge(1, on: daysAgo(days)) }
         world.behave { $0.broken = [daysAgo(2)] }
@@ -131,7 +131,7 @@ import Upstream
         #expect(context.sum(.cost) == micros(7))
     }
 
-    @Test func serversThatAreDownEndTheSyncAndCompleteNothing() async throws {
+    @Test func serverErrorsEndTheSyncWithoutCompletingHistory() async throws {
         let context = StoredVisit(now: noon, days: 6)
         for days in 0...6 { world.charge(1, on: daysAgo(days)) }
         world.behave { $0.isDown = true }
@@ -145,7 +145,7 @@ import Upstream
         world.charge(1, on: today)
         world.charge(1, on: daysAgo(1))
         world.behave { $0.hasBrokenDaily = true }
-        // Not a partial failure: the history was not read.
+        // Not a partial failure, because the history was not read.
         let failure = await #expect(throws: SourceFailure.self) { try await sync(context) }
         #expect(failure?.reason == .decode)
         #expect(context.sum(.cost) == micros(1))

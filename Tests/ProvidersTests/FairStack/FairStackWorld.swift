@@ -4,7 +4,7 @@ import Upstream
 
 @testable import Providers
 
-/// A FairStack account that tests charge and make misbehave, behind the API's usage endpoints.
+/// A simulated FairStack account behind the API's usage endpoints. Tests charge it and inject faults.
 final class FairStackWorld: Sendable {
     private struct Charge {
         let day: UTCDay
@@ -13,19 +13,19 @@ final class FairStackWorld: Sendable {
         let micro: Int
     }
 
-    /// How the API misbehaves.
+    /// The injected faults.
     struct Behaviour {
         /// Days that `daily` does not list.
         var hidden: Set<UTCDay> = []
-        /// Key ids that the API refuses with 404.
+        /// Key ids that the API rejects with 404.
         var unknownKeys: Set<String> = []
-        /// Days that `usage` answers with an error object.
+        /// Days for which `usage` returns an error object.
         var broken: Set<UTCDay> = []
-        /// Whether `usage` gives 503.
+        /// Whether `usage` returns 503.
         var isDown = false
-        /// Whether `daily` answers with an error object.
+        /// Whether `daily` returns an error object.
         var hasBrokenDaily = false
-        /// Added to the micros that `daily` lists.
+        /// The amount that is added to the micros in `daily`.
         var dailyOffset = 0
     }
 
@@ -38,7 +38,7 @@ final class FairStackWorld: Sendable {
 
     func behave(_ change: (inout Behaviour) -> Void) { behaviour.withLockedValue { change(&$0) } }
 
-    /// The API of this account.
+    /// Returns the API of this account.
     func api() -> AnsweringAPI {
         AnsweringAPI { path, query in try self.answer(path, query) }
     }

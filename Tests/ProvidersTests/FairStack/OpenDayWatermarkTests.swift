@@ -3,7 +3,7 @@ import UsageModel
 
 @testable import Providers
 
-/// Which transactions a walk counts into which slices.
+/// Tests of the assignment of transactions to slices.
 @Suite struct OpenDayWatermarkTests {
     private let today = UTCDay(daysSinceEpoch: 20_000)
     private var now: Timestamp { today.start + .hours(15) }
@@ -25,7 +25,7 @@ import UsageModel
         slice.cells.filter { $0.family == .outcomes }.compactMap(\.value.wholeNumber).reduce(0, +)
     }
 
-    @Test func openDayIsSplitAtAGroundBehindThePresent() throws {
+    @Test func openDayIsSplitAtTheWatermark() throws {
         var days = OpenDayWatermark(due: [due(today, read: false)], ground: nil, asked: now)
         days.take([
             try failure("new", now - .minutes(59)), try failure("old", now - .minutes(61)),
@@ -40,7 +40,7 @@ import UsageModel
         #expect(finished.slices.map(failures) == [1, 1])
     }
 
-    @Test func openDayGoesOnFromTheGround() throws {
+    @Test func openDayContinuesFromTheWatermark() throws {
         let ground = now - .hours(2)
         var days = OpenDayWatermark(due: [due(today, read: true)], ground: ground, asked: now)
         days.take([try failure("b", now - .minutes(90)), try failure("a", ground - .minutes(1))])
@@ -49,7 +49,7 @@ import UsageModel
         #expect(finished.slices.map(failures) == [8, 0])
     }
 
-    @Test func undecidedTransactionHoldsTheGroundBackForAWhile() throws {
+    @Test func pendingTransactionHoldsTheWatermarkBackForALimitedTime() throws {
         for (age, ground) in [(Duration.hours(5), Duration.hours(5)), (.hours(7), .hours(1))] {
             var days = OpenDayWatermark(due: [due(today, read: false)], ground: nil, asked: now)
             days.take([try failure("p", now - age, pending: true)])
@@ -58,7 +58,7 @@ import UsageModel
         }
     }
 
-    @Test func closedDayIsReadWholeAndEmptiesWhatItHadWhileOpen() throws {
+    @Test func closedDayIsReadCompletelyAndClearsTheRecentSlice() throws {
         let yesterday = today.advanced(by: -1)
         var days = OpenDayWatermark(
             due: [due(today, read: false), due(yesterday, read: true)], ground: yesterday.start + .hours(20), asked: now
@@ -72,7 +72,7 @@ import UsageModel
         #expect(finished.slices.map(failures) == [2, 0])
     }
 
-    @Test func groundOfAClockThatWasSetBackIsNotTrusted() {
+    @Test func watermarkInTheFutureIsIgnored() {
         let days = OpenDayWatermark(due: [due(today, read: true)], ground: now + .hours(1), asked: now)
         #expect(days.parts.map(\.from) == [today.start])
     }

@@ -9,7 +9,7 @@ import Upstream
         UpstreamFailure(reason: reason, message: reason.rawValue)
     }
 
-    /// Reads parts, each of which fails for a reason or not at all.
+    /// Reads parts that fail with the given reasons, or succeed for nil.
     private func read(_ parts: [FailureReason?]) async throws {
         var unreadable = UnreadableParts()
         for reason in parts {
@@ -18,7 +18,7 @@ import Upstream
         try unreadable.check()
     }
 
-    @Test func failureOfAPartIsPartialWhereOthersWereRead() async throws {
+    @Test func failureOfOnePartIsPartialIfOthersWereRead() async throws {
         try await read([nil, nil])
         for parts: [FailureReason?] in [
             [.decode, .decode, nil], [nil, .http5xx, nil, .http5xx], [.http5xx, .decode, .http5xx, nil],
@@ -31,7 +31,7 @@ import Upstream
     }
 
     @Test(arguments: [FailureReason.auth, .rateLimited, .network, .timeout, .gone, .http4xx, .storage])
-    func failureThatConcernsEveryPartEndsTheSync(reason: FailureReason) async {
+    func failureOfEveryPartEndsTheSync(reason: FailureReason) async {
         let found = await #expect(throws: UpstreamFailure.self) { try await read([nil, .decode, reason, nil]) }
         #expect(found?.reason == reason)
     }

@@ -12,7 +12,7 @@ import Upstream
         "tier":"PAYGATE_TIER_TWO","sku":"WS_ULTRA"}
         """#
 
-    /// The rows as `JSONDecoder` reads them; nil where it does not.
+    /// Returns the rows as `JSONDecoder` decodes them; nil if it fails.
     private func decoded(_ json: [UInt8]) -> [UseAPIRow]? {
         try? JSONBody.decode(
             [UseAPIRow].self, from: UpstreamResponse(status: 200, headers: UpstreamHeaders([]), body: json))
@@ -27,7 +27,7 @@ import Upstream
         "[{\"model\":\"" + String(repeating: "é", count: 900) + "\",\"captchaProviders\":\""
             + String(repeating: "x", count: 2000) + "\"}]",
     ])
-    func plainRowsReadAsByTheDecoder(json: String) throws {
+    func flatRowsEqualThoseOfTheDecoder(json: String) throws {
         let rows = try #require(UseAPIRow.plain(Array(json.utf8)))
         #expect(rows == decoded(Array(json.utf8)))
     }
@@ -41,11 +41,11 @@ import Upstream
         #"[{"mod\u0065l":"a"}]"#, #"[{"model":"a"#, "[{\"model\":\"a\tb\"}]", #"[{"other":{"deep":1}}]"#,
         #"[{"other":[]}]"#, #"[{code:1}]"#, "\u{FEFF}[]",
     ])
-    func whatIsNotPlainIsLeftToTheDecoder(json: String) {
+    func otherFormsAreLeftToTheDecoder(json: String) {
         #expect(UseAPIRow.plain(Array(json.utf8)) == nil)
     }
 
-    @Test func textThatIsNoUTF8IsLeftToTheDecoder() {
+    @Test func invalidUTF8IsLeftToTheDecoder() {
         for bytes in [[0xFF], [0xC3], [0xED, 0xA0, 0x80], [0x80]] as [[UInt8]] {
             for name in ["model", "other"] {
                 let json = Array(#"[{"\#(name)":""#.utf8) + bytes + Array(#""}]"#.utf8)
@@ -54,8 +54,8 @@ import Upstream
         }
     }
 
-    /// Rows with random bytes changed, taken out and put in: whatever is read as plain, the decoder reads alike.
-    @Test func neverReadsWhatTheDecoderReadsOtherwise() {
+    /// Rows with random bytes changed, removed and inserted: the decoder reads all flat rows alike.
+    @Test func neverDiffersFromTheDecoder() {
         let random = SeededRandom(7)
         let signs =
             Array(#"{}[]",:\ 0123456789.-+eEntrufalsxcodmp"#.utf8) + [0, 0x0A, 0x1F, 0x7F, 0x80, 0xC3, 0xA9, 0xFF]
@@ -79,7 +79,7 @@ import Upstream
             read += 1
             #expect(rows == decoded(json), "\(String(decoding: json, as: UTF8.self))")
         }
-        // Changes inside of texts and numbers leave rows plain.
+        // Changes inside strings and numbers keep rows flat.
         #expect(read > 2_000)
     }
 }

@@ -5,7 +5,7 @@ import UsageModel
 @testable import Providers
 
 @Suite struct JSONArraySplitterTests {
-    /// The batches and the rest, as texts.
+    /// Returns the batches and the rest as strings.
     private func read(_ text: String, batchBytes: Int = 1) throws -> (batches: [String], firsts: [Int], rest: String) {
         var batches: [String] = []
         var firsts: [Int] = []
@@ -21,14 +21,14 @@ import UsageModel
         #"{"data":[1,2],"total":2}"#, #"{"total":2,"data":[1,2]}"#, " {\n\"total\" :2 , \"data\": [ 1 ,\t2 ] }\r\n",
         "\u{FEFF}{\"data\":[1,2],\"total\":2}",
     ])
-    func listMayStandAnywhere(text: String) throws {
+    func listMayBeAnyMember(text: String) throws {
         let (batches, firsts, rest) = try read(text)
         #expect(batches == ["[1]", "[2]"])
         #expect(firsts == [0, 1])
         #expect(rest.filter { $0 != " " } == #"{"total":2}"#)
     }
 
-    @Test func elementsKeepTheirBytesWhateverStandsInTheirTexts() throws {
+    @Test func elementsKeepTheirBytes() throws {
         let elements = [
             #"{"a":"]}\"[{,","b":[[],{"c":{}}]}"#, #""\\""#, #""\\\"]""#, "-1.5e3", "null", "[]", #"{"data":[1]}"#,
             #""é😀\u005d""#,
@@ -39,7 +39,7 @@ import UsageModel
         #expect(rest == #"{"x":"data\":[","y":{"data":[2]}}"#)
     }
 
-    @Test func batchesCloseOnceTheyAreLongEnough() throws {
+    @Test func batchesEndAtTheirSize() throws {
         let (batches, firsts, _) = try read(#"{"data":[10,11,12,13,14]}"#, batchBytes: 5)
         #expect(batches == ["[10,11]", "[12,13]", "[14]"])
         #expect(firsts == [0, 2, 4])
@@ -57,12 +57,12 @@ import UsageModel
         #"{"data":["x]}"#, #"{"data":["\"]}"#, #"{"data":[1],"data":[1]}"#, #"{"total":1,"total":2}"#,
         #"{"d\u0061ta":[1]}"#, #"{"data":[{"a":1]"#, "\u{FEFF}", #"{"data":[1]}{}"#, "\"",
     ])
-    func whatIsNoSuchDocumentFailsCleanly(text: String) {
+    func invalidDocumentFails(text: String) {
         let failure = #expect(throws: SourceFailure.self) { _ = try read(text) }
         #expect(failure?.reason == .decode)
     }
 
-    @Test func everyTruncationOfADocumentFailsCleanly() throws {
+    @Test func everyTruncationOfADocumentFails() throws {
         let text = #"{"total":2,"data":[{"config":"a]\"","msec":1},{"code":200}],"summary":{"by_code":{"200":2}}}"#
         for length in 0..<text.utf8.count {
             let part = String(decoding: text.utf8.prefix(length), as: UTF8.self)
@@ -71,17 +71,17 @@ import UsageModel
         }
     }
 
-    @Test func depthIsNoDangerAndIsLeftToTheDecoder() throws {
+    @Test func depthDoesNotTrapAndIsLeftToTheDecoder() throws {
         let deep = String(repeating: "[", count: 200_000) + String(repeating: "]", count: 200_000)
         #expect(try read(#"{"data":[\#(deep)]}"#).batches.count == 1)
         let day = try #require(UTCDay("2026-02-13"))
         let failure = #expect(throws: SourceFailure.self) {
             _ = try UseAPIDay(.init(json: #"{"data":[{"x":\#(deep)}]}"#), bot: "kling", day: day)
         }
-        #expect(failure?.message == "data, from row 0 on: the answer is not valid JSON, or nested too deeply")
+        #expect(failure?.message == "data, from row 0 on: the response is not valid JSON, or nested too deeply")
     }
 
-    /// Random damage to a good document: it is read to the same figures, or fails as a decode failure, and never traps.
+    /// Random damage to a valid document: the result is the same figures or a decode failure, never a trap.
     @Test func damagedDocumentsNeverTrap() throws {
         let day = try #require(UTCDay(UseAPIExample.date))
         let good = Array(UseAPIExample.text.utf8)

@@ -29,7 +29,7 @@ import Upstream
         ("true", "active"), ("false", "inactive"), ("\"true\"", "active"), ("0", "inactive"), ("1", "active"),
         ("\"False\"", "inactive"),
     ])
-    func subscriptionIsReadHoweverItIsWritten(value: String, status: String) throws {
+    func subscriptionIsReadInAnyNotation(value: String, status: String) throws {
         let gauges = try gauges(#"{"subscriptionIsActive":\#(value)}"#)
         #expect(gauges[.planInfo] == [GaugeSample(["", "subscription", status], 1)])
     }
@@ -38,12 +38,12 @@ import Upstream
         #"{"id":1,"email":"me@example.com"}"#, #"{"subscriptionIsActive":null,"accounts":null}"#,
         #"{"subscriptionIsActive":"soon"}"#,
     ])
-    func whatIsNotToldHasNoSeries(json: String) throws {
+    func missingFieldsYieldNoSeries(json: String) throws {
         #expect(try gauges(json) == [.planInfo: [], .upstreamAccounts: []])
     }
 
     @Test(arguments: ["{}", #"{"error":"Unauthorized"}"#, #"{"error":{"code":500},"accounts":{}}"#, "[]", "null"])
-    func responseWithoutAnyFieldOfAnAccountIsAFailureAndCommitsNothing(json: String) async throws {
+    func responseWithoutAccountFieldsFailsWithoutCommit(json: String) async throws {
         let context = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
         let failure = await #expect(throws: SourceFailure.self) {
             try await UseAPIAccountSource(api: AnsweringAPI { _, _ in json }).sync(context)
@@ -52,7 +52,7 @@ import Upstream
         #expect(context.readings.isEmpty)
     }
 
-    @Test func countThatCannotBeReadIsLeftOutWithARemark() async throws {
+    @Test func invalidCountIsSkippedWithARemark() async throws {
         let context = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
         let json =
             #"{"subscriptionIsActive":"soon","accounts":{"A":{"total":"?","active":2},"B":"none","C":{"active":1}}}"#

@@ -16,7 +16,7 @@ import Upstream
         try #require(try day(json, bot: bot).cells(earlier: earlier, isSettled: isSettled) { prices[$0] })
     }
 
-    /// What the example's one row says of its request.
+    /// Returns the cells of the request in the example's row.
     private func exampleRow() throws -> [Cell] {
         let config = UseAPIExample.config
         return [
@@ -34,7 +34,7 @@ import Upstream
     }
 
     @Test func rowOfTheDocumentationsExampleBecomesCellsFieldByField() throws {
-        // Until the list has caught up with the count, only the list counts.
+        // Until the list is as complete as the count, only the list counts.
         #expect(sums(try cells(UseAPIExample.text, isSettled: false)) == sums(try exampleRow()))
     }
 
@@ -93,7 +93,7 @@ import Upstream
                 ]))
     }
 
-    @Test func rowWithoutAnythingIsARequestAllTheSame() throws {
+    @Test func emptyRowIsARequest() throws {
         let cells = try cells(#"{"total":"1","data":[{"code":null,"msec":null,"model":"","unknown":{"x":[1]}}]}"#)
         #expect(
             sums(cells)
@@ -113,7 +113,7 @@ import Upstream
         #expect(cells.of(.outcomes).values.reduce(.zero, +) == ExactDecimal(1))
     }
 
-    @Test func durationsFallIntoTheBucketWhoseBoundTheyDoNotPass() throws {
+    @Test func durationsAreInTheBucketOfTheNextBound() throws {
         let rows = [0, 250, 251, 1000, 600_000, 600_001, 12.5].map { #"{"code":200,"msec":\#($0)}"# }
         let durations = try cells(#"{"data":[\#(rows.joined(separator: ","))]}"#).of(.duration)
         let byBound = Dictionary(uniqueKeysWithValues: durations.map { ($0.key[2], $0.value.description) })
@@ -122,13 +122,13 @@ import Upstream
     }
 
     @Test(arguments: ["-5", "\"soon\"", "1e300", "86400001", "true", "[]", "null"])
-    func durationThatIsNoneLeavesTheRequestCounted(msec: String) throws {
+    func requestWithAnInvalidDurationIsCounted(msec: String) throws {
         let cells = try cells(#"{"total":1,"data":[{"code":200,"msec":\#(msec)}]}"#)
         #expect(cells.of(.duration).isEmpty)
         #expect(cells.of(.requests) == [["", "google-flow"]: ExactDecimal(1)])
     }
 
-    @Test func captchaProvidersAreAttemptsAndRetriesAddUp() throws {
+    @Test func captchaAttemptsAreByProviderAndRetriesAreSummed() throws {
         let cells = try cells(
             """
             {"data":[{"captchaProviders":"CapSolver, 2Captcha,CapSolver","captchaRetry":2},
@@ -142,12 +142,12 @@ import Upstream
         #expect(cells.of(.captchaRetries) == [[]: ExactDecimal(3)])
     }
 
-    @Test func botsWithoutCaptchaAndPlansHaveNoSuchSeries() throws {
+    @Test func botsWithoutCaptchaAndPlansHaveNoSeriesForThem() throws {
         let cells = try cells(#"{"total":1,"data":[{"code":200,"tier":"","sku":null}]}"#, bot: "kling")
         #expect(Set(cells.map(\.family)) == [.requests, .outcomes, .useapiResponses])
     }
 
-    @Test func emptyAndUnknownPlansPassThroughAsTheyAre() throws {
+    @Test func emptyAndUnknownPlansKeepTheirNames() throws {
         let cells = try cells(
             """
             {"total":3,"summary":{"lookup":{"tiers":{"T1":"Pro","T9":"T9"},"skus":{"S1":null}}},
@@ -181,8 +181,8 @@ import Upstream
         #expect(cells.of(.estimatedCost) == [["c", "a"]: try #require(ExactDecimal("0.0666666666"))])
     }
 
-    /// Rows that say the same in other ways are among them: in no batch, in one of two and in all.
-    @Test(arguments: [5001, 4000, 100]) func longListIsCountedRowByRowOverManyBatches(oddRow: Int) throws {
+    /// Includes rows of another form with the same meaning: in no batch, in one of two, and in all.
+    @Test(arguments: [5001, 4000, 100]) func longListIsCountedOverManyBatches(oddRow: Int) throws {
         let rows = (0..<5000).map {
             let isOdd = $0 % oddRow == oddRow - 1
             let model = isOdd ? #""\u006d""# : #""m""#
@@ -207,7 +207,7 @@ import Upstream
         #expect(try cells(#"{"total":-3,"data":null,"summary":null}"#).isEmpty)
     }
 
-    @Test func answerForAnotherDayOrOfAnotherApiIsRefused() throws {
+    @Test func responseForAnotherDayOrFromAnotherAPIFails() throws {
         for json in [
             #"{"date":"2026-02-12","total":0,"data":[]}"#, "{}", #"{"error":"x"}"#, "[]", #"{"total":1,"data":{}}"#,
             #"{"total":1,"data":[null]}"#, #"{"total":1,"data":[{"config":{}}]}"#, #"{"total":1.5,"data":[]}"#,
@@ -221,7 +221,7 @@ import Upstream
         #expect(failure?.message == "data, from row 0 on: [1].config: expected text or a number, found a list")
     }
 
-    @Test func partOfTheSummaryThatCannotBeReadIsLeftOut() throws {
+    @Test func invalidPartOfTheSummaryIsSkipped() throws {
         let cells = try cells(
             """
             {"total":2,"summary":{"by_code":{"200":"many"},"by_model":{"m":2},"by_config":7,"lookup":"none"},

@@ -3,11 +3,11 @@ import Upstream
 
 @testable import Providers
 
-/// The example answer of useapi.net's page "Query Usage Statistics", word for word: its list is cut down to one row.
+/// The example response of useapi.net's page "Query Usage Statistics", verbatim, with its list shortened to one row.
 enum UseAPIExample {
     static let bot = "google-flow"
     static let date = "2026-02-13"
-    /// As the page shows it: with a no-break space.
+    /// As on the page, with a no-break space.
     static let config = "[email\u{A0}protected]"
 
     static let text = """
@@ -110,14 +110,14 @@ enum UseAPIExample {
 }
 
 extension UpstreamResponse {
-    /// An answer with a JSON text.
+    /// Creates a response with a JSON body.
     init(json: String) {
         self.init(status: 200, headers: [:], body: Array(json.utf8))
     }
 }
 
 extension UseAPIDay {
-    /// A day as one response lists it.
+    /// Creates a day from one response.
     init(_ answer: UpstreamResponse, bot: String, day: UTCDay) throws {
         var rows = UseAPIRows()
         let document = try UseAPIDocument(answer, day: day, into: &rows)
@@ -125,13 +125,13 @@ extension UseAPIDay {
     }
 }
 
-/// A series' name, to add up cells by.
+/// The name and labels of a series.
 struct SeriesName: Hashable {
     let family: LedgerFamily
     let labels: [String]
 }
 
-/// The sums of cells by series, as the ledger adds them up.
+/// Returns the sums of cells by series, like the ledger.
 func sums(_ cells: [Cell]) -> [SeriesName: ExactDecimal] {
     cells.reduce(into: [:]) {
         $0[SeriesName(family: $1.family, labels: $1.labels), default: .zero] += $1.value
@@ -139,7 +139,7 @@ func sums(_ cells: [Cell]) -> [SeriesName: ExactDecimal] {
 }
 
 extension [Cell] {
-    /// The cells of one family, added up by labels.
+    /// Returns the sums of one family's cells by labels.
     func of(_ family: LedgerFamily) -> [[String]: ExactDecimal] {
         filter { $0.family == family }.reduce(into: [:]) { $0[$1.labels, default: .zero] += $1.value }
     }

@@ -4,7 +4,7 @@ import Upstream
 
 @testable import Providers
 
-/// Days that the list of useapi.net leaves incomplete, through whole syncs.
+/// Tests of incomplete lists of useapi.net with whole syncs.
 @Suite struct UseAPIListTests {
     private static let noon = Timestamp(milliseconds: 1_795_176_000_000)  // 2026-11-20T12:00:00Z
 
@@ -21,20 +21,20 @@ import Upstream
         Array(repeating: #"{"config":"\#(config)","code":\#(code),"msec":1000}"#, count: count).joined(separator: ",")
     }
 
-    @Test func costIsReportedWhereThereArePrices() {
+    @Test func costIsReportedIfThereArePrices() {
         let api = AnsweringAPI { _, _ in "{}" }
         #expect(!UseAPIStatsSource(bot: "kling", prices: [:], api: api).reportsCost)
         #expect(UseAPIStatsSource(bot: "kling", prices: ["kling": ExactDecimal(1)], api: api).reportsCost)
     }
 
-    @Test func countWithoutRowsCommitsNothingAndTheRowsAreCountedOnceTheyCome() async throws {
+    @Test func countWithoutRowsIsNotCommittedUntilRowsAreListed() async throws {
         let context = StoredVisit(now: Self.noon)
         let prices = ["kling": ExactDecimal(2)]
         _ = try await sync(context, prices: prices) { _ in #"{"total":3,"summary":{"by_code":{"200":3}},"data":[]}"# }
         #expect(context.readings.isEmpty)
         #expect(
             context.remarks == [
-                "2026-11-20: the API counts requests of kling and lists none yet; the day is read again"
+                "2026-11-20: the API counts requests of kling but lists none yet; the day will be read again"
             ])
         context.advance(by: .hours(8))
         let listed = rows(300, config: "a") + "," + rows(100, config: "b", code: 500)
@@ -54,7 +54,7 @@ import Upstream
         }
     }
 
-    @Test func listThatIsCutIsReadForEachAccount() async throws {
+    @Test func truncatedListIsReadForEachAccount() async throws {
         let context = StoredVisit(now: Self.noon)
         let cut = rows(29_999, config: "a") + "," + rows(20_000, config: "b") + #",{"code":500}"#
         let (a, b) = (rows(40_000, config: "a"), rows(20_000, config: "b"))
@@ -70,7 +70,7 @@ import Upstream
         #expect(context.sum(.requests) == ExactDecimal(60_001))
     }
 
-    @Test func dayOfALongestListThatIsWholeIsCountedAsItIs() async throws {
+    @Test func completeListOfMaximumLengthIsCounted() async throws {
         let context = StoredVisit(now: Self.noon - .days(1))
         let whole = rows(50_000, config: "a")
         let answer: @Sendable ([String: String]) -> String = { query in
@@ -79,15 +79,15 @@ import Upstream
         }
         context.advance(by: .hours(14))
         _ = try await sync(context, answer)
-        // The account's own list is as long: nothing says that it is whole.
+        // The account's own list has the maximum length too, so it may be truncated.
         #expect(context.sum(.requests) == ExactDecimal(50_000))
         #expect(
             context.remarks == [
-                "2026-11-19: the API's list of kling is cut at 50000 requests; some of the day may be missing"
+                "2026-11-19: the API's list of kling is truncated at 50000 requests; some of the day may be missing"
             ])
     }
 
-    @Test func cutListThatCannotBeSplitIsCompletedByTheSummary() async throws {
+    @Test func unsplittableTruncatedListIsCompletedByTheSummary() async throws {
         let context = StoredVisit(now: Self.noon - .days(1))
         context.advance(by: .hours(14))
         let cut = rows(50_000, config: "a")
@@ -101,7 +101,7 @@ import Upstream
         #expect(context.remarks.count == 1)
     }
 
-    @Test func dayThatIsTooLongStopsNoOtherAndIsQueriedOnceAnHour() async throws {
+    @Test func tooLongDayStopsNoOtherAndIsQueriedOnceAnHour() async throws {
         let context = StoredVisit(now: Self.noon, days: 3)
         let answer: @Sendable ([String: String]) throws -> String = { query in
             guard query["date"] == "2026-11-18" else { return #"{"total":1,"data":[{"config":"a"}]}"# }

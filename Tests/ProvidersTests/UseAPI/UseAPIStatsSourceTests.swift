@@ -18,15 +18,15 @@ import Upstream
         return DueSlice(slice: SliceID(period: day.period), lastRead: lastRead, settles: settles)
     }
 
-    @Test func everyBotIsASourceOfItsOwnWhateverItsName() {
-        var options = ProviderOptions()
+    @Test func everyBotIsASeparateSource() {
+        var options = UseAPIOptions(key: nil)
         options.bots = ["google-flow", "flowmusic", "not-yet-known"]
-        let sources = UseAPI.sources(for: ProviderAccount(options: options) { _, _ in ScriptedAPI { _ in "{}" } })
+        let sources = options.sources(for: ProviderAccount { _, _ in ScriptedAPI { _ in "{}" } })
         #expect(
             sources.map(\.name) == ["stats/google-flow", "stats/flowmusic", "stats/not-yet-known", "account"])
     }
 
-    @Test func eachDueDayIsAskedForOnceAndCommittedByItself() async throws {
+    @Test func eachDueDayIsQueriedOnceAndCommittedSeparately() async throws {
         let api = ScriptedAPI { _ in #"{"total":1,"data":[{"config":"a","code":200}]}"# }
         let context = VisitDouble(now: Self.noon, due: [due(daysAgo: 0), due(daysAgo: 1), due(daysAgo: 2)])
         try await source(api).sync(context)
@@ -38,7 +38,7 @@ import Upstream
         #expect(context.readings.allSatisfy { $0.slices[0].readAt == Self.noon })
     }
 
-    @Test func dayThatCannotBeReadFailsTheSyncAndKeepsNoOtherFromBeingRead() async throws {
+    @Test func unreadableDayFailsTheSyncWithoutStoppingOthers() async throws {
         let api = ScriptedAPI { $0.contains("11-19") ? "{" : #"{"total":0,"data":[]}"# }
         let context = VisitDouble(now: Self.noon, due: [due(daysAgo: 0), due(daysAgo: 1), due(daysAgo: 2)])
         let failure = await #expect(throws: PartialFailure.self) { try await source(api).sync(context) }
@@ -49,7 +49,7 @@ import Upstream
             ])
     }
 
-    @Test func refusalEndsTheSyncAtOnce() async throws {
+    @Test func clientErrorEndsTheSyncAtOnce() async throws {
         let api = ScriptedAPI(failure: UpstreamFailure(reason: .http4xx, status: 400, message: "refused")) { _ in nil }
         let context = VisitDouble(now: Self.noon, due: [due(daysAgo: 0), due(daysAgo: 1)])
         let failure = await #expect(throws: UpstreamFailure.self) { try await source(api).sync(context) }
@@ -57,7 +57,7 @@ import Upstream
         #expect(api.queries.count == 1)
     }
 
-    @Test func disagreementIsToldOnceTheDayIsOver() async throws {
+    @Test func discrepancyIsLoggedOnceTheDayIsOver() async throws {
         let api = ScriptedAPI { _ in #"{"total":5,"data":[{"config":"secret@example.com","code":200}]}"# }
         let context = VisitDouble(now: Self.noon, due: [due(daysAgo: 0), due(daysAgo: 1)])
         try await source(api).sync(context)
@@ -67,7 +67,7 @@ import Upstream
             ])
     }
 
-    @Test func changedPriceMovesNoDayThatWasRead() async throws {
+    @Test func changedPriceDoesNotAffectAReadDay() async throws {
         let api = ScriptedAPI { _ in #"{"data":[{"config":"a","code":200},{"config":"a","code":200}]}"# }
         func estimate(_ reading: Reading?) -> ExactDecimal? {
             reading?.slices[0].cells.of(.estimatedCost)[["a", "kling"]]
@@ -89,7 +89,7 @@ import Upstream
             memories: again.memories)
         try await dear.sync(last)
         #expect(last.readings.map(estimate) == [ExactDecimal(4)])
-        // An operator may have the day read again long after the schedule.
+        // An operator may request the day again long after the schedule.
         let late = VisitDouble(
             now: Self.noon + .days(80), due: [due(daysAgo: 0, lastRead: Self.noon + .days(4), settles: true)],
             memories: last.memories)
@@ -99,14 +99,14 @@ import Upstream
     }
 }
 
-/// An API that answers by the query.
+/// An API with a scripted response per query.
 private final class ScriptedAPI: UpstreamAPI {
     private let asked = NIOLockedValueBox<[String]>([])
     private let failure: UpstreamFailure
     private let answer: @Sendable (String) -> String?
 
     init(
-        failure: UpstreamFailure = UpstreamFailure(reason: .network, message: "no answer"),
+        failure: UpstreamFailure = UpstreamFailure(reason: .network, message: "no response"),
         answer: @escaping @Sendable (String) -> String?
     ) {
         self.failure = failure
@@ -122,7 +122,7 @@ private final class ScriptedAPI: UpstreamAPI {
     }
 }
 
-/// A context that keeps what is committed, in memory.
+/// A context that stores commits in memory.
 private final class VisitDouble: SyncContext {
     private struct State {
         var readings: [Reading] = []

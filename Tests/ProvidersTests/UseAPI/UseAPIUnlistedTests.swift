@@ -4,7 +4,7 @@ import Upstream
 
 @testable import Providers
 
-/// Requests that the API counts and does not list.
+/// Tests of requests that the API counts and does not list.
 @Suite struct UseAPIUnlistedTests {
     private func cells(_ json: String, earlier: [Cell] = [], isSettled: Bool = true) throws -> [Cell] {
         try #require(try found(json, earlier: earlier, isSettled: isSettled))
@@ -20,7 +20,7 @@ import Upstream
         "by_model":{"m":6,"n":1},"avg_msec":500}
         """
 
-    @Test func summaryWithoutRowsIsCountedByTheLabelsItTells() throws {
+    @Test func summaryWithoutRowsIsCountedByItsLabels() throws {
         let cells = try cells(Self.summary + #","data":[]}"#)
         #expect(
             sums(cells)
@@ -42,14 +42,14 @@ import Upstream
         #expect(try found(#"{"total":0,"data":[]}"#, isSettled: false) == [])
     }
 
-    @Test func dayThatWasReadByItsSummaryStaysSoWhenRowsAppear() throws {
+    @Test func dayReadFromItsSummaryStaysSoWhenRowsAppear() throws {
         let first = try cells(Self.summary + "}")
         let again = try cells(
             Self.summary + #","data":[{"config":"a","endpoint":"e","code":200,"model":"m"}]}"#, earlier: first)
         #expect(sums(again) == sums(first))
     }
 
-    @Test func rowsThatVanishAreAFailureAndMoveNothing() throws {
+    @Test func vanishedRowsFailWithoutChange() throws {
         let first = try cells(#"{"total":1,"data":[{"config":"a","endpoint":"e","code":200}]}"#)
         let failure = #expect(throws: SourceFailure.self) {
             _ = try cells(Self.summary + "}", earlier: first)
@@ -69,7 +69,7 @@ import Upstream
             ])
     }
 
-    @Test func summaryThatNamesMoreThanThereIsIsNotTaken() throws {
+    @Test func summaryBeyondTheTotalIsIgnored() throws {
         let cells = try cells(
             #"{"total":3,"summary":{"by_model":{"m":1000000000000000,"n":3},"by_code":{"200":4}},"data":[{}]}"#)
         #expect(cells.of(.requests) == [["", "kling"]: ExactDecimal(3)])

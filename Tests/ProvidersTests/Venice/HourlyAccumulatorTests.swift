@@ -4,14 +4,14 @@ import UsageModel
 
 @testable import Providers
 
-/// Cutting one query into hours.
+/// Tests of grouping the rows of one query by hour.
 @Suite struct HourlyAccumulatorTests {
     private let request = row("2026-06-15T19:59:59.900Z", "m-llm-input-mtoken", prompt: "1000", completion: "5")
     private let cached = row(
         "2026-06-15T20:00:00.000Z", "m-llm-cache-input-mtoken", units: "0.0004", prompt: "1000", completion: "5")
     private let output = row("2026-06-15T20:00:00.100Z", "m-llm-output-mtoken", prompt: "1000", completion: "5")
 
-    @Test func aRequestAcrossTheHourIsCountedOnceHoweverTheHoursAreRead() throws {
+    @Test func requestAcrossTwoHoursIsCountedOnce() throws {
         let early = try hour("2026-06-15T19:00:00Z")
         let late = try hour("2026-06-15T20:00:00Z")
         let rows = [request, cached, output].joined(separator: ",")
@@ -32,7 +32,7 @@ import UsageModel
         #expect(together[1].contains(Cell(.cost, ["", "m"], ExactDecimal(2))))
     }
 
-    @Test func rowsBeforeTheHourAndFromTheEndOnAreNotCounted() throws {
+    @Test func rowsOutsideTheQueryAreNotCounted() throws {
         let cells = try veniceCells(
             [
                 row("2026-06-15T18:00:00Z", request: "x"), row("2026-06-15T19:58:00Z", request: "a"),
@@ -71,7 +71,7 @@ import UsageModel
         #expect(steps.count == 4)
     }
 
-    @Test func aRowOfAnHourThatWasTakenIsAFailureRatherThanALoss() throws {
+    @Test func rowOfATakenHourIsAFailure() throws {
         var tally = HourlyAccumulator(
             of: [try hour("2026-06-15T19:00:00Z"), try hour("2026-06-15T20:00:00Z")],
             end: try moment("2026-06-15T21:00:00Z"))

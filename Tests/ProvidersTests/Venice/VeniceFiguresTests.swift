@@ -6,7 +6,7 @@ import Upstream
 
 @testable import Providers
 
-/// Analytics by key, balance, rate limits and keys.
+/// Tests of analytics by key, balance, rate limits and keys.
 @Suite struct VeniceFiguresTests {
     private static let analytics = """
         {"lookback":"custom","byDate":[{"date":"2026-04-20","USD":1.0,"DIEM":19}],
@@ -19,7 +19,7 @@ import Upstream
 
     private func day(_ text: String) throws -> SliceID { SliceID(period: try #require(UTCDay(text)).period) }
 
-    @Test func analyticsBecomeCostAndDiemByKeyWithTheRestUnderTheEmptyKey() async throws {
+    @Test func analyticsYieldCostAndDiemByKeyWithTheRestUnderTheEmptyKey() async throws {
         let api = ScriptedVenice { _, _ in veniceAnswer(Self.analytics) }
         let context = KeptVisit(now: try moment("2026-04-20T12:00:00Z"), due: [try day("2026-04-20")])
         try await VeniceAnalyticsSource(api: api).sync(context)
@@ -37,7 +37,7 @@ import Upstream
             ])
     }
 
-    @Test func aDayKeepsTheNamesItWasFirstReadWithAsLongAsItsCells() async throws {
+    @Test func dayKeepsTheNamesOfItsFirstReadAsLongAsItsCells() async throws {
         let due = [try day("2026-04-20")]
         let first = KeptVisit(now: try moment("2026-04-20T12:00:00Z"), due: due)
         try await VeniceAnalyticsSource(api: ScriptedVenice { _, _ in veniceAnswer(Self.analytics) }).sync(first)
@@ -46,7 +46,7 @@ import Upstream
         let second = KeptVisit(now: try moment("2026-04-21T12:00:00Z"), due: due, after: first)
         try await source.sync(second)
         #expect(second.committed.map { Set($0.cells) } == first.committed.map { Set($0.cells) })
-        // The schedule has no later reading; an operator has the day read again all the same.
+        // The schedule has no later read, but an operator can request one.
         for time in ["2026-04-29T12:00:00Z", "2026-07-28T12:00:00Z"] {
             let last = KeptVisit(now: try moment(time), due: due, settles: true, after: second)
             try await source.sync(last)
@@ -56,14 +56,14 @@ import Upstream
         let next = KeptVisit(now: try moment("2026-04-21T12:00:00Z"), due: [try day("2026-04-21")], after: second)
         try await source.sync(next)
         #expect(next.committed[0].cells.contains(Cell(.keyCost, ["Prod"], try decimal("0.8"))))
-        // 100 days later its cells are gone, and so are its names.
+        // 100 days later the day's cells and names are deleted.
         let later = KeptVisit(now: try moment("2026-07-30T12:00:00Z"), due: [try day("2026-07-30")], after: next)
         try await source.sync(later)
         #expect(later.memory["names 2026-04-20"] == nil)
         #expect(later.memory["names 2026-04-21"] != nil)
     }
 
-    @Test func rememberedNamesThatCannotBeReadAreAFailureOfTheStorage() async throws {
+    @Test func invalidStoredNamesAreAStorageFailure() async throws {
         let context = KeptVisit(
             now: try moment("2026-04-20T12:00:00Z"), due: [try day("2026-04-20")], memory: ["names 2026-04-20": "{"])
         let failure = await #expect(throws: SourceFailure.self) {
@@ -73,7 +73,7 @@ import Upstream
         #expect(context.committed.isEmpty)
     }
 
-    @Test func aDayThatTimesOutAtTheProviderDoesNotKeepTheOthersFromBeingRead() async throws {
+    @Test func timeoutOfOneDayDoesNotStopOthers() async throws {
         let api = ScriptedVenice { _, count in
             if count == 0 { throw refusal(504) }
             return veniceAnswer(Self.analytics)
@@ -87,7 +87,7 @@ import Upstream
         #expect(context.committed.map(\.slice) == [earlier])
     }
 
-    @Test func endpointsThatAreMissingAreNoAlarmAndLeaveNoSeries() async throws {
+    @Test func missingEndpointsAreNotFailuresAndYieldNoSeries() async throws {
         let api = ScriptedVenice { _, _ in throw refusal(404) }
         let context = KeptVisit(now: try moment("2026-04-20T12:00:00Z"), due: [try day("2026-04-20")])
         let sources: [any UsageSource] = [
@@ -118,7 +118,7 @@ import Upstream
         #expect(withoutUSD == [.balanceUSD: [], .balanceCredits: [GaugeSample(["diem"], 1)]])
     }
 
-    @Test func rateLimitsAreShownByModelAndTheKeysEndUnderTheEmptyKey() throws {
+    @Test func rateLimitsAreByModelAndKeyExpiryHasTheEmptyKey() throws {
         let gauges = try VeniceRateLimits.gauges(
             veniceAnswer(
                 """
@@ -140,7 +140,7 @@ import Upstream
         #expect(throws: SourceFailure.self) { try VeniceRateLimits.gauges(veniceAnswer("{\"object\":\"list\"}")) }
     }
 
-    @Test func keysTellTheirBudgetsByPeriod() throws {
+    @Test func keysHaveBudgetsByPeriod() throws {
         let today = try #require(UTCDay("2026-02-10"))
         let gauges = try VeniceKeys.gauges(
             veniceAnswer(
@@ -182,7 +182,7 @@ import Upstream
             ])
     }
 
-    @Test func aMonthEndsAtTheNextFirst() throws {
+    @Test func monthEndsAtTheFirstOfTheNext() throws {
         for (today, end) in [("2026-12-31", "2027-01-01"), ("2028-02-01", "2028-03-01"), ("2026-01-31", "2026-02-01")] {
             let period = VeniceKeys.period("MONTH", today: try #require(UTCDay(today)))
             #expect(period?.end == Timestamp(end))

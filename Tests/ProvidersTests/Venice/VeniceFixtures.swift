@@ -6,7 +6,7 @@ import Upstream
 
 @testable import Providers
 
-/// An answer with a JSON body.
+/// Returns a response with a JSON body.
 func veniceAnswer(_ json: String, headers: UpstreamHeaders = [:]) -> UpstreamResponse {
     UpstreamResponse(status: 200, headers: headers, body: Array(json.utf8))
 }
@@ -19,13 +19,13 @@ func decimal(_ text: String) throws -> ExactDecimal { try #require(ExactDecimal(
 
 func moment(_ text: String) throws -> Timestamp { try #require(Timestamp(text)) }
 
-/// The UTC hour that begins then.
+/// Returns the UTC hour with this start.
 func hour(_ start: String) throws -> SliceID {
     let start = try moment(start)
     return SliceID(period: Period(start: start, end: start + .hours(1)))
 }
 
-/// A row of one inference, as far as a test cares.
+/// Returns a row of one inference with the given fields.
 func row(
     _ time: String, _ sku: String = "m-llm-output-mtoken", amount: String = "-1", currency: String = "USD",
     units: String = "1", request: String? = "r", prompt: String = "null", completion: String = "null",
@@ -44,7 +44,7 @@ func row(
         """
 }
 
-/// The cells of hours read by one query.
+/// Returns the cells of hours that are read with one query.
 func veniceCells(_ json: String, of hours: [SliceID], end: Timestamp? = nil) throws -> [Set<Cell>] {
     let last = try #require(hours.last).period.end
     var tally = HourlyAccumulator(of: hours, end: end ?? last)
@@ -52,27 +52,27 @@ func veniceCells(_ json: String, of hours: [SliceID], end: Timestamp? = nil) thr
     return tally.take(endingBy: last).map { Set($0.cells) }
 }
 
-/// An API that responds to calls as a test has it, and keeps them.
+/// An API with scripted responses that records calls.
 final class ScriptedVenice: UpstreamAPI {
     private let calls = NIOLockedValueBox<(scripted: [UpstreamCall], totals: [UpstreamCall])>(([], []))
     private let totals: @Sendable (UpstreamCall) throws -> UpstreamResponse
-    private let answer: @Sendable (UpstreamCall, Int) throws -> UpstreamResponse
+    private let respond: @Sendable (UpstreamCall, Int) throws -> UpstreamResponse
 
     /// - Parameters:
-    ///   - totals: gives the response to the query for late charges, which spans several days; 404 unless given.
-    ///   - answer: gives the response to any other call, of which that many came before.
+    ///   - totals: returns the response to the query for late charges, which covers several days; 404 if not given.
+    ///   - respond: returns the response to any other call, given the number of earlier calls.
     init(
         totals: @escaping @Sendable (UpstreamCall) throws -> UpstreamResponse = { _ in throw refusal(404) },
-        _ answer: @escaping @Sendable (UpstreamCall, Int) throws -> UpstreamResponse
+        _ respond: @escaping @Sendable (UpstreamCall, Int) throws -> UpstreamResponse
     ) {
         self.totals = totals
-        self.answer = answer
+        self.respond = respond
     }
 
-    /// `path?query` of every call so far, but those in `totalsAsked`.
+    /// `path?query` of all calls so far, except for those in `totalsAsked`.
     var asked: [String] { calls.withLockedValue { $0.scripted.map { "\($0.path)?\($0.query)" } } }
 
-    /// The same of the queries for late charges.
+    /// `path?query` of the queries for late charges.
     var totalsAsked: [String] { calls.withLockedValue { $0.totals.map { "\($0.path)?\($0.query)" } } }
 
     func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
@@ -85,17 +85,17 @@ final class ScriptedVenice: UpstreamAPI {
             calls.scripted.append(call)
             return calls.scripted.count - 1
         }
-        return try answer(call, count)
+        return try respond(call, count)
     }
 }
 
-/// A failure as the client reports it.
+/// Returns a failure as the client reports it.
 func refusal(_ status: Int, headers: UpstreamHeaders = [:]) -> UpstreamFailure {
     let reason: FailureReason = status == 410 ? .gone : status == 401 ? .auth : status >= 500 ? .http5xx : .http4xx
     return UpstreamFailure(reason: reason, status: status, headers: headers, message: "HTTP \(status)")
 }
 
-/// A context that keeps what is committed.
+/// A context that keeps commits.
 final class KeptVisit: SyncContext {
     private struct State {
         var slices: [SliceReading] = []
@@ -114,7 +114,7 @@ final class KeptVisit: SyncContext {
 
     /// - Parameters:
     ///   - reopenable: slices that left the re-read schedule.
-    ///   - earlier: the context before, of which the ledger keeps the cells and what was remembered.
+    ///   - earlier: the previous context, whose cells and stored values are kept.
     init(
         now: Timestamp, due: [SliceID] = [], settles: Bool = false, reopenable: [SliceID] = [],
         memory: [String: String] = [:], after earlier: KeptVisit? = nil
@@ -140,7 +140,7 @@ final class KeptVisit: SyncContext {
     var gauges: [GaugeFamily: [GaugeSample]] { state.withLockedValue { $0.gauges } }
     var memory: [String: String] { state.withLockedValue { $0.memory } }
 
-    /// What all slices hold together of one family.
+    /// Returns the sum of one family over all slices.
     func sum(_ family: LedgerFamily) -> ExactDecimal {
         committed.flatMap(\.cells).filter { $0.family == family }.reduce(.zero) { $0 + $1.value }
     }

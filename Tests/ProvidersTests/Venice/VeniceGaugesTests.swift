@@ -5,7 +5,7 @@ import Upstream
 
 @testable import Providers
 
-/// Gauges survive responses that hold nothing, and leave out what cannot be read beside the money.
+/// Tests that gauges survive empty responses, and that invalid fields other than money are skipped.
 @Suite struct VeniceGaugesTests {
     private static let good = [
         "balance": "{\"balances\":{\"usd\":0.42,\"diem\":3}}",
@@ -23,7 +23,7 @@ import Upstream
         "{\"balances\":{}}", "{\"balances\":null}", "[]", "null",
         "{\"data\":{\"error\":\"x\"},\"balances\":{\"error\":\"x\"}}",
     ])
-    func aResponseWithoutDocumentedFieldsIsAFailureAndTheLastGaugesStay(body: String) async throws {
+    func responseWithoutDocumentedFieldsFailsAndKeepsTheGauges(body: String) async throws {
         let now = try moment("2026-06-15T10:00:00Z")
         let first = KeptVisit(now: now)
         for source in sources(
@@ -43,20 +43,20 @@ import Upstream
         #expect(second.gauges == first.gauges)
     }
 
-    @Test func aBalanceThatIsUsedUpIsZero() throws {
+    @Test func exhaustedBalanceIsZero() throws {
         let empty = "{\"canConsume\":false,\"balances\":{\"usd\":null,\"diem\":null,\"bundledCredits\":null}}"
         let gauges = try VeniceBalance.gauges(veniceAnswer(empty))
         #expect(gauges[.balanceUSD] == [GaugeSample([], 0)])
         #expect(gauges[.balanceCredits] == [GaugeSample(["bundled_credits"], 0)])
     }
 
-    @Test func anEmptyListOfKeysIsAList() throws {
+    @Test func emptyListOfKeysIsValid() throws {
         let gauges = try VeniceKeys.gauges(veniceAnswer("{\"data\":[]}"), today: try #require(UTCDay("2026-06-15")))
         #expect(gauges.count == 8)
         #expect(gauges.values.allSatisfy { $0.isEmpty })
     }
 
-    @Test func whatCannotBeReadOfAKeyBesideItsMoneyIsLeftOutWithARemark() async throws {
+    @Test func invalidFieldsOfAKeyAreSkippedWithARemark() async throws {
         let body = """
             {"data":[{"id":{"x":1},"apiKeyType":["INFERENCE"],"description":7,"createdAt":"long ago","lastUsedAt":"",
             "expiresAt":"never","consumptionLimits":{"usd":"unlimited"},"limitPeriod":{},
@@ -81,8 +81,8 @@ import Upstream
         #expect(context.remarks.contains { $0.contains("data[1].consumptionLimits") && $0.contains("usd") } == false)
     }
 
-    /// Money is never left out: the last figures stay instead.
-    @Test func spendingThatCannotBeReadIsAFailure() throws {
+    /// Money is never skipped; the last figures stay.
+    @Test func invalidSpendingIsAFailure() throws {
         let body = """
             {"data":[{"id":"a","consumptionLimits":{"usd":1},"currentPeriodUsage":{"usd":"∞"}}]}
             """
@@ -93,7 +93,7 @@ import Upstream
         }
     }
 
-    @Test func limitsThatMeanNoneAreAbsent() async throws {
+    @Test func limitsThatMeanUnlimitedAreAbsent() async throws {
         let body = """
             {"data":{"keyExpiration":"never","rateLimits":[{"apiModelId":"m","rateLimits":[
             {"type":"RPM","amount":"unlimited"},{"type":"TPM","amount":-1},{"type":{},"amount":1},

@@ -4,7 +4,7 @@ import UsageModel
 
 @testable import Providers
 
-/// What the rows of an hour come to.
+/// Tests of the sums of an hour's rows.
 @Suite struct VeniceHourTests {
     private func cells(_ rows: String...) throws -> Set<Cell> {
         try veniceCells(rows.joined(separator: ","), of: [hour("2026-06-15T19:00:00Z")])[0]
@@ -27,7 +27,7 @@ import UsageModel
             cells == [
                 Cell(.credits, ["", "grok-imagine-image", "diem"], try decimal("0.1")),
                 Cell(.requests, ["", "grok-imagine-image"], ExactDecimal(1)),
-                // The amount, not 0.000227 × 2.8.
+                // The amount is used, not 0.000227 × 2.8.
                 Cell(.credits, ["", glm, "diem"], try decimal("0.06356")),
                 Cell(.requests, ["", glm], ExactDecimal(1)),
                 Cell(.tokens, ["", glm, "input"], ExactDecimal(339)),
@@ -37,7 +37,7 @@ import UsageModel
             ])
     }
 
-    @Test func rowsOfOneInferenceAreOneRequestAndCachedTokensAreTakenOutOfTheInput() throws {
+    @Test func rowsOfOneInferenceAreOneRequestAndInputExcludesCachedTokens() throws {
         let time = "2026-06-15T19:05:10.504Z"
         func part(_ suffix: String, _ amount: String, _ units: String) -> String {
             row(
@@ -46,7 +46,7 @@ import UsageModel
         }
         let rows = [
             part("-llm-input-mtoken", "-0.7", "0.0007"),
-            // A trace of binary floating point in the units is no token.
+            // A rounding error of binary floating point in the units does not add a token.
             part("-llm-cache-input-mtoken", "-0.03", "0.00030000000000000003"),
             part("-llm-output-mtoken", "-0.2", "0.00005"),
             row(
@@ -68,14 +68,14 @@ import UsageModel
         #expect(try veniceCells(rows.reversed().joined(separator: ","), of: hours) == [expected])
     }
 
-    @Test func aPromptSmallerThanItsCachedTokensKeepsItsInput() throws {
+    @Test func promptSmallerThanItsCachedTokensKeepsItsInput() throws {
         let cells = try cells(
             row("2026-06-15T19:05:10Z", "m-llm-cache-input-mtoken", units: "0.0005", prompt: "100"))
         #expect(cells.contains(Cell(.tokens, ["", "m", "input"], ExactDecimal(100))))
         #expect(cells.contains(Cell(.tokens, ["", "m", "cache_input"], ExactDecimal(500))))
     }
 
-    @Test func moneyThatComesInIsNoCost() throws {
+    @Test func incomeIsNotCost() throws {
         func income(_ sku: String, _ notes: String, _ amount: String, _ currency: String = "USD") -> String {
             """
             {"timestamp":"2026-06-15T19:00:00Z","sku":"\(sku)","amount":\(amount),"currency":"\(currency)",
@@ -103,7 +103,7 @@ import UsageModel
         #expect(cells.contains(Cell(.cost, ["", "m"], ExactDecimal(1))))
     }
 
-    @Test func numbersAsTextAndMissingOrNullFieldsAreTaken() throws {
+    @Test func numbersAsTextAndMissingOrNullFieldsAreAccepted() throws {
         let cells = try cells(
             """
             {"timestamp":"2026-06-15T19:00:00.000Z","sku":"m-llm-output-mtoken","unit":"0.5","amount":"-0.30",
@@ -118,7 +118,7 @@ import UsageModel
             ])
     }
 
-    @Test func absurdFiguresAreLeftOut() throws {
+    @Test func absurdFiguresAreSkipped() throws {
         let cells = try cells(
             row("2026-06-15T19:00:00Z", amount: "-0", prompt: "-5", completion: "1.5", milliseconds: "-1"),
             row("2026-06-15T19:00:00Z", amount: "-0", request: "s", prompt: "1700000000000000000"),

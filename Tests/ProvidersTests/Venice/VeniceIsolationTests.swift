@@ -5,11 +5,11 @@ import Upstream
 
 @testable import Providers
 
-/// One bad row, hour or day stops only itself; what concerns all parts stops the sync at once.
+/// Tests that one bad row, hour or day stops only itself, and that a failure of all parts ends the sync at once.
 @Suite struct VeniceIsolationTests {
     private static let badRow = row("2026-06-15T03:30:00Z", amount: "null")
 
-    /// The responses of an API whose billing holds a bad row, and a good one in every hour.
+    /// Returns the responses of an API with a bad row, and a good row in every hour.
     private static func history(_ bad: String, at time: Timestamp)
         -> @Sendable (UpstreamCall, Int) throws
         -> UpstreamResponse
@@ -27,7 +27,7 @@ import Upstream
         }
     }
 
-    /// The hours of a UTC day, newest first.
+    /// Returns the hours of a UTC day, newest first.
     private func hours(_ day: String) throws -> [SliceID] {
         let start = try moment(day)
         return (0..<24).reversed().map {
@@ -39,7 +39,7 @@ import Upstream
         badRow, row("2026-06-15T03:30:00Z", amount: "\"lots\""), "{\"timestamp\":\"soon\",\"amount\":-1}",
         "{\"amount\":-1}", "{\"timestamp\":\"2026-06-15T03:30:00Z\"}",
     ])
-    func aRowWithoutReadableAmountOrTimeStopsOnlyItsHour(bad: String) async throws {
+    func rowWithInvalidAmountOrTimeStopsOnlyItsHour(bad: String) async throws {
         let time = try moment("2026-06-15T03:30:00Z")
         let due = try hours("2026-06-16") + hours("2026-06-15")
         let api = ScriptedVenice(Self.history(bad, at: time))
@@ -50,10 +50,10 @@ import Upstream
         let missing = Set(due).subtracting(context.committed.map(\.slice))
         #expect(missing == [try hour("2026-06-15T03:00:00Z")])
         #expect(context.sum(.cost) == ExactDecimal(47))
-        // Two days, and eight halves to find the hour.
+        // Two days, and eight halves to isolate the hour.
         #expect(api.asked.count == 10)
 
-        // From then on the hour is one query of its own.
+        // After that, the hour is a separate query.
         let next = KeptVisit(
             now: try moment("2026-06-17T00:10:00Z"),
             due: [try hour("2026-06-17T00:00:00Z")] + missing, after: context)
@@ -62,7 +62,7 @@ import Upstream
         #expect(next.committed.map(\.slice) == [try hour("2026-06-17T00:00:00Z")])
     }
 
-    @Test func nothingButBadRowsIsAFailureAfterABoundedNumberOfQueries() async throws {
+    @Test func onlyBadRowsFailAfterABoundedNumberOfQueries() async throws {
         let api = ScriptedVenice { _, _ in veniceAnswer("{\"data\":[\(Self.badRow)],\"nextCursor\":null}") }
         let context = KeptVisit(
             now: try moment("2026-06-17T00:00:00Z"), due: try hours("2026-06-16") + hours("2026-06-15"))
@@ -75,7 +75,7 @@ import Upstream
     }
 
     @Test(arguments: [401, 403, 429, 400])
-    func aRefusalStopsTheSyncAndKeepsWhatWasRead(status: Int) async throws {
+    func clientErrorStopsTheSyncAndKeepsCommits(status: Int) async throws {
         for refused in 0...1 {
             let api = ScriptedVenice { _, count in
                 if count == refused { throw refusal(status) }
@@ -104,7 +104,7 @@ import Upstream
         #expect(api.asked.count == 1)
     }
 
-    @Test func oneDayWithAServerErrorStopsOnlyItselfTwoInARowStopTheSync() async throws {
+    @Test func oneServerErrorStopsItsDayAndTwoInARowTheSync() async throws {
         for (broken, asked, committed) in [([1], 3, 2), ([1, 2], 3, 1), ([0, 1], 2, 0)] {
             let api = ScriptedVenice { _, count in
                 if broken.contains(count) { throw refusal(504) }
@@ -121,7 +121,7 @@ import Upstream
     }
 
     @Test(arguments: ["{\"error\":\"cached\"}", "{\"byKey\":null}", "{\"byKey\":[{\"totalUsd\":\"x\"}]}"])
-    func aDayOfAnalyticsThatCannotBeReadStopsOnlyItself(body: String) async throws {
+    func unreadableDayOfAnalyticsDoesNotStopOthers(body: String) async throws {
         for bad in 0...2 {
             let api = ScriptedVenice { _, count in veniceAnswer(count == bad ? body : "{\"byKey\":[]}") }
             let due = try ["2026-06-16", "2026-06-15", "2026-06-14"].map {
@@ -137,7 +137,7 @@ import Upstream
         }
     }
 
-    @Test func analyticsWithoutKeysAndTotalTakeNoUsageBack() async throws {
+    @Test func analyticsWithoutKeysAndTotalRevertNoUsage() async throws {
         let day = SliceID(period: try #require(UTCDay("2026-06-15")).period)
         let first = KeptVisit(now: try moment("2026-06-15T10:00:00Z"), due: [day])
         try await VeniceAnalyticsSource(

@@ -6,9 +6,9 @@ import Upstream
 
 @testable import Providers
 
-/// Days whose totals changed after the re-read schedule ended are read again.
+/// Tests that days whose totals changed after the re-read schedule ended are read again.
 @Suite struct VeniceLateChargesTests {
-    /// An API with one image in the hour of 10:00 of each day, whose totals a test sets.
+    /// An API with one image at 10:00 of each day, whose totals a test sets.
     private final class API: Sendable {
         let usd = NIOLockedValueBox<[String: String]>(["2026-06-05": "10", "2026-06-15": "3"])
         let failure = NIOLockedValueBox<Int?>(nil)
@@ -46,7 +46,7 @@ import Upstream
         return KeptVisit(now: now, due: [open], reopenable: try hours("2026-06-05"), after: earlier)
     }
 
-    @Test func aDayWhoseTotalChangedIsReadAgainAsOneRunAndOnce() async throws {
+    @Test func dayWhoseTotalChangedIsReadAgainOnceAsOneRun() async throws {
         let world = API()
         let api = world.scripted()
         let source = VeniceUsageSource(api: api, setting: .usageHistory)
@@ -58,7 +58,7 @@ import Upstream
 
         world.usd.withLockedValue { $0["2026-06-05"] = "12" }
         world.amount.withLockedValue { $0 = "-3" }
-        // Syncs each minute query the totals once an hour.
+        // With a sync each minute, the totals are queried once an hour.
         for minute in 1..<60 {
             last = try context("2026-06-15T10:\(minute < 10 ? "0" : "")\(minute):00Z", after: last)
             try await source.sync(last)
@@ -81,7 +81,7 @@ import Upstream
         #expect(api.asked.count == 63)
     }
 
-    @Test func theNoiseOfFloatingPointAndTodayAreNoChange() async throws {
+    @Test func floatingPointErrorsAndTodayAreNotChanges() async throws {
         let world = API()
         let api = world.scripted()
         let source = VeniceUsageSource(api: api, setting: .usageHistory)
@@ -95,7 +95,7 @@ import Upstream
         #expect(api.asked.count == 2)
     }
 
-    @Test func aDayThatTheTotalsDidNotListBeforeIsAChange() async throws {
+    @Test func dayThatIsNewInTheTotalsIsAChange() async throws {
         let world = API()
         world.usd.withLockedValue { $0["2026-06-05"] = nil }
         let api = world.scripted()
@@ -106,14 +106,14 @@ import Upstream
         let second = try context("2026-06-15T11:00:00Z", after: first)
         try await source.sync(second)
         #expect(second.sum(.cost) == ExactDecimal(1))
-        // Out of the list again says nothing.
+        // Missing in the list again: not a change.
         world.usd.withLockedValue { $0["2026-06-05"] = nil }
         let third = try context("2026-06-15T12:00:00Z", after: second)
         try await source.sync(third)
         #expect(third.committed.count == 1)
     }
 
-    @Test func aChangedDayThatCannotBeReadIsTriedAgainAtTheNextQuery() async throws {
+    @Test func unreadableChangedDayIsRetriedAtTheNextQuery() async throws {
         let world = API()
         let api = world.scripted()
         let source = VeniceUsageSource(api: api, setting: .usageHistory)
@@ -133,7 +133,7 @@ import Upstream
     }
 
     @Test(arguments: [401, 403, 404, 410, 429, 504])
-    func aQueryThatFailsNeverFailsTheSyncAndRestsForSixHours(status: Int) async throws {
+    func failedQueryNeverFailsTheSyncAndPausesForSixHours(status: Int) async throws {
         let world = API()
         world.failure.withLockedValue { $0 = status }
         let api = world.scripted()
@@ -165,7 +165,7 @@ import Upstream
         #expect(context.remarks.count == 1)
     }
 
-    @Test func aClockThatWasAheadDoesNotSilenceTheQuery() async throws {
+    @Test func clockThatWasAheadDoesNotDelayTheQuery() async throws {
         let api = API().scripted()
         let source = VeniceUsageSource(api: api, setting: .usageHistory)
         let ahead = try context("2026-06-25T10:00:00Z")
@@ -174,7 +174,7 @@ import Upstream
         #expect(api.totalsAsked.count == 2)
     }
 
-    @Test func analyticsHaveTheirOwnDaysReadAgain() async throws {
+    @Test func analyticsReadTheirChangedDaysAgain() async throws {
         let world = API()
         let api = world.scripted()
         let source = VeniceAnalyticsSource(api: api)
@@ -202,7 +202,7 @@ import Upstream
         #expect(last.committed.last?.cells.contains(Cell(.keyCost, ["a"], ExactDecimal(12))) == true)
     }
 
-    @Test func whatIsRememberedStaysBounded() async throws {
+    @Test func storedStateIsBounded() async throws {
         let world = API()
         world.usd.withLockedValue { usd in
             for day in 1...300 { usd["\(UTCDay(daysSinceEpoch: 20_400 + day))"] = "\(day)" }

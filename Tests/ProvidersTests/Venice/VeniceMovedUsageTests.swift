@@ -5,9 +5,9 @@ import Upstream
 
 @testable import Providers
 
-/// Usage that moves between the rest and the listed keys of a day counts once (fault 23).
+/// Tests that usage that moves between the rest and the listed keys of a day counts once (fault 23).
 @Suite struct VeniceMovedUsageTests {
-    /// Reads one day again and again; returns the cells' values of each reading, by key.
+    /// Reads one day repeatedly. Returns the values of its cells after each reading, by key.
     private func readings(
         _ days: [[String: Int]], of family: LedgerFamily = .keyCost
     ) async throws -> [[String: ExactDecimal]] {
@@ -32,7 +32,7 @@ import Upstream
         return found
     }
 
-    /// The counters after all readings: each is the highest value of its cell.
+    /// Returns the counters after all readings: the highest value of each cell.
     private func counters(_ readings: [[String: ExactDecimal]]) -> [String: ExactDecimal] {
         readings.reduce(into: [:]) { $0.merge($1) { max($0, $1) } }
     }
@@ -44,24 +44,24 @@ import Upstream
     }
 
     @Test(arguments: [LedgerFamily.keyCost, .keyCredits])
-    func aKeyThatRisesOutOfOtherCountsOnce(family: LedgerFamily) async throws {
+    func keyThatLeavesOtherCountsOnce(family: LedgerFamily) async throws {
         let days = [["a": 90, "Other": 30], ["a": 90, "Other": 5, "x": 45], ["a": 95, "Other": 6, "x": 60]]
         let readings = try await readings(days, of: family)
         expectSums(readings, days)
         #expect(readings[1] == ["a": ExactDecimal(90), "Other": ExactDecimal(30), "x": ExactDecimal(20)])
-        // Counters sum up to 140 after the second reading, and to 161 after the third: as the provider's totals.
+        // The counters sum to 140 after the second reading and to 161 after the third, like the provider's totals.
         #expect(counters(Array(readings.prefix(2))).values.reduce(.zero, +) == ExactDecimal(140))
         #expect(counters(readings).values.reduce(.zero, +) == ExactDecimal(161))
     }
 
-    @Test func keysThatTradePlacesCountOnce() async throws {
+    @Test func keysThatEnterAndLeaveTheListCountOnce() async throws {
         let days = [
             ["a": 90, "b": 2, "Other": 30],
-            // x rose with 25 of Other's, b fell into it.
+            // x entered the list with 25 from Other; b left it.
             ["a": 90, "x": 45, "Other": 7],
-            // b comes back with 60, of which it used 8 while it was not listed.
+            // b is back with 60, of which it used 8 while it was not listed.
             ["a": 90, "x": 45, "Other": 13], ["a": 90, "x": 45, "b": 60, "Other": 5],
-            // x falls, and rises again.
+            // x leaves the list, and enters it again.
             ["a": 90, "b": 60, "Other": 52], ["a": 91, "b": 60, "x": 48, "Other": 5],
         ]
         let readings = try await readings(days)
@@ -69,8 +69,8 @@ import Upstream
         #expect(counters(readings).values.reduce(.zero, +) == ExactDecimal(204))
     }
 
-    /// An API that lists its top keys without `Other`: the rest is what the day's total has beyond them.
-    @Test func theRestWithoutANameIsTreatedAlike() async throws {
+    /// An API that lists its top keys without `Other`: the rest is the day's total beyond them.
+    @Test func unnamedRestIsHandledLikeOther() async throws {
         let days = [["a": 90, "": 30], ["a": 90, "": 5, "x": 45], ["a": 90, "": 50]]
         let readings = try await readings(days)
         expectSums(readings, days)
@@ -78,15 +78,15 @@ import Upstream
         #expect(counters(readings).values.reduce(.zero, +) == ExactDecimal(140))
     }
 
-    @Test func usageThatTheProviderTakesBackIsTakenBack() async throws {
+    @Test func usageThatTheProviderRevertsIsReverted() async throws {
         let days = [["a": 90, "Other": 30], ["a": 90, "Other": 10], ["a": 70, "Other": 10], ["Other": 10]]
         let readings = try await readings(days)
         expectSums(readings, days)
         #expect(readings[2] == ["a": ExactDecimal(70), "Other": ExactDecimal(10)])
     }
 
-    /// Lists of random changes: the day's sum is the provider's, and no sum of counters passes the highest of them.
-    @Test func randomListsCountNoMoreThanTheProvidersHighestTotal() async throws {
+    /// Random lists: the day's sum is the provider's, and no sum of counters exceeds the highest of them.
+    @Test func randomListsNeverExceedTheProvidersHighestTotal() async throws {
         let random = SeededRandom(17)
         for _ in 0..<40 {
             var usage = Dictionary(uniqueKeysWithValues: (0..<8).map { ("k\($0)", random.int(0...20)) })

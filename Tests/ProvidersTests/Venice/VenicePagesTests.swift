@@ -5,9 +5,9 @@ import Upstream
 
 @testable import Providers
 
-/// Where billing ends: pages that contradict themselves complete nothing (fault 20).
+/// Tests of the end of pagination: contradictory pages do not complete an hour (fault 20).
 @Suite struct VenicePagesTests {
-    /// What an API says about its pages, beside the rows.
+    /// The pagination fields of an API.
     private struct Pagination {
         var total: Int?
         var pages: Int?
@@ -25,7 +25,7 @@ import Upstream
         }
     }
 
-    /// Rows of one inference each, a second apart.
+    /// Returns rows of one inference each, one per second.
     private static func rows(_ ordinals: Range<Int>) -> String {
         ordinals.map {
             row(
@@ -49,7 +49,7 @@ import Upstream
     }
 
     @Test(arguments: [false, true])
-    func pagesThatTheAPICapsAreReadUntilTheTotalIsReached(inHeaders: Bool) async throws {
+    func pagesLimitedByTheAPIAreReadUntilTheTotalIsReached(inHeaders: Bool) async throws {
         let (context, asked, failure) = try await sync { _, count in
             Pagination(total: 700, inHeaders: inHeaders).response(Self.rows(count * 200..<min(700, count * 200 + 200)))
         }
@@ -58,7 +58,7 @@ import Upstream
         #expect(context.sum(.cost) == ExactDecimal(700))
     }
 
-    @Test func aTotalGoesBeforeTheNumberOfPages() async throws {
+    @Test func totalHasPriorityOverTheNumberOfPages() async throws {
         let (context, asked, failure) = try await sync { _, count in
             Pagination(total: 700, pages: 1).response(Self.rows(count == 0 ? 0..<500 : 500..<700))
         }
@@ -67,7 +67,7 @@ import Upstream
         #expect(context.sum(.cost) == ExactDecimal(700))
     }
 
-    @Test func withoutATotalThePageSizeThatTheAPIGrantedSaysWhatIsShort() async throws {
+    @Test func withoutATotalTheGrantedPageSizeDeterminesTheLastPage() async throws {
         let (context, asked, failure) = try await sync { _, count in
             Pagination(limit: 200).response(Self.rows(count * 200..<min(450, count * 200 + 200)))
         }
@@ -76,9 +76,9 @@ import Upstream
         #expect(context.sum(.cost) == ExactDecimal(450))
     }
 
-    /// 200 of 700 rows, then nothing; an absurd total; an empty first page.
+    /// 200 of 700 rows, then an empty page; an absurd total; an empty first page.
     @Test(arguments: [(200, 700), (3, 1_000_000_000_000), (0, 5)])
-    func pagesThatEndBeforeTheTotalCompleteNothing(rows: Int, total: Int) async throws {
+    func pagesThatEndBeforeTheTotalCompleteNoHour(rows: Int, total: Int) async throws {
         let (context, asked, failure) = try await sync { _, count in
             Pagination(total: total).response(count == 0 ? Self.rows(0..<rows) : "")
         }
@@ -88,7 +88,7 @@ import Upstream
     }
 
     @Test(arguments: [(3, Optional(0), Int?.none), (500, 400, nil), (500, nil, 0), (500, nil, 3)])
-    func pagesWithMoreOrLessThanTheAPISaysCompleteNothing(rows: Int, total: Int?, pages: Int?) async throws {
+    func pagesThatContradictTheTotalCompleteNoHour(rows: Int, total: Int?, pages: Int?) async throws {
         let (context, asked, failure) = try await sync { call, _ in
             Pagination(total: total, pages: pages).response(call.query.contains("page=1&") ? Self.rows(0..<rows) : "")
         }
@@ -98,15 +98,15 @@ import Upstream
     }
 
     @Test(arguments: [1000, nil])
-    func aPageThatIsRepeatedCompletesNothing(total: Int?) async throws {
+    func repeatedPageCompletesNoHour(total: Int?) async throws {
         let (context, _, failure) = try await sync { _, _ in Pagination(total: total).response(Self.rows(0..<500)) }
         #expect(failure?.reason == .decode)
         #expect(context.committed.isEmpty)
     }
 
-    @Test func lateRowsBetweenCappedPagesAreNeitherLostNorDoubled() async throws {
+    @Test func lateRowsBetweenLimitedPagesAreCountedOnce() async throws {
         let (context, asked, failure) = try await sync { _, count in
-            // Two rows were posted into the first page: its last two come again.
+            // Two rows were inserted into the first page, so its last two rows repeat.
             switch count {
             case 0: Pagination(total: 500).response(Self.rows(0..<200))
             case 1: Pagination(total: 502).response(Self.rows(198..<398))
@@ -118,7 +118,7 @@ import Upstream
         #expect(context.sum(.cost) == ExactDecimal(500))
     }
 
-    @Test func withoutATotalRowsThatComeAgainAreKnownByTheirInference() async throws {
+    @Test func withoutATotalRepeatedRowsAreDetectedByInference() async throws {
         let (context, _, failure) = try await sync { _, count in
             veniceAnswer("{\"data\":[\(Self.rows(count == 0 ? 0..<500 : 499..<700))]}")
         }
@@ -126,7 +126,7 @@ import Upstream
         #expect(context.sum(.cost) == ExactDecimal(700))
     }
 
-    @Test func aPageThatShiftsWhileTheTotalStaysIsReadAgain() async throws {
+    @Test func shiftedPageWithAnUnchangedTotalIsReadAgain() async throws {
         let (context, asked, failure) = try await sync { _, count in
             let pages = [0..<500, 400..<900, 0..<500, 500..<1000, 1000..<1100]
             return Pagination(total: 1100).response(Self.rows(pages[count]))
@@ -136,8 +136,8 @@ import Upstream
         #expect(context.sum(.cost) == ExactDecimal(1100))
     }
 
-    /// One row at the top of the next page while one at its end is missing: the total agrees.
-    @Test func aPageThatShiftsByOneRowIsReadAgain() async throws {
+    /// One row repeats at the top of the next page while another one is skipped, so the total agrees.
+    @Test func pageShiftedByOneRowIsReadAgain() async throws {
         let (context, asked, failure) = try await sync { _, count in
             let pages = [0..<500, 499..<999, 0..<500, 500..<1000, 1000..<1100]
             return Pagination(total: 1100).response(Self.rows(pages[count]))
@@ -147,8 +147,8 @@ import Upstream
         #expect(context.sum(.cost) == ExactDecimal(1100))
     }
 
-    /// Neither the top of the page nor its end meets the page before, and the total agrees.
-    @Test func aPageFromFurtherBackIsReadAgain() async throws {
+    /// The page overlaps the previous one neither at its start nor at its end, and the total agrees.
+    @Test func pageFromAnEarlierPositionIsReadAgain() async throws {
         let (context, asked, failure) = try await sync { _, count in
             let pages = [0..<500, 500..<1000, 250..<750, 0..<500, 500..<1000, 1000..<1500]
             return Pagination(total: 1500).response(Self.rows(pages[count]))
@@ -166,13 +166,13 @@ import Upstream
                     ? Self.rows(0..<499) + "," + twin : twin + "," + Self.rows(500..<599))
         }
         #expect(failure == nil)
-        // Twice more, to be sure that the page did not shift.
+        // Two more times, to make sure that the page did not shift.
         #expect(asked == 6)
         #expect(context.sum(.cost) == ExactDecimal(600))
     }
 
     @Test(arguments: [VeniceEndpointSetting.usage, .usageHistory])
-    func aListThatIsNullIsNoEmptyList(setting: VeniceEndpointSetting) async throws {
+    func nullListIsNotAnEmptyList(setting: VeniceEndpointSetting) async throws {
         for body in ["{\"data\":null,\"nextCursor\":null}", "{\"error\":\"try later\"}"] {
             let (context, _, failure) = try await sync(setting) { _, _ in veniceAnswer(body) }
             #expect(failure?.reason == .decode)
@@ -180,7 +180,7 @@ import Upstream
         }
     }
 
-    @Test func aCursorPageThatRepeatsTheOneBeforeCompletesNothing() async throws {
+    @Test func repeatedCursorPageCompletesNoHour() async throws {
         let (context, asked, failure) = try await sync(.usageHistory) { _, count in
             veniceAnswer(
                 "{\"data\":[\(Self.rows(0..<20))],\"nextCursor\":\(count % 2 == 0 ? "\"c\(count)\"" : "null")}")
@@ -190,7 +190,7 @@ import Upstream
         #expect(context.committed.isEmpty)
     }
 
-    @Test func aFullCursorPageThatDoesNotSayWhetherItIsTheLastCompletesNothing() async throws {
+    @Test func fullCursorPageWithoutNextCursorCompletesNoHour() async throws {
         let (context, _, failure) = try await sync(.usageHistory) { _, _ in
             veniceAnswer("{\"data\":[\(Self.rows(0..<1000))]}")
         }
@@ -201,7 +201,7 @@ import Upstream
         #expect(short.context.sum(.cost) == ExactDecimal(10))
     }
 
-    /// An API that takes no notice of the order: no hour is whole before the last page, however many rows there are.
+    /// The API ignores the requested order, so no hour is complete before the last page.
     @Test func pagesInDescendingOrderCommitNoHourBeforeTheLastPage() async throws {
         let hours = try (0..<22).map { try hour("2026-06-15T\($0 < 10 ? "0" : "")\($0):00:00Z") }
         for ends in [false, true] {

@@ -5,7 +5,7 @@ import Upstream
 
 @testable import Providers
 
-/// Which endpoint is asked, and how its pages are walked.
+/// Tests of the choice of the endpoint and of reading its pages.
 @Suite struct VeniceUsageSourceTests {
     private static let usage = "/api/v1/billing/usage"
     private static let history = "/api/v1/billing/usage-history"
@@ -23,7 +23,7 @@ import Upstream
         return (VeniceUsageSource(api: api, setting: setting), api)
     }
 
-    /// So many rows from an ordinal on, a second apart.
+    /// Returns rows with the given ordinals, one per second.
     private static func rows(_ ordinals: Range<Int>) -> String {
         ordinals.map {
             row(
@@ -38,7 +38,7 @@ import Upstream
                 + "\"totalPages\":\((total + 499) / 500)}}")
     }
 
-    @Test func theSuccessorIsAskedFirstAndItsCursorGoesAlone() async throws {
+    @Test func successorIsTriedFirstAndCursorHasNoOtherParameters() async throws {
         let (source, api) = source { _, count in
             veniceAnswer(
                 count == 0
@@ -56,9 +56,9 @@ import Upstream
         #expect(context.memory["endpoint"] == Self.history)
     }
 
-    /// Read as hours without usage it would take back all that was counted.
+    /// Reading such a response as hours without usage would revert what was counted.
     @Test(arguments: [VeniceEndpointSetting.usage, .usageHistory], ["{}", "{\"rows\":[]}"])
-    func anAnswerOfAnotherFormIsAFailure(setting: VeniceEndpointSetting, body: String) async throws {
+    func responseOfAnotherFormIsAFailure(setting: VeniceEndpointSetting, body: String) async throws {
         let (source, _) = source(setting) { _, _ in veniceAnswer(body) }
         let context = try context()
         let failure = await #expect(throws: SourceFailure.self) { try await source.sync(context) }
@@ -66,7 +66,7 @@ import Upstream
         #expect(context.committed.isEmpty)
     }
 
-    @Test func adjoiningHoursOfADayAreOneQueryAndOneCommitTheNewestFirst() async throws {
+    @Test func adjoiningHoursOfADayAreOneQueryAndOneCommit() async throws {
         let (source, api) = source { _, _ in veniceAnswer("{\"data\":[],\"nextCursor\":null}") }
         let context = try context(hours: [
             "2026-06-15T20:00:00Z", "2026-06-15T19:00:00Z", "2026-06-15T15:00:00Z", "2026-06-15T00:00:00Z",
@@ -77,11 +77,11 @@ import Upstream
         #expect(api.asked.first?.contains("startTimestamp=2026-06-15T18%3A55%3A00Z&endTimestamp=2026-06-15T21") == true)
         #expect(api.asked.last?.contains("startTimestamp=2026-06-14T22%3A55%3A00Z") == true)
         #expect(context.committed.count == 5)
-        // The four runs, the endpoint, and what the query for late charges came to.
+        // The four runs, the endpoint, and the state of the query for late charges.
         #expect(context.commits == 6)
     }
 
-    @Test func pagesAreReadToTheLastByTheBodyOrByTheHeaders() async throws {
+    @Test func bodyOrHeadersDetermineTheLastPage() async throws {
         for byHeaders in [false, true] {
             let (source, api) = source(.usage) { _, count in
                 let ordinals = [0..<500, 500..<1000, 1000..<1100][count]
@@ -101,12 +101,12 @@ import Upstream
                     == "\(Self.usage)?limit=500&page=1&sortOrder=asc&startDate=2026-06-15T18%3A55%3A00Z&endDate=2026-06-15T20%3A00%3A00Z"
             )
             #expect(api.asked.count == 3)
-            // A pinned endpoint is nothing to remember.
+            // A pinned endpoint is not stored.
             #expect(context.memory["endpoint"] == nil)
         }
     }
 
-    @Test func withoutAnyPaginationAShortPageIsTheLast() async throws {
+    @Test func withoutPaginationAShortPageIsTheLast() async throws {
         let (source, api) = source(.usage) { _, count in
             veniceAnswer("{\"data\":[\(Self.rows(count == 0 ? 0..<500 : 500..<501))],\"warningMessage\":\"beta\"}")
         }
@@ -116,9 +116,9 @@ import Upstream
         #expect(api.asked.count == 2)
     }
 
-    @Test func rowsPushedToTheNextPageByALateOneAreNotCountedTwice() async throws {
+    @Test func rowsShiftedToTheNextPageAreNotCountedTwice() async throws {
         let (source, _) = source(.usage) { _, count in
-            // Two late rows came in between: the first page's last two stand at the top of the second.
+            // Two late rows were inserted, so the first page's last two rows are at the top of the second page.
             count == 0
                 ? Self.page(0..<500, number: 1, total: 700) : Self.page(498..<700, number: 2, total: 702)
         }
@@ -128,7 +128,7 @@ import Upstream
         #expect(context.sum(.cost) == ExactDecimal(700))
     }
 
-    @Test func rowsThatDisappearMakeTheWalkBeginAnew() async throws {
+    @Test func removedRowsRestartTheTraversal() async throws {
         let (source, api) = source(.usage) { _, count in
             switch count {
             case 0: Self.page(0..<500, number: 1, total: 700)
@@ -143,14 +143,14 @@ import Upstream
         #expect(api.asked.count == 4)
     }
 
-    @Test func aPageThatWasNotAskedForIsAFailure() async throws {
+    @Test func pageThatWasNotRequestedIsAFailure() async throws {
         let (source, api) = source(.usage) { _, _ in Self.page(0..<500, number: 1, total: 5000) }
         let failure = await #expect(throws: SourceFailure.self) { try await source.sync(try context()) }
         #expect(failure?.reason == .decode)
         #expect(api.asked.count == 2)
     }
 
-    @Test func aRefusedCursorBeginsAnewAndCountsNothingTwice() async throws {
+    @Test func rejectedCursorRestartsWithoutCountingTwice() async throws {
         let (source, api) = source { call, count in
             if count == 1 { throw refusal(400) }
             return veniceAnswer(
@@ -164,16 +164,16 @@ import Upstream
         #expect(context.sum(.requests) == ExactDecimal(5))
     }
 
-    @Test func aCursorThatRepeatsEndsAfterABoundedNumberOfTries() async throws {
+    @Test func repeatedCursorFailsAfterABoundedNumberOfAttempts() async throws {
         let (source, api) = source { _, _ in veniceAnswer("{\"data\":[],\"nextCursor\":\"again\"}") }
         let failure = await #expect(throws: SourceFailure.self) { try await source.sync(try context()) }
         #expect(failure?.reason == .decode)
         #expect(api.asked.count == 6)
     }
 
-    @Test func whatWasCommittedStaysAndABrokenWalkReadsOnlyTheRest() async throws {
+    @Test func restartedTraversalKeepsCommitsAndReadsOnlyTheRest() async throws {
         let hours = (0..<3).map { "2026-06-15T0\($0):00:00Z" }
-        // 25,000 rows in the first hour, so that it is committed before the walk breaks.
+        // 25,000 rows in the first hour, so that it is committed before the traversal breaks.
         let (source, api) = source { _, count in
             switch count {
             case 0..<25:
@@ -191,7 +191,7 @@ import Upstream
         #expect(context.sum(.cost) == ExactDecimal(25_001))
     }
 
-    @Test func autoFallsBackToTheOlderEndpointWhereThereIsNoSuccessorAndRemembers() async throws {
+    @Test func autoFallsBackToTheOlderEndpointAndStoresIt() async throws {
         let (source, api) = source { call, _ in
             if call.path == Self.history { throw refusal(404) }
             return Self.page(0..<1, number: 1, total: 1)
@@ -230,7 +230,7 @@ import Upstream
             ])
     }
 
-    @Test func aPinnedEndpointIsNotLeft() async throws {
+    @Test func pinnedEndpointIsNotChanged() async throws {
         for (setting, path, status) in [
             (VeniceEndpointSetting.usage, Self.usage, 410), (.usageHistory, Self.history, 404),
         ] {
@@ -242,7 +242,7 @@ import Upstream
         }
     }
 
-    @Test func twoEndpointsThatSendToEachOtherAreEachAskedOnce() async throws {
+    @Test func endpointsThatLinkToEachOtherAreEachTriedOnce() async throws {
         let (source, api) = source { call, _ in throw refusal(call.path == Self.usage ? 410 : 404) }
         let failure = await #expect(throws: UpstreamFailure.self) { try await source.sync(try context()) }
         #expect(failure?.reason == .gone)

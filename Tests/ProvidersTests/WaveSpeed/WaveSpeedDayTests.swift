@@ -6,7 +6,7 @@ import Upstream
 @testable import Providers
 
 @Suite struct WaveSpeedDayTests {
-    /// The example answer of WaveSpeedAI's documentation, word for word.
+    /// The example response in WaveSpeedAI's documentation, verbatim.
     static let example = """
         {"code":200,"message":"success","data":{"per_model_usage":[{"model_uuid":"kwaivgi/kling-v2.0-i2v-master",
         "model_type":"text-to-video","unit_price":0.488,"total_cost":1300.000,"total_count":2660,
@@ -15,7 +15,7 @@ import Upstream
         "summary":{"total_cost":2423.000,"total_requests":98765,"success_requests":95432}}}
         """
 
-    @Test func sumsOfAbsurdCountsEndNothing() throws {
+    @Test func sumsOfAbsurdCountsDoNotTrap() throws {
         let row = #"{"model_uuid":"m","total_cost":1000000000000000,"total_count":1000000000000000}"#
         let rows = Array(repeating: row, count: 10_000).joined(separator: ",")
         let cells = try cells(#"{"code":200,"data":{"per_model_usage":[\#(rows)],"summary":{"success_requests":1}}}"#)
@@ -25,7 +25,7 @@ import Upstream
     @Test(arguments: [
         #"{"model_uuid":"m"}"#, #"{"model_uuid":"m","total_cost":null,"total_count":null,"unit_price":1}"#,
     ])
-    func aModelWithoutFiguresIsNoWordThatItWasNotUsed(row: String) throws {
+    func modelWithoutFiguresIsAFailure(row: String) throws {
         let failure = #expect(throws: SourceFailure.self) {
             try cells(#"{"code":200,"data":{"per_model_usage":[\#(row)],"summary":{"total_cost":null}}}"#)
         }
@@ -63,7 +63,7 @@ import Upstream
             ])
     }
 
-    @Test func exampleOfTheDocumentationTellsTypePriceAndLastUseOfTheModel() throws {
+    @Test func documentedExampleYieldsTypePriceAndLastUseOfTheModel() throws {
         var models = WaveSpeedModels(info: [], unitPrices: [], lastUsed: [])
         models.learn(try stats(Self.example).per_model_usage.values, isNewest: true)
         let model = "kwaivgi/kling-v2.0-i2v-master"
@@ -73,7 +73,7 @@ import Upstream
         #expect(models.gauges[.modelLastUsed] == [GaugeSample([model], 1_760_227_200)])
     }
 
-    @Test func numbersAsTextAndMissingOptionalFieldsAreTaken() throws {
+    @Test func numbersAsTextAndMissingOptionalFieldsAreAccepted() throws {
         let cells = try cells(
             """
             {"code":"200","data":{"per_model_usage":[{"model_uuid":"a/b","total_cost":"0.30","total_count":"3"}],
@@ -86,7 +86,7 @@ import Upstream
             ])
     }
 
-    @Test func modelsOfTheDailyListServeWhereThereIsNoListByModel() throws {
+    @Test func modelsComeFromTheDailyListIfPerModelUsageIsMissing() throws {
         let cells = try cells(
             """
             {"code":200,"data":{"daily_usage":[{"date":"2025-10-02","amount":9,"count":9,"models":[]},
@@ -99,7 +99,7 @@ import Upstream
             ])
     }
 
-    @Test func noiseOfBinaryFloatingPointIsNoMoney() throws {
+    @Test func floatingPointErrorsAreIgnored() throws {
         let cells = try cells(
             """
             {"code":200,"data":{"per_model_usage":[{"model_uuid":"a","total_cost":0.1,"total_count":1},
@@ -109,7 +109,7 @@ import Upstream
         #expect(!cells.contains { $0.family == .cost && $0.labels[1].isEmpty })
     }
 
-    @Test func partsBeyondTheTotalShowAsADifferenceAndTakeNothingAway() throws {
+    @Test func partsBeyondTheTotalShowOnlyInTheDifference() throws {
         let cells = try cells(
             """
             {"code":200,"data":{"per_model_usage":[{"model_uuid":"a","total_cost":5,"total_count":5}],
@@ -119,9 +119,9 @@ import Upstream
         #expect(cells.filter { $0.family == .cost } == [Cell(.cost, ["", "a"], ExactDecimal(5))])
     }
 
-    /// Read as a day without usage it would take back all that was counted.
+    /// Reading such a response as a day without usage would revert what was counted.
     @Test(arguments: ["{}", "{\"usage\":[]}", "{\"x\":\"y\"}"])
-    func answerWithoutAnyDocumentedFieldIsAFailure(data: String) throws {
+    func responseWithoutDocumentedFieldsIsAFailure(data: String) throws {
         let failure = #expect(throws: SourceFailure.self) { try stats("{\"code\":200,\"data\":\(data)}") }
         #expect(failure?.reason == .decode)
         #expect(failure?.message.contains("summary") == true)
@@ -138,7 +138,7 @@ import Upstream
         }
     }
 
-    @Test func historyIsAskedInRangesOfAtMost31Days() throws {
+    @Test func historyIsQueriedInRangesOfAtMost31Days() throws {
         let newest = try #require(UTCDay("2026-03-31"))
         let due = (0..<70).map {
             DueSlice(slice: SliceID(period: newest.advanced(by: -$0).period), lastRead: nil, settles: true)

@@ -5,7 +5,7 @@ import Upstream
 
 @testable import Providers
 
-/// `usage_stats` against a provider that is late, partial, rounded or broken.
+/// Tests of `usage_stats` against a provider with late, partial, rounded or broken responses.
 @Suite struct WaveSpeedUsageSourceTests {
     private static let now = Timestamp(milliseconds: 1_795_186_800_000)  // 2026-11-20T15:00:00Z
 
@@ -29,11 +29,11 @@ import Upstream
 
     private func outcomes(_ outcome: String) -> ExactDecimal { context.sum(.outcomes) { $0[2] == outcome } }
 
-    @Test func lateChargesOfAMonthAreCountedAtTheNextSyncByOneQueryAndThatOfTheirDay() async throws {
+    @Test func lateChargesOfAMonthAreCountedAtTheNextSync() async throws {
         for ago in 0...30 { world.charge("1", at: day(ago).start + .hours(3)) }
         try await sync()
         #expect(context.sum(.cost) == ExactDecimal(31))
-        // What the schedule still asks for is read, until it is quiet.
+        // Syncs until the schedule has no day to read.
         advance(by: .minutes(5))
         try await sync()
         _ = world.takeQueries()
@@ -45,14 +45,14 @@ import Upstream
         try await sync()
         #expect(context.sum(.cost) == ExactDecimal(37))
         let queries = world.takeQueries()
-        // Three days and, in each, the one model whose count changed; today's own query and the one of the range.
+        // Three days with one query each for the model whose count changed; today's query, and the query of the range.
         #expect(queries.count == 8, "\(queries)")
         advance(by: .minutes(5))
         try await sync()
         #expect(world.takeQueries().count == 2)
     }
 
-    @Test(arguments: ["hidden", "timestamps"]) func historyIsNotEmptyBecauseItsRangeDoesNotShowIt(form: String)
+    @Test(arguments: ["hidden", "timestamps"]) func historyMissingInTheRangeQueryIsStillRead(form: String)
         async throws
     {
         for ago in 0..<13 { world.charge("3", at: day(ago).start + .hours(3)) }
@@ -64,16 +64,16 @@ import Upstream
         #expect(context.sum(.cost) == ExactDecimal(39))
     }
 
-    @Test func aFirstSyncAsksNoMoreThanOneRangeAndTheDaysWithUsage() async throws {
+    @Test func firstSyncQueriesOneRangeAndTheDaysWithUsage() async throws {
         for ago in [0, 8, 20] { world.charge("1", at: day(ago).start + .hours(3)) }
         try await sync()
         let queries = world.takeQueries()
-        // The range; the open day and the three that are read again by schedule; two days of history; a query a model.
+        // The range; the open day and the three days of the schedule; two days of history; one query per model.
         #expect(queries.filter { $0.hasSuffix(" m") }.count == 3)
         #expect(queries.count == 10, "\(queries)")
     }
 
-    @Test(arguments: ["broken", "down"]) func oneDayThatCannotBeReadStopsOnlyItself(how: String) async throws {
+    @Test(arguments: ["broken", "down"]) func unreadableDayDoesNotStopOthers(how: String) async throws {
         for ago in 0...2 { world.charge("10", at: day(ago).start + .hours(3)) }
         try await sync()
         world.behave {
@@ -92,7 +92,7 @@ import Upstream
         #expect(context.sum(.cost, on: day(1)) == ExactDecimal(11))
     }
 
-    @Test func runningJobsAreNoFailuresAndLateSuccessesAreFollowed() async throws {
+    @Test func runningJobsAreNotFailuresAndLateSuccessesAreCounted() async throws {
         world.charge("1", at: Self.now - .minutes(2), count: 100)
         world.charge("1", at: Self.now - .minutes(1), count: 50, doneAfter: .minutes(50))
         try await sync()
@@ -108,7 +108,7 @@ import Upstream
         #expect(context.gauges[.pendingRequests] == [GaugeSample(["m"], 0)])
     }
 
-    @Test func whatHasNotSucceededForAnHourHasFailedWhateverElseRuns() async throws {
+    @Test func requestsUnfinishedForAnHourCountAsFailed() async throws {
         world.charge("1", at: Self.now - .minutes(1), count: 3, doneAfter: nil)
         for step in 0..<15 {
             if step % 5 == 0 { world.charge("1", at: context.now - .minutes(1), count: 10, doneAfter: .minutes(12)) }
@@ -125,7 +125,7 @@ import Upstream
         #expect(outcomes("success") == ExactDecimal(40))
     }
 
-    @Test func aModelIsQueriedOnlyWhereItsCountOrTheDaysSuccessesChanged() async throws {
+    @Test func modelIsQueriedOnlyIfItsCountOrTheDaysSuccessesChanged() async throws {
         world.charge("1", at: Self.now - .minutes(2), model: "a", count: 5)
         world.charge("1", at: Self.now - .minutes(2), model: "b", count: 5, doneAfter: .minutes(20))
         try await sync()
@@ -139,7 +139,7 @@ import Upstream
         #expect(outcomes("success") == ExactDecimal(10))
     }
 
-    @Test func countsThatModelsLackAreTakenFromTheDayAndCostNoQueryEach() async throws {
+    @Test func missingModelCountsComeFromTheDailyList() async throws {
         world.charge("1", at: Self.now - .hours(2), model: "a", count: 4)
         world.behave { $0.hidesCounts = true }
         try await sync()
@@ -151,7 +151,7 @@ import Upstream
         #expect(world.takeQueries().filter { $0.hasSuffix(" a") }.isEmpty)
     }
 
-    @Test func aResponseAboutOtherModelsIsNotTakenForOne() async throws {
+    @Test func responseWithOtherModelsIsIgnored() async throws {
         world.charge("1", at: Self.now - .hours(2), model: "a", count: 4)
         world.charge("1", at: Self.now - .hours(2), model: "b", count: 6)
         world.behave { $0.ignoresModel = true }
@@ -160,7 +160,7 @@ import Upstream
         #expect(context.remarks.contains { $0.contains("lists others") })
     }
 
-    @Test func sumsRoundedToThreeDecimalsAreNoCorrectionsAndNoMoneyWithoutAModel() async throws {
+    @Test func sumsRoundedToThreeDecimalsYieldNoCorrectionsOrRemainder() async throws {
         world.behave { $0.digits = 3 }
         var highest = ExactDecimal.zero
         for step in 0..<60 {
@@ -175,13 +175,13 @@ import Upstream
         }
     }
 
-    @Test func theLastSecondOfADayIsInIt() async throws {
+    @Test func lastSecondOfADayBelongsToIt() async throws {
         world.charge("1", at: day(0).start - .milliseconds(600))
         try await sync()
         #expect(context.sum(.cost, on: day(1)) == ExactDecimal(1))
     }
 
-    @Test(arguments: ["{}", "null", #"{"error":"x"}"#]) func anErrorObjectIsAFailureAndChangesNothing(data: String)
+    @Test(arguments: ["{}", "null", #"{"error":"x"}"#]) func errorObjectFailsWithoutCommit(data: String)
         async throws
     {
         world.charge("1", at: Self.now - .hours(2))
@@ -193,7 +193,7 @@ import Upstream
         #expect(context.gauges[.balanceUSD] == nil)
     }
 
-    @Test func aPriceThatCannotBeReadIsLeftOut() throws {
+    @Test func invalidPriceIsSkipped() throws {
         let row =
             #"{"model_uuid":"m","total_cost":1,"total_count":1,"unit_price":"","last_used_date":[],"model_type":{}}"#
         let json = #"{"code":200,"data":{"per_model_usage":[\#(row)],"summary":{"total_cost":1,"total_requests":1}}}"#
@@ -205,14 +205,14 @@ import Upstream
         #expect(remarks.count == 3)
     }
 
-    @Test func todayIsReadFirstWhateverElseIsBroken() async throws {
+    @Test func todayIsReadBeforeFailingDays() async throws {
         for ago in 0...3 { world.charge("10", at: day(ago).start + .hours(3)) }
         world.behave { $0.down = [day(1), day(2), day(3)] }
         await #expect(throws: (any Error).self) { try await sync() }
         #expect(context.sum(.cost, on: day(0)) == ExactDecimal(10))
     }
 
-    @Test func figuresThatDisagreeForGoodAreNotQueriedAtEverySync() async throws {
+    @Test func figuresThatPermanentlyDisagreeAreNotQueriedAtEverySync() async throws {
         world.charge("1", at: Self.now - .hours(3), model: "a", count: 5, doneAfter: nil)
         world.charge("1", at: Self.now - .hours(3), model: "b", count: 5)
         world.behave { $0.ignoresModel = true }
@@ -225,7 +225,7 @@ import Upstream
         #expect(world.takeQueries().count <= 4)
     }
 
-    @Test func aResponseOfNullsIsNoDayWithoutUsage() async throws {
+    @Test func responseOfNullsIsNotADayWithoutUsage() async throws {
         world.charge("1", at: Self.now - .hours(2))
         try await sync()
         world.behave { $0.data = #"{"per_model_usage":null,"daily_usage":null,"summary":null}"# }
@@ -233,7 +233,7 @@ import Upstream
         #expect(context.sum(.cost) == ExactDecimal(1))
     }
 
-    @Test func aTotalWithoutItsModelsIsNotCountedBesideThem() async throws {
+    @Test func totalWithoutModelsIsNotCountedTwice() async throws {
         world.charge("32", at: Self.now - .hours(2))
         try await sync()
         world.behave { $0.data = #"{"summary":{"total_cost":32,"total_requests":1,"success_requests":1}}"# }

@@ -5,9 +5,9 @@ import Upstream
 
 @testable import Providers
 
-/// A WaveSpeedAI account that tests charge and make misbehave, behind `usage_stats`.
+/// A simulated WaveSpeedAI account behind `usage_stats`. Tests charge it and inject faults.
 final class WaveSpeedWorld: UpstreamAPI {
-    /// A request: charged at once, a success from `doneAt` on.
+    /// A request: charged at once, and successful from `doneAt`.
     struct Job {
         let time: Timestamp
         let model: String
@@ -15,11 +15,11 @@ final class WaveSpeedWorld: UpstreamAPI {
         let doneAt: Timestamp?
     }
 
-    /// How the API misbehaves.
+    /// The injected faults.
     struct Behaviour {
-        /// Days that a query of that day alone answers with an error object.
+        /// Days for which a query of a single day returns an error object.
         var broken: Set<UTCDay> = []
-        /// Days that a query of that day alone answers with 503.
+        /// Days for which a query of a single day returns 503.
         var down: Set<UTCDay> = []
         /// Whether ranges of several days have no `daily_usage`.
         var hidesDays = false
@@ -29,9 +29,9 @@ final class WaveSpeedWorld: UpstreamAPI {
         var hidesCounts = false
         /// Whether a query of one model lists all of them.
         var ignoresModel = false
-        /// Digits after the point that sums are rounded to.
+        /// Number of decimals to which sums are rounded.
         var digits: Int?
-        /// Sent in place of `data`.
+        /// The text that replaces `data`.
         var data: String?
     }
 
@@ -58,7 +58,7 @@ final class WaveSpeedWorld: UpstreamAPI {
 
     func advance(by duration: Duration) { state.withLockedValue { $0.now = $0.now + duration } }
 
-    /// - Parameter doneAfter: when the job has succeeded; nil if it never does.
+    /// - Parameter doneAfter: the time until the job succeeds; nil if it never does.
     func charge(
         _ cost: String, at time: Timestamp, model: String = "m", count: Int = 1, doneAfter: Duration? = .zero
     ) {
@@ -67,7 +67,7 @@ final class WaveSpeedWorld: UpstreamAPI {
         state.withLockedValue { $0.jobs += Array(repeating: job, count: count) }
     }
 
-    /// The queries since the last look: `first…last model`.
+    /// Returns the queries since the last call: `first…last model`.
     func takeQueries() -> [String] {
         state.withLockedValue { state in
             defer { state.queries = [] }
@@ -101,7 +101,7 @@ final class WaveSpeedWorld: UpstreamAPI {
             throw UpstreamFailure(reason: .http5xx, status: 503, message: "down")
         }
         let model = behaviour.ignoresModel ? nil : query.model_uuid
-        // The end is taken at its word.
+        // The end is taken literally.
         let jobs = state.jobs.filter {
             $0.time >= start && $0.time <= end && $0.time <= state.now && (model == nil || $0.model == model)
         }

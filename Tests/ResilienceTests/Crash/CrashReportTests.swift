@@ -2,15 +2,15 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What a crash leaves behind is sent to strangers: it holds no keys.
+/// Crash reports may be shared, so they must not contain keys.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct CrashReportTests {
-    @Test(arguments: [SIGSEGV, SIGABRT])
-    func reportHoldsNoKey(crash: Int32) async throws {
+    @Test("a crash report contains no key", arguments: [SIGSEGV, SIGABRT])
+    func report(crash: Int32) async throws {
         try await ServedWorld.run { world in
             let exporter = try await crashable(
                 world, backtrace: "enable=yes,color=no,interactive=no,symbolicate=off,output-to=stderr")
             exporter.signal(crash)
-            // The process that crashed writes the report; a signal from outside does not end it.
+            // The crashing process writes the report, but a signal sent from outside does not end it.
             while !exporter.log.contains("Backtrace took") { try await Task.sleep(for: .milliseconds(100)) }
             exporter.signal(SIGKILL)
             try await exporter.waitForExit()
@@ -19,7 +19,8 @@ import Testing
         }
     }
 
-    @Test func memoryIsNotWrittenToAFile() async throws {
+    @Test("a crash dumps no memory to a file")
+    func coreDump() async throws {
         try await ServedWorld.run { world in
             let exporter = try await crashable(world, backtrace: "enable=no")
             let limits = try String(contentsOfFile: "/proc/\(exporter.processIdentifier)/limits", encoding: .utf8)
@@ -30,7 +31,7 @@ import Testing
         }
     }
 
-    /// An exporter that has read all keys, in a folder of its own, and may dump as much as it likes.
+    /// An exporter that has read all keys, in its own directory, without a core dump limit.
     private func crashable(_ world: ServedWorld, backtrace: String) async throws -> ExporterProcess {
         let folder = workFolder(of: world)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

@@ -2,54 +2,53 @@ import ProviderSimulator
 import Testing
 import UsageModel
 
-/// Something that can go wrong between us and the providers, and what a person sees of it.
+/// A fault between the exporter and the providers, and its visible effects.
 ///
-/// What is served of the ledger stays as it was in every row, and in every row the first sync after the fault is over
-/// brings all that was missed.
+/// In every row the served ledger values stay unchanged, and the first sync after the fault reads all missed usage.
 struct FaultRow: Sendable, CustomTestStringConvertible {
     enum Cause: Sendable {
-        /// Every answer of every provider is like this.
+        /// Every response of every provider has this fault.
         case answers(Fault)
-        /// Every account's `base_url` leads elsewhere: made of the simulator's port.
+        /// Every account's `base_url` is replaced; the new one may use the simulator's port.
         case elsewhere(@Sendable (_ port: String) -> String)
     }
 
     let name: String
     let cause: Cause
-    /// The value of `result` in `genai_syncs_total`, and of `reason` in the log line; nil where the sync succeeds.
+    /// The label `result` of `genai_syncs_total` and the `reason` of the log line; nil if the sync succeeds.
     let result: FailureReason?
-    /// What the log line's `error` says, in one of these ways.
+    /// Texts of which the log line's `error` contains one.
     var says: [String] = []
-    /// Sources, as `provider/source`, that can do without the endpoint: for them this is no fault.
+    /// Sources, as `provider/source`, for which the endpoint is optional: they do not fail.
     var spares: Set<String> = []
-    /// Whether answers have to be waited for, so that time-outs are short and the simulator's clock is the machine's.
+    /// Whether responses have to be waited for: uses short timeouts, and the machine's clock for the simulator.
     var isSlow = false
-    /// Whether in the end every figure is the one that an exporter without the fault shows.
+    /// Whether every value finally equals that of an exporter without the fault.
     var leavesNothing = true
 
     var testDescription: String { name }
 }
 
 extension FaultRow {
-    /// Every key of the simulated accounts, as a provider might repeat them in an error.
+    /// An error body with every key of the simulated accounts, as a provider might repeat them.
     static let leakyBody =
         #"{"error":{"message":"bad key "# + secrets.joined(separator: " ") + #"","code":"x"},"message":"bad "#
         + secrets.joined(separator: ", ") + #""}"#
 
-    /// What must be seen nowhere.
+    /// Secrets that must not be exposed.
     static let secrets = [
         "demo-wavespeed-media", "demo-wavespeed-studio", "demo-fairstack-stack", "demo-venice-assistant",
         "demo-mk-inference", "demo-sk-assistant", "demo-sk-search", "demo-sk-nightly-batch", "demo-useapi-clips",
     ]
 
-    /// Endpoints that are optional by the providers' documents: 404 says that they are not offered.
+    /// Endpoints that are optional according to the providers' documentation: 404 means that they are not offered.
     private static let optional: Set<String> = [
         "fairstack/credits", "venice/api_keys", "venice/balance", "venice/rate_limits", "venice/usage_analytics",
         "cheapestinference/billing_credits", "cheapestinference/plans", "useapi/account",
     ]
 
-    /// How a time-out is told, by what came of the answer.
-    private static let slowness = ["no whole answer within", "the API is slow or hangs"]
+    /// Timeout messages, without and with a partial response.
+    private static let slowness = ["no complete response within", "the API is slow or hangs"]
 
     static let all: [FaultRow] = [
         FaultRow(
@@ -59,7 +58,7 @@ extension FaultRow {
             name: "unknown host", cause: .elsewhere { _ in "https://nowhere.invalid" }, result: .network,
             says: ["nowhere.invalid"]),
         FaultRow(
-            name: "no TLS where TLS is asked for", cause: .elsewhere { "https://127.0.0.1:\($0)" }, result: .network,
+            name: "plain HTTP on an HTTPS URL", cause: .elsewhere { "https://127.0.0.1:\($0)" }, result: .network,
             says: ["TLS"]),
         FaultRow(
             name: "401", cause: .answers(.status(401)), result: .auth, says: ["the API key is missing or wrong"]),
@@ -69,10 +68,10 @@ extension FaultRow {
         FaultRow(name: "402", cause: .answers(.status(402)), result: .auth, says: ["HTTP 402"]),
         FaultRow(
             name: "403", cause: .answers(.status(403)), result: .auth, says: ["HTTP 403"],
-            // How the API tells that a key was deactivated.
+            // The API's response for a deactivated key.
             spares: ["cheapestinference/usage"]),
         FaultRow(
-            name: "404", cause: .answers(.status(404)), result: .http4xx, says: ["there is nothing at this path"],
+            name: "404", cause: .answers(.status(404)), result: .http4xx, says: ["this path does not exist"],
             spares: optional),
         FaultRow(
             name: "410", cause: .answers(.status(410)), result: .gone, says: ["the provider has closed this endpoint"]),
@@ -85,12 +84,12 @@ extension FaultRow {
             cause: .answers(.status(429, retryAfter: .date(SimulatedFleet.friday + .hours(2)))), result: .rateLimited,
             says: ["too many requests"]),
         FaultRow(
-            name: "500", cause: .answers(.status(500)), result: .http5xx, says: ["the API has a problem of its own"]),
+            name: "500", cause: .answers(.status(500)), result: .http5xx, says: ["the API has an internal error"]),
         FaultRow(
             name: "503 with an HTML page", cause: .answers(.htmlPage(status: 503)), result: .http5xx, says: ["HTTP 503"]
         ),
         FaultRow(
-            name: "no answer", cause: .answers(.hang), result: .timeout, says: slowness, isSlow: true),
+            name: "no response", cause: .answers(.hang), result: .timeout, says: slowness, isSlow: true),
         FaultRow(
             name: "slow headers", cause: .answers(.slowHeaders(.seconds(600))), result: .timeout,
             says: slowness,
@@ -99,12 +98,13 @@ extension FaultRow {
             name: "slow body", cause: .answers(.slowBody(bytes: 1, every: .milliseconds(700))), result: .timeout,
             says: slowness, isSlow: true),
         FaultRow(
-            name: "body cut off", cause: .answers(.cutBody), result: .network,
-            says: ["the connection broke before the answer was whole"]),
+            name: "truncated body", cause: .answers(.cutBody), result: .network,
+            says: ["the connection was closed before the response was complete"]),
         FaultRow(
-            name: "HTML page in place of JSON", cause: .answers(.htmlPage(status: 200)), result: .decode,
-            says: ["the answer is HTML, not JSON"]),
-        FaultRow(name: "half of the JSON", cause: .answers(.truncatedJSON), result: .decode, says: ["the answer is"]),
+            name: "HTML page instead of JSON", cause: .answers(.htmlPage(status: 200)), result: .decode,
+            says: ["the response is HTML, not JSON"]),
+        FaultRow(name: "truncated JSON", cause: .answers(.truncatedJSON), result: .decode,
+            says: ["the response is"]),
         FaultRow(
             name: "deep JSON", cause: .answers(.deepJSON(depth: 500_000)), result: .decode,
             says: ["nested too deeply", "expected an object"]),
@@ -114,7 +114,8 @@ extension FaultRow {
         FaultRow(name: "another content type", cause: .answers(.contentType("text/plain")), result: nil),
         FaultRow(name: "numbers as strings", cause: .answers(.style(.numbersAsStrings)), result: nil),
         FaultRow(name: "rows in another order", cause: .answers(.style(.shuffledArrays)), result: nil),
-        // Figures that are missing in one answer are counted under an empty label, and stay there: counters never fall.
+        // Usage without optional fields is counted under an empty label and stays there, because counters never
+        // decrease.
         FaultRow(
             name: "optional fields missing", cause: .answers(.style(.withoutOptionalFields)), result: nil,
             leavesNothing: false),

@@ -9,16 +9,20 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Each row of the table for each source of all five providers at once.
+/// Runs each row of the table for all sources of all five providers at once.
 @Suite struct FaultTableTests {
-    @Test(.serialized, arguments: FaultRow.all.filter { !$0.isSlow })
-    func isSeenServedOnAndOver(row: FaultRow) async throws {
+    @Test(
+        "a fault is reported, keeps old values, and is recovered from",
+        .serialized, arguments: FaultRow.all.filter { !$0.isSlow })
+    func fault(row: FaultRow) async throws {
         try await run(row)
     }
 
-    /// Beside each other, since these do nothing but wait for time-outs.
-    @Test(arguments: FaultRow.all.filter(\.isSlow))
-    func isSeenServedOnAndOverWhereAnswersAreSlow(row: FaultRow) async throws {
+    /// In parallel, because these only wait for timeouts.
+    @Test(
+        "a slow response is reported, keeps old values, and is recovered from",
+        arguments: FaultRow.all.filter(\.isSlow))
+    func slowResponse(row: FaultRow) async throws {
         try await run(row)
     }
 
@@ -60,18 +64,18 @@ import UsageModel
         for sample in scrape.samples("genai_syncs_total") where sample.labels["result"] == result.rawValue {
             #expect(sample.value == (failed.contains(sample.source) ? 1 : 0), "\(sample.source)")
         }
-        // One line for each source of each account, which says which, why, and what happened.
+        // One line per source and account, with the source, the reason and the error.
         #expect(log.count == scrape.samples("genai_up").count { $0.value == 0 })
         for line in log {
-            let isTold = row.says.contains(where: line.contains) && line.contains("reason=\(result.rawValue) ")
-            #expect(isTold && line.contains("source=") && line.contains("account="), "\(line.prefix(300))")
+            let isLogged = row.says.contains(where: line.contains) && line.contains("reason=\(result.rawValue) ")
+            #expect(isLogged && line.contains("source=") && line.contains("account="), "\(line.prefix(300))")
             #expect(line.utf8.count < 1000)
         }
     }
 }
 
 extension Scrape {
-    /// `genai_up` by `provider/source`: 0 where it is 0 for any account.
+    /// `genai_up` by `provider/source`: the minimum over the accounts.
     var upBySource: [String: Double] {
         Dictionary(samples("genai_up").map { ($0.source, $0.value) }, uniquingKeysWith: min)
     }
@@ -87,8 +91,8 @@ extension SimulatedFleet {
         var misled = configuration
         for index in misled.accounts.indices {
             if row.isSlow { misled.accounts[index].timeout = .seconds(2) }
-            guard case .elsewhere(let place) = row.cause else { continue }
-            misled.accounts[index].baseURL = place(baseURL.split(separator: ":").last.map(String.init) ?? "")
+            guard case .elsewhere(let address) = row.cause else { continue }
+            misled.accounts[index].baseURL = address(baseURL.split(separator: ":").last.map(String.init) ?? "")
         }
         if misled != configuration { try await exporter.reload(misled) }
         if case .answers(let fault) = row.cause { server.faults.stand(fault, at: "/") }
@@ -100,8 +104,8 @@ extension SimulatedFleet {
         try await exporter.reload(configuration)
     }
 
-    /// Holds that no key of any account is in what anybody is shown: the log down to `debug`, both formats of
-    /// `/metrics`, the page.
+    /// Asserts that no account's key is exposed in the log down to `debug`, in either format of `/metrics`, or on the
+    /// status page.
     func expectNoSecrets(_ exporter: Exporter, sourceLocation: SourceLocation = #_sourceLocation) async throws {
         let snapshot = exporter.store.current
         expectNoKeys(

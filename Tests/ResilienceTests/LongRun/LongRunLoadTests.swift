@@ -9,13 +9,14 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Four hundred days of all five providers by a clock that a test turns. It measures memory, so it runs with nothing
-/// beside it, after all the rest.
+/// Four hundred days of all five providers with a manual clock. It measures memory, so it must run after all other
+/// tests, not in parallel.
 @Suite(.serialized) struct LongRunLoadTests {
-    /// How long day sums and settled slices are kept.
+    /// Retention of day sums and settled slices, in days.
     private static let retention = 30
 
-    @Test(.timeLimit(.minutes(30))) func fourHundredDaysKeepStorageAndMemoryBoundedAndNoCounterFalls() async throws {
+    @Test("storage and memory stay bounded over 400 days, and no counter decreases", .timeLimit(.minutes(30)))
+    func longRun() async throws {
         try await SimulatedFleet.run(
             history: .days(2), load: 0.02, adjust: { $0.global.retention = .days(Self.retention) }
         ) { rig in
@@ -27,28 +28,28 @@ import UsageModel
             print(
                 "400 days: storage \(past.storage[4] ?? 0) bytes at first, \(kept.min() ?? 0) to \(kept.max() ?? 0) "
                     + "after day 100; memory of an exporter \(early) bytes after 100 days, \(late) after 300 more")
-            // The file and its log: what 30 days of these accounts take, with the log's 4 MiB.
+            // The file and its WAL: 30 days of these accounts, plus 4 MiB of WAL.
             #expect(try #require(kept.max()) < 8 << 20)
             #expect(late < early + early / 4)
             try rig.expectNoneMissing(past.usage)
         }
     }
 
-    /// What was seen so far.
+    /// Results so far.
     private struct Past {
         var usage: [String: Double] = [:]
-        /// Bytes by day.
+        /// Storage bytes by day.
         var storage: [Int: Int64] = [:]
         let random = SeededRandom(3)
     }
 
-    /// Runs an exporter for some days.
+    /// Runs an exporter for the given days.
     ///
-    /// - Returns: bytes that are allocated while it still runs.
+    /// - Returns: allocated heap bytes while it still runs.
     private func live(through days: Range<Int>, in rig: SimulatedFleet, _ past: inout Past) async throws -> Int {
         try await rig.withExporter { exporter in
             for day in days {
-                // At another hour of each day, so that everything falls before and after everything else.
+                // The hour varies from day to day, so that events occur in every order.
                 rig.clock.advance(by: .hours(24) + .minutes(past.random.int(-300...300)))
                 #expect(try await exporter.syncOnce())
                 exporter.noteScrape()
@@ -65,12 +66,12 @@ import UsageModel
         }
     }
 
-    /// What an exporter that ran and ended had for itself: the simulator in this process keeps every request ever made,
-    /// and what is allocated afterwards is its.
+    /// The memory of a finished exporter run: heap bytes while it ran minus those afterwards, which belong to the
+    /// simulator in this process, because it keeps every request.
     private func exporterBytes(_ run: () async throws -> Int) async throws -> Int {
         let running = try await run()
-        // Connections and tasks that are ending let go of their memory soon, on a slow machine later: once nothing more
-        // goes for two seconds, all has gone.
+        // Connections and tasks that are ending free their memory with a delay. Wait until no more is freed for two
+        // seconds.
         var left = running
         var before: Int
         repeat {
@@ -83,7 +84,7 @@ import UsageModel
 }
 
 extension SimulatedFleet {
-    /// Holds that the costs of the whole time are the providers' own.
+    /// Asserts that every provider that reports cost has some.
     fileprivate func expectNoneMissing(_ usage: [String: Double]) throws {
         for provider in ["wavespeed", "fairstack", "venice"] {
             let cost = usage.filter { $0.key.hasPrefix("genai_cost_usd_total{") && $0.key.contains("=\(provider)}") }

@@ -2,15 +2,15 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A file system of its own for one process: a tmpfs in a mount namespace, which ends with the process. No rights are
-/// needed but that to make user namespaces.
+/// A tmpfs in a mount namespace for one process, removed when the process exits. Requires only the permission to create
+/// user namespaces.
 struct SmallDisk {
-    /// Where the process sees it.
+    /// Mount point as the process sees it.
     let path: String
     private let options: String
     private let unshare: Tool
 
-    /// - Parameter size: as `mount -o size=` has it.
+    /// - Parameter size: in the syntax of `mount -o size=`.
     init(at path: String, size: String) throws {
         try self.init(at: path, options: "size=\(size)")
     }
@@ -22,22 +22,22 @@ struct SmallDisk {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 
-    /// Starts a program, given its command line, with the disk in place.
+    /// Starts a program, given its command line, with the file system mounted.
     var launcher: (tool: Tool, arguments: [String]) { (unshare, arguments) }
 
     private var arguments: [String] {
         ["-Urm", "sh", "-c", "mount -t tmpfs -o \(options) tmpfs '\(path)' && exec \"$@\"", "sh"]
     }
 
-    /// Runs the exporter to its end with the disk in place.
+    /// Runs the exporter until it exits, with the file system mounted.
     func run(_ command: [String]) throws -> (status: Int32, output: String) {
         try unshare.run(arguments + [ExporterProcess.binary.path] + command)
     }
 
-    /// The disk as this process can reach it, while the exporter runs.
+    /// The file system's path in this process, while the exporter runs.
     func path(of exporter: ExporterProcess) -> String { "/proc/\(exporter.processIdentifier)/root\(path)" }
 
-    /// Runs a command where the exporter is.
+    /// Runs a command in the exporter's namespaces.
     func inside(_ exporter: ExporterProcess, _ command: [String]) throws {
         let nsenter = try Tool(named: "nsenter", installation: "apt-get install util-linux")
         let outcome = try nsenter.run(

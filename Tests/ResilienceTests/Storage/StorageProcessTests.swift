@@ -5,9 +5,10 @@ import Testing
 import TestSupport
 import UsageModel
 
-/// What befalls the storage of a running exporter, with all five providers at work.
+/// Storage faults of a running exporter that reads all five providers.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct StorageProcessTests {
-    @Test func fullDiskIsTold_NothingUndurableIsShown_AndRoomIsEnough() async throws {
+    @Test("a full disk is reported, only durable values are served, and free space is enough to recover")
+    func fullDisk() async throws {
         try await ServedWorld.run(interval: "1h") { world in
             let disk = try SmallDisk(at: world.storage, size: "12m")
             let exporter = try await ExporterProcess.start(world.serve, by: disk.launcher)
@@ -25,7 +26,7 @@ import UsageModel
             try await world.expectNoSecrets(of: exporter)
             #expect(exporter.log.contains("the disk is full"))
 
-            // What a kill at this moment would leave, seen by another exporter that reaches no provider.
+            // Simulates a kill: another exporter, without access to providers, reads a copy of the storage.
             exporter.signal(SIGSTOP)
             let copy = world.folder + "/copy"
             try FileManager.default.copyItem(atPath: disk.path(of: exporter), toPath: copy)
@@ -46,7 +47,8 @@ import UsageModel
         }
     }
 
-    @Test func quotaOnTheFilesIsSurvived() async throws {
+    @Test("a file size limit is reported and recovered from")
+    func fileSizeLimit() async throws {
         try await ServedWorld.run(interval: "1h") { world in
             let exporter = try await ExporterProcess.start(world.serve)
             let healthy = try await exporter.healthyScrape()
@@ -71,12 +73,13 @@ import UsageModel
         }
     }
 
-    @Test func storageThatBecomesReadOnlyIsTold_AndTakenUpAgain() async throws {
+    @Test("read-only storage is reported and recovered from")
+    func readOnlyStorage() async throws {
         try await ServedWorld.run(interval: "1h") { world in
             let disk = try SmallDisk(at: world.storage, size: "16m")
             let exporter = try await ExporterProcess.start(world.serve, by: disk.launcher)
             let healthy = try await exporter.healthyScrape()
-            // A mount with open files is not made read-only: another one is put over it.
+            // A mount with open files cannot be remounted read-only: another one is mounted over it.
             try disk.inside(exporter, ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", world.storage])
             try await syncNow(exporter)
             let scrape = try await exporter.scrape { !$0.isAllUp(accounts: 6) }
@@ -86,7 +89,7 @@ import UsageModel
             try disk.inside(exporter, ["umount", world.storage])
             try await syncNow(exporter)
             expectNothingFell(scrape.counters, try await exporter.scrape { $0.isAllUp(accounts: 6) }.counters)
-            // Housekeeping tells the end of what it has told, within its next looks.
+            // Housekeeping logs the recovery of a logged fault at one of its next checks.
             while exporter.log.contains("cannot be used"), !exporter.log.contains("the storage can be used again") {
                 try await Task.sleep(for: .milliseconds(100))
             }
@@ -94,14 +97,15 @@ import UsageModel
         }
     }
 
-    @Test func fileCutShortInUseIsSetAsideAndRebuiltWhileTheOldFiguresAreShown() async throws {
+    @Test("a truncated ledger is quarantined and rebuilt while old values are served")
+    func truncatedLedger() async throws {
         try await ServedWorld.run(interval: "1h") { world in
             let exporter = try await ExporterProcess.start(world.serve)
             let healthy = try await exporter.healthyScrape()
             #expect(truncate(world.storage + "/ledger.sqlite", 4096) == 0)
             let families = ["genai_cost_usd_total", "genai_requests_total", "genai_tokens_total"]
             let rebuilt = try await exporter.scrape { scrape in
-                // No scrape is without figures, before, meanwhile or after.
+                // Every scrape has usage, before, during and after the recovery.
                 #expect(families.allSatisfy { !scrape.samples($0).isEmpty })
                 let isSetAside = !scrape.samples("genai_exporter_storage_set_aside_timestamp_seconds").isEmpty
                 return isSetAside && scrape.isAllUp(accounts: 6)
@@ -109,10 +113,10 @@ import UsageModel
             let names = rebuilt.samples("genai_exporter_storage_set_aside_timestamp_seconds").map(\.labels)
             let file = try #require(names.first?["file"])
             #expect(FileManager.default.fileExists(atPath: world.storage + "/" + file))
-            #expect(exporter.log.components(separatedBy: "the ledger was damaged: it was set aside").count == 2)
+            #expect(exporter.log.components(separatedBy: "the damaged ledger was quarantined").count == 2)
             #expect(rebuilt.value("genai_exporter_storage_errors_total") ?? 0 > 0)
             try await world.expectNoSecrets(of: exporter)
-            // The providers still tell the whole history here.
+            // The providers still report the whole history here.
             let lasting = ["genai_cost_usd_total", "genai_key_cost_usd_total"]
             for (series, value) in healthy.counters where lasting.contains(where: { series.hasPrefix($0 + "{") }) {
                 #expect(rebuilt.counters[series] ?? -1 >= value, "\(series)")
@@ -121,12 +125,13 @@ import UsageModel
         }
     }
 
-    @Test func folderDeletedInUseIsWrittenAnew() async throws {
+    @Test("a deleted storage folder is recreated")
+    func deletedFolder() async throws {
         try await ServedWorld.run(interval: "1h") { world in
             let exporter = try await ExporterProcess.start(world.serve)
             let healthy = try await exporter.healthyScrape()
             try FileManager.default.removeItem(atPath: world.storage)
-            // Written anew by the first commit that is tried; the sources that were refused try again.
+            // Recreated by the first commit; the sources that failed retry.
             while !FileManager.default.fileExists(atPath: world.storage + "/ledger.sqlite-wal") {
                 try await syncNow(exporter)
                 try await Task.sleep(for: .milliseconds(200))
@@ -137,12 +142,13 @@ import UsageModel
             try await exporter.waitForExit()
             let again = try await ExporterProcess.start(world.serveAlone(on: world.storage))
             expectNothingFell(after.usage, try await again.scrape().usage)
-            #expect(!again.log.contains("set aside"))
+            #expect(!again.log.contains("quarantined"))
             again.signal(SIGKILL)
         }
     }
 
-    @Test func storageThatIsRefusedAtTheStartEndsTheExporterWithOneLine() async throws {
+    @Test("unusable storage at startup ends the exporter with one line")
+    func unusableStorage() async throws {
         try await ServedWorld.run(interval: "1h") { world in
             let first = try await ExporterProcess.start(world.serve)
             try await first.waitUntilReady()
@@ -159,7 +165,7 @@ import UsageModel
                 #expect(outcome.output.contains(reason) && outcome.output.contains(disk.path), "\(outcome.output)")
             }
 
-            // As another user, or as this one without the right to write.
+            // As another user, or as this one without write permission.
             chmod(world.storage, 0o500)
             let tool = geteuid() == 0 ? Tool(path: "/usr/bin/setpriv") : Tool(path: "/usr/bin/env")
             let user = geteuid() == 0 ? ["--reuid=65534", "--regid=65534", "--clear-groups"] : []
@@ -170,7 +176,7 @@ import UsageModel
         }
     }
 
-    /// Has every source synced, as soon as that may be requested again.
+    /// Requests a sync of every source, as soon as the rate limit allows it.
     private func syncNow(_ exporter: ExporterProcess) async throws {
         var status: Int
         repeat {
@@ -186,7 +192,7 @@ import UsageModel
         #expect(try await exporter.waitForExit() == 0)
     }
 
-    /// Writes until there is no room left.
+    /// Writes until the disk is full.
     private func fill(_ path: String) throws {
         let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         try #require(file >= 0)
@@ -199,6 +205,5 @@ import UsageModel
 }
 
 extension ExporterProcess.Outcome {
-    /// The last line of standard error.
     fileprivate var complaint: Substring { errors.split(separator: "\n").last ?? "" }
 }

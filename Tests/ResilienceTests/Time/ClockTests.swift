@@ -8,17 +8,17 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// What the calendar and the machine's clock do, to all five providers at once.
+/// Calendar boundaries and clock steps, for all five providers at once.
 @Suite(.serialized) struct ClockTests {
-    /// The last evening of months of every length, of leap years and of a year.
+    /// The last evening of months of every length, in leap years, and of a year.
     static let turns: [String] = [
         "2026-12-31T22:30:00Z", "2027-02-28T22:30:00Z", "2028-02-28T22:30:00Z", "2028-02-29T22:30:00Z",
         "2027-04-30T22:30:00Z",
     ]
 
-    /// From before midnight into the first of the month: figures go on, `today` and `month_to_date` begin anew, and what
-    /// was today is yesterday.
-    @Test(arguments: turns)
+    /// From before midnight into the first of the month: counters continue, `today` and `month_to_date` restart, and
+    /// the old `today` becomes `yesterday`.
+    @Test("counters continue and windows restart at the turn of the month", arguments: turns)
     func monthTurns(_ evening: String) async throws {
         let now = try #require(Timestamp(evening))
         try await SimulatedFleet.run(at: now, history: .days(2)) { rig in
@@ -36,7 +36,7 @@ import UsageModel
                 }
                 let after = try exporter.scrape()
                 #expect(rig.clock.now.day == now.day.advanced(by: 1))
-                // What the evening brought after the first look is in it as well.
+                // Includes usage after the evening's first scrape.
                 let yesterday = after.windowCost("yesterday")
                 #expect(!yesterday.isEmpty)
                 for (model, cost) in lastDay { #expect((yesterday[model] ?? -1) >= cost - 1e-9, "\(model)") }
@@ -44,7 +44,7 @@ import UsageModel
                 #expect((after.windowCost("today") == after.windowCost("month_to_date")) == isFirst)
                 try rig.expectSameUsage(exporter)
             }
-            // A restart on the first day of the month shows the same.
+            // The same after a restart on the first day of the month.
             try await rig.withExporter { exporter in
                 try await rig.sync(exporter)
                 try rig.expectSameUsage(exporter)
@@ -52,8 +52,10 @@ import UsageModel
         }
     }
 
-    /// WaveSpeedAI answers at most 31 days: a history of a month of each length, asked for on its last and first day.
-    @Test(arguments: ["2026-12-31", "2027-01-31", "2027-03-01", "2028-03-01", "2027-05-01"])
+    /// WaveSpeedAI returns at most 31 days: queries a history of a month of each length, on its last and first day.
+    @Test(
+        "queries span at most 31 days",
+        arguments: ["2026-12-31", "2027-01-31", "2027-03-01", "2028-03-01", "2027-05-01"])
     func thirtyOneDays(_ day: String) async throws {
         let now = try #require(Timestamp(day + "T09:00:00Z"))
         try await SimulatedFleet.run(at: now, history: .days(31), load: 0.01) { rig in
@@ -74,8 +76,10 @@ import UsageModel
         }
     }
 
-    /// A clock that is set a day on or back, and right again, counts nothing twice and loses nothing.
-    @Test(arguments: [Duration.days(1), .days(-1), .hours(-3)], [false, true])
+    /// A clock that steps forward or back and then recovers neither double-counts nor loses usage.
+    @Test(
+        "clock steps neither double nor lose usage",
+        arguments: [Duration.days(1), .days(-1), .hours(-3)], [false, true])
     func clockSteps(_ step: Duration, withRestart: Bool) async throws {
         try await SimulatedFleet.run { rig in
             var before: [String: Double] = [:]
@@ -98,7 +102,7 @@ import UsageModel
                     try await rig.sync(exporter)
                     expectNothingFell(before, try exporter.usage)
                 }
-                // What is worked out from rolling figures takes the exporter's clock for the time that has passed.
+                // Values derived from rolling totals use the exporter's clock for the elapsed time.
                 try rig.expectSameUsage(exporter, reconstructed: step < .zero)
             }
         }
@@ -106,7 +110,7 @@ import UsageModel
 }
 
 extension Scrape {
-    /// USD of a window by account and model.
+    /// USD of a window by account, key and model.
     fileprivate func windowCost(_ window: String) -> [String: Double] {
         var costs: [String: Double] = [:]
         for sample in samples("genai_window_cost_usd") where sample.labels["window"] == window {

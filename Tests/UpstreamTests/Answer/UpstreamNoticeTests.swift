@@ -9,7 +9,7 @@ import Upstream
         ("@1783555200", true), ("@1999999999", false), ("true", true), ("Thu, 09 Jul 2026 00:00:00 GMT", true),
         ("2026-07-09", true), ("Sun, 01 Jan 2040 00:00:00 GMT", false), ("@99999999999999", false), ("maybe", false),
     ])
-    func deprecationCountsOnceItsDateHasCome(field: String, isDeprecated: Bool) {
+    func deprecationCountsFromItsDateOn(field: String, isDeprecated: Bool) {
         #expect(UpstreamNotice(headers: ["Deprecation": field], now: now).isDeprecated == isDeprecated)
     }
 

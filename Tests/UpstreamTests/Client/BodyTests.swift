@@ -7,7 +7,7 @@ import Upstream
 import UsageModel
 
 @Suite struct BodyTests {
-    /// A whole answer whose body is compressed by gzip, as it goes over the wire.
+    /// Encodes a complete response with a gzip-compressed body.
     private static func gzipped(_ body: String) throws -> ScriptedResponse {
         let channel = EmbeddedChannel()
         try channel.pipeline.syncOperations.addHandlers([HTTPResponseEncoder(), HTTPResponseCompressor()])
@@ -28,13 +28,13 @@ import UsageModel
         return ScriptedResponse(steps: [.send(bytes)])
     }
 
-    @Test("A body that shrinks a hundredfold by gzip is read")
+    @Test("A body with a compression ratio of 100 is read")
     func wellCompressed() async throws {
         let rows = "[" + String(repeating: "0,", count: 1_000_000) + "0]"
-        let answer = try Self.gzipped(rows)
-        guard case .send(let wire) = answer.steps[0] else { return }
+        let response = try Self.gzipped(rows)
+        guard case .send(let wire) = response.steps[0] else { return }
         #expect(wire.count * 100 < rows.utf8.count)
-        try await LoopbackServer.run([answer]) { server in
+        try await LoopbackServer.run([response]) { server in
             try await TestBench.run { bench in
                 let body = try await bench.client(UpstreamSettings(baseURL: server.url)).send(UpstreamCall(.get, "/"))
                     .body
@@ -43,21 +43,21 @@ import UsageModel
         }
     }
 
-    @Test("A compressed body that grows past the limit is refused")
+    @Test("A compressed body that decompresses past the limit is rejected")
     func compressedPastLimit() async throws {
-        let answer = try Self.gzipped("[" + String(repeating: "0,", count: 1_000_000) + "0]")
-        try await LoopbackServer.run([answer]) { server in
+        let response = try Self.gzipped("[" + String(repeating: "0,", count: 1_000_000) + "0]")
+        try await LoopbackServer.run([response]) { server in
             try await TestBench.run { bench in
                 let failure = try await bench.failure(
                     UpstreamSettings(baseURL: server.url, maximumBodyBytes: 1_000_000))
                 #expect(failure.reason == .decode)
-                #expect(failure.message.contains("longer than 1000000 bytes"))
+                #expect(failure.message.contains("exceeds the limit of 1000000 bytes"))
                 #expect(server.requests.count == 1)
             }
         }
     }
 
-    @Test("An endless body ends at the limit")
+    @Test("An endless body is rejected at the limit")
     func endless() async throws {
         let endless = ScriptedResponse(steps: [
             .send(ScriptedResponse.head(200, [("Content-Type", "application/json")])),
@@ -67,13 +67,13 @@ import UsageModel
             try await TestBench.run { bench in
                 let failure = try await bench.failure(UpstreamSettings(baseURL: server.url, maximumBodyBytes: 1 << 20))
                 #expect(failure.reason == .decode)
-                #expect(failure.message.contains("longer than 1048576 bytes"))
+                #expect(failure.message.contains("exceeds the limit of 1048576 bytes"))
                 #expect(bench.observer.codes == [200])
             }
         }
     }
 
-    @Test("A huge Content-Length is refused before a byte of the body is read")
+    @Test("A huge Content-Length is rejected before the body is read")
     func hugeContentLength() async throws {
         let huge = ScriptedResponse(steps: [
             .send(ScriptedResponse.head(200, [("Content-Length", "9000000000000000000")]))
@@ -82,12 +82,12 @@ import UsageModel
             try await TestBench.run { bench in
                 let failure = try await bench.failure(UpstreamSettings(baseURL: server.url))
                 #expect(failure.reason == .decode)
-                #expect(failure.message.contains("longer than"))
+                #expect(failure.message.contains("exceeds the limit"))
             }
         }
     }
 
-    @Test("A body of exactly the limit is read, one byte more is not", arguments: [(10, true), (11, false)])
+    @Test("A body of exactly the limit is read, one byte more is rejected", arguments: [(10, true), (11, false)])
     func exactLimit(count: Int, isRead: Bool) async throws {
         try await LoopbackServer.run([.text(200, String(repeating: "1", count: count))]) { server in
             try await TestBench.run { bench in
@@ -102,7 +102,7 @@ import UsageModel
     }
 
     @Test(
-        "A web page instead of JSON asks whether base_url is right",
+        "For a web page instead of JSON, the message points to base_url",
         arguments: [
             ("text/html; charset=utf-8", "{}"), ("application/json", "\u{FEFF} \n<!DOCTYPE html>"),
             ("Application/XHTML+xml", ""), ("text/plain", "<html></html>"),
@@ -112,19 +112,19 @@ import UsageModel
             try await TestBench.run { bench in
                 let failure = try await bench.failure(UpstreamSettings(baseURL: server.url))
                 #expect(failure.reason == .decode)
-                #expect(failure.message.contains("the answer is HTML, not JSON: is base_url right?"))
+                #expect(failure.message.contains("the response is HTML, not JSON: check base_url"))
                 #expect(server.requests.count == 1)
             }
         }
     }
 
-    @Test("A 404 page keeps its status and asks whether base_url is right")
+    @Test("For a 404 page, the message points to base_url")
     func htmlErrorPage() async throws {
         try await LoopbackServer.run([.text(404, "<h1>Not here</h1>")]) { server in
             try await TestBench.run { bench in
                 let failure = try await bench.failure(UpstreamSettings(baseURL: server.url))
                 #expect(failure.reason == .http4xx)
-                #expect(failure.message.contains("is base_url right?"))
+                #expect(failure.message.contains("check base_url"))
             }
         }
     }

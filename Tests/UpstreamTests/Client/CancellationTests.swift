@@ -3,14 +3,14 @@ import Upstream
 import UsageModel
 
 @Suite struct CancellationTests {
-    @Test("Cancelling ends a hanging request at once", arguments: [false, true])
+    @Test("Cancellation ends a hanging request at once", arguments: [false, true])
     func hangingRequest(headArrived: Bool) async throws {
-        let answer =
+        let response =
             headArrived
             ? ScriptedResponse(steps: [.send(ScriptedResponse.head(200, [("Content-Length", "10")]) + Array("[1".utf8))]
             )
             : .silence
-        try await LoopbackServer.run([answer]) { server in
+        try await LoopbackServer.run([response]) { server in
             try await TestBench.run { bench in
                 let client = bench.client(try UpstreamSettings(baseURL: server.url))
                 let call = Task { try await client.send(UpstreamCall(.get, "/")) }
@@ -18,7 +18,7 @@ import UsageModel
                 let start = ContinuousClock.now
                 call.cancel()
                 await #expect(throws: CancellationError.self) { try await call.value }
-                // Milliseconds on an idle machine; the bound leaves room for a busy one, far below every time-out.
+                // Milliseconds on an idle machine; the limit allows for a busy one and is far below every timeout.
                 #expect(ContinuousClock.now - start < .seconds(8))
                 #expect(bench.observer.codes.isEmpty)
                 #expect(bench.clock.sleeps.isEmpty)
@@ -41,7 +41,7 @@ import UsageModel
         }
     }
 
-    @Test("One account's hanging requests do not hold up another's")
+    @Test("Hanging requests of one account do not block those of another")
     func independence() async throws {
         let hanging = 20
         try await LoopbackServer.run(Array(repeating: .silence, count: hanging) + [.text(200, "{}")]) { server in
@@ -52,7 +52,7 @@ import UsageModel
                 await server.waitForRequests(hanging)
                 let second = bench.client(settings, credential: Credential(literal: "other"))
                 #expect(try await second.send(UpstreamCall(.get, "/fast")).status == 200)
-                // None of the hanging ones has ended, by a time-out or otherwise, to make room.
+                // None of the hanging requests has ended.
                 #expect(bench.observer.codes == [200])
                 for call in calls { call.cancel() }
                 for call in calls { _ = await call.result }
@@ -60,7 +60,7 @@ import UsageModel
         }
     }
 
-    @Test("After the shutdown calls fail instead of trapping")
+    @Test("Calls after the shutdown fail instead of trapping")
     func afterShutdown() async throws {
         let connections = UpstreamConnections()
         try await connections.shutdown()

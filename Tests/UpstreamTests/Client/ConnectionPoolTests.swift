@@ -17,7 +17,7 @@ import UsageModel
         return try String(contentsOfFile: file, encoding: .utf8)
     }
 
-    @Test("A ca_file that changes is read again for the next request, and what it no longer has is not trusted")
+    @Test("A changed ca_file is applied to the next request, and removed authorities are not trusted")
     func rotation() async throws {
         try await withTemporaryFolder { folder in
             let file = folder + "/ca.pem"
@@ -53,7 +53,7 @@ import UsageModel
                 #expect(bench.connections.poolCount == 2)
                 bench.connections.keep(only: [kept])
                 #expect(bench.connections.poolCount == 1)
-                // The request that was under way ends as it would have.
+                // The pending request is not affected.
                 #expect(try await pending.reason == .timeout)
                 _ = try await bench.client(kept).send(UpstreamCall(.get, "/"))
                 #expect(bench.connections.poolCount == 1)

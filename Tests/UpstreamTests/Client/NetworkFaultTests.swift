@@ -13,7 +13,7 @@ import UsageModel
         return port
     }
 
-    @Test("A refused connection is a network failure that says so, after the retries")
+    @Test("A refused connection is a network failure, after the retries")
     func refused() async throws {
         let port = try await Self.closedPort()
         try await TestBench.run { bench in
@@ -26,7 +26,7 @@ import UsageModel
         }
     }
 
-    @Test("A host name that does not exist is told apart from a host that does not answer")
+    @Test("The message of an unknown host name names DNS")
     func unknownHost() async throws {
         try await TestBench.run { bench in
             let failure = try await bench.failure(
@@ -36,7 +36,7 @@ import UsageModel
         }
     }
 
-    @Test("TLS to a plain port says what to check")
+    @Test("The message of TLS to a plain HTTP port names TLS and the port")
     func tlsToPlainPort() async throws {
         let plain = ScriptedResponse.text(200, "{}")
         try await LoopbackServer.run([plain]) { server in
@@ -50,18 +50,18 @@ import UsageModel
         }
     }
 
-    @Test("Plain HTTP to a TLS port says what to check")
+    @Test("Plain HTTP to a TLS port is a network failure")
     func plainToTLSPort() async throws {
         try await LoopbackServer.run([.text(200, "{}")], tls: true) { server in
             try await TestBench.run { bench in
                 let failure = try await bench.failure(UpstreamSettings(baseURL: server.url, maximumRetries: 0))
                 #expect(failure.reason == .network)
-                #expect(failure.message.contains("scheme") || failure.message.contains("broke"))
+                #expect(failure.message.contains("scheme") || failure.message.contains("closed"))
             }
         }
     }
 
-    @Test("A certificate of an unknown authority is refused, without retries, and ca_file is named")
+    @Test("A certificate of an unknown authority is rejected without retries, and the message names ca_file")
     func untrustedCertificate() async throws {
         try await LoopbackServer.run([.text(200, "{}")], tls: true) { server in
             try await TestBench.run { bench in
@@ -75,7 +75,7 @@ import UsageModel
         }
     }
 
-    @Test("A private authority from ca_file is trusted, for the host it names alone")
+    @Test("A certificate authority of ca_file is trusted, only for the certificate's host")
     func certificateAuthorityFile() async throws {
         try await TestCertificate.withFile { file in
             try await LoopbackServer.run([.text(200, "{}")], tls: true) { server in
@@ -93,7 +93,7 @@ import UsageModel
         }
     }
 
-    @Test("A ca_file that cannot be read is named")
+    @Test("The message names a ca_file that cannot be read")
     func missingCertificateAuthorityFile() async throws {
         try await TestBench.run { bench in
             let failure = try await bench.failure(
@@ -102,7 +102,7 @@ import UsageModel
         }
     }
 
-    @Test("A server that is not HTTP is told apart")
+    @Test("The message of a non-HTTP server names HTTP")
     func notHTTP() async throws {
         let greeting = ScriptedResponse(steps: [.send(Array("220 smtp.example.com ESMTP\r\n".utf8)), .close])
         try await LoopbackServer.run([greeting]) { server in
@@ -114,25 +114,25 @@ import UsageModel
         }
     }
 
-    @Test("Silence before the head is a time-out, told apart from a refusal")
+    @Test("A server that sends no response is a timeout")
     func slowHead() async throws {
         try await LoopbackServer.run([.silence]) { server in
             try await TestBench.run { bench in
                 let byRead = try await bench.failure(
                     UpstreamSettings(baseURL: server.url, readTimeout: .milliseconds(50), maximumRetries: 0))
                 #expect(byRead.reason == .timeout)
-                #expect(byRead.message.contains("nothing came for 0.05 seconds"))
+                #expect(byRead.message.contains("no data received for 0.05 seconds"))
                 let byDeadline = try await bench.failure(
                     UpstreamSettings(
                         baseURL: server.url, requestTimeout: .milliseconds(50), readTimeout: .seconds(60),
                         maximumRetries: 0))
                 #expect(byDeadline.reason == .timeout)
-                #expect(byDeadline.message.contains("no whole answer within 0.05 seconds"))
+                #expect(byDeadline.message.contains("no complete response within 0.05 seconds"))
             }
         }
     }
 
-    @Test("A body that drips on and on ends with the request's time-out")
+    @Test("A slow body ends with the request timeout")
     func slowBody() async throws {
         let dripping = ScriptedResponse(steps: [
             .send(ScriptedResponse.head(200, [("Content-Length", "100000")])),
@@ -146,29 +146,29 @@ import UsageModel
                         baseURL: server.url, requestTimeout: .milliseconds(100), readTimeout: .seconds(60),
                         maximumRetries: 0))
                 #expect(failure.reason == .timeout)
-                #expect(failure.message.contains("no whole answer within 0.1 seconds"))
-                // The body alone takes 500 s; the bound leaves room for a busy machine.
+                #expect(failure.message.contains("no complete response within 0.1 seconds"))
+                // The whole body would take 500 s; the limit allows for a busy machine.
                 #expect(ContinuousClock.now - start < .seconds(60))
                 #expect(bench.observer.codes == [nil])
             }
         }
     }
 
-    @Test("A time-out is tried again")
+    @Test("A timeout is retried")
     func timeoutThenAnswer() async throws {
         try await LoopbackServer.run([.silence, .text(200, "{}")]) { server in
             try await TestBench.run { bench in
                 let settings = try UpstreamSettings(
                     baseURL: server.url, readTimeout: .milliseconds(500))
                 #expect(try await bench.client(settings).send(UpstreamCall(.get, "/")).status == 200)
-                // A busy machine may need more than one retry; the first request never gets an answer.
+                // A busy machine may need more than one retry; the first request never gets a response.
                 #expect(bench.observer.codes.first == .some(nil))
                 #expect(bench.observer.codes.last == 200)
             }
         }
     }
 
-    @Test("A body that is cut off is never taken for the whole", arguments: [true, false])
+    @Test("A truncated body is a failure", arguments: [true, false])
     func cutBody(chunked: Bool) async throws {
         let head = chunked ? [("Transfer-Encoding", "chunked")] : [("Content-Length", "100")]
         let part = chunked ? "4\r\n[1,2\r\n" : "[1,2"
@@ -177,13 +177,13 @@ import UsageModel
             try await TestBench.run { bench in
                 let failure = try await bench.failure(UpstreamSettings(baseURL: server.url, maximumRetries: 1))
                 #expect(failure.reason == .network)
-                #expect(failure.message.contains("broke"))
+                #expect(failure.message.contains("closed"))
                 #expect(server.requests.count == 2)
             }
         }
     }
 
-    @Test("A proxy that refuses the connection is named in the message")
+    @Test("The message names a proxy that refuses the connection")
     func proxyRefused() async throws {
         let port = try await Self.closedPort()
         try await TestBench.run { bench in
@@ -197,7 +197,7 @@ import UsageModel
         }
     }
 
-    @Test("A proxy that wants a password says so")
+    @Test("The message of a proxy that requires a password names proxy")
     func proxyAuthentication() async throws {
         try await LoopbackServer.run([.status(407)]) { proxy in
             try await TestBench.run { bench in

@@ -7,7 +7,7 @@ import UsageModel
 @testable import Upstream
 
 @Suite struct ProxyTests {
-    @Test("Requests go through a proxy that wants a password, TLS or not", arguments: [false, true])
+    @Test("Requests use an authenticated proxy, with and without TLS", arguments: [false, true])
     func password(tls: Bool) async throws {
         try await ProxyProcess.run { proxy in
             try await TestCertificate.withFile { file in
@@ -27,7 +27,7 @@ import UsageModel
         }
     }
 
-    @Test("A proxy's password is read again from its file, and a wrong one is not shown")
+    @Test("A proxy's password is read again from its file, and a wrong one does not appear in messages")
     func passwordFile() async throws {
         try await ProxyProcess.run { proxy in
             try await LoopbackServer.run([.text(200, "{}")]) { server in
@@ -52,7 +52,7 @@ import UsageModel
     }
 
     @Test(
-        "The environment's proxy is for HTTPS, and NO_PROXY lists domains",
+        "HTTPS_PROXY applies to HTTPS, and NO_PROXY lists exceptions",
         arguments: [
             ([:], "https://api.example.com", String?.none),
             (["HTTPS_PROXY": ""], "https://api.example.com", nil),
@@ -74,7 +74,7 @@ import UsageModel
         #expect(chosen.map { "\($0)" } == proxy)
     }
 
-    @Test("A variable that names no HTTP proxy is named, its value is not repeated")
+    @Test("The message of an invalid proxy variable contains its name, not its value")
     func wrongVariable() throws {
         let environment = ProxyEnvironment(["https_proxy": "socks5://me:hunter2@proxy:1080"])
         let error = #expect(throws: InvalidUpstreamSetting.self) {

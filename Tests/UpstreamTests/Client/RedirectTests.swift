@@ -7,21 +7,21 @@ import UsageModel
         .status(status, headers: [("Location", location)])
     }
 
-    @Test("A redirect within the host is followed with the key", arguments: [301, 302, 303, 307, 308])
+    @Test("A redirect within the origin is followed with the key", arguments: [301, 302, 303, 307, 308])
     func sameHost(status: Int) async throws {
         try await LoopbackServer.run([Self.redirect("/v2/usage?a=b%20c#x", status: status), .text(200, "[1]")]) {
             server in
             try await TestBench.run { bench in
                 let client = bench.client(try UpstreamSettings(baseURL: server.url))
-                let answer = try await client.send(UpstreamCall(.get, "/usage"))
-                #expect(answer.body == Array("[1]".utf8))
+                let response = try await client.send(UpstreamCall(.get, "/usage"))
+                #expect(response.body == Array("[1]".utf8))
                 #expect(server.requests.map(\.target) == ["/usage", "/v2/usage?a=b%20c"])
                 #expect(server.requests.last?.header("Authorization") == "Bearer \(TestBench.key)")
             }
         }
     }
 
-    @Test("A relative redirect counts from where it was given")
+    @Test("A relative redirect is resolved against the redirected URL")
     func relative() async throws {
         try await LoopbackServer.run([Self.redirect("list"), .text(200, "[1]")]) { server in
             try await TestBench.run { bench in
@@ -32,7 +32,7 @@ import UsageModel
         }
     }
 
-    @Test("The key never goes to another host, port or scheme")
+    @Test("The key is never sent to another host, port or scheme")
     func otherOrigin() async throws {
         try await LoopbackServer.run([.text(200, "[1]")]) { other in
             let locations = [
@@ -59,7 +59,7 @@ import UsageModel
         }
     }
 
-    @Test("A redirect that leads in circles ends after three hops")
+    @Test("A redirect loop ends after three redirects")
     func circle() async throws {
         try await LoopbackServer.run([Self.redirect("/usage")]) { server in
             try await TestBench.run { bench in

@@ -2,16 +2,16 @@ import Testing
 import Upstream
 
 @Suite struct RequestTests {
-    @Test("A GET carries the key, asks for JSON and says who asks")
+    @Test("A GET request has Authorization, Accept and User-Agent headers")
     func get() async throws {
         try await LoopbackServer.run([.text(200, #"{"ok":true}"#, headers: [("X-Seen", "1")])]) { server in
             try await TestBench.run { bench in
                 let settings = try UpstreamSettings(baseURL: server.url + "/prefix", version: "1.2.3")
-                let answer = try await bench.client(settings).send(
+                let response = try await bench.client(settings).send(
                     UpstreamCall(.get, "/keys/a b", query: [("from", "2026-01-01T00:00:00+00:00")]))
-                #expect(answer.status == 200)
-                #expect(answer.headers.first(name: "x-seen") == "1")
-                #expect(String(decoding: answer.body, as: UTF8.self) == #"{"ok":true}"#)
+                #expect(response.status == 200)
+                #expect(response.headers.first(name: "x-seen") == "1")
+                #expect(String(decoding: response.body, as: UTF8.self) == #"{"ok":true}"#)
                 let request = try #require(server.requests.first)
                 #expect(request.method == "GET")
                 #expect(request.target == "/prefix/keys/a%20b?from=2026-01-01T00%3A00%3A00%2B00%3A00")
@@ -24,7 +24,7 @@ import Upstream
         }
     }
 
-    @Test("A POST carries its JSON body, again on a retry")
+    @Test("A POST request has its JSON body, also in a retry")
     func post() async throws {
         try await LoopbackServer.run([.status(503), .text(200, "{}")]) { server in
             try await TestBench.run { bench in
@@ -37,7 +37,7 @@ import Upstream
         }
     }
 
-    @Test("A call that needs no key sends none")
+    @Test("An unauthenticated call does not send the key")
     func unauthenticated() async throws {
         try await LoopbackServer.run([.text(200, "{}")]) { server in
             try await TestBench.run { bench in
@@ -49,7 +49,7 @@ import Upstream
         }
     }
 
-    @Test("A key is read anew at each call, and each key has its own client")
+    @Test("The key is read for each call, and each key has its own client")
     func rotation() async throws {
         let keys = KeyRing(["first", "second"])
         try await LoopbackServer.run([.text(200, "{}")]) { server in
@@ -67,7 +67,7 @@ import Upstream
         }
     }
 
-    @Test("Logs say what was called, and never the query, the body or the key")
+    @Test("Logs contain the path, and never the query, the body or the key")
     func logs() async throws {
         try await LoopbackServer.run([.status(500), .text(200, #"{"answer":"body-text"}"#)]) { server in
             try await TestBench.run { bench in
@@ -86,7 +86,7 @@ import Upstream
         }
     }
 
-    @Test("Each request over the wire is counted with its status")
+    @Test("Each HTTP request is counted with its status")
     func counted() async throws {
         try await LoopbackServer.run([.status(502), .hangUp, .text(200, "{}")]) { server in
             try await TestBench.run { bench in

@@ -5,7 +5,7 @@ import UsageModel
 
 @Suite struct StatusTests {
     @Test(
-        "Each status has its reason, and only those that may pass are tried again",
+        "Each status has its reason, and only transient ones are retried",
         arguments: [
             (400, FailureReason.http4xx, 1), (401, .auth, 1), (402, .auth, 1), (403, .auth, 1), (404, .http4xx, 1),
             (408, .timeout, 5), (410, .gone, 1), (418, .http4xx, 1), (429, .rateLimited, 5), (500, .http5xx, 5),
@@ -25,7 +25,7 @@ import UsageModel
     }
 
     @Test(
-        "A page of a firewall or bot check is a passing failure, and not the key's", arguments: [401, 403],
+        "A page of a firewall or bot check is a transient failure, not an auth failure", arguments: [401, 403],
         [("<!DOCTYPE html><title>Just a moment...</title>", "text/html"), ("error code: 1020", "text/plain")])
     func challengePage(status: Int, page: (body: String, type: String)) async throws {
         try await LoopbackServer.run([.text(status, page.body, headers: [("Content-Type", page.type)])]) { server in
@@ -40,7 +40,7 @@ import UsageModel
         }
     }
 
-    @Test("A status has the meaning that its API gives it")
+    @Test("An API's own meaning of a status is applied")
     func meaning() async throws {
         try await LoopbackServer.run([.text(596, #"{"error":"session"}"#)]) { server in
             try await TestBench.run { bench in
@@ -53,19 +53,19 @@ import UsageModel
         }
     }
 
-    @Test("A failure that passes is not seen by the caller", arguments: [408, 429, 500, 502, 503, 504])
+    @Test("A transient failure is not visible to the caller", arguments: [408, 429, 500, 502, 503, 504])
     func recovery(status: Int) async throws {
         try await LoopbackServer.run([.status(status), .status(status), .text(200, "[1]")]) { server in
             try await TestBench.run { bench in
-                let answer = try await bench.client(UpstreamSettings(baseURL: server.url)).send(UpstreamCall(.get, "/"))
-                #expect(answer.body == Array("[1]".utf8))
+                let client = bench.client(try UpstreamSettings(baseURL: server.url))
+                #expect(try await client.send(UpstreamCall(.get, "/")).body == Array("[1]".utf8))
                 #expect(bench.clock.sleeps == [.milliseconds(250), .milliseconds(500)])
             }
         }
     }
 
     @Test(
-        "Retry-After is waited for, in both forms",
+        "The wait follows Retry-After in both forms",
         arguments: ["7", "Thu, 20 Nov 2025 12:00:07 GMT", "Thursday, 20-Nov-25 12:00:07 GMT"])
     func retryAfter(value: String) async throws {
         try await LoopbackServer.run([.status(429, headers: [("Retry-After", value)]), .text(200, "[1]")]) { server in
@@ -76,7 +76,7 @@ import UsageModel
         }
     }
 
-    @Test("A long Retry-After ends the call at once and tells the scheduler how long", arguments: [429, 503])
+    @Test("A long Retry-After ends the call at once and is returned to the scheduler", arguments: [429, 503])
     func longRetryAfter(status: Int) async throws {
         try await LoopbackServer.run([.status(status, headers: [("Retry-After", "3600")])]) { server in
             try await TestBench.run { bench in
@@ -90,7 +90,7 @@ import UsageModel
     }
 
     @Test(
-        "The API's own words are passed on, wherever they stand",
+        "The API's own error message is reported in each of its forms",
         arguments: [
             (#"{"message":"No  such\n\u0007key"}"#, "No such key"),
             (#"{"error":"bad_scope"}"#, "bad_scope"),
@@ -111,7 +111,7 @@ import UsageModel
     }
 
     @Test(
-        "An error body that says nothing readable adds nothing",
+        "An error body without a message is ignored",
         arguments: ["", "{", "[]", "{}", #"{"message":7}"#, #"{"error":null}"#, "\u{0}", "<html>no</html>"])
     func noAPIMessage(body: String) async throws {
         try await LoopbackServer.run([.text(400, body)]) { server in
@@ -123,7 +123,7 @@ import UsageModel
         }
     }
 
-    @Test("An error body nested to the decoder's limit is no danger", arguments: [100, 500, 5000])
+    @Test("A deeply nested error body does not crash", arguments: [100, 500, 5000])
     func nestedErrorBody(depth: Int) async throws {
         let body =
             String(repeating: #"{"error":"#, count: depth) + #""deep""# + String(repeating: "}", count: depth)
@@ -135,7 +135,7 @@ import UsageModel
         }
     }
 
-    @Test("A long API message is cut, and a huge error body is read only at its start")
+    @Test("A long API message is truncated, and only the start of a huge error body is read")
     func longAPIMessage() async throws {
         let long = #"{"message":"\#(String(repeating: "x", count: 5000))"}"#
         let endless = ScriptedResponse(steps: [
@@ -152,11 +152,11 @@ import UsageModel
         }
     }
 
-    @Test("The key never shows in a failure, even where the API repeats it")
+    @Test("The key never appears in a failure, even if the API repeats it")
     func keyIsRedacted() async throws {
         let key = TestBench.key
         let padding = String(repeating: "x", count: 190)
-        let answers: [ScriptedResponse] = [
+        let responses: [ScriptedResponse] = [
             .text(401, #"{"message":"unknown key \#(key)!"}"#),
             .text(401, #"{"message":"\#(padding) \#(key)"}"#),
             .text(404, "{}", headers: [("X-Echo", "Bearer \(key)"), ("Content-Type", "application/json")]),
@@ -164,8 +164,8 @@ import UsageModel
             .status(301, headers: [("Location", "https://\(key).example.com/\(key)")]),
             .text(200, "<html>\(key)</html>"),
         ]
-        for answer in answers {
-            try await LoopbackServer.run([answer]) { server in
+        for response in responses {
+            try await LoopbackServer.run([response]) { server in
                 try await TestBench.run { bench in
                     let failure = try await bench.failure(UpstreamSettings(baseURL: server.url))
                     var dumped = ""

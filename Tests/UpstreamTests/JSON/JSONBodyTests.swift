@@ -30,7 +30,7 @@ private struct Usage: Decodable {
     }
 
     @Test(
-        "What does not fit is named by its path and kind, never by its value",
+        "A mismatch is reported by its path and kind, never by its value",
         arguments: [
             (usage(cost: #""hunter2""#), "data.summary.total_cost: expected a number, found text"),
             (usage(cost: "true"), "data.summary.total_cost: expected a number, found true or false"),
@@ -42,7 +42,7 @@ private struct Usage: Decodable {
             (usage(row: #"{"cost":1}"#), "data.rows[0].model: missing"),
             (
                 usage(row: #"{"model":"m","cost":"x"}"#),
-                "data.rows[0].cost: expected a number, found text that is not one"
+                "data.rows[0].cost: expected a number, found non-numeric text"
             ),
             (usage(row: #"{"model":"m","cost":1,"ok":"yes"}"#), "data.rows[0].ok: expected true or false, found text"),
             (usage(row: #"{"model":"m","cost":1,"tags":"a"}"#), "data.rows[0].tags: expected a list, found text"),
@@ -50,21 +50,23 @@ private struct Usage: Decodable {
             (usage(row: "7"), "data.rows[0]: expected an object, found a number"),
             (Array("[]".utf8), "the document: expected an object, found a list"),
             (Array("{}".utf8), "data: missing"),
-            ([], "the answer is empty, expected JSON"),
+            ([], "the response is empty, expected JSON"),
         ])
     func mismatch(body: [UInt8], expected: String) {
         #expect(Self.message(Usage.self, body) == expected)
     }
 
-    @Test("A number that its type cannot hold is named by its path", arguments: ["12.5", "99999999999999999999"])
+    @Test(
+        "A number that its type cannot represent is reported by its path", arguments: ["12.5", "99999999999999999999"])
     func unrepresentable(number: String) {
         let message = Self.message(Usage.self, Self.usage(calls: number))
         #expect(message?.contains(number) == false)
-        #expect(message?.contains("the answer") == true || message?.hasPrefix("data.summary.calls") == true)
+        #expect(
+            message?.contains("the response") == true || message?.hasPrefix("data.summary.calls") == true)
     }
 
     @Test(
-        "What is not JSON at all is a decode failure",
+        "Invalid JSON is a decode failure",
         arguments: ["{", "{\"data\":", "nonsense hunter2", "{\"data\":1 2}", "[1 2]", "\u{0}", "{'a':1}", "\"open"])
     func invalid(text: String) {
         let message = Self.message(Usage.self, Array(text.utf8))
@@ -87,7 +89,7 @@ private struct Usage: Decodable {
         #expect(Self.message([LenientDecimal].self, bomb)?.contains("nested too deeply") == true)
     }
 
-    @Test("Keys that an answer chose stay short and on one line in messages")
+    @Test("Untrusted keys are shortened to one line in messages")
     func hostileKeys() {
         let key = String(repeating: "k", count: 5000) + #"\n\u001b[31m"#
         let message = Self.message([String: Int].self, Array(#"{"\#(key)":"x"}"#.utf8))
@@ -95,7 +97,7 @@ private struct Usage: Decodable {
         #expect(message?.contains("\u{1B}") == false)
     }
 
-    @Test("Fifty thousand rows are read, and their exact sum is right")
+    @Test("Fifty thousand rows are decoded with the exact sum")
     func manyRows() throws {
         struct Row: Decodable {
             let id: LenientString, model: String, cost: LenientDecimal, credits: LenientDecimal, tokens: LenientInt

@@ -4,13 +4,13 @@ import UsageModel
 
 private struct Document<Wrapped: Decodable>: Decodable { let v: Wrapped }
 
-/// The value inside `{"v": …}`, or the message of the failure.
+/// Decodes the value in `{"v": …}`.
 private func read<Wrapper: Decodable, Value>(
     _ json: String, as type: Wrapper.Type, _ value: (Wrapper) -> Value
 ) -> Result<Value, SourceFailure> {
-    let answer = UpstreamResponse(status: 200, headers: [:], body: Array(#"{"v":\#(json)}"#.utf8))
+    let response = UpstreamResponse(status: 200, headers: [:], body: Array(#"{"v":\#(json)}"#.utf8))
     do {
-        return .success(value(try JSONBody.decode(Document<Wrapper>.self, from: answer).v))
+        return .success(value(try JSONBody.decode(Document<Wrapper>.self, from: response).v))
     } catch let failure as SourceFailure {
         return .failure(failure)
     } catch {
@@ -25,7 +25,7 @@ extension Result where Failure == SourceFailure {
 
 @Suite struct LenientTypesTests {
     @Test(
-        "Decimals are exact, as numbers and in quotes",
+        "Decimals are exact, as numbers and as strings",
         arguments: [
             ("4.52", "4.52"), ("0.1", "0.1"), (#""0.000000123""#, "0.000000123"), ("1.3e-7", "0.00000013"),
             ("-12.5", "-12.5"), (#"" 7 ""#, "7"), ("0", "0"),
@@ -37,7 +37,7 @@ extension Result where Failure == SourceFailure {
         #expect(read(json, as: LenientDecimal.self, \.value.description).value == expected)
     }
 
-    @Test("a number in JSON and the same in quotes are equal, however many digits they have")
+    @Test("A JSON number and the same number as a string are equal, with any number of digits")
     func numberEqualsText() {
         var random = SystemRandomNumberGenerator()
         let edges = [
@@ -47,8 +47,8 @@ extension Result where Failure == SourceFailure {
         ]
         let drawn = (0..<2000).map { _ in
             let digits = String(UInt64.random(in: 0...(.max), using: &random))
-            let places = Int.random(in: 5...30, using: &random)
-            return "\(Bool.random(using: &random) ? "-" : "")\(digits)e-\(places)"
+            let exponent = Int.random(in: 5...30, using: &random)
+            return "\(Bool.random(using: &random) ? "-" : "")\(digits)e-\(exponent)"
         }
         for number in edges + drawn {
             let value = read(number, as: LenientDecimal.self, \.value).value
@@ -58,22 +58,22 @@ extension Result where Failure == SourceFailure {
     }
 
     @Test(
-        "What is no decimal says what was found, and never the value",
+        "Other values are reported by their kind, never by the value",
         arguments: [
-            ("\"NaN\"", "text that is not one"), ("\"Infinity\"", "text that is not one"),
-            ("\"\"", "text that is not one"),
-            ("\"hunter2\"", "text that is not one"), ("1e400", "a number out of range"),
+            ("\"NaN\"", "non-numeric text"), ("\"Infinity\"", "non-numeric text"),
+            ("\"\"", "non-numeric text"),
+            ("\"hunter2\"", "non-numeric text"), ("1e400", "a number out of range"),
             ("1e-400", "a number out of range"), ("1e19", "a number out of range"),
             ("1000000000000001", "a number out of range"), ("\"1e16\"", "a number out of range"),
             ("-1e30", "a number out of range"), ("true", "true or false"), ("null", "null"), ("[1]", "a list"),
-            (#"{"a":1}"#, "an object"), ("\"1e999999999999\"", "text that is not one"),
+            (#"{"a":1}"#, "an object"), ("\"1e999999999999\"", "non-numeric text"),
         ])
     func noDecimal(json: String, found: String) {
         #expect(read(json, as: LenientDecimal.self, \.value).message == "v: expected a number, found \(found)")
     }
 
     @Test(
-        "Whole numbers are read in every way they are written",
+        "Whole numbers are decoded from every notation",
         arguments: [
             ("12", 12), (#""12""#, 12), ("12.0", 12), (#""12.0""#, 12), ("1e3", 1000), ("-4", -4),
             ("1000000000000000", 1_000_000_000_000_000), (#""-1000000000000000""#, -1_000_000_000_000_000),
@@ -83,18 +83,18 @@ extension Result where Failure == SourceFailure {
     }
 
     @Test(
-        "What is no whole number is refused",
+        "Other values than whole numbers are rejected",
         arguments: [
             ("12.5", "a number with a fraction"), (#""12.5""#, "a number with a fraction"),
             ("9223372036854775808", "a number out of range"), ("1e400", "a number out of range"),
-            ("\"x\"", "text that is not one"), ("false", "true or false"), ("null", "null"),
+            ("\"x\"", "non-numeric text"), ("false", "true or false"), ("null", "null"),
         ])
     func noInt(json: String, found: String) {
         #expect(read(json, as: LenientInt.self, \.value).message == "v: expected a whole number, found \(found)")
     }
 
     @Test(
-        "Texts are read from strings and numbers",
+        "Text is decoded from strings and numbers",
         arguments: [
             ("\"a\"", "a"), ("\"\"", ""), ("7", "7"), ("12.50", "12.5"), ("9007199254740993", "9007199254740993"),
         ])
@@ -102,7 +102,7 @@ extension Result where Failure == SourceFailure {
         #expect(read(json, as: LenientString.self, \.value).value == expected)
     }
 
-    @Test("What is neither text nor number is refused", arguments: ["true", "null", "[]", "{}"])
+    @Test("Other values than text and numbers are rejected", arguments: ["true", "null", "[]", "{}"])
     func noString(json: String) {
         #expect(
             read(json, as: LenientString.self, \.value).message?.hasPrefix("v: expected text or a number, found")
@@ -110,7 +110,7 @@ extension Result where Failure == SourceFailure {
     }
 
     @Test(
-        "Moments are read as text, as a date, and as seconds or milliseconds",
+        "Timestamps are decoded from text, dates, seconds and milliseconds",
         arguments: [
             ("\"2026-02-13T10:30:00Z\"", "2026-02-13T10:30:00Z"), ("\"2026-02-13\"", "2026-02-13T00:00:00Z"),
             ("\"2026-02-13T10:30:00.123456+02:00\"", "2026-02-13T08:30:00.123Z"),
@@ -123,19 +123,19 @@ extension Result where Failure == SourceFailure {
     }
 
     @Test(
-        "What is no moment is refused",
+        "Other values than timestamps are rejected",
         arguments: ["\"\"", "\"tomorrow\"", "\"2026-02-30\"", "-1", "1770978600000000", "1e400", "true", "null", "[]"])
     func noTimestamp(json: String) {
         let message = read(json, as: LenientTimestamp.self, \.value).message
         #expect(message?.hasPrefix("v: expected a date and time") == true)
     }
 
-    @Test("A list may be there, null or missing; its elements may not be wrong")
+    @Test("A list may be missing or null, but its elements must be valid")
     func array() throws {
         struct Document: Decodable { let rows: LenientArray<LenientInt> }
         func rows(_ json: String) throws -> [Int] {
-            let answer = UpstreamResponse(status: 200, headers: [:], body: Array(json.utf8))
-            return try JSONBody.decode(Document.self, from: answer).rows.values.map(\.value)
+            let response = UpstreamResponse(status: 200, headers: [:], body: Array(json.utf8))
+            return try JSONBody.decode(Document.self, from: response).rows.values.map(\.value)
         }
         #expect(try rows(#"{"rows":[1,"2"]}"#) == [1, 2])
         #expect(try rows(#"{"rows":null}"#) == [])
@@ -148,8 +148,8 @@ extension Result where Failure == SourceFailure {
     @Test("An optional number may be null or missing")
     func optional() throws {
         struct Document: Decodable { let a: LenientDecimal?, b: LenientInt? }
-        let answer = UpstreamResponse(status: 200, headers: [:], body: Array(#"{"a":null}"#.utf8))
-        let document = try JSONBody.decode(Document.self, from: answer)
+        let response = UpstreamResponse(status: 200, headers: [:], body: Array(#"{"a":null}"#.utf8))
+        let document = try JSONBody.decode(Document.self, from: response)
         #expect(document.a == nil)
         #expect(document.b == nil)
     }

@@ -4,7 +4,7 @@ import NIOPosix
 import NIOSSL
 import NIOConcurrencyHelpers
 
-/// A real HTTP/1.1 server on a free loopback port that answers by a script; the script's last answer repeats.
+/// An HTTP/1.1 server on a free loopback port with scripted responses; the last response repeats.
 final class LoopbackServer: Sendable {
     private let channel: any Channel
     private let script: Script
@@ -19,19 +19,19 @@ final class LoopbackServer: Sendable {
     /// `http://127.0.0.1:port`.
     var url: String { "http://127.0.0.1:\(port)" }
 
-    /// What came so far, in the order it came.
+    /// The requests so far, in order.
     var requests: [RecordedRequest] { script.requests }
 
-    /// Suspends until so many requests have come.
+    /// Suspends until the given number of requests has arrived.
     func waitForRequests(_ count: Int) async {
         for await arrived in script.arrivals where arrived >= count { return }
     }
 
-    /// Runs a server while the body runs.
+    /// Runs a body with a server.
     static func run<Result>(
-        _ answers: [ScriptedResponse], tls: Bool = false, _ body: (LoopbackServer) async throws -> Result
+        _ responses: [ScriptedResponse], tls: Bool = false, _ body: (LoopbackServer) async throws -> Result
     ) async throws -> Result {
-        let script = Script(answers)
+        let script = Script(responses)
         let context = tls ? try TestCertificate.serverContext() : nil
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -64,10 +64,10 @@ final class LoopbackServer: Sendable {
     }
 }
 
-/// The answers to come, and what was asked.
+/// The remaining responses and the recorded requests.
 private final class Script: Sendable {
     private struct State {
-        var answers: [ScriptedResponse]
+        var responses: [ScriptedResponse]
         var requests: [RecordedRequest] = []
         var connections: [any Channel] = []
     }
@@ -76,8 +76,8 @@ private final class Script: Sendable {
     let arrivals: AsyncStream<Int>
     private let arrival: AsyncStream<Int>.Continuation
 
-    init(_ answers: [ScriptedResponse]) {
-        state = NIOLockedValueBox(State(answers: answers))
+    init(_ responses: [ScriptedResponse]) {
+        state = NIOLockedValueBox(State(responses: responses))
         (arrivals, arrival) = AsyncStream.makeStream()
     }
 
@@ -88,14 +88,14 @@ private final class Script: Sendable {
         state.withLockedValue { $0.connections.append(channel) }
     }
 
-    func answer(to request: RecordedRequest) -> ScriptedResponse {
-        let (answer, count) = state.withLockedValue { state in
+    func response(to request: RecordedRequest) -> ScriptedResponse {
+        let (response, count) = state.withLockedValue { state in
             state.requests.append(request)
-            let answer = state.answers.count > 1 ? state.answers.removeFirst() : state.answers.first
-            return (answer ?? .silence, state.requests.count)
+            let response = state.responses.count > 1 ? state.responses.removeFirst() : state.responses.first
+            return (response ?? .silence, state.requests.count)
         }
         arrival.yield(count)
-        return answer
+        return response
     }
 }
 
@@ -120,11 +120,11 @@ private final class ScriptHandler: ChannelInboundHandler {
             body.append(contentsOf: part.readableBytesView)
         case .end:
             guard let head else { return }
-            let answer = script.answer(
+            let response = script.response(
                 to: RecordedRequest(
                     method: head.method.rawValue, target: head.uri,
                     headers: head.headers.map { (name: $0.name, value: $0.value) }, body: body))
-            for step in answer.steps { perform(step, on: context.channel) }
+            for step in response.steps { perform(step, on: context.channel) }
         }
     }
 
@@ -151,7 +151,7 @@ private final class ScriptHandler: ChannelInboundHandler {
         }
     }
 
-    /// Writes again when the last write has left: the client's pace counts.
+    /// Writes again after each completed write, at the client's pace.
     private static func repeatForever(_ buffer: ByteBuffer, on channel: any Channel) {
         channel.writeAndFlush(buffer).whenSuccess { repeatForever(buffer, on: channel) }
     }

@@ -1,17 +1,17 @@
 import NIOCore
 
-/// What a loopback server does with one request.
+/// The scripted response of a loopback server to one request.
 struct ScriptedResponse: Sendable {
     enum Step: Sendable {
         case send([UInt8])
-        /// The same bytes again and again, until the client has enough.
+        /// The same bytes repeatedly, until the client closes the connection.
         case sendForever([UInt8])
-        /// One byte after the other with a pause in between, for ever.
+        /// A byte repeatedly, with a pause in between.
         case drip(UInt8, every: TimeAmount)
         case close
     }
 
-    /// Where the steps end without `close`, the connection stays open.
+    /// The steps; without `close` at the end, the connection stays open.
     var steps: [Step]
 
     static func text(
@@ -26,7 +26,7 @@ struct ScriptedResponse: Sendable {
         text(status, "", headers: headers)
     }
 
-    /// The request is read, and nothing is ever said.
+    /// Reads the request and sends no response.
     static let silence = ScriptedResponse(steps: [])
 
     static let hangUp = ScriptedResponse(steps: [.close])
@@ -37,7 +37,7 @@ struct ScriptedResponse: Sendable {
     }
 }
 
-/// A request as it came over the wire.
+/// A received request.
 struct RecordedRequest: Sendable {
     let method: String
     let target: String

@@ -1,7 +1,7 @@
 import Foundation
 import NIOSSL
 
-/// A self-signed certificate for `localhost` alone, valid for a hundred years. Its key guards nothing.
+/// A self-signed certificate only for `localhost`, valid for a hundred years. Its key is not secret.
 enum TestCertificate {
     static let certificate = """
         -----BEGIN CERTIFICATE-----
@@ -35,7 +35,7 @@ enum TestCertificate {
                 privateKey: .privateKey(NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem))))
     }
 
-    /// Runs the body with the certificate's path as a file.
+    /// Runs a body with the path of a file with the certificate.
     static func withFile<Result>(_ body: (String) async throws -> Result) async throws -> Result {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString + ".pem")
         try Data(certificate.utf8).write(to: file)

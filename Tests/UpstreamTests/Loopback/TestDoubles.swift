@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 import Upstream
 import UsageModel
 
-/// A clock that sleeps in no time: it moves on by what it was asked to sleep, and remembers it.
+/// A clock whose sleeps return at once: it advances by the duration and records it.
 final class ManualClock: WallClock {
     private struct State {
         var now: Timestamp
@@ -28,14 +28,14 @@ final class ManualClock: WallClock {
     }
 }
 
-/// The same number every time.
+/// A random source that returns a constant.
 struct FixedRandom: RandomSource {
     let value: Double
 
     func unit() -> Double { value }
 }
 
-/// Remembers what it was told.
+/// Records the observed requests.
 final class RecordingObserver: UpstreamObserver {
     private let state = NIOLockedValueBox<(codes: [Int?], durations: [Duration], retries: Int)>(([], [], 0))
 
@@ -57,7 +57,7 @@ final class RecordingObserver: UpstreamObserver {
     }
 }
 
-/// Keeps every log line with its metadata.
+/// Records every log line with its metadata.
 struct RecordingLogHandler: LogHandler {
     final class Lines: Sendable {
         private let lines = NIOLockedValueBox<[String]>([])
@@ -81,7 +81,7 @@ struct RecordingLogHandler: LogHandler {
     }
 }
 
-/// A client with its surroundings, all of them watched.
+/// A fixture for clients with a recording clock, observer and log.
 struct TestBench: Sendable {
     static let key = "sk-test-5f2d9c81"
 
@@ -100,7 +100,7 @@ struct TestBench: Sendable {
             random: FixedRandom(value: random), observer: observer, logger: logger)
     }
 
-    /// Runs the body with connections that are shut down after it.
+    /// Runs a body with a fixture whose connections are shut down afterwards.
     static func run<Result>(_ body: (TestBench) async throws -> Result) async throws -> Result {
         let bench = TestBench(connections: UpstreamConnections())
         do {
@@ -113,7 +113,7 @@ struct TestBench: Sendable {
         }
     }
 
-    /// Sends a call that must fail, and gives the failure.
+    /// Sends a call that must fail and returns the failure.
     func failure(
         _ settings: UpstreamSettings, _ call: UpstreamCall = UpstreamCall(.get, "/usage")
     ) async throws -> UpstreamFailure {
@@ -128,7 +128,7 @@ struct TestBench: Sendable {
 
 struct UnexpectedSuccess: Error {}
 
-/// Keys that are handed out one after the other.
+/// Returns keys in order.
 final class KeyRing: Sendable {
     private let keys: NIOLockedValueBox<[String]>
 

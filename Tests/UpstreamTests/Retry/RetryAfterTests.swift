@@ -8,7 +8,7 @@ import UsageModel
     private static let now = Timestamp(milliseconds: 784_111_740_000)
 
     @Test(
-        "Both forms are read, in seconds to wait",
+        "Both forms are parsed as a wait",
         arguments: [
             ("0", 0), ("5", 5), (" 120\t", 120), ("007", 7),
             ("99999999", 365 * 86_400), ("99999999999999999999999999", 365 * 86_400),
@@ -25,7 +25,7 @@ import UsageModel
     }
 
     @Test(
-        "What is neither form says nothing",
+        "Other values are ignored",
         arguments: [
             "", " ", "-5", "+5", "1.5", "1e3", "0x10", "soon", "5 seconds", "٣",
             "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 31 Feb 1994 08:49:37 GMT",

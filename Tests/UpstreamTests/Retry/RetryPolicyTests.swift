@@ -27,13 +27,13 @@ import UsageModel
         #expect(decision(unit: unit) == .retry(after: .milliseconds(milliseconds)))
     }
 
-    @Test("Only statuses that may pass are retried", arguments: 300...599)
+    @Test("Only transient statuses are retried", arguments: 300...599)
     func statuses(status: Int) {
         let isRetried = decision(.status(status, retryAfter: nil)) != .giveUp
         #expect(isRetried == [408, 429, 500, 502, 503, 504].contains(status))
     }
 
-    @Test("No answer is retried until the retries are used up", arguments: 0...5)
+    @Test("A missing response is retried until the retries are used up", arguments: 0...5)
     func retryCount(retries: Int) {
         #expect((decision(retries: retries) == .giveUp) == (retries >= 4))
     }
@@ -43,7 +43,7 @@ import UsageModel
         #expect(decision(.conclusive) == .giveUp)
     }
 
-    @Test("Retry-After is a minimum that a longer jitter outlasts")
+    @Test("Retry-After is a minimum of the wait")
     func retryAfterIsMinimum() {
         #expect(decision(.status(429, retryAfter: .delay(.seconds(7)))) == .retry(after: .seconds(7)))
         #expect(decision(.status(429, retryAfter: .date(now + .seconds(9)))) == .retry(after: .seconds(9)))
@@ -53,19 +53,19 @@ import UsageModel
             decision(.status(503, retryAfter: .date(now - .seconds(9)))) == .retry(after: .milliseconds(250)))
     }
 
-    @Test("A Retry-After of 10 seconds is waited for, a longer one ends the call")
+    @Test("The call waits for a Retry-After of 10 seconds, and fails for a longer one")
     func longRetryAfter() {
         #expect(decision(.status(429, retryAfter: .delay(.seconds(10)))) == .retry(after: .seconds(10)))
         #expect(decision(.status(429, retryAfter: .delay(.seconds(11)))) == .giveUp)
         #expect(decision(.status(503, retryAfter: .date(now + .hours(1)))) == .giveUp)
     }
 
-    @Test("Retry-After does not make a final status retried")
+    @Test("A final status is not retried, even with Retry-After")
     func retryAfterOnFinalStatus() {
         #expect(decision(.status(403, retryAfter: .delay(.seconds(1)))) == .giveUp)
     }
 
-    @Test("All waits together stay within two minutes")
+    @Test("The sum of the waits is at most two minutes")
     func waitBudget() {
         let wanted = RetryPolicy.Outcome.status(429, retryAfter: .delay(.seconds(10)))
         #expect(decision(retries: 1, wanted, waited: .seconds(110)) == .retry(after: .seconds(10)))
@@ -73,7 +73,7 @@ import UsageModel
         #expect(decision(waited: .seconds(119.9)) == .giveUp)
     }
 
-    @Test("However an API answers, a call ends within its retries and its wait budget")
+    @Test("Every call ends within its retries and its wait budget")
     func alwaysEnds() {
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<2000 {

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct BaseURLTests {
     @Test(
-        "A base URL is reduced to scheme, host, port and path",
+        "A base URL is normalized to scheme, host, port and path",
         arguments: [
             ("https://api.example.com", "https://api.example.com"),
             ("https://api.example.com/", "https://api.example.com"),
@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test(
-        "What is no base URL is refused, with what would be right",
+        "An invalid base URL is rejected with a hint",
         arguments: [
             ("", "https://"), ("api.example.com", "https://"), ("ftp://api.example.com", "https://"),
             ("https://", "host"), ("https:///v1", "host"), ("https://user:hunter2@api.example.com", "api_key_env"),
@@ -32,14 +32,14 @@ import Testing
         #expect(error?.message.contains("hunter2") == false)
     }
 
-    @Test("A call's path goes below the base URL's own path")
+    @Test("A call's path is appended to the base URL's path")
     func prefixIsKept() throws {
         let base = try BaseURL("https://proxy/x")
         #expect(base.url(of: UpstreamCall(.get, "/api")) == "https://proxy/x/api")
         #expect(base.url(of: UpstreamCall(.get, "api")) == "https://proxy/x/api")
     }
 
-    @Test("Paths and queries are encoded so that the server reads what was meant")
+    @Test("Paths and queries are percent-encoded")
     func encoding() throws {
         let base = try BaseURL("https://a")
         let call = UpstreamCall(
@@ -50,7 +50,7 @@ import Testing
                 + "?from=2026-01-01T00%3A00%3A00%2B02%3A00&q%26=a%3Db%20c%2F%C3%A9")
     }
 
-    @Test("An identifier stays one segment, whatever it holds")
+    @Test("An identifier is encoded as one segment")
     func segment() throws {
         let call = UpstreamCall(.get, "/keys/" + UpstreamCall.segment("../a/b?c%41") + "/usage")
         #expect(try BaseURL("https://a").url(of: call) == "https://a/keys/..%2Fa%2Fb%3Fc%2541/usage")

@@ -16,20 +16,20 @@ import UsageModel
         #expect("\(credential)" == "<redacted>")
     }
 
-    @Test("White space around a key is dropped, since files end with a line break")
+    @Test("White space around a key is removed, because files end with a line break")
     func trimmed() throws {
         #expect(try Credential(literal: " hunter2\n").value() == "hunter2")
     }
 
     @Test(
-        "A key that no header can carry is refused as an auth problem", arguments: ["", " \n", "a b", "a\r\nX: y", "ü"])
+        "A key that is not valid in a header is an auth failure", arguments: ["", " \n", "a b", "a\r\nX: y", "ü"])
     func refused(text: String) {
         let failure = #expect(throws: UpstreamFailure.self) { try Credential(literal: text).value() }
         #expect(failure?.reason == .auth)
         #expect(failure?.message.contains("API key") == true)
     }
 
-    @Test("A key that cannot be read is an auth problem; only messages meant for the user are shown")
+    @Test("A key that cannot be read is an auth failure; only messages for the operator are shown")
     func unreadable() {
         struct Leak: Error { let secret = "hunter2" }
         let leak = #expect(throws: UpstreamFailure.self) { try Credential { throw Leak() }.value() }

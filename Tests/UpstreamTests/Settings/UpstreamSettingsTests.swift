@@ -4,13 +4,13 @@ import UsageModel
 @testable import Upstream
 
 @Suite struct UpstreamSettingsTests {
-    @Test("A short request time-out shortens the read time-out too")
+    @Test("A short request timeout reduces the read timeout")
     func readTimeout() throws {
         #expect(try UpstreamSettings(baseURL: "https://a").readTimeout == .seconds(15))
         #expect(try UpstreamSettings(baseURL: "https://a", requestTimeout: .seconds(4)).readTimeout == .seconds(4))
     }
 
-    @Test("Settings that cannot work are refused by name")
+    @Test("Invalid settings are rejected by name")
     func refused() {
         func message(_ make: () throws(InvalidUpstreamSetting) -> UpstreamSettings) -> String {
             do {
@@ -35,7 +35,7 @@ import UsageModel
     }
 
     @Test(
-        "A proxy is read with and without credentials",
+        "A proxy is parsed with and without credentials",
         arguments: [
             ("http://proxy:8080", "proxy:8080", String?.none), ("http://proxy", "proxy:3128", nil),
             ("http://me:hunter2@proxy:1/", "proxy:1", "me"),
@@ -50,7 +50,7 @@ import UsageModel
     }
 
     @Test(
-        "What is no proxy is refused without repeating it",
+        "An invalid proxy is rejected without repeating it",
         arguments: ["", "proxy:8080", "https://me:hunter2@proxy", "http://me:hunter2@proxy/path", "http://:8080"])
     func refusedProxy(text: String) {
         let error = #expect(throws: InvalidUpstreamSetting.self) { try ProxyServer(text) }

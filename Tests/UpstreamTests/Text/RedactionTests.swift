@@ -6,7 +6,7 @@ import Testing
 @Suite struct RedactionTests {
     private static let secret = "sk-test/9+?5f2d9c81=="
 
-    @Test("A secret is redacted in whatever form it is repeated")
+    @Test("A secret is redacted in each of its forms")
     func spellings() {
         let secret = Self.secret
         let whole = secret.utf8.map { String(format: "%%%02x", $0) }.joined()
@@ -20,13 +20,13 @@ import Testing
             let shown = Redaction([secret]).applied(to: "before \(form) after")
             #expect(shown.hasPrefix("before ") && shown.hasSuffix(" after"))
             #expect(shown.contains("<redacted>"))
-            // At the edges of Base64 text two characters at most share bits with the secret.
+            // At the ends of Base64 text, at most two characters share bits with the secret.
             let rest = shown.replacing("<redacted>", with: "").dropFirst(7).dropLast(6)
             #expect(rest.count <= 14, "\(rest)")
         }
     }
 
-    @Test("Text without the secret stays as it is", arguments: ["", "sk-", "c2stNW", "%73%6B"])
+    @Test("Text without the secret is unchanged", arguments: ["", "sk-", "c2stNW", "%73%6B"])
     func otherText(text: String) {
         #expect(Redaction([Self.secret, ""]).applied(to: text) == text)
     }

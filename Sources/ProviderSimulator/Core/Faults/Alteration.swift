@@ -2,26 +2,26 @@ import CZlib
 import NIOCore
 import UsageModel
 
-/// What is wrong inside an answer that is whole and in its documented form.
+/// A defect in the values of a response that is otherwise complete and in its documented form.
 package enum Alteration: Sendable, Hashable {
-    /// So many `x` stand before every name: models, keys, linked accounts, SKUs. What they end in tells them apart.
+    /// Every name (model, key, linked account, SKU) gets a prefix of N `x`. Names stay distinct by their suffix.
     case longNames(characters: Int)
-    /// Every name begins with a byte that no UTF-8 text holds.
+    /// Every name begins with a byte that is invalid in UTF-8.
     case invalidUTF8
-    /// Every number is below zero, but those that are no amounts: codes, and the places of pages.
+    /// Every number is negative, except those that are not amounts: codes and page numbers.
     case negativeAmounts
-    /// Every amount is this JSON number: `1e300` fits no type that money is kept in.
+    /// Every amount is this JSON number: `1e300` fits no type used for money.
     case amounts(String)
 
-    /// The members that hold names.
+    /// Members that hold names.
     static let names: Set<String> = [
         "model_uuid", "model", "sku", "apiModelId", "config", "id", "name", "description",
     ]
 
-    /// The members whose numbers, and those inside them, are no amounts.
+    /// Members whose numbers, at any depth, are not amounts.
     private static let noAmounts: Set<String> = ["code", "status", "pagination"]
 
-    /// The body in UTF-8, or nearly so.
+    /// The body in UTF-8, except for the invalid bytes of `invalidUTF8`.
     func encoded(_ body: JSONValue) -> [UInt8] {
         switch self {
         case .longNames(let characters):
@@ -37,12 +37,12 @@ package enum Alteration: Sendable, Hashable {
         }
     }
 
-    /// Stands in the document for bytes that a `JSONValue` cannot hold; no provider uses it.
+    /// Placeholder for bytes that a `JSONValue` cannot hold; no provider uses it.
     private static let mark = "\u{F8FF}"
 }
 
 extension JSONValue {
-    /// The same document with other names.
+    /// The same document with changed names.
     func mapNames(_ change: (String) -> String) -> JSONValue {
         switch self {
         case .array(let elements): .array(elements.map { $0.mapNames(change) })
@@ -74,21 +74,21 @@ extension JSONValue {
     }
 }
 
-/// An answer whose first list of named things (models, keys, rows) has as many of them as wanted, each in the form of the
-/// list's own first element and under a name of its own: `crowd-0`, `crowd-1`, …
+/// A response whose first list of named objects (models, keys, rows) has a given number of elements. Each is a copy of
+/// the list's first element under a unique name: `crowd-0`, `crowd-1`, …
 struct Crowd: Sendable {
     private let head: [UInt8]
     private let tail: [UInt8]
-    /// The element's bytes around its names.
+    /// The element's bytes, split at its names.
     private let element: [ArraySlice<UInt8>]
 
-    /// Stand in the document where the list was, and in the element where a name was; no provider uses them.
+    /// Placeholders for the list in the document and for the name in the element; no provider uses them.
     private static let list = "\u{F8FD}"
     private static let name = "\u{F8FE}"
-    /// How many elements are written at a time.
+    /// Elements per write.
     private static let atOnce = 1000
 
-    /// Nil where the answer has no such list, or an empty one.
+    /// Nil if the response has no such list, or an empty one.
     init?(in body: JSONValue) {
         var first: JSONValue?
         let frame = body.replacingCrowd(by: .string(Self.list), &first).encoded()
@@ -100,27 +100,28 @@ struct Crowd: Sendable {
         element = first.mapNames { _ in Self.name }.encoded().split(separator: Array(Self.name.utf8))
     }
 
-    /// Hands the answer with so many elements to `write`, a piece at a time.
+    /// Passes the response with `count` elements to `write`, one chunk at a time.
     func write(_ count: Int, _ write: (ByteBuffer) async throws -> Void) async throws {
         try await write(ByteBuffer(bytes: head))
         for start in stride(from: 0, to: count, by: Self.atOnce) {
-            var piece: [UInt8] = []
+            var chunk: [UInt8] = []
             for ordinal in start..<min(start + Self.atOnce, count) {
-                if ordinal > 0 { piece.append(UInt8(ascii: ",")) }
+                if ordinal > 0 { chunk.append(UInt8(ascii: ",")) }
                 let name = Array("crowd-\(ordinal)".utf8)
-                for (place, part) in element.enumerated() {
-                    if place > 0 { piece += name }
-                    piece += part
+                for (index, part) in element.enumerated() {
+                    if index > 0 { chunk += name }
+                    chunk += part
                 }
             }
-            try await write(ByteBuffer(bytes: piece))
+            try await write(ByteBuffer(bytes: chunk))
         }
         try await write(ByteBuffer(bytes: tail))
     }
 }
 
 extension JSONValue {
-    /// The same document with another value for the first list of things that have names, whose first is given back.
+    /// The same document with the first list of named objects replaced by `value`; `first` receives that list's first
+    /// element.
     fileprivate func replacingCrowd(by value: JSONValue, _ first: inout JSONValue?) -> JSONValue {
         guard first == nil else { return self }
         switch self {
@@ -144,26 +145,26 @@ extension JSONValue {
 protocol ErrorObjects {
     /// The share of requests that get one, in percent.
     var errorPercentage: Int { get }
-    /// Decides which requests those are.
+    /// Selects those requests.
     var seed: UInt64 { get }
 }
 
 extension ErrorObjects {
-    /// Whether a request gets an error object; the same request at the same time always gets the same.
+    /// Whether a request gets an error object. The result is always the same for the same request at the same time.
     func fails(_ request: APIRequest) -> Bool {
         request.isDrawn(percentage: errorPercentage, seed: seed)
     }
 }
 
-/// A gzip body that is a thousand times as long when it is expanded: white space, which JSON may begin with.
+/// A gzip body that expands to a thousand times its length: white space, which is allowed before JSON.
 struct GzipBomb {
-    /// A MiB of spaces as deflate blocks that need nothing of what came before, so that they can be repeated.
+    /// One MiB of spaces as deflate blocks that do not refer to earlier data, so that they can be repeated.
     private let block: [UInt8]
     private let checksum: UInt
 
     private static let blockLength = 1 << 20
 
-    /// zlib has no memory for its state.
+    /// zlib could not allocate its state.
     struct Unavailable: Error {}
 
     init() throws(Unavailable) {
@@ -186,7 +187,7 @@ struct GzipBomb {
         checksum = UInt(crc32(0, spaces, UInt32(spaces.count)))
     }
 
-    /// Hands the compressed form of so many MiB to `write`, a piece at a time.
+    /// Passes N MiB in compressed form to `write`, one chunk at a time.
     func write(mebibytes: Int, _ write: (ByteBuffer) async throws -> Void) async throws {
         try await write(ByteBuffer(bytes: [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]))
         var sum: UInt = 0

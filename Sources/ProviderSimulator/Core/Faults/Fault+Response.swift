@@ -3,9 +3,9 @@ import NIOCore
 import UsageModel
 
 extension Fault {
-    /// The answer that a client of the exchange gets.
+    /// The faulty response to the exchange.
     ///
-    /// - Throws: `CancellationError` when the server stops meanwhile; the connection is closed then.
+    /// - Throws: `CancellationError` when the server stops meanwhile; the connection is then closed.
     func response(in exchange: Exchange, plan: FaultPlan) async throws -> Response {
         switch self {
         case .status(let code, let retryAfter, let body):
@@ -29,10 +29,10 @@ extension Fault {
         case .crowd(let count):
             return Self.crowd(exchange, count)
         case .altered(let alteration):
-            let answer = exchange.provider.answer(exchange.request, style: [])
-            return Self.answer(answer.status, Self.json, alteration.encoded(answer.body), answer.headers)
+            let response = exchange.provider.answer(exchange.request, style: [])
+            return Self.makeResponse(response.status, Self.json, alteration.encoded(response.body), response.headers)
         case .htmlPage(let code):
-            return Self.answer(code, "text/html; charset=utf-8", Array(Self.page.utf8))
+            return Self.makeResponse(code, "text/html; charset=utf-8", Array(Self.page.utf8))
         case .truncatedJSON:
             let (status, headers, bytes) = exchange.healthyBody([])
             let half = ByteBuffer(bytes: bytes.prefix(bytes.count / 2))
@@ -40,7 +40,7 @@ extension Fault {
         case .deepJSON(let depth):
             let bytes =
                 Array(repeating: UInt8(ascii: "["), count: depth) + Array(repeating: UInt8(ascii: "]"), count: depth)
-            return Self.answer(200, Self.json, bytes)
+            return Self.makeResponse(200, Self.json, bytes)
         case .contentType(let type):
             var response = exchange.healthy()
             response.headers[.contentType] = type
@@ -54,10 +54,10 @@ extension Fault {
 
     private func status(_ code: Int, _ retryAfter: RetryAfter?, _ body: String?, in exchange: Exchange) -> Response {
         let form = exchange.provider.error(code, "simulated fault")
-        var response = Self.answer(code, Self.json, body.map { Array($0.utf8) } ?? form.body.encoded())
+        var response = Self.makeResponse(code, Self.json, body.map { Array($0.utf8) } ?? form.body.encoded())
         switch retryAfter {
         case .seconds(let seconds): response.headers[.retryAfter] = String(seconds)
-        case .date(let moment): response.headers[.retryAfter] = HTTPDate.text(moment)
+        case .date(let time): response.headers[.retryAfter] = HTTPDate.text(time)
         case nil: break
         }
         return response
@@ -65,7 +65,7 @@ extension Fault {
 
     private static let json = "application/json"
 
-    private static func answer(
+    private static func makeResponse(
         _ code: Int, _ type: String, _ bytes: [UInt8], _ headers: HTTPFields = [:]
     ) -> Response {
         var headers = headers
@@ -75,7 +75,8 @@ extension Fault {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
-    /// Waits; where the wait is cut off, closes the connection, since Hummingbird would answer an error with a 500.
+    /// Waits. If the wait is cancelled, closes the connection, because Hummingbird would respond to an error with a
+    /// 500.
     private static func orClose(_ exchange: Exchange, _ wait: () async throws -> Void) async throws {
         do {
             try await wait()
@@ -97,7 +98,7 @@ extension Fault {
         return Response(status: status, headers: headers, body: body)
     }
 
-    /// Thrown inside a body, where it makes Hummingbird close the connection.
+    /// Makes Hummingbird close the connection when thrown inside a body.
     private struct Cut: Error {}
 
     private static func cut(_ exchange: Exchange) -> Response {
@@ -112,17 +113,17 @@ extension Fault {
     private static func endless(_ exchange: Exchange) -> Response {
         stream(exchange) { write in
             try await write(ByteBuffer(string: "[0"))
-            let piece = ByteBuffer(string: String(repeating: ",0", count: 32_768))
-            // Ends when the client goes away or the server stops: the write throws then.
-            while true { try await write(piece) }
+            let chunk = ByteBuffer(string: String(repeating: ",0", count: 32_768))
+            // The write throws when the client disconnects or the server stops.
+            while true { try await write(chunk) }
         }
     }
 
     private static func huge(_ exchange: Exchange, _ bytes: Int) -> Response {
         stream(exchange, length: bytes) { write in
-            let piece = ByteBuffer(repeating: UInt8(ascii: " "), count: 65_536)
-            for start in stride(from: 0, to: bytes, by: piece.readableBytes) {
-                try await write(piece.getSlice(at: 0, length: min(piece.readableBytes, bytes - start)) ?? piece)
+            let chunk = ByteBuffer(repeating: UInt8(ascii: " "), count: 65_536)
+            for start in stride(from: 0, to: bytes, by: chunk.readableBytes) {
+                try await write(chunk.getSlice(at: 0, length: min(chunk.readableBytes, bytes - start)) ?? chunk)
             }
         }
     }
@@ -135,12 +136,12 @@ extension Fault {
     }
 
     private static func crowd(_ exchange: Exchange, _ count: Int) -> Response {
-        let answer = exchange.provider.answer(exchange.request, style: [])
-        guard let crowd = Crowd(in: answer.body) else { return exchange.healthy() }
-        return stream(exchange, headers: answer.headers) { write in try await crowd.write(count, write) }
+        let response = exchange.provider.answer(exchange.request, style: [])
+        guard let crowd = Crowd(in: response.body) else { return exchange.healthy() }
+        return stream(exchange, headers: response.headers) { write in try await crowd.write(count, write) }
     }
 
-    /// An answer with a long body, of which no more is made than the client reads.
+    /// A response with a long body, generated only as fast as the client reads.
     private static func stream(
         _ exchange: Exchange, headers: HTTPFields = [:], length: Int? = nil,
         _ body: @escaping @Sendable (_ write: (ByteBuffer) async throws -> Void) async throws -> Void
@@ -149,10 +150,10 @@ extension Fault {
         headers[.contentType] = json
         let loop = exchange.channel.eventLoop
         let responseBody = ResponseBody(contentLength: length) { writer in
-            try await body { piece in
-                try await writer.write(piece)
-                // A piece counts as written when the event loop is to send it: without a wait for the loop pieces pile up
-                // before it, and it never gets to anything else.
+            try await body { chunk in
+                try await writer.write(chunk)
+                // `write` returns once the chunk is handed to the event loop. Waiting for the loop applies back
+                // pressure; otherwise queued chunks would starve it.
                 try await loop.submit {}.get()
             }
             try await writer.finish(nil)

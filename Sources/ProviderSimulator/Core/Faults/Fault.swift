@@ -1,73 +1,73 @@
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// Something that can be wrong with an answer.
+/// A fault that the simulator injects into a response.
 package enum Fault: Sendable, Hashable {
-    /// Another status, with `body` or else an error in the provider's documented form.
+    /// Another status, with `body` or, if nil, an error in the provider's documented form.
     case status(Int, retryAfter: RetryAfter? = nil, body: String? = nil)
-    /// No answer until `FaultPlan.release()`, then the healthy one. It hangs on for a client that has given up.
+    /// No response until `FaultPlan.release()`, then the healthy one. Waits even after the client has disconnected.
     case hang
-    /// The healthy answer, begun only after a while by the simulator's clock.
+    /// The healthy response, delayed by the simulator's clock.
     case slowHeaders(Duration)
-    /// The healthy answer, so many bytes at a time with a pause before each piece by the simulator's clock.
+    /// The healthy response in chunks of N bytes, with a pause before each by the simulator's clock.
     case slowBody(bytes: Int, every: Duration)
-    /// The headers promise the whole body, and the connection closes after half of it.
+    /// `Content-Length` covers the whole body, and the connection closes after half of it.
     case cutBody
-    /// A JSON array that never ends, as fast as the client reads.
+    /// A JSON array without an end, as fast as the client reads.
     case endlessBody
-    /// The headers promise so many bytes, and they come, as fast as the client reads: white space.
+    /// A body of N bytes of white space, announced in `Content-Length`, as fast as the client reads.
     case hugeBody(bytes: Int)
-    /// A gzip body a thousandth as long that expands to so many MiB of white space, as fast as the client reads.
+    /// A gzip body that expands a thousandfold to N MiB of white space, as fast as the client reads.
     case gzipBomb(mebibytes: Int)
-    /// The healthy answer, its first list of models, keys or rows so long, each under a name of its own. An answer without
-    /// such a list is the healthy one.
+    /// The healthy response with N elements in its first list of models, keys or rows, each under a unique name. A
+    /// response without such a list is left unchanged.
     case crowd(Int)
-    /// The healthy answer with something wrong inside.
+    /// The healthy response with altered values.
     case altered(Alteration)
-    /// A page for people, as proxies and login walls send, with that status.
+    /// An HTML page with the given status, as proxies and login walls send.
     case htmlPage(status: Int)
-    /// A complete HTTP answer that holds only the first half of its JSON.
+    /// A complete HTTP response with only the first half of its JSON.
     case truncatedJSON
-    /// Arrays inside arrays, so many deep: well-formed, and poison for a recursive reader.
+    /// Arrays nested to the given depth: well-formed, but overflows the stack of a recursive parser.
     case deepJSON(depth: Int)
-    /// The healthy answer under another `Content-Type`.
+    /// The healthy response with another `Content-Type`.
     case contentType(String)
-    /// The healthy answer in another of its allowed forms: numbers as strings, fields missing, arrays shuffled.
+    /// The healthy response in another allowed form: numbers as strings, fields missing, arrays shuffled.
     case style(AnswerStyle)
-    /// 307 to another place.
+    /// 307 to another URL.
     case redirect(to: String)
 
-    /// The header `Retry-After` in its two forms (RFC 9110, section 10.2.3).
+    /// The two forms of the header `Retry-After` (RFC 9110, section 10.2.3).
     package enum RetryAfter: Sendable, Hashable {
-        /// So many seconds.
+        /// A delay in seconds.
         case seconds(Int)
-        /// Not before this moment, to the second.
+        /// An HTTP date, with a resolution of one second.
         case date(Timestamp)
     }
 }
 
-/// What goes wrong with which requests.
+/// Assigns faults to requests by path prefix.
 ///
-/// A path prefix (`/wavespeed`, `/wavespeed/api/v3/balance`) has a queue of faults, each used once in order, and may
-/// have a standing one for when its queue is empty. Where several prefixes match, any queue goes before any standing
-/// fault, and the longer prefix before the shorter.
+/// A path prefix (`/wavespeed`, `/wavespeed/api/v3/balance`) has a queue of faults, each used once in order, and an
+/// optional standing fault for when its queue is empty. If several prefixes match, any queue precedes any standing
+/// fault, and the longer prefix precedes the shorter.
 package final class FaultPlan: Sendable {
-    private struct Place {
+    private struct Entry {
         var queue: [Fault] = []
         var standing: Fault?
     }
 
     private struct State {
-        var places: [String: Place] = [:]
+        var entries: [String: Entry] = [:]
         var released = AsyncValue<Void>()
 
         mutating func next(for path: String) -> Fault? {
-            let matching = places.keys.filter(path.hasPrefix).sorted { $0.utf8.count > $1.utf8.count }
-            for prefix in matching where places[prefix]?.queue.isEmpty == false {
-                return places[prefix]?.queue.removeFirst()
+            let matching = entries.keys.filter(path.hasPrefix).sorted { $0.utf8.count > $1.utf8.count }
+            for prefix in matching where entries[prefix]?.queue.isEmpty == false {
+                return entries[prefix]?.queue.removeFirst()
             }
             for prefix in matching {
-                if let fault = places[prefix]?.standing { return fault }
+                if let fault = entries[prefix]?.standing { return fault }
             }
             return nil
         }
@@ -77,22 +77,22 @@ package final class FaultPlan: Sendable {
 
     init() {}
 
-    /// Each of these befalls one request to the prefix, in this order, after those already queued there.
+    /// Applies each fault once, in order, to requests matching the prefix, after those already queued there.
     package func queue(_ faults: Fault..., at pathPrefix: String) {
-        state.withLockedValue { $0.places[pathPrefix, default: Place()].queue += faults }
+        state.withLockedValue { $0.entries[pathPrefix, default: Entry()].queue += faults }
     }
 
-    /// This befalls every request to the prefix, in place of the standing fault there was.
+    /// Applies the fault to every request matching the prefix, replacing its previous standing fault.
     package func stand(_ fault: Fault, at pathPrefix: String) {
-        state.withLockedValue { $0.places[pathPrefix, default: Place()].standing = fault }
+        state.withLockedValue { $0.entries[pathPrefix, default: Entry()].standing = fault }
     }
 
-    /// From now on all is well. Requests that hang already go on hanging.
+    /// Removes all faults. Requests that already hang keep hanging.
     package func clear() {
-        state.withLockedValue { $0.places = [:] }
+        state.withLockedValue { $0.entries = [:] }
     }
 
-    /// Answers the requests that hang now.
+    /// Responds to the requests that hang now.
     package func release() {
         let released = state.withLockedValue { state in
             defer { state.released = AsyncValue() }
@@ -101,7 +101,7 @@ package final class FaultPlan: Sendable {
         released.send(())
     }
 
-    /// The fault that befalls a request to this path.
+    /// Removes and returns the fault for a request to this path.
     func next(for path: String) -> Fault? {
         state.withLockedValue { $0.next(for: path) }
     }

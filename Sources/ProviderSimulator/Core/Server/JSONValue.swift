@@ -1,57 +1,49 @@
 import Foundation
 import UsageModel
 
-/// A JSON document as the simulator reads and writes it: members keep their order, numbers are exact decimals.
+/// A JSON document that keeps the order of members and stores numbers as exact decimals.
 package enum JSONValue: Sendable, Hashable {
-    /// `null`.
     case null
-    /// `true` or `false`.
     case bool(Bool)
     /// A number, written with all of its decimal digits and never through a `Double`.
     case number(ExactDecimal)
-    /// A string.
     case string(String)
-    /// An array.
     case array([JSONValue])
     /// An object, its members in the order in which they are written.
     case object([Member])
 
-    /// A member of an object.
     package struct Member: Sendable, Hashable {
-        /// The member's name.
         package let name: String
-        /// The member's value.
         package let value: JSONValue
 
-        /// A member.
         package init(_ name: String, _ value: JSONValue) {
             self.name = name
             self.value = value
         }
     }
 
-    /// A whole number.
+    /// An integer.
     package static func count(_ whole: Int) -> JSONValue { .number(ExactDecimal(whole)) }
 
-    /// The first member of that name; nil where this is no object or has no such member.
+    /// The first member with that name; nil if this is not an object or has no such member.
     package subscript(_ name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.first { $0.name == name }?.value
     }
 
-    /// The text, where this is a string.
+    /// The text if this is a string.
     package var text: String? {
         guard case .string(let text) = self else { return nil }
         return text
     }
 
-    /// The number, where this is one.
+    /// The number if this is one.
     package var number: ExactDecimal? {
         guard case .number(let number) = self else { return nil }
         return number
     }
 
-    /// The elements, where this is an array.
+    /// The elements if this is an array.
     package var elements: [JSONValue]? {
         guard case .array(let elements) = self else { return nil }
         return elements
@@ -66,7 +58,6 @@ extension JSONValue: ExpressibleByDictionaryLiteral {
 }
 
 extension JSONValue: ExpressibleByStringLiteral {
-    /// A string.
     package init(stringLiteral text: String) { self = .string(text) }
 }
 
@@ -109,8 +100,8 @@ extension JSONValue: Decodable {
     }
 }
 
-// Written here rather than by JSONEncoder for two things it cannot do: keep members in the order in which the
-// providers' documents show them, and print ExactDecimal digit for digit.
+// Not written by JSONEncoder because it can neither keep members in the documented order nor print ExactDecimal digit
+// for digit.
 extension JSONValue {
     /// The document in UTF-8, without white space.
     package func encoded(numbersAsStrings: Bool = false) -> [UInt8] {
@@ -165,7 +156,7 @@ extension JSONValue {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// The same document with the elements of every array in another order, as a provider that promises none may send.
+    /// The same document with every array shuffled, as a provider that does not promise an order may send it.
     func shuffled(using random: inout SplitMix64) -> JSONValue {
         switch self {
         case .array(let elements): .array(elements.map { $0.shuffled(using: &random) }.shuffled(using: &random))

@@ -1,6 +1,6 @@
 import NIOConcurrencyHelpers
 
-/// The requests that reached a simulated provider, oldest first. Only the newest 10,000 are kept, so that a demo can run
+/// The requests that reached a simulated provider, oldest first. Keeps only the newest 10,000, so that a demo can run
 /// for months.
 package final class RequestLog: Sendable {
     private struct State {
@@ -14,18 +14,18 @@ package final class RequestLog: Sendable {
 
     init() {}
 
-    /// The requests kept.
+    /// The kept requests.
     package var requests: [APIRequest] { state.withLockedValue { $0.kept } }
 
-    /// How many requests arrived in all.
+    /// The number of requests that arrived in total.
     package var total: Int { state.withLockedValue { $0.total } }
 
-    /// How many of the requests kept asked for a path that begins so: `count("/wavespeed/api/v3/balance")`.
+    /// The number of kept requests whose path has this prefix: `count("/wavespeed/api/v3/balance")`.
     package func count(_ pathPrefix: String) -> Int {
         state.withLockedValue { state in state.kept.count { $0.path.hasPrefix(pathPrefix) } }
     }
 
-    /// Waits until that many requests have arrived in all.
+    /// Waits until that many requests have arrived in total.
     ///
     /// - Throws: `CancellationError` when the waiting task is cancelled.
     package func wait(forTotal count: Int) async throws {
@@ -34,10 +34,10 @@ package final class RequestLog: Sendable {
         }
     }
 
-    /// Adds a request and says how many arrived before it.
+    /// Adds a request and returns how many arrived before it.
     func record(_ request: APIRequest) -> Int {
         let (ordinal, waiters) = state.withLockedValue { state in
-            // Dropping a tenth at once keeps the cost of a full log away from single requests.
+            // Removing a tenth at a time amortizes the cost of a full log.
             if state.kept.count == Self.capacity { state.kept.removeFirst(Self.capacity / 10) }
             state.kept.append(request)
             let waiters = state.next
@@ -59,7 +59,7 @@ final class AsyncValue<Value: Sendable>: Sendable {
 
     private let state = NIOLockedValueBox(State.awaited([]))
 
-    /// Sends the value; a second one is dropped.
+    /// Sends the value; later values are ignored.
     func send(_ value: Value) {
         let waiting: [AsyncStream<Value>.Continuation] = state.withLockedValue { state in
             guard case .awaited(let waiting) = state else { return [] }
@@ -72,7 +72,7 @@ final class AsyncValue<Value: Sendable>: Sendable {
         }
     }
 
-    /// The value, once it is sent.
+    /// Waits for the value.
     ///
     /// - Throws: `CancellationError` when the waiting task is cancelled.
     func value() async throws -> Value {

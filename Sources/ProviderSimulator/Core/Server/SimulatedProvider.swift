@@ -5,39 +5,38 @@ import NIOHTTPTypes
 import Synchronization
 import UsageModel
 
-/// One provider's API: from a request to an answer, without HTTP around it.
+/// One provider's API: maps a request to a response, without HTTP.
 package protocol SimulatedProvider: Sendable {
-    /// The provider's name in the exporter's config; the server offers the API under `/<name>`.
+    /// The provider's name in the exporter's config; the server serves the API under `/<name>`.
     var name: String { get }
 
     /// The name of the account or key that a bearer token belongs to; nil for an unknown token.
     func account(ofToken token: String) -> String?
 
-    /// The healthy answer. `style` asks for the forms that the provider's documentation also allows.
+    /// The healthy response. `style` selects forms that the provider's documentation also allows.
     func answer(_ request: APIRequest, style: AnswerStyle) -> SimulatedResponse
 
     /// An error in the provider's documented form.
     func error(_ status: Int, _ message: String) -> SimulatedResponse
 }
 
-/// A request as a provider's API sees it and as tests find it in the `RequestLog`.
+/// A request as a provider's API receives it and as the `RequestLog` keeps it.
 package struct APIRequest: Sendable, Hashable {
-    /// When it arrived, by the simulator's clock.
+    /// Arrival time, by the simulator's clock.
     package let time: Timestamp
     /// `GET`, `POST`, …
     package let method: String
-    /// The path that the client asked for, with the provider's name in front: `/wavespeed/api/v3/balance`.
+    /// The requested path, including the provider's name: `/wavespeed/api/v3/balance`.
     package let path: String
     /// The path inside the provider's API: `/api/v3/balance`.
     package let endpoint: String
-    /// The query's parameters; of a repeated one the last.
+    /// The query parameters; the last value of a repeated one.
     package let query: [String: String]
-    /// The body, where it is JSON.
+    /// The body if it is JSON.
     package let body: JSONValue?
-    /// Whose bearer token it carried; nil without a token or with an unknown one. The token itself is not kept.
+    /// The account of the bearer token; nil without a token or with an unknown one. The token itself is not kept.
     package let account: String?
 
-    /// A request.
     package init(
         time: Timestamp, method: String, path: String, endpoint: String, query: [String: String] = [:],
         body: JSONValue? = nil, account: String?
@@ -51,7 +50,8 @@ package struct APIRequest: Sendable, Hashable {
         self.account = account
     }
 
-    /// Whether the request is one of a share in percent; the same request at the same time always is or never.
+    /// Whether the request belongs to a random share, in percent. The result depends only on the request, its time and
+    /// the seed.
     func isDrawn(percentage: Int, seed: UInt64) -> Bool {
         guard percentage > 0 else { return false }
         let query = query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
@@ -63,16 +63,13 @@ package struct APIRequest: Sendable, Hashable {
     }
 }
 
-/// What a provider's API answers.
+/// A response of a provider's API.
 package struct SimulatedResponse: Sendable, Hashable {
-    /// The HTTP status.
     package let status: Int
-    /// Headers beyond `Content-Type: application/json`.
+    /// Headers besides `Content-Type: application/json`.
     package let headers: HTTPFields
-    /// The body.
     package let body: JSONValue
 
-    /// An answer.
     package init(status: Int = 200, headers: HTTPFields = [:], body: JSONValue) {
         self.status = status
         self.headers = headers
@@ -80,23 +77,21 @@ package struct SimulatedResponse: Sendable, Hashable {
     }
 }
 
-/// Forms of an answer that a reader has to accept beside the documented example's.
+/// Forms of a response that a client has to accept besides that of the documented example.
 package struct AnswerStyle: OptionSet, Sendable, Hashable {
-    /// The set's bits.
     package let rawValue: Int
 
-    /// A set by its bits.
     package init(rawValue: Int) { self.rawValue = rawValue }
 
     /// Every number is in quotes.
     package static let numbersAsStrings = AnswerStyle(rawValue: 1)
-    /// Fields that the provider may leave out are left out.
+    /// Optional fields are omitted.
     package static let withoutOptionalFields = AnswerStyle(rawValue: 2)
-    /// Arrays come in no particular order, a different one each time.
+    /// Arrays come in a different random order each time.
     package static let shuffledArrays = AnswerStyle(rawValue: 4)
 }
 
-/// Gives responses the `Date` of the simulated clock, where the server would give that of the machine.
+/// Sets the `Date` of responses from the simulated clock instead of the machine's.
 final class SimulatedDate: ChannelOutboundHandler, RemovableChannelHandler, Sendable {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
@@ -116,13 +111,13 @@ final class SimulatedDate: ChannelOutboundHandler, RemovableChannelHandler, Send
     }
 }
 
-/// How far the providers' clock is from the simulated one: tests set it wrong.
+/// The skew of the providers' clock, set by tests.
 package final class DateOffset: Sendable {
     private let offset = Mutex<Duration?>(.zero)
 
     init() {}
 
-    /// The providers' clock minus the simulated one; nil where responses have no `Date`.
+    /// The providers' clock minus the simulated one; nil omits `Date` from responses.
     package var value: Duration? {
         get { offset.withLock { $0 } }
         set { offset.withLock { $0 = newValue } }

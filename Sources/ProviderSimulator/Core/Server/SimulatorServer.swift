@@ -6,9 +6,9 @@ import NIOCore
 import ServiceLifecycle
 import UsageModel
 
-/// The simulated providers over real HTTP on 127.0.0.1.
+/// Serves the simulated providers over HTTP on 127.0.0.1.
 ///
-/// Each provider's API is found under `/<provider>`: `http://127.0.0.1:40123/wavespeed` stands in for
+/// Each provider's API is served under `/<provider>`: `http://127.0.0.1:40123/wavespeed` replaces
 /// `https://api.wavespeed.ai`. In a test:
 /// ```swift
 /// try await withSimulator([WaveSpeedAPI(accounts: [account])], clock: clock) { server, baseURL in
@@ -17,13 +17,13 @@ import UsageModel
 ///     #expect(server.log.count("/wavespeed/api/v3/balance") == 2)
 /// }
 /// ```
-/// In `demo` it runs as a service beside the others. A stop closes every connection at once, whatever it waits for.
+/// In `demo` it runs as one of the services. Shutdown closes every connection immediately.
 package final class SimulatorServer: Service {
-    /// What goes wrong, and where.
+    /// Faults to inject.
     package let faults: FaultPlan
-    /// What was asked.
+    /// Received requests.
     package let log: RequestLog
-    /// The providers' clock, as the `Date` of responses shows it.
+    /// The providers' clock, as in the `Date` of responses.
     package let date = DateOffset()
 
     private let providers: [String: any SimulatedProvider]
@@ -31,8 +31,8 @@ package final class SimulatorServer: Service {
     private let port: Int
     private let bound = AsyncValue<Result<String, any Error>>()
 
-    /// A server that is not bound yet. `clock` gives the requests' times and paces slow answers; port 0 is a free one.
-    /// Of two providers of one name the later is served.
+    /// Creates a server without binding it. `clock` provides request times and paces slow responses; port 0 selects a
+    /// free port. If two providers share a name, the later one is served.
     package init(_ providers: [any SimulatedProvider], clock: any WallClock, port: Int = 0) {
         self.providers = Dictionary(providers.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         self.clock = clock
@@ -43,16 +43,16 @@ package final class SimulatorServer: Service {
 
     /// `http://127.0.0.1:<port>`, once the server listens.
     ///
-    /// - Throws: what kept the server from listening, or `CancellationError`.
+    /// - Throws: the error that kept the server from listening, or `CancellationError`.
     package var baseURL: String {
         get async throws { try await bound.value().get() }
     }
 
-    /// Serves until the task is cancelled or the service is asked to shut down; call it once.
+    /// Serves until the task is cancelled or graceful shutdown is triggered; call it only once.
     ///
     /// - Throws: `IOError` where the port cannot be bound.
     package func run() async throws {
-        // The exporter's log is about the exporter.
+        // Simulator messages do not belong in the exporter's log.
         let logger = Logger(label: "simulator", factory: { _ in SwiftLogNoOpLogHandler() })
         let (clock, date) = (clock, date)
         let application = Application(
@@ -67,13 +67,13 @@ package final class SimulatorServer: Service {
             },
             logger: logger)
         var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
-        // Hanging and endless answers are cut off. First the listener is closed, though: a server that is cancelled
-        // with accepted connections in its queue is ended by a precondition of NIO's.
+        // Hanging and endless responses are cut off, but only after the listener is closed: cancelling a server that
+        // has accepted connections in its queue fails a precondition in NIO.
         configuration.maximumGracefulShutdownDuration = .milliseconds(50)
         let group = ServiceGroup(configuration: configuration)
         let serving = Task { try await group.run() }
         let stop: @Sendable () -> Void = { Task { await group.triggerGracefulShutdown() } }
-        // Whoever still waits for the base URL by then waits in vain; once it is sent, this is dropped.
+        // Fails callers that still wait for the base URL; ignored if it was already sent.
         defer { bound.send(.failure(CancellationError())) }
         do {
             try await withTaskCancellationHandler {
@@ -83,7 +83,7 @@ package final class SimulatorServer: Service {
                 stop()
             }
         } catch is CancellationError {
-            // How a stop ends, not a failure.
+            // Normal shutdown.
         } catch {
             bound.send(.failure(error))
             throw error
@@ -91,9 +91,9 @@ package final class SimulatorServer: Service {
     }
 }
 
-/// Runs a server on a free port for as long as `body` takes; `body` gets the server and its base URL.
+/// Runs a server on a free port for the duration of `body`, which receives the server and its base URL.
 ///
-/// - Throws: what `body` throws, or what kept the server from listening.
+/// - Throws: the error of `body`, or the one that kept the server from listening.
 package func withSimulator<Value>(
     _ providers: [any SimulatedProvider], clock: any WallClock,
     _ body: (SimulatorServer, String) async throws -> Value
@@ -101,7 +101,7 @@ package func withSimulator<Value>(
     let server = SimulatorServer(providers, clock: clock)
     return try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await server.run() }
-        // Leaving the group by an error cancels the server as well.
+        // Leaving the group with an error cancels the server as well.
         let value = try await body(server, try await server.baseURL)
         group.cancelAll()
         try await group.waitForAll()
@@ -109,7 +109,7 @@ package func withSimulator<Value>(
     }
 }
 
-/// The connection that a request came over, so that a fault can break it.
+/// The connection of a request, so that a fault can close it.
 struct SimulatorContext: InitializableFromSource {
     let channel: any Channel
 
@@ -118,7 +118,7 @@ struct SimulatorContext: InitializableFromSource {
     }
 }
 
-/// Reads a request, writes it down, asks the fault plan, and answers.
+/// Logs a request, applies the fault plan, and responds.
 struct SimulatorResponder: HTTPResponder {
     /// Larger than any documented request.
     private static let largestBody = 1 << 20
@@ -133,7 +133,7 @@ struct SimulatorResponder: HTTPResponder {
         let name = path.split(separator: "/", maxSplits: 1).first.map(String.init) ?? ""
         guard let provider = providers[name] else { return Response(status: .notFound) }
         let bytes = try await request.body.collect(upTo: Self.largestBody)
-        let asked = APIRequest(
+        let apiRequest = APIRequest(
             time: clock.now,
             method: request.method.rawValue,
             path: path,
@@ -142,9 +142,9 @@ struct SimulatorResponder: HTTPResponder {
                 request.uri.queryParameters.map { (String($0.key), String($0.value)) }, uniquingKeysWith: { $1 }),
             body: try? JSONDecoder().decode(JSONValue.self, from: Data(bytes.readableBytesView)),
             account: Self.bearerToken(request).flatMap(provider.account(ofToken:)))
-        let ordinal = log.record(asked)
+        let ordinal = log.record(apiRequest)
         let exchange = Exchange(
-            request: asked, provider: provider, ordinal: ordinal, channel: context.channel, clock: clock)
+            request: apiRequest, provider: provider, ordinal: ordinal, channel: context.channel, clock: clock)
         guard let fault = faults.next(for: path) else { return exchange.healthy() }
         return try await fault.response(in: exchange, plan: faults)
     }
@@ -155,32 +155,32 @@ struct SimulatorResponder: HTTPResponder {
     }
 }
 
-/// One request with everything that its answer may need.
+/// One request and the data needed to respond to it.
 struct Exchange: Sendable {
     let request: APIRequest
     let provider: any SimulatedProvider
-    /// How many requests the server had before: the seed of this answer's shuffling.
+    /// The number of earlier requests to the server; seeds the shuffling of this response.
     let ordinal: Int
     let channel: any Channel
     let clock: any WallClock
 
-    /// The provider's own answer in bytes.
+    /// The provider's own response in bytes.
     func healthyBody(_ style: AnswerStyle) -> (status: HTTPResponse.Status, headers: HTTPFields, bytes: [UInt8]) {
-        let answer = provider.answer(request, style: style)
-        var body = answer.body
+        let response = provider.answer(request, style: style)
+        var body = response.body
         if style.contains(.shuffledArrays) {
             var random = SplitMix64(seed: UInt64(ordinal))
             body = body.shuffled(using: &random)
         }
-        var headers = answer.headers
+        var headers = response.headers
         headers[.contentType] = "application/json"
         return (
-            HTTPResponse.Status(code: answer.status), headers,
+            HTTPResponse.Status(code: response.status), headers,
             body.encoded(numbersAsStrings: style.contains(.numbersAsStrings))
         )
     }
 
-    /// The provider's own answer.
+    /// The provider's own response.
     func healthy(_ style: AnswerStyle = []) -> Response {
         let (status, headers, bytes) = healthyBody(style)
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))

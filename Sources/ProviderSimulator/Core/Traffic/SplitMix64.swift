@@ -15,7 +15,7 @@ struct SplitMix64: RandomNumberGenerator {
     /// A number from 0 (inclusive) to 1 (exclusive) in steps of 2⁻⁵³.
     mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 
-    /// A whole number below the bound, by multiplication: its bias (below 2⁻⁴⁰ for the bounds here) shows nowhere.
+    /// An integer below the bound, by multiplication; its bias (below 2⁻⁴⁰ for the bounds used here) is negligible.
     mutating func below(_ bound: Int) -> Int { Int(next().multipliedFullWidth(by: UInt64(bound)).high) }
 
     /// Spreads a number over all 64 bits, so that neighbouring seeds give unrelated sequences.

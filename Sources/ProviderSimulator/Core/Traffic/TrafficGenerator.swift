@@ -1,17 +1,17 @@
 import UsageModel
 
-/// Believable traffic out of nothing: the events of an hour are a pure function of (seed, account, hour).
+/// Generates realistic traffic: the events of an hour are a pure function of (seed, account, hour).
 ///
-/// Only additions and multiplications of `Double` are used, so that every machine makes the same events.
+/// Uses only addition and multiplication of `Double`, so that every machine generates the same events.
 package struct TrafficGenerator: Sendable {
-    /// The hour with which the traffic begins.
+    /// The first hour of the traffic.
     package let start: Timestamp
 
     private let seed: UInt64
     private let profile: TrafficProfile
     private let wholeShare: Double
 
-    /// Traffic of an account from the hour that holds `start`.
+    /// Traffic of an account from the hour that contains `start`.
     package init(seed: UInt64, account: String, profile: TrafficProfile, start: Timestamp) {
         self.start = start.startOfHour
         self.profile = profile
@@ -19,9 +19,9 @@ package struct TrafficGenerator: Sendable {
         wholeShare = profile.models.reduce(0) { $0 + $1.share }
     }
 
-    /// The events of the UTC hour that holds `moment`, in order of time.
-    package func events(inHourOf moment: Timestamp) -> [UsageEvent] {
-        let hour = moment.startOfHour
+    /// The events of the UTC hour that contains `time`, in order of time.
+    package func events(inHourOf time: Timestamp) -> [UsageEvent] {
+        let hour = time.startOfHour
         let index = hour.milliseconds / 3_600_000
         var random = SplitMix64(seed: SplitMix64.mixed(seed ^ UInt64(bitPattern: index)))
         let load = profile.requestsPerHour * rhythm(at: hour)
@@ -29,7 +29,7 @@ package struct TrafficGenerator: Sendable {
         for model in profile.models where wholeShare > 0 {
             let expected = load * model.share / wholeShare * model.demand.factor(at: hour) * (0.8 + 0.4 * random.unit())
             let failureRate = model.failureRate * model.failures.factor(at: hour)
-            // The fraction becomes one more request as often as it should, so that rare models appear at all.
+            // The fraction becomes the probability of one more request, so that rare models appear at all.
             let count = Int(expected + random.unit())
             for _ in 0..<count { events.append(event(of: model, in: hour, failureRate, &random)) }
         }
@@ -59,41 +59,39 @@ package struct TrafficGenerator: Sendable {
     }
 }
 
-/// What kind of traffic an account has.
+/// Describes an account's traffic.
 package struct TrafficProfile: Sendable, Hashable {
-    /// Requests an hour, on average over a week, before any model's trend.
+    /// Requests per hour, averaged over a week, before any model's trend.
     package let requestsPerHour: Double
-    /// How busy each hour of a UTC day is, from 0:00, relative to their average; 24 numbers.
+    /// Load of each hour of a UTC day, from 0:00, relative to their average; 24 numbers.
     package let dailyRhythm: [Double]
-    /// How busy each day of the week is, from Monday, relative to their average; 7 numbers.
+    /// Load of each day of the week, from Monday, relative to their average; 7 numbers.
     package let weeklyRhythm: [Double]
-    /// The models in use.
     package let models: [Model]
-    /// The part (0–1) of requests that the provider publishes late, by up to `lateness`; the others within a minute.
+    /// The share (0–1) of requests that the provider publishes late, by up to `lateness`; the others within a minute.
     package let lateShare: Double
-    /// The latest that a request is published after it was made.
+    /// Maximum publication delay of a request.
     package let lateness: Duration
 
-    /// One model's part of the traffic.
+    /// One model's share of the traffic.
     package struct Model: Sendable, Hashable {
         /// The provider's model id.
         package let id: String
-        /// What it makes.
+        /// Kind of output.
         package let modality: String
         /// List price in USD.
         package let unitPrice: ExactDecimal
-        /// How many units requests take, all equally often: `[1, 1, 2]` charges a third of them double.
+        /// Units per request, all equally frequent: `[1, 1, 2]` charges a third of them double.
         package let units: [Int]
-        /// Its part of the account's requests, relative to the other models'.
+        /// The share of the account's requests, relative to the other models'.
         package let share: Double
-        /// How its requests grow.
+        /// Trend of its requests.
         package let demand: Trend
-        /// The part (0–1) of its requests that fail; they cost nothing.
+        /// The share (0–1) of its requests that fail; they cost nothing.
         package let failureRate: Double
-        /// How its failure rate grows.
+        /// Trend of its failure rate.
         package let failures: Trend
 
-        /// A model's traffic.
         package init(
             _ id: String, modality: String, unitPrice: ExactDecimal, units: [Int] = [1], share: Double,
             demand: Trend = .steady, failureRate: Double = 0.01, failures: Trend = .steady
@@ -109,25 +107,25 @@ package struct TrafficProfile: Sendable, Hashable {
         }
     }
 
-    /// How a figure changes over the weeks.
+    /// Change of a value over the weeks.
     package enum Trend: Sendable, Hashable {
-        /// It does not.
+        /// Constant.
         case steady
-        /// It grows evenly to `factor` times itself within so many days, then somebody notices and it starts over.
-        /// Counted from the Unix epoch, so that every run sees the same history.
+        /// Grows linearly to `to` times its value within `days`, then starts over. Counted from the Unix epoch, so that
+        /// every run has the same history.
         case climbing(to: Double, days: Int)
 
-        /// By what the figure is multiplied at a moment, to the hour.
-        func factor(at moment: Timestamp) -> Double {
+        /// The multiplier at a given time, rounded down to the hour.
+        func factor(at time: Timestamp) -> Double {
             guard case .climbing(let peak, let days) = self, days > 0 else { return 1 }
             let hours = Int64(days) * 24
-            let hour = moment.startOfHour.milliseconds / 3_600_000
+            let hour = time.startOfHour.milliseconds / 3_600_000
             let passed = ((hour % hours) + hours) % hours
             return 1 + (peak - 1) * Double(passed) / Double(hours)
         }
     }
 
-    /// A profile, with the rhythm of a team that works European and American office hours unless others are given.
+    /// Defaults to the load of a team that works European and American office hours.
     package init(
         requestsPerHour: Double, dailyRhythm: [Double] = officeHours, weeklyRhythm: [Double] = workingWeek,
         models: [Model], lateShare: Double = 0.02, lateness: Duration = .hours(2)
@@ -140,14 +138,14 @@ package struct TrafficProfile: Sendable, Hashable {
         self.lateness = lateness
     }
 
-    /// The same traffic, so many times as much of it.
+    /// The same traffic with `factor` times the requests.
     package func scaled(by factor: Double) -> TrafficProfile {
         TrafficProfile(
             requestsPerHour: requestsPerHour * factor, dailyRhythm: dailyRhythm, weeklyRhythm: weeklyRhythm,
             models: models, lateShare: lateShare, lateness: lateness)
     }
 
-    /// Quiet at night, two humps by day (UTC).
+    /// Low at night, two peaks by day (UTC).
     package static let officeHours: [Double] = [
         0.35, 0.25, 0.2, 0.2, 0.25, 0.4, 0.7, 1.1, 1.5, 1.7, 1.7, 1.5, 1.4, 1.6, 1.9, 1.9, 1.7, 1.4, 1.1, 0.9, 0.8, 0.7,
         0.5, 0.4,

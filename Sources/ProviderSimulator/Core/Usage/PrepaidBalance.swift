@@ -1,34 +1,32 @@
 import UsageModel
 
-/// Prepaid money that usage eats up, and that is topped up when it runs low.
+/// A prepaid balance that usage reduces, with automatic top-up.
 package struct PrepaidBalance: Sendable, Hashable {
-    /// USD at the beginning.
+    /// Initial balance in USD.
     package let opening: ExactDecimal
-    /// Below so many USD the account is topped up; nil where nobody does.
+    /// Automatic top-up; nil for none.
     package let topUp: TopUp?
 
-    /// When and by how much an account is topped up, in USD.
+    /// Threshold and amount of the automatic top-up, in USD.
     package struct TopUp: Sendable, Hashable {
-        /// Below this the account is topped up.
         package let below: ExactDecimal
-        /// By this much, as often as it takes.
+        /// Added as often as needed to reach the threshold.
         package let amount: ExactDecimal
 
-        /// A rule; an amount of zero or less never tops up.
+        /// An amount of zero or less disables the top-up.
         package init(below: ExactDecimal, amount: ExactDecimal) {
             self.below = below
             self.amount = amount
         }
     }
 
-    /// A balance.
     package init(opening: ExactDecimal, topUp: TopUp? = nil) {
         self.opening = opening
         self.topUp = topUp
     }
 
-    /// What is left after so much was spent since the beginning, in USD: opening 100, topped up by 50 below 20, is 60
-    /// after 40, 65 after 85 (15 topped up once), 20 after 130.
+    /// The balance in USD after spending `spent` in total: opening 100, topped up by 50 below 20, is 60 after 40, 65
+    /// after 85 (topped up once from 15), 20 after 130.
     package func remaining(afterSpending spent: ExactDecimal) -> ExactDecimal {
         var left = opening - spent
         guard let topUp, topUp.amount > .zero else { return left }

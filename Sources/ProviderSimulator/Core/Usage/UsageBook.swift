@@ -1,9 +1,9 @@
 import UsageModel
 
-/// The events of an account and, kept along with them, what the provider shows by day and model at one moment.
+/// The events of an account and the totals by day and model that the provider shows at a given time.
 ///
-/// A plain value: time comes in through `show(at:)`. Adding an event costs the same however many there are; a change
-/// to an event that is already shown costs a recount of its day.
+/// A plain value: `show(at:)` sets the time. The cost of adding an event does not depend on their number; changing an
+/// event that is already shown recounts its day.
 struct UsageBook {
     private struct Waiting {
         let visibleFrom: Timestamp
@@ -20,12 +20,12 @@ struct UsageBook {
         }
 
         mutating func count(_ event: UsageEvent) {
-            // One look-up for the common case: most events are of a model that the day has.
+            // A single look-up in the common case: most events are of a model that the day already has.
             if models[event.model]?.add(event) == nil { models[event.model] = ModelUsage(event) }
         }
     }
 
-    /// By event id; a removed event leaves a gap.
+    /// By event id; a removed event leaves nil.
     private var events: [UsageEvent?] = []
     /// The events not shown yet; once sorted, the next to be shown is the last.
     private var waiting: [Waiting] = []
@@ -33,7 +33,7 @@ struct UsageBook {
     private var shown: [UTCDay: Day] = [:]
     private var shownAt = Timestamp(milliseconds: .min)
 
-    /// What was charged for all that is shown, in USD.
+    /// USD charged for all shown events.
     private(set) var shownCost = ExactDecimal.zero
 
     mutating func add(_ event: UsageEvent) -> UsageEventStore.EventID {
@@ -44,7 +44,7 @@ struct UsageBook {
         return UsageEventStore.EventID(index: index)
     }
 
-    /// Shows what is visible at this moment, and nothing else: a clock may also step back.
+    /// Shows exactly the events visible at this time; the clock may also step back.
     mutating func show(at now: Timestamp) {
         if now < shownAt { hideAll() }
         shownAt = now
@@ -69,7 +69,7 @@ struct UsageBook {
         waitingIsSorted = false
     }
 
-    /// Puts another event, or none, in an event's place; false where there is no such event any more.
+    /// Replaces an event, or removes it if `change` returns nil; returns false if the event does not exist.
     mutating func change(_ id: UsageEventStore.EventID, _ change: (UsageEvent) -> UsageEvent?) -> Bool {
         guard events.indices.contains(id.index), let old = events[id.index] else { return false }
         let new = change(old)
@@ -83,8 +83,8 @@ struct UsageBook {
         return true
     }
 
-    /// What is shown of a period, of one model or of all. Whole days come from the day's sums; only the days that the
-    /// period cuts are counted event by event.
+    /// The shown usage in a period, of one model or of all. Whole days use the day's totals; partial days are counted
+    /// event by event.
     func report(in period: Period, model: String?) -> UsageReport {
         let days = shown.keys.filter { $0.period.start < period.end && period.start < $0.period.end }.sorted()
         return UsageReport(
@@ -102,7 +102,7 @@ struct UsageBook {
             })
     }
 
-    /// A recount of the events themselves, which shares nothing with `report`.
+    /// Recounts the events independently of `report`.
     func recount(_ isCounted: (UsageEvent) -> Bool) -> UsageTotals {
         var totals = UsageTotals()
         for case let event? in events where isCounted(event) { totals.add(event) }

@@ -1,12 +1,12 @@
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// What an account used, and how much of it its provider shows at the moment.
+/// The usage of an account, and the part of it that the provider shows now.
 ///
-/// The present comes from the clock: an event after now, or not visible yet, is not shown. With `traffic` the store
-/// also holds the generator's events, made when somebody first asks for them, so that live traffic needs no timer.
+/// The clock determines the current time: an event that is later or not visible yet is not shown. With `traffic` the
+/// store also holds the generator's events, generated on first access, so that live traffic needs no timer.
 package final class UsageEventStore: Sendable {
-    /// Names an event for a later change.
+    /// Identifies an event for a later change.
     package struct EventID: Sendable, Hashable {
         let index: Int
     }
@@ -20,58 +20,58 @@ package final class UsageEventStore: Sendable {
     private let traffic: TrafficGenerator?
     private let state = NIOLockedValueBox(State())
 
-    /// A store without events but those of `traffic`.
+    /// A store with only the events of `traffic`.
     package init(clock: any WallClock, traffic: TrafficGenerator? = nil) {
         self.clock = clock
         self.traffic = traffic
     }
 
-    /// Adds an event, whenever it happened.
+    /// Adds an event at any time, past or future.
     @discardableResult
     package func add(_ event: UsageEvent) -> EventID {
         state.withLockedValue { $0.book.add(event) }
     }
 
-    /// Adds events, whenever they happened.
+    /// Adds events at any times, past or future.
     package func add(_ events: [UsageEvent]) {
         state.withLockedValue { state in for event in events { _ = state.book.add(event) } }
     }
 
-    /// The provider charges another amount (USD) for an event than it said before; false where there is no such event.
+    /// The provider changes the charge (USD) for an event; returns false if the event does not exist.
     @discardableResult
     package func revise(_ id: EventID, cost: ExactDecimal) -> Bool {
         withBook { book, _ in book.change(id) { $0.costing(cost) } }
     }
 
-    /// The provider takes an event back; false where there is no such event.
+    /// The provider removes an event; returns false if the event does not exist.
     @discardableResult
     package func remove(_ id: EventID) -> Bool {
         withBook { book, _ in book.change(id) { _ in nil } }
     }
 
-    /// What the provider shows of a period, of one model or of all.
+    /// The usage that the provider shows for a period, of one model or of all.
     package func report(in period: Period, model: String? = nil) -> UsageReport {
         withBook { book, _ in book.report(in: period, model: model) }
     }
 
-    /// What was charged for everything that is shown, in USD.
+    /// USD charged for all shown events.
     package var shownCost: ExactDecimal {
         withBook { book, _ in book.shownCost }
     }
 
-    /// What really happened in a period up to now, whether the provider shows it already or not.
+    /// Actual totals of a period up to now, including events that the provider does not show yet.
     package func truth(in period: Period) -> UsageTotals {
         withBook { book, now in book.recount { period.contains($0.time) && $0.time <= now } }
     }
 
-    /// The part of the truth that the provider shows by now.
+    /// Expected totals of a period: only events that the provider shows now.
     package func visibleTruth(in period: Period) -> UsageTotals {
         withBook { book, now in book.recount { period.contains($0.time) && $0.visibleFrom <= now } }
     }
 
     private func withBook<Value>(_ body: (inout UsageBook, Timestamp) -> Value) -> Value {
         state.withLockedValue { state in
-            // Read inside the lock: two readers must not show the store two times in the wrong order.
+            // Read inside the lock: otherwise two readers could move the store's time backwards.
             let now = clock.now
             if let traffic {
                 var hour = state.generatedUpTo ?? traffic.start
@@ -87,24 +87,22 @@ package final class UsageEventStore: Sendable {
     }
 }
 
-/// One request that a simulated account made, as the provider will report it.
+/// One request of a simulated account, as the provider reports it.
 package struct UsageEvent: Sendable, Hashable {
-    /// When the request was made.
     package let time: Timestamp
-    /// The provider's model id. Empty: counted in the provider's totals, and named under no model.
+    /// The provider's model id. Empty: counted in the provider's totals, but listed under no model.
     package let model: String
-    /// What the model makes (`text-to-image`, …); nil where the provider does not say.
+    /// The model's output (`text-to-image`, …); nil if the provider does not report it.
     package let modality: String?
-    /// The model's list price in USD. What a request costs may be a multiple of it.
+    /// The model's list price in USD. A request may cost a multiple of it.
     package let unitPrice: ExactDecimal
-    /// What was charged, in USD.
+    /// USD charged.
     package let cost: ExactDecimal
-    /// Whether the request succeeded.
     package let succeeded: Bool
-    /// The API does not show the request before this moment: providers publish late.
+    /// The time from which the API shows the request: providers publish late.
     package let visibleFrom: Timestamp
 
-    /// A request, shown at once unless `visibleFrom` is later.
+    /// A request, shown immediately unless `visibleFrom` is later.
     package init(
         time: Timestamp, model: String, modality: String? = nil, unitPrice: ExactDecimal, cost: ExactDecimal,
         succeeded: Bool = true, visibleFrom: Timestamp? = nil
@@ -118,7 +116,7 @@ package struct UsageEvent: Sendable, Hashable {
         self.visibleFrom = max(time, visibleFrom ?? time)
     }
 
-    /// The same request at another charge.
+    /// The same request with another charge.
     func costing(_ cost: ExactDecimal) -> UsageEvent {
         UsageEvent(
             time: time, model: model, modality: modality, unitPrice: unitPrice, cost: cost, succeeded: succeeded,

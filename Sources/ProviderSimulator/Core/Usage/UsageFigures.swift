@@ -4,15 +4,11 @@ import UsageModel
 package struct UsageFigures: Sendable, Hashable {
     /// USD charged.
     package private(set) var cost = ExactDecimal.zero
-    /// Requests made.
     package private(set) var requests = 0
-    /// Requests that succeeded.
     package private(set) var successes = 0
 
-    /// Nothing yet.
     package init() {}
 
-    /// Requests that failed.
     package var failures: Int { requests - successes }
 
     mutating func add(_ event: UsageEvent) {
@@ -28,14 +24,12 @@ package struct UsageFigures: Sendable, Hashable {
     }
 }
 
-/// What a test holds the exporter's figures against: counted anew from the events themselves.
+/// Expected totals for tests, counted from the events themselves.
 package struct UsageTotals: Sendable, Hashable {
-    /// Everything.
     package private(set) var overall = UsageFigures()
-    /// The same by model; usage under no model is found under the empty name.
+    /// Totals by model; usage under no model has an empty name.
     package private(set) var byModel: [String: UsageFigures] = [:]
 
-    /// Nothing yet.
     package init() {}
 
     mutating func add(_ event: UsageEvent) {
@@ -44,15 +38,14 @@ package struct UsageTotals: Sendable, Hashable {
     }
 }
 
-/// A model's usage in some period, as an API reports it.
+/// A model's usage in a period, as an API reports it.
 package struct ModelUsage: Sendable, Hashable {
-    /// Its sums.
     package private(set) var figures = UsageFigures()
-    /// When it was last used.
+    /// Time of the last use.
     package private(set) var lastUsed: Timestamp
-    /// Its list price in USD at its last use.
+    /// List price in USD at its last use.
     package private(set) var unitPrice: ExactDecimal
-    /// What it makes, as said at its last use.
+    /// Modality reported at its last use.
     package private(set) var modality: String?
 
     init(_ event: UsageEvent) {
@@ -80,30 +73,25 @@ package struct ModelUsage: Sendable, Hashable {
     }
 }
 
-/// An account's usage in a period, as its provider shows it at the moment.
+/// An account's usage in a period, as its provider shows it now.
 package struct UsageReport: Sendable, Hashable {
     /// The days with usage, in order, each by model.
     package let days: [Day]
 
-    /// One day.
     package struct Day: Sendable, Hashable {
-        /// Which day.
         package let day: UTCDay
-        /// Usage by model; usage under no model is found under the empty name.
+        /// Usage by model; usage under no model has an empty name.
         package let models: [String: ModelUsage]
 
-        /// The day's sums.
         package var figures: UsageFigures {
             models.values.reduce(into: UsageFigures()) { $0.add($1.figures) }
         }
     }
 
-    /// The sums of all days.
     package var figures: UsageFigures {
         days.reduce(into: UsageFigures()) { $0.add($1.figures) }
     }
 
-    /// Usage by model over all days.
     package var models: [String: ModelUsage] {
         days.reduce(into: [:]) { models, day in models.merge(day.models) { $0.adding($1) } }
     }

@@ -1,4 +1,4 @@
-// Decodes recorded answers by encoding/json into the fields that the exporter reads, and prints what that took:
+// Decodes recorded responses with encoding/json into the fields that the exporter reads, and prints time and memory:
 // PROVIDER FOLDER.
 package main
 
@@ -43,7 +43,7 @@ type charge struct {
 	} `json:"inferenceDetails"`
 }
 
-// decode reads answers whose rows are of one kind, and says how many rows they have.
+// decode reads responses whose rows have one type, and returns the number of rows.
 func decode[Row any](files []string) int {
 	rows := 0
 	for _, file := range files {
@@ -51,13 +51,13 @@ func decode[Row any](files []string) int {
 		if err != nil {
 			log.Fatal(err)
 		}
-		var answer struct {
+		var response struct {
 			Data []Row `json:"data"`
 		}
-		if err := json.Unmarshal(bytes, &answer); err != nil {
+		if err := json.Unmarshal(bytes, &response); err != nil {
 			log.Fatal(err)
 		}
-		rows += len(answer.Data)
+		rows += len(response.Data)
 	}
 	return rows
 }

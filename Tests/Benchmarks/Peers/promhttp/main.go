@@ -1,6 +1,6 @@
-// Serves the series of an exposition by client_golang, for a benchmark.
+// Serves the series of an exposition with client_golang, for a benchmark.
 //
-// The metrics are made once and handed to each scrape as they are: the least that an exporter on this library can do.
+// The metrics are created once and collected unchanged: the minimum work of an exporter based on this library.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 )
 
-// page is a collector of ready-made metrics. It describes none of them, so that series of one family may lack a label.
+// page is a collector of precomputed metrics. It describes none of them, so that series of one family may lack a label.
 type page []prometheus.Metric
 
 func (page) Describe(chan<- *prometheus.Desc) {}
@@ -27,7 +27,7 @@ func (metrics page) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// descriptions has one description for all series of a family that have the same label names.
+// descriptions has one description for all series of a family with the same label names.
 type descriptions map[string]*prometheus.Desc
 
 func (known descriptions) of(family *dto.MetricFamily, names []string) *prometheus.Desc {
@@ -91,7 +91,7 @@ func main() {
 	flag.Parse()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(read(*path))
-	// What reading the file took is no memory of an exporter.
+// The memory for reading the file does not count as an exporter's.
 	debug.FreeOSMemory()
 	http.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	log.Fatal(http.ListenAndServe(*address, nil))

@@ -1,18 +1,18 @@
 import UsageModel
 import Yams
 
-/// Where a key comes from. Prints as `<redacted>` however it is printed.
+/// The source of a key. Its descriptions never contain the key.
 package enum SecretSource: Sendable, Hashable {
-    /// An environment variable (`api_key_env`), read once when the config was.
+    /// An environment variable (`api_key_env`), read once with the config.
     case environment(name: String, value: String)
     /// A file (`api_key_file`), read again on each use, so that rotation needs no restart.
     case file(path: String)
     /// The key itself, written in the config file (`api_key`).
     case literal(String)
 
-    /// The key.
+    /// Reads the key.
     ///
-    /// - Throws: `SecretFailure` where the file cannot be read or holds nothing that can be sent as a key.
+    /// - Throws: `SecretFailure` if the file cannot be read or does not contain a valid key.
     package func value(files: any FileReading = SystemFiles()) throws(SecretFailure) -> String {
         switch self {
         case .environment(_, let value), .literal(let value): return value
@@ -32,7 +32,7 @@ package enum SecretSource: Sendable, Hashable {
 }
 
 extension SecretSource: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// Where the key comes from, never the key.
+    /// The source of the key, never the key itself.
     package var description: String {
         switch self {
         case .environment(let name, _): "environment variable \(name)"
@@ -41,43 +41,51 @@ extension SecretSource: CustomStringConvertible, CustomDebugStringConvertible, C
         }
     }
 
-    /// The same as `description`: `dump` and string interpolation of optionals show no more.
+    /// The same as `description`, for `dump` and string interpolation of optionals.
     package var debugDescription: String { description }
 
-    /// No children: reflection shows no more than `description`.
+    /// No children, because reflection must not show the key.
     package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
 }
 
-/// A key file that cannot be used; the message names the file, never what is in it.
+/// A key file that cannot be used. The message names the file and never its contents.
 package struct SecretFailure: ReasonedFailure, CustomStringConvertible {
-    /// A key that is not there counts as a failed authentication.
+    /// A missing key counts as a failed authentication.
     package var reason: FailureReason { .auth }
-    /// The file as a path that can be opened.
+    /// The resolved path of the file.
     package let file: String
-    /// What is wrong with it, and what would be right: continues a sentence that the file begins.
+    /// The problem and how to fix it, as the rest of a sentence that begins with the file.
     package let complaint: String
 
-    /// The file and what is wrong with it.
     package var message: String { "the key file \(file) \(complaint)" }
 
-    /// The message.
     package var description: String { message }
 }
 
-/// Reads the keys `PREFIX_env`, `PREFIX_file` and `PREFIX` of a mapping: three ways to name one secret.
-struct SecretReader {
-    let environment: [String: String]
-    let files: any FileReading
-    let redaction: LogRedaction
-    let log: ProblemLog
-    /// Whether a provider will be asked: where none is, a key may be missing where this runs.
-    var isNeeded = true
+/// Reads the keys `PREFIX_env`, `PREFIX_file` and `PREFIX` of a mapping: three ways to configure one secret.
+package struct SecretReader {
+    package let environment: [String: String]
+    package let files: any FileReading
+    package let redaction: LogRedaction
+    package let log: ProblemLog
+    /// Whether a provider will be queried; if not, a key may be missing.
+    package let isNeeded: Bool
 
-    /// The keys that name a secret, the advisable ones first.
-    static func keys(_ prefix: String) -> [String] { ["\(prefix)_env", "\(prefix)_file", prefix] }
+    package init(
+        environment: [String: String], files: any FileReading, redaction: LogRedaction, log: ProblemLog, isNeeded: Bool
+    ) {
+        self.environment = environment
+        self.files = files
+        self.redaction = redaction
+        self.log = log
+        self.isNeeded = isNeeded
+    }
 
-    /// The secret; nil where none is named, or where a problem is in the log.
-    func secret(_ prefix: String, in mapping: ConfigurationMapping) -> SecretSource? {
+    /// The keys that configure a secret, the recommended ones first.
+    package static func keys(_ prefix: String) -> [String] { ["\(prefix)_env", "\(prefix)_file", prefix] }
+
+    /// Reads the secret; nil if none is configured, or if a problem was reported.
+    package func secret(_ prefix: String, in mapping: ConfigurationMapping) -> SecretSource? {
         let named = Self.keys(prefix).filter { mapping[$0] != nil }
         if named.count > 1, let last = named.last {
             let message = "\(named.joined(separator: ", ")) all name the same secret: keep one of them"
@@ -89,8 +97,16 @@ struct SecretReader {
         return key.hasSuffix("_file") ? file(value) : literal(value)
     }
 
-    /// Whether the mapping names this secret at all, rightly or not.
-    static func isNamed(_ prefix: String, in mapping: ConfigurationMapping) -> Bool {
+    /// Reads the secret, and reports a problem if none is configured.
+    package func requiredSecret(_ prefix: String, in mapping: ConfigurationMapping) -> SecretSource? {
+        if !Self.isNamed(prefix, in: mapping) {
+            mapping.value.problem("missing key: expected one of \(Self.keys(prefix).joined(separator: ", "))")
+        }
+        return secret(prefix, in: mapping)
+    }
+
+    /// Returns whether the mapping configures this secret, valid or not.
+    package static func isNamed(_ prefix: String, in mapping: ConfigurationMapping) -> Bool {
         keys(prefix).contains { mapping[$0] != nil }
     }
 
@@ -101,7 +117,7 @@ struct SecretReader {
             value.mismatch(expected)
             return nil
         }
-        // A key pasted here may look like a name: only names in capitals, as variables have them, are repeated.
+        // A pasted key may look like a variable's name, so only names in capitals are quoted.
         let isRepeatable =
             name == name.uppercased() && name.utf8.count <= 128 && !QuotedValue.looksLikeCredential(name)
         let variable = "the environment variable" + (isRepeatable ? " \(name)" : " that this names")
@@ -119,8 +135,8 @@ struct SecretReader {
         return nil
     }
 
-    /// A secret in a file; nil where a problem is in the log.
-    func file(_ value: ConfigurationValue) -> SecretSource? {
+    /// Reads a secret in a file; nil if a problem was reported.
+    package func file(_ value: ConfigurationValue) -> SecretSource? {
         var value = value
         value.isSecret = true
         guard let path = value.text("the path of a file that holds the key") else { return nil }
@@ -130,7 +146,7 @@ struct SecretReader {
             return source
         } catch {
             if !isNeeded { return source }
-            // A key pasted in place of its path must not be repeated; an absolute path is none.
+            // A key pasted instead of its path must not be quoted; an absolute path is not a key.
             let isRepeatable = value.isRepeatablePath && path.hasPrefix("/") && !QuotedValue.looksLikeCredential(path)
             value.problem(isRepeatable ? error.message : "the key file that this names \(error.complaint)")
             return nil
@@ -149,8 +165,8 @@ struct SecretReader {
         }
     }
 
-    /// Registers a secret that the config file itself holds, and warns where other users may read the file.
-    func registerLiteral(_ secret: String, _ value: ConfigurationValue) {
+    /// Registers a secret that the config file contains, and warns if other users may read the file.
+    package func registerLiteral(_ secret: String, _ value: ConfigurationValue) {
         redaction.register(secret)
         guard files.isReadableByOthers(log.file) else { return }
         let message = "the file holds a key and users other than its owner may read it: chmod 600"
@@ -171,39 +187,38 @@ struct SecretReader {
     }
 }
 
-/// What may be sent as a key.
+/// Validates keys.
 ///
-/// Keys travel in HTTP headers: a line break in one would let the rest become headers of its own, so only visible
-/// ASCII passes.
-enum SecretText {
-    /// The longest key file that is read, in bytes; the longest tokens in use, JWTs, stay below 8 KiB.
-    static let longest = 65_536
+/// Keys are sent in HTTP headers, where a line break would allow header injection, so only visible ASCII is valid.
+package enum SecretText {
+    /// The maximum size of a key file in bytes; the longest tokens in use, JWTs, are below 8 KiB.
+    package static let longest = 65_536
 
-    /// Why a text is no key.
-    enum Flaw: Error, CustomStringConvertible {
+    /// The reason why a text is not a valid key.
+    package enum Flaw: Error, CustomStringConvertible {
         case empty
         case unprintable
         case placeholder
 
-        var description: String {
+        package var description: String {
             switch self {
             case .empty: "is empty: put the key there"
-            case .unprintable: "holds a space, a line break or a character beyond ASCII: put the key alone there"
+            case .unprintable: "holds a space, a line break or a character beyond ASCII: put only the key there"
             case .placeholder: "holds ${…}, and variables are not expanded: name the variable with a key ending in _env"
             }
         }
     }
 
-    /// The bytes without the line break that editors put at a file's end, and some tools at a variable's.
-    static func trimmed(_ bytes: [UInt8]) -> ArraySlice<UInt8> {
+    /// The bytes without a trailing line break, which editors add to files and some tools to variables.
+    package static func trimmed(_ bytes: [UInt8]) -> ArraySlice<UInt8> {
         var rest = bytes[...]
         if rest.last == UInt8(ascii: "\n") { rest.removeLast() }
         if rest.last == UInt8(ascii: "\r") { rest.removeLast() }
         return rest
     }
 
-    /// The key, or why it is none.
-    static func check(_ bytes: some Collection<UInt8>) -> Result<String, Flaw> {
+    /// The key, or the reason why it is invalid.
+    package static func check(_ bytes: some Collection<UInt8>) -> Result<String, Flaw> {
         if bytes.isEmpty { return .failure(.empty) }
         guard bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else { return .failure(.unprintable) }
         let text = String(decoding: bytes, as: UTF8.self)

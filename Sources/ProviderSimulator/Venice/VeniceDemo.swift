@@ -1,8 +1,10 @@
 import UsageModel
 
-extension DemoWorld {
-    /// An assistant that talks all day, and a little image work, on three keys with budgets and from the web app.
-    static func venice(clock: any WallClock, seed: UInt64, era: Era) -> VeniceAccount {
+/// An assistant with steady traffic and some image generation, on three keys with budgets and from the web app.
+enum VeniceDemo: DemoPart {
+    static func demo(
+        _ clock: any WallClock, _ seed: UInt64, _ era: DemoWorld.Era
+    ) -> (provider: any SimulatedProvider, accounts: [DemoWorld.Account]) {
         var keys = [
             VeniceKey(id: "key-support-7f31a2", description: "support-bot", created: era.start - .days(120)),
             VeniceKey(id: "key-research-c04d9e", description: "research", created: era.start - .days(45)),
@@ -26,12 +28,19 @@ extension DemoWorld {
                 model: model.id,
                 amounts: model.modality == "text" ? ["RPM": 75, "TPM": 750_000] : ["RPM": 20, "RPD": 5000])
         }
-        return account
+        return (
+            VeniceAPI(accounts: [account]),
+            [
+                DemoWorld.Account(
+                    provider: "venice", name: account.name, basePath: "/venice",
+                    settings: ["api_key: \(account.adminToken)"])
+            ]
+        )
     }
 }
 
 extension TrafficProfile {
-    /// Prices are those of a million cached tokens, a sixteenth of what a million tokens of output cost.
+    /// Prices are per million cached tokens, a sixteenth of the price of a million output tokens.
     static let assistantTeam = TrafficProfile(
         requestsPerHour: 60,
         models: [

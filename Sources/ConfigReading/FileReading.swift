@@ -1,35 +1,31 @@
 import Foundation
 
-/// How files are read, so that tests need none.
+/// Reads files; tests replace it.
 package protocol FileReading: Sendable {
-    /// The whole file.
+    /// Reads a whole file.
     ///
-    /// - Parameter limit: the most bytes that are accepted.
+    /// - Parameter limit: the maximum size in bytes.
     func contents(of path: String, limit: Int) throws(FileReadingFailure) -> [UInt8]
 
-    /// Whether users other than the file's owner may read it; false where that cannot be told.
+    /// Returns whether users other than the file's owner may read it; false if that is unknown.
     func isReadableByOthers(_ path: String) -> Bool
 }
 
-/// Why a file could not be read, in plain words and without its name.
+/// A failure to read a file, without the file's name.
 package struct FileReadingFailure: Error, Sendable, Hashable {
-    /// What was wrong.
     package let reason: String
 
-    /// A failure to read.
     package init(_ reason: String) {
         self.reason = reason
     }
 }
 
-/// The machine's own files.
+/// Reads files of the file system.
 package struct SystemFiles: FileReading {
-    /// The machine's own files.
     package init() {}
 
-    /// The whole file.
     package func contents(of path: String, limit: Int) throws(FileReadingFailure) -> [UInt8] {
-        // A pipe without a writer would hold the reader up for ever.
+        // A pipe without a writer would block the reader for ever.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw Self.failure(errno) }
         defer { close(descriptor) }
@@ -51,14 +47,14 @@ package struct SystemFiles: FileReading {
         }
     }
 
-    /// Whether the mode lets the group or everyone read.
+    /// Returns whether the file's mode permits the group or others to read it.
     package func isReadableByOthers(_ path: String) -> Bool {
         var status = stat()
         guard stat(path, &status) == 0 else { return false }
         return status.st_mode & (S_IRGRP | S_IROTH) != 0
     }
 
-    /// Gives whoever writes into a pipe a second, such as the shell does for `<(command)`.
+    /// Waits up to a second for the writer of a pipe, such as the shell's `<(command)`.
     private static func awaitWriter(of descriptor: Int32) throws(FileReadingFailure) {
         var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&waiting, 1, 1000) != 0 else {
@@ -76,10 +72,10 @@ package struct SystemFiles: FileReading {
     }
 }
 
-/// A path in the config file: relative ones start at the config file's folder.
+/// Resolves a path of the config file relative to the config file's folder.
 ///
-/// Where there is nothing and the config file is a symbolic link, they start at the folder of the file that it leads to: an
-/// image may link the config from elsewhere.
+/// If nothing exists there and the config file is a symbolic link, the path is relative to the link's target, because
+/// an image may link the config from another folder.
 package func resolvedPath(_ path: String, besides configFile: String) -> String {
     guard !path.hasPrefix("/") else { return path }
     func beside(_ file: String) -> String { (file.lastIndex(of: "/").map { String(file[...$0]) } ?? "") + path }

@@ -1,18 +1,18 @@
 import Yams
 
-/// Turns the file's bytes into YAML nodes, or says in plain words where and why they are no YAML.
+/// Parses the file's bytes as YAML, or reports where and why they are invalid.
 ///
-/// The parser's own error texts quote the whole line, keys included, so none of them is passed on.
+/// The parser's own error texts quote the whole line with its keys, so they are not reported.
 package enum YAMLDocument {
-    /// The largest config file: 1 MiB is some ten thousand accounts.
+    /// The maximum size of the config file in bytes: 1 MiB is about ten thousand accounts.
     package static let longest = 1_048_576
 
-    /// What a document is, or that there is none.
+    /// Parses a document; nil if the file is empty, or if a problem was reported.
     package static func value(of bytes: [UInt8], log: ProblemLog) -> ConfigurationValue? {
         root(of: bytes, log: log).map { ConfigurationValue(node: $0, path: "", log: log) }
     }
 
-    /// The document's root; nil where the file is empty, or once a problem is in the log.
+    /// The document's root; nil if the file is empty, or if a problem was reported.
     private static func root(of bytes: [UInt8], log: ProblemLog) -> Node? {
         guard let text = text(of: bytes, log: log) else { return nil }
         guard !Self.mayExpandInKeys(text) else {
@@ -21,7 +21,7 @@ package enum YAMLDocument {
             return nil
         }
         do {
-            // Without the resolver's guesses a scalar stays the text that was written: each key knows its own type.
+            // The basic resolver keeps scalars as text, because each key has its own type.
             return try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot()
         } catch let error as YamlError {
             report(error, in: text, log: log)
@@ -31,7 +31,7 @@ package enum YAMLDocument {
         return nil
     }
 
-    /// The text, checked scalar by scalar: the parser gives no line for what it cannot decode.
+    /// Decodes the text scalar by scalar, because the parser reports no line for invalid UTF-8.
     private static func text(of bytes: [UInt8], log: ProblemLog) -> String? {
         var text = String.UnicodeScalarView()
         var decoder = UTF8()
@@ -70,17 +70,17 @@ package enum YAMLDocument {
 
     private static let fewestAliases = 40
 
-    /// Whether keys that are no text could take exponential time: the parser hashes each key with all that its aliases
-    /// stand for.
+    /// Returns whether keys that are not text could take exponential time, because the parser hashes each key with its
+    /// aliases expanded.
     ///
-    /// It takes some 50 aliases to write a billion nodes, so that files with fewer are not searched for such keys.
+    /// A billion nodes need about 50 aliases, so files with fewer than 40 are not searched.
     private static func mayExpandInKeys(_ text: String) -> Bool {
         guard text.utf8.count(where: { $0 == UInt8(ascii: "*") }) >= fewestAliases else { return false }
         var aliases = 0
         var hasOddKey = false
         var previous = UInt8(ascii: "\n")
         var isComment = false
-        /// Whether an alias or a bracket has just ended, so that a colon makes it a key.
+        /// Whether an alias or a bracket has just ended, so that a following colon makes it a key.
         var endsNode = false
         var isAlias = false
         for byte in text.utf8 {
@@ -142,7 +142,7 @@ package enum YAMLDocument {
         return lines[line - 1].prefix { $0 == " " || $0 == "\t" }.contains("\t")
     }
 
-    /// What the parser's terse phrases mean for who wrote the file.
+    /// Explanations of the parser's error messages.
     private static let plainWords = [
         "mapping values are not allowed in this context":
             "a key cannot stand here: check the indentation, and put a value that holds `: ` in quotes",

@@ -1,10 +1,10 @@
-/// Which known name a mistyped one probably means.
-enum NearestName {
-    /// The known name with the fewest typing errors, where those are few for its length; nil where none is near.
+/// Suggests a known name for a mistyped one.
+package enum NearestName {
+    /// The known name with the smallest edit distance; nil if none is near.
     ///
-    /// One error in three letters is taken for a slip, at most three: `api_kye_env` → `api_key_env`, `color` → nil.
-    /// Case and `-` for `_` are not counted as errors.
-    static func suggestion(for name: String, among known: some Sequence<String>) -> String? {
+    /// A name is near with at most one edit per three letters, and at most three edits: `api_kye_env` → `api_key_env`,
+    /// `color` → nil. Case and `-` for `_` are not counted.
+    package static func suggestion(for name: String, among known: some Sequence<String>) -> String? {
         guard name.unicodeScalars.count <= 64 else { return nil }
         let typed = normalized(name)
         let distances = known.map { (name: $0, distance: distance(typed, normalized($0))) }
@@ -14,12 +14,12 @@ enum NearestName {
         return best.name
     }
 
-    /// The Damerau–Levenshtein distance: insertions, deletions, substitutions and swaps of neighbours, where a swapped
-    /// pair may be edited further. `ca` to `abc` is 2 (restricted variants say 3).
-    static func distance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar]) -> Int {
+    /// The Damerau–Levenshtein distance: insertions, deletions, substitutions and transpositions, where a transposed
+    /// pair may be edited further. `ca` to `abc` is 2 (3 in the restricted variant).
+    package static func distance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar]) -> Int {
         let width = right.count + 2
         let unreachable = left.count + right.count
-        // Row and column 0 hold a value that no minimum picks, row and column 1 the distances to the empty text.
+        // Row and column 0 hold a value larger than any distance, row and column 1 the distances to the empty text.
         var table = [Int](repeating: 0, count: (left.count + 2) * width)
         table[0] = unreachable
         for row in 0...left.count {
@@ -54,29 +54,29 @@ enum NearestName {
     }
 }
 
-/// A piece of the config file inside an error message.
+/// Quotes text of the config file in error messages.
 ///
-/// People paste keys into wrong places (`api_key_env: sk-…`), so what looks like a credential is not repeated: the
-/// message names line and column anyway.
-enum QuotedValue {
-    /// The text in quotes, cut to 60 characters, control characters made visible; or words in its place.
-    static func text(_ value: String) -> String {
+/// Text that looks like a credential is not quoted, because keys are often pasted into the wrong setting
+/// (`api_key_env: sk-…`). The message has line and column anyway.
+package enum QuotedValue {
+    /// The text in quotes, truncated to 60 characters, with control characters made visible; or a replacement for it.
+    package static func text(_ value: String) -> String {
         if looksLikeCredential(value) { return "text that looks like a credential (not repeated)" }
         let shown = value.unicodeScalars.prefix(60)
         let escaped = shown.map { isControl($0) ? "?" : String($0) }
         return "\"" + escaped.joined() + (shown.endIndex < value.unicodeScalars.endIndex ? "…" : "") + "\""
     }
 
-    /// A key of a mapping in quotes where it is made as our own keys are, of letters, `_` and `-`; else words in its
-    /// place, since a slip of punctuation turns a value into a key.
-    static func key(_ key: String) -> String {
+    /// A key of a mapping in quotes if it consists of letters, `_` and `-`, like valid keys; else a replacement for it,
+    /// because a punctuation error can turn a value into a key.
+    package static func key(_ key: String) -> String {
         let isOrdinary = key.unicodeScalars.allSatisfy { $0.properties.isAlphabetic || $0 == "_" || $0 == "-" }
         return isOrdinary && key.unicodeScalars.count <= 40 ? text(key) : "(not repeated, it may be a value)"
     }
 
-    /// Whether the text begins as keys do, or has a run of letters and digits that is long, or of 12 or more that mixes
-    /// them (`99999999999d` is a number with a unit).
-    static func looksLikeCredential(_ value: String) -> Bool {
+    /// Returns whether the text has a prefix of API keys, or a run of more than 40 letters and digits, or a mixed run
+    /// of at least 12 (`99999999999d` is a number with a unit).
+    package static func looksLikeCredential(_ value: String) -> Bool {
         let words = value.lowercased().split { " =,\"'".contains($0) }
         let parts = words + words.flatMap { $0.split(separator: ":") }
         if parts.contains(where: { part in beginnings.contains(where: part.hasPrefix) }) { return true }
@@ -89,8 +89,8 @@ enum QuotedValue {
 
     private static func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
 
-    /// Whether there is something in the text that is not seen, or ends a line.
-    static func holdsControls(_ value: String) -> Bool { value.unicodeScalars.contains(where: isControl) }
+    /// Returns whether the text contains an invisible character or a line break.
+    package static func holdsControls(_ value: String) -> Bool { value.unicodeScalars.contains(where: isControl) }
 
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
         scalar.properties.isDefaultIgnorableCodePoint

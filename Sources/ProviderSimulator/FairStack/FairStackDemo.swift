@@ -1,8 +1,10 @@
 import UsageModel
 
-extension DemoWorld {
-    /// A product team at FairStack: two keys, money paid in every eight days, a cap for the organization.
-    static func fairStack(clock: any WallClock, seed: UInt64, era: Era) -> (FairStackAPI, [Account]) {
+/// A product team at FairStack: two keys, a top-up every eight days, a cap for the organization.
+enum FairStackDemo: DemoPart {
+    static func demo(
+        _ clock: any WallClock, _ seed: UInt64, _ era: DemoWorld.Era
+    ) -> (provider: any SimulatedProvider, accounts: [DemoWorld.Account]) {
         let keys = [("key_web", "web"), ("key_batch", "batch")]
         let store = FairStackStore(
             clock: clock,
@@ -22,21 +24,22 @@ extension DemoWorld {
             .init(scope: "organization", micro: 250_000_000), .init(scope: "project", micro: nil),
             .init(scope: "key", micro: 400_000_000),
         ]
-        // As a large plan has it: a demo should not take minutes to begin.
+        // A large plan's limit, so that the demo starts quickly.
         account.rateLimit = FairStackRateLimit(perMinute: 6000)
+        let listed = keys.map { "{ id: \($0.0), name: \($0.1) }" }.joined(separator: ", ")
         return (
             FairStackAPI(accounts: [account]),
             [
-                Account(
-                    provider: "fairstack", name: account.name, token: account.token, basePath: "/fairstack",
-                    keys: keys.map { .init(name: $0.1, id: $0.0) })
+                DemoWorld.Account(
+                    provider: "fairstack", name: account.name, basePath: "/fairstack",
+                    settings: ["api_key: \(account.token)", "keys: [ \(listed) ]"])
             ]
         )
     }
 }
 
 extension TrafficProfile {
-    /// Pictures and voices for a web shop, some music, and clips that fail now and then.
+    /// Images and voices for a web shop, some music, and video clips that fail occasionally.
     fileprivate static let productTeam = TrafficProfile(
         requestsPerHour: 12,
         models: [

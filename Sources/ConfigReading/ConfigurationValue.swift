@@ -1,32 +1,32 @@
 import UsageModel
 import Yams
 
-/// A node of the document with its place; each reading either gives a value or puts a problem in the log.
+/// A node of the document with its path; each reading either returns a value or reports a problem.
 package struct ConfigurationValue {
     package let node: Node
     package let path: String
     package let log: ProblemLog
-    /// Whether the value may be a secret: it is then never repeated in a message.
+    /// Whether the value may be a secret: it is then never quoted in a message.
     package var isSecret = false
 
-    /// Puts a problem with this value in the log.
+    /// Reports a problem with this value.
     package func problem(_ message: String) {
         log.problem(message, at: node.mark?.place, path: path)
     }
 
-    /// Puts "expected …, got …" in the log.
+    /// Reports "expected …, got …".
     package func mismatch(_ expected: String) {
         problem("expected \(expected), got \(found)")
     }
 
-    /// The same where text has no business at all: it may be a secret that slipped there, so it is not repeated.
+    /// Reports the same where text is never valid, and does not quote it, because it may be a misplaced secret.
     private func misplaced(_ expected: String) {
         var value = self
         value.isSecret = true
         value.mismatch(expected)
     }
 
-    /// What stands here, as far as it may be told.
+    /// The value as messages quote it.
     private var found: String {
         switch node {
         case .mapping: "a mapping"
@@ -43,13 +43,13 @@ package struct ConfigurationValue {
         }
     }
 
-    /// Whether there is a key but no value after it.
+    /// Whether a key has no value.
     package var isNothing: Bool {
         guard case .scalar(let scalar) = node, scalar.style == .plain else { return false }
         return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
     }
 
-    /// The text of a scalar, whatever type YAML would guess; never empty.
+    /// The text of a scalar, without YAML's type resolution; never empty.
     package func text(_ expected: String) -> String? {
         guard hasKnownTag else { return nil }
         guard case .scalar(let scalar) = node, !isNothing, !scalar.string.isEmpty else {
@@ -59,8 +59,8 @@ package struct ConfigurationValue {
         return scalar.string
     }
 
-    /// Whether the text may be repeated as the path that it is meant to be: on one line, no longer than paths are, and no
-    /// key put in its place.
+    /// Whether the text may be quoted as a path: it is on one line, not longer than a path, and does not look like a
+    /// credential.
     package var isRepeatablePath: Bool {
         guard case .scalar(let scalar) = node else { return false }
         let path = scalar.string
@@ -80,7 +80,7 @@ package struct ConfigurationValue {
         }
     }
 
-    /// A whole number in a range.
+    /// An integer in a range.
     package func wholeNumber(in range: ClosedRange<Int>) -> Int? {
         let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
         guard let text = text(expected) else { return nil }
@@ -95,7 +95,7 @@ package struct ConfigurationValue {
     package func duration(in range: ClosedRange<Duration>, example: String) -> Duration? {
         guard let text = text("a duration such as \(example)") else { return nil }
         guard let duration = DurationNotation.duration(text) else {
-            // A bare number is the commonest slip: other programs take it for seconds.
+            // A number without a unit is the most common mistake, because other programs read it as seconds.
             let isNumber = text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
             let stress = isNumber ? "with its unit, " : text.hasPrefix("-") ? "above zero, " : ""
             mismatch("a duration \(stress)such as \(example)")
@@ -109,8 +109,8 @@ package struct ConfigurationValue {
         return duration
     }
 
-    /// An amount of USD, exactly as written.
-    func amount(_ expected: String, where isRight: (ExactDecimal) -> Bool) -> ExactDecimal? {
+    /// An exact amount of USD.
+    package func amount(_ expected: String, where isRight: (ExactDecimal) -> Bool) -> ExactDecimal? {
         guard let text = text(expected) else { return nil }
         guard let amount = ExactDecimal(text), isRight(amount) else {
             mismatch(expected)
@@ -120,7 +120,7 @@ package struct ConfigurationValue {
     }
 
     /// A date such as `2026-11-01`.
-    func day() -> UTCDay? {
+    package func day() -> UTCDay? {
         let expected = "a date such as 2026-11-01"
         guard let text = text(expected) else { return nil }
         guard let day = UTCDay(text) else {
@@ -130,12 +130,16 @@ package struct ConfigurationValue {
         return day
     }
 
-    /// One of a fixed set of words.
+    /// One of an enumeration's raw values.
     package func choice<Choice: RawRepresentable<String> & CaseIterable>(_ type: Choice.Type) -> Choice? {
-        let words = Choice.allCases.map(\.rawValue)
+        choice(of: Choice.allCases.map(\.rawValue)).flatMap(Choice.init(rawValue:))
+    }
+
+    /// One of the given words.
+    package func choice(of words: [String]) -> String? {
         let expected = "one of \(words.joined(separator: ", "))"
         guard let text = text(expected) else { return nil }
-        if let choice = Choice(rawValue: text) { return choice }
+        if words.contains(text) { return text }
         let hint = NearestName.suggestion(for: text, among: words).map { " (did you mean `\($0)`?)" } ?? ""
         problem("expected \(expected), got \(found)\(hint)")
         return nil
@@ -153,7 +157,7 @@ package struct ConfigurationValue {
         }
     }
 
-    /// A mapping; a key without a value is a mapping without keys.
+    /// A mapping; a key without a value counts as an empty mapping.
     package func mapping() -> ConfigurationMapping? {
         if isNothing { return ConfigurationMapping(value: self, [:]) }
         guard hasKnownTag else { return nil }
@@ -164,7 +168,7 @@ package struct ConfigurationValue {
         return ConfigurationMapping(value: self, mapping)
     }
 
-    /// False, with a problem in the log, where a tag such as `!vault` asks for what is not understood here.
+    /// Whether the node has no unsupported tag such as `!vault`; reports a problem if it has one.
     private var hasKnownTag: Bool {
         let name = node.tag.description
         if name.isEmpty || name == "!" || name.hasPrefix("tag:yaml.org,2002:"), name != Tag.Name.binary.rawValue {
@@ -177,36 +181,36 @@ package struct ConfigurationValue {
 
 /// A mapping of the document, its keys in order and its merge keys (`<<: *defaults`) resolved.
 package struct ConfigurationMapping {
-    /// A key with its place and its value.
+    /// A key with its position and its value.
     package struct Entry {
         package let key: String
         package let place: FilePlace?
         package let value: ConfigurationValue
     }
 
-    /// The mapping itself, for problems with it as a whole.
-    let value: ConfigurationValue
+    /// The mapping's node, for problems with it as a whole.
+    package let value: ConfigurationValue
     package private(set) var entries: [Entry] = []
 
-    init(value: ConfigurationValue, _ mapping: Node.Mapping) {
+    package init(value: ConfigurationValue, _ mapping: Node.Mapping) {
         self.value = value
         var allowance = 100
         add(mapping, &allowance)
     }
 
-    /// The value of a key, where the key is there.
+    /// The value of a key; nil if the key is missing.
     package subscript(key: String) -> ConfigurationValue? {
         entries.first { $0.key == key }?.value
     }
 
-    /// The place of a key, where the key is there.
+    /// The position of a key; nil if the key is missing.
     package func place(of key: String) -> FilePlace? {
         entries.first { $0.key == key }?.place
     }
 
-    /// Puts a problem in the log for each key that is not known.
+    /// Reports each key that is not known.
     ///
-    /// - Parameter explanation: why a key is wrong here although it is right elsewhere.
+    /// - Parameter explanation: returns why a key is wrong here although it is valid elsewhere.
     package func rejectUnknownKeys(known: [String], explanation: (String) -> String? = { _ in nil }) {
         for entry in entries where !known.contains(entry.key) {
             let message: String
@@ -226,7 +230,7 @@ package struct ConfigurationMapping {
         }
     }
 
-    /// Adds a mapping's keys; those that are there already win, as YAML's merge type wants.
+    /// Adds a mapping's keys; existing keys win, as YAML's merge type specifies.
     private mutating func add(_ mapping: Node.Mapping, _ allowance: inout Int) {
         var merged: [Node] = []
         for (key, node) in mapping {
@@ -243,7 +247,7 @@ package struct ConfigurationMapping {
             }
         }
         for source in merged {
-            // Each level may merge the one before several times: without an allowance ten lines are a billion merges.
+            // Each level may merge the level before several times, so that ten lines could cause a billion merges.
             allowance -= 1
             if allowance < 0 { return }
             if case .mapping(let mapping) = source {
@@ -255,8 +259,7 @@ package struct ConfigurationMapping {
         }
     }
 
-    /// The path of a key; a key that should not be repeated is shown as `*`: beside secrets it may be one itself, put in
-    /// the wrong place.
+    /// The path of a key. A key that must not be quoted is shown as `*`: next to secrets it may be a misplaced secret.
     private func path(of key: String) -> String {
         let isPlain = key.utf8.allSatisfy { (0x21...0x7E).contains($0) } && key.count <= 60
         let shown = isPlain && !value.isSecret && !QuotedValue.looksLikeCredential(key) ? key : "*"

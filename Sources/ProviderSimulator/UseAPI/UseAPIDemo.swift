@@ -1,8 +1,10 @@
 import UsageModel
 
-extension DemoWorld {
-    /// The useapi.net account of the demo: images and video by Google Flow, Midjourney and Kling.
-    static func useAPI(clock: any WallClock, seed: UInt64, era: Era) -> (UseAPIAPI, Account) {
+/// The demo's useapi.net account: images and video by Google Flow, Midjourney and Kling.
+enum UseAPIDemo: DemoPart {
+    static func demo(
+        _ clock: any WallClock, _ seed: UInt64, _ era: DemoWorld.Era
+    ) -> (provider: any SimulatedProvider, accounts: [DemoWorld.Account]) {
         let name = "clips"
         let bots: [(name: String, configs: [UseAPITraffic.Config], profile: TrafficProfile)] = [
             (
@@ -30,19 +32,24 @@ extension DemoWorld {
                 UseAPIAccount.Service("Midjourney API", active: 1, error: 1),
                 UseAPIAccount.Service("Kling API", active: 1),
             ])
-        var configured = Account(provider: "useapi", name: name, token: account.token, basePath: "/useapi")
-        configured.bots = bots.map(\.name)
-        configured.prices = [
-            "veo-3.1-fast": ExactDecimal(micros: 100_000), "imagen-4": ExactDecimal(micros: 20_000),
-            "nano-banana-pro": ExactDecimal(micros: 40_000), "midjourney": ExactDecimal(micros: 30_000),
-        ]
-        return (UseAPIAPI(accounts: [account]), configured)
+        let prices = "{ veo-3.1-fast: 0.1, imagen-4: 0.02, nano-banana-pro: 0.04, midjourney: 0.03 }"
+        return (
+            UseAPIAPI(accounts: [account]),
+            [
+                DemoWorld.Account(
+                    provider: "useapi", name: name, basePath: "/useapi",
+                    settings: [
+                        "api_key: \(account.token)", "bots: [ \(bots.map(\.name).joined(separator: ", ")) ]",
+                        "prices: \(prices)",
+                    ])
+            ]
+        )
     }
 }
 
-// What models cost does not show at useapi.net, so the list prices here are all zero.
+// useapi.net does not report model prices, so the list prices here are zero.
 extension TrafficProfile {
-    /// Mostly images, some video, a captcha before each, and refusals that grow until the accounts are cared for.
+    /// Mostly images, some video, a captcha before each, and a growing refusal rate that resets periodically.
     fileprivate static let googleFlow = TrafficProfile(
         requestsPerHour: 45,
         models: [
@@ -54,7 +61,7 @@ extension TrafficProfile {
             Model("veo-3.1-upscale", modality: "post-videos-upscale", unitPrice: .zero, share: 3),
         ], lateShare: 0)
 
-    /// No models are told: what it did is found under the bot's name.
+    /// Reports no models; usage appears under the bot's name.
     fileprivate static let midjourney = TrafficProfile(
         requestsPerHour: 18,
         models: [
@@ -62,7 +69,6 @@ extension TrafficProfile {
             Model("", modality: "post-button", unitPrice: .zero, share: 30, failureRate: 0.04),
         ], lateShare: 0)
 
-    /// A few clips.
     fileprivate static let kling = TrafficProfile(
         requestsPerHour: 6,
         models: [

@@ -1,26 +1,25 @@
 import NIOConcurrencyHelpers
 import Upstream
 
-/// The secrets that must not reach a log line: the last line of defence behind code that never logs them.
+/// Redacts secrets in log lines, as a second safeguard besides code that does not log them.
 ///
-/// A reference: config loading and key files that are read again add to it while handlers use it.
+/// A class, because config loading and key files that are read again add secrets while handlers use it.
 package final class LogRedaction: Sendable {
-    /// What stands in a secret's place.
+    /// The text that replaces a secret.
     package static let replacement = "<redacted>"
 
-    /// Values shorter than this are not registered: replacing `test` everywhere would ruin logs and hide nothing.
+    /// Values shorter than this are not registered: replacing `test` everywhere would garble logs and hide nothing.
     package static let shortestSecret = 6
 
-    /// Longest first, so that a secret that holds another is replaced whole.
+    /// Longest first, so that a secret that contains another is replaced completely.
     private let secrets = NIOLockedValueBox<[[UInt8]]>([])
 
-    /// No secrets yet.
     package init() {}
 
-    /// From now on this value is replaced wherever it appears, in each form of `SecretSpellings`.
+    /// Registers a value to redact in each form of `SecretSpellings`.
     package func register(_ secret: String) {
         guard secret.utf8.count >= Self.shortestSecret else { return }
-        // Key files are read at each request, and most often say what they said before.
+        // Key files are read at each request, and rarely change.
         guard !secrets.withLockedValue({ $0.contains(Array(secret.utf8)) }) else { return }
         let spellings = SecretSpellings.all(of: secret).map { Array($0.utf8) }
         secrets.withLockedValue { secrets in
@@ -34,7 +33,7 @@ package final class LogRedaction: Sendable {
     /// The text with each secret in it replaced.
     package func redacted(_ text: String) -> String {
         let secrets = secrets.withLockedValue { $0 }
-        // Bytes rather than characters: a combining mark after a secret makes another character of its last letter.
+        // Compare bytes, because a combining mark after a secret makes another character of its last letter.
         var bytes = Array(text.utf8)
         var found = false
         for secret in secrets {
@@ -45,7 +44,7 @@ package final class LogRedaction: Sendable {
         return found ? String(decoding: bytes, as: UTF8.self) : text
     }
 
-    /// Nil where the secret is not in the text.
+    /// Returns nil if the secret is not in the text.
     private static func replace(_ secret: [UInt8], in bytes: [UInt8]) -> [UInt8]? {
         guard let first = secret.first, bytes.count >= secret.count else { return nil }
         var result: [UInt8] = []
