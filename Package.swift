@@ -123,7 +123,8 @@ let package = Package(
         .executableTarget(
             name: "genai_usage_exporter",
             dependencies: [
-                "CBuildInformation", "ConfigReading", "CStartSignals", "ExporterCore", "ExporterWeb", "ProviderSimulator", "UsageLedger",
+                "CBuildInformation", "ConfigReading", "CStartSignals", "ExporterCore", "ExporterWeb",
+                "ProviderSimulator", "UsageLedger",
                 "UsageModel",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -224,11 +225,21 @@ let package = Package(
             name: "ExporterCoreTests",
             dependencies: [
                 "ConfigReading", "ExporterCore", "ExporterTestSupport", "PrometheusExposition",
-                "PrometheusExpositionTesting", "Providers", "ProviderSimulator", "TestSupport", "Upstream", "UsageLedger", "UsageModel",
+                "PrometheusExpositionTesting", "Providers", "ProviderSimulator", "TestSupport", "Upstream",
+                "UsageLedger", "UsageModel",
                 .product(name: "Logging", package: "swift-log"),
                 nio("NIOConcurrencyHelpers"),
             ],
             exclude: ["Config/Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "SixthProviderTests",
+            dependencies: [
+                "ConfigReading", "ExporterCore", "ExporterTestSupport", "ExporterWeb", "ProviderSimulator", "Providers",
+                "TestSupport", "Upstream", "UsageModel",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                nio("NIOConcurrencyHelpers"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "ExporterWebTests",
             dependencies: [

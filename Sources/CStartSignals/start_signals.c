@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// A service manager calls the exporter started as soon as the program is loaded, and may send SIGHUP or SIGTERM then. By
+// A service manager considers the exporter started as soon as the program is loaded, and may send SIGHUP or SIGTERM. By
 // default SIGHUP would end the process, and SIGTERM would end it with a failure. These handlers are installed before
 // Swift's runtime starts, and replaced once there is a configuration to reload and a ledger to close.
 
@@ -33,10 +33,10 @@ static bool is_test_bundle(const char *program) {
 }
 
 __attribute__((constructor)) static void install(int count, char **arguments) {
-    // Tests of the command's parts link this too; a test run that is ended must not report success.
+    // Test bundles link this too, and a terminated test run must not report success.
     if (count < 1 || is_test_bundle(arguments[0])) return;
     const char *command = count > 1 ? arguments[1] : "serve";
-    // `serve` is the default, also where only its flags are given.
+    // `serve` is the default, also if only its flags are given.
     bool serves = command[0] == '-' || strcmp(command, "serve") == 0;
     if (!serves && strcmp(command, "demo") != 0) return;
     handle(SIGHUP, serves ? note_hangup : stop);

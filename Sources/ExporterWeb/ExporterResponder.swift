@@ -32,7 +32,7 @@ struct ExporterResponder: HTTPResponder {
 
     private func response(to request: Request, context: Context) async throws -> Response {
         guard let path = routes.local(request.uri.path) else {
-            // With an empty link prefix the link to the status page would be this path again.
+            // The route prefix if the link prefix is empty, because a redirect to `/` would loop.
             let start = routes.linkPrefix.isEmpty ? routes.prefix : routes.linkPrefix
             return request.uri.path == "/" ? .redirect(to: start + "/", type: .found) : notFound
         }

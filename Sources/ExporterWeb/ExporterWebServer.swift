@@ -49,15 +49,15 @@ package struct ExporterWebServer: Service {
     private let healthConnections: ConnectionLimit
     private static let mostHealthConnections = 32
 
-    /// Descriptors that connections may take beyond `Options.maximumConnections`: those of health checks, and those that are
-    /// being closed to make room.
+    /// Descriptors that connections may take beyond `Options.maximumConnections`: those of health checks, and those
+    /// that are being closed to make room.
     package static let descriptorsBeyondMaximum = mostHealthConnections + 2 * ConnectionLimit.excess
     private let forcedSyncs = ForcedSyncs()
 
     /// Loads the web config file, if any.
     ///
-    /// - Parameter onListening: called once for each address, with the bound port and whether TLS is enabled; not called for
-    ///   a Unix socket passed by systemd.
+    /// - Parameter onListening: called once for each address, with the bound port and whether TLS is enabled; not
+    ///   called for a Unix socket passed by systemd.
     /// - Throws: `ConfigurationProblems` with every problem of the web config file.
     package init(
         _ exporter: Exporter, options: Options, logger: Logger,

@@ -22,7 +22,7 @@ struct LifecycleEndpoints: Sendable {
     func respond(to request: Request) async -> Response {
         guard request.method == .post else { return .methodNotAllowed(allow: "POST") }
         guard isEnabled else {
-            return .text("Lifecycle API is not enabled: start the exporter with --web.enable-lifecycle.\n", status: .forbidden)
+            return .text("Lifecycle API is not enabled: see --web.enable-lifecycle.\n", status: .forbidden)
         }
         guard !CrossSiteRequest.isCrossSite(request.head, external: externalAuthority) else {
             return .text(
@@ -104,8 +104,8 @@ struct LifecycleEndpoints: Sendable {
 
 /// Times of the last forced sync of each account, shared by all listeners.
 final class ForcedSyncs: Sendable {
-    /// Minimum interval between two forced syncs of an account, because each takes several requests of the providers' limits
-    /// per minute.
+    /// Minimum interval between two forced syncs of an account, because each takes several requests of the providers'
+    /// limits per minute.
     static let interval = Duration.seconds(10)
 
     private let last = NIOLockedValueBox<[String: Timestamp]>([:])
@@ -131,8 +131,8 @@ final class ForcedSyncs: Sendable {
 enum CrossSiteRequest {
     /// Whether a request is cross-site. Requests without `Sec-Fetch-Site` and `Origin` do not come from browsers.
     ///
-    /// - Parameter external: host and port of the external URL, because a proxy may change the request's `Host`; nil if it
-    ///   is not configured.
+    /// - Parameter external: host and port of the external URL, because a proxy may change the request's `Host`; nil if
+    ///   it is not configured.
     static func isCrossSite(_ request: HTTPRequest, external: String?) -> Bool {
         if let site = HTTPField.Name.site.flatMap({ request.headerFields[$0] }),
             !["same-origin", "none"].contains(site)
@@ -144,8 +144,8 @@ enum CrossSiteRequest {
         return !isOwn(origin, authority: external ?? request.authority)
     }
 
-    /// Whether an origin (`scheme://host[:port]`, RFC 6454) is the request's target. The scheme is not compared, because a
-    /// proxy may terminate TLS.
+    /// Whether an origin (`scheme://host[:port]`, RFC 6454) is the request's target. The scheme is not compared,
+    /// because a proxy may terminate TLS.
     private static func isOwn(_ origin: String, authority: String?) -> Bool {
         for (scheme, port) in [("http://", ":80"), ("https://", ":443")] {
             guard let authority, origin.lowercased().hasPrefix(scheme) else { continue }

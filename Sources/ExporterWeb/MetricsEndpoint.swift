@@ -47,8 +47,8 @@ struct MetricsEndpoint: Sendable {
                     release.cancel()
                     scrape.end()
                 }
-                // Clients of plain HTTP share the snapshot's buffers. TLS needs an encrypted copy for each client, so that
-                // a slow client gets one slice at a time.
+                // Clients of plain HTTP share the snapshot's buffers. TLS needs an encrypted copy for each client, so
+                // that a slow client gets one slice at a time.
                 let slices = isShared ? [body.parts] : body.slices(upTo: Self.encryptedAtOnce).map { [$0] }
                 for slice in slices {
                     try await writer.write(contentsOf: slice)

@@ -66,3 +66,17 @@ package struct PartialFailure: ReasonedFailure, CustomStringConvertible {
 
     package var description: String { message }
 }
+
+/// A failure to read a source.
+package struct SourceFailure: ReasonedFailure, CustomStringConvertible {
+    package let reason: FailureReason
+    /// The problem and its fix, for the operator; never contains a secret or a body.
+    package let message: String
+
+    package init(_ reason: FailureReason, _ message: String) {
+        self.reason = reason
+        self.message = message
+    }
+
+    package var description: String { message }
+}

@@ -79,9 +79,6 @@ package protocol SyncContext: Sendable {
     /// Returns the value that this source stored under a name.
     func memory(_ name: String) async throws -> String?
 
-    /// Records a deprecation notice of the API; the last one counts.
-    func notice(_ notice: UpstreamNotice)
-
     /// Stores a reading durably, in one transaction.
     func commit(_ reading: Reading) async throws
 
@@ -119,20 +116,6 @@ package struct DueSlice: Sendable, Hashable {
     }
 }
 
-/// A failure to read a source.
-package struct SourceFailure: ReasonedFailure, CustomStringConvertible {
-    package let reason: FailureReason
-    /// The problem and its fix, for the operator; never contains a secret or a body.
-    package let message: String
-
-    package init(_ reason: FailureReason, _ message: String) {
-        self.reason = reason
-        self.message = message
-    }
-
-    package var description: String { message }
-}
-
 /// A deprecation notice of an endpoint, from header fields or because the API has closed it.
 package struct UpstreamNotice: Sendable, Hashable {
     /// Whether the endpoint is already deprecated, or gone.
@@ -144,9 +127,4 @@ package struct UpstreamNotice: Sendable, Hashable {
         self.isDeprecated = isDeprecated
         self.sunset = sunset
     }
-}
-
-extension SyncContext {
-    /// Does nothing: contexts outside the exporter need not keep notices.
-    package func notice(_ notice: UpstreamNotice) {}
 }

@@ -8,16 +8,16 @@ import UsageLedger
 @main
 struct Main {
     static func main() async {
-        // A reader that goes away (a closed pipe, a client) is an error of a write, not the end of the exporter.
+        // A reader that disconnects (a closed pipe, a client) must fail the write, not end the process.
         signal(SIGPIPE, SIG_IGN)
-        // So is a limit on the size of files (ulimit -f, LimitFSIZE=).
+        // The same applies to a limit of the file size (ulimit -f, LimitFSIZE=).
         signal(SIGXFSZ, SIG_IGN)
         OpenFileLimit.raise()
         CoreDumps.forbid()
         exit(await run(Array(CommandLine.arguments.dropFirst())))
     }
 
-    /// Runs a command line and answers the exit code: 0 done, 1 bad config or failed sync, 2 usage, 3 storage refused.
+    /// Returns the exit code: 0 success, 1 invalid config or failed sync, 2 usage, 3 storage cannot be used.
     static func run(_ arguments: [String]) async -> Int32 {
         do {
             var command = try RootCommand.parseAsRoot(arguments)
@@ -30,25 +30,25 @@ struct Main {
         } catch let code as ExitCode {
             return code.rawValue
         } catch let error as LedgerError {
-            complain("\(error)")
+            printError("\(error)")
             return 3
         } catch let error as CommandFailure {
-            complain(error.message)
+            printError(error.message)
             return 1
         } catch  where RootCommand.exitCode(for: error) == .success {
-            // --help and --version come as errors.
+            // --help and --version are thrown as errors.
             print(RootCommand.fullMessage(for: error))
             return 0
         } catch  where RootCommand.exitCode(for: error) == .validationFailure {
-            complain(RootCommand.fullMessage(for: error))
+            printError(RootCommand.fullMessage(for: error))
             return 2
         } catch {
-            complain("\(error)")
+            printError("\(error)")
             return 1
         }
     }
 
-    private static func complain(_ message: String) {
+    private static func printError(_ message: String) {
         FileHandle.standardError.write(Data((message + "\n").utf8))
     }
 }
@@ -73,7 +73,7 @@ struct RootCommand: AsyncParsableCommand {
     }
 }
 
-/// A command that failed for a reason already told in full.
+/// A failed command with the message to print.
 struct CommandFailure: Error, CustomStringConvertible {
     let message: String
 

@@ -8,23 +8,23 @@ import Testing
 import UsageLedger
 import UsageModel
 
-/// `backfill`: the past that a new Prometheus is given is the ledger's, and the live series go on from it.
+/// Tests that the backfilled history equals the ledger, and that the live series continue it.
 @Suite(.timeLimit(.minutes(15))) struct BackfillTests {
-    /// What tells a series from others, without the bucket's bound.
+    /// Name and labels that identify a series, without the bucket's bound.
     private static func name(_ sample: ParsedSample) -> [String: String] {
         sample.labels.merging(["": sample.name]) { own, _ in own }
     }
 
-    /// The first day that is not written to its end: the newest three hours are left to the Prometheus that scrapes.
+    /// The first day that is not written completely, because the newest three hours are left to scraping.
     private static func firstOpenDay(at now: Timestamp) -> UTCDay { (now - .hours(3)).day }
 
-    @Test func everyDayOfEveryProviderIsTheLedgers() async throws {
+    @Test("every day of every provider equals the ledger") func everyDay() async throws {
         try await withTemporaryFolder { folder in
             let storage = folder + "/data"
             let demo = try await ExporterProcess.start(["demo", "--storage.path", storage])
             try await demo.waitUntilReady()
             let firstOpenDay = Self.firstOpenDay(at: RealClock().now)
-            // Beside the exporter, which goes on writing.
+            // While the exporter continues to write.
             let written = try await ExporterProcess.run([
                 "backfill", "--storage.path", storage, "--output", folder + "/history",
             ])
@@ -35,31 +35,31 @@ import UsageModel
 
             let text = try Data(contentsOf: URL(fileURLWithPath: folder + "/history"))
             let families = try ExpositionParser.parse(Array(text), format: .openMetrics100)
-            var points: [[String: String]: [(moment: Int64, value: Double)]] = [:]
+            var points: [[String: String]: [(timestamp: Int64, value: Double)]] = [:]
             for sample in families.flatMap(\.samples) {
-                let moment = try #require(sample.timestamp?.milliseconds)
-                points[Self.name(sample), default: []].append((moment, sample.value))
+                let timestamp = try #require(sample.timestamp?.milliseconds)
+                points[Self.name(sample), default: []].append((timestamp, sample.value))
             }
             for (name, points) in points {
                 #expect(
-                    zip(points, points.dropFirst()).allSatisfy { $0.moment < $1.moment && $0.value <= $1.value },
+                    zip(points, points.dropFirst()).allSatisfy { $0.timestamp < $1.timestamp && $0.value <= $1.value },
                     "\(name)")
             }
             let expected = try await days(of: storage, before: firstOpenDay)
             #expect(Set(expected.keys.compactMap { $0["provider"] }).count == 5)
             for (name, days) in expected {
                 let series = try #require(points[name], "\(name)")
-                let byMoment = Dictionary(uniqueKeysWithValues: series.map { ($0.moment, $0.value) })
+                let byTimestamp = Dictionary(uniqueKeysWithValues: series.map { ($0.timestamp, $0.value) })
                 for (day, amount) in days {
-                    let before = try #require(byMoment[day.start.milliseconds], "\(name) \(day)")
-                    let after = try #require(byMoment[day.advanced(by: 1).start.milliseconds], "\(name) \(day)")
+                    let before = try #require(byTimestamp[day.start.milliseconds], "\(name) \(day)")
+                    let after = try #require(byTimestamp[day.advanced(by: 1).start.milliseconds], "\(name) \(day)")
                     #expect(abs(after - before - amount.doubleValue) < 1e-6, "\(name) \(day)")
                 }
             }
         }
     }
 
-    /// The ledger's own days, by the name that each series has in the backfill; histograms apart.
+    /// The ledger's days, by the name that each series has in the backfill, without histograms.
     private func days(
         of storage: String, before firstOpenDay: UTCDay
     ) async throws -> [[String: String]: [(day: UTCDay, amount: ExactDecimal)]] {
@@ -73,7 +73,7 @@ import UsageModel
                     var name = Dictionary(uniqueKeysWithValues: zip(names, values)).filter { !$0.value.isEmpty }
                     name[""] = series.family.rawValue
                     let days = try ledger.days(of: series.id)
-                    // A series that begins in what is left to Prometheus is not written at all.
+                    // A series that begins in the hours left to scraping is not written at all.
                     if let first = days.map(\.day).min(), first >= firstOpenDay { continue }
                     all[name] = days.filter { $0.day < firstOpenDay }
                 }
@@ -82,18 +82,18 @@ import UsageModel
         }
     }
 
-    @Test func aRealPrometheusHasThePastAndTheLiveSeriesGoOnFromIt() async throws {
+    @Test("in Prometheus the live series continue the backfilled ones") func continuity() async throws {
         try await SimulatedAccount.run(interval: "300ms") { account in
             let now = RealClock().now
             let models = ["wavespeed-ai/flux-dev", "vidu/q3", "kling"]
             let firstOpenDay = Self.firstOpenDay(at: now)
-            // 2, 4 and 6 USD a day at noon of each of the three days before that one; and some today.
-            for (place, model) in models.enumerated() {
+            // 2, 4 and 6 USD at noon of each of the three days before, and some today.
+            for (index, model) in models.enumerated() {
                 for day in 1...3 {
                     account.events.add([
                         UsageEvent(
                             time: firstOpenDay.advanced(by: -day).start + .hours(12), model: model, unitPrice: .zero,
-                            cost: ExactDecimal((place + 1) * 2))
+                            cost: ExactDecimal((index + 1) * 2))
                     ])
                 }
             }
@@ -127,12 +127,12 @@ import UsageModel
             for day in 1...3 {
                 let midnight = firstOpenDay.advanced(by: 1 - day).start.milliseconds / 1000
                 let spent = try prometheus.query("sum by (model) (increase(genai_cost_usd_total[1d]))", at: midnight)
-                for (place, model) in models.enumerated() {
+                for (index, model) in models.enumerated() {
                     let increase = try #require(spent[["model": model]])
-                    #expect(abs(increase - Double((place + 1) * 2)) < 0.001, "\(model) \(day) days before: \(increase)")
+                    #expect(abs(increase - Double((index + 1) * 2)) < 0.001, "\(model) \(day) days before: \(increase)")
                 }
             }
-            // Past and live are one series: it never falls, and its growth in all is what was spent.
+            // Backfilled and scraped samples are one series without resets, whose increase is the amount spent.
             let whole = "max_over_time(genai_cost_usd_total[5d]) - min_over_time(genai_cost_usd_total[5d])"
             #expect(try prometheus.query("sum(resets(genai_cost_usd_total[5d]))").values.first == 0)
             let grown = try prometheus.query("sum by (model) (\(whole))")
@@ -142,7 +142,7 @@ import UsageModel
         }
     }
 
-    @Test func daysAndAccountsAreChosenAndLabelsAreTheConfigs() async throws {
+    @Test("flags and config select days and accounts, and the config sets labels") func selection() async throws {
         try await SimulatedAccount.run { account in
             let now = RealClock().now
             for day in 1...3 {
@@ -182,7 +182,7 @@ import UsageModel
         }
     }
 
-    @Test func whatCannotBeDoneIsSaid() async throws {
+    @Test("a missing ledger and invalid flags are reported") func failures() async throws {
         try await withTemporaryFolder { folder in
             let missing = try await ExporterProcess.run(["backfill", "--storage.path", folder])
             #expect(missing.status == 3)
@@ -196,7 +196,7 @@ import UsageModel
         }
     }
 
-    @Test func onlyAFileIsReplaced() async throws {
+    @Test("links, pipes and devices are written to, not replaced") func outputTypes() async throws {
         try await SimulatedAccount.run { account in
             let once = ["once", "--config.file", account.configFile, "--storage.path", account.storage]
             #expect(try await ExporterProcess.run(once, environment: account.environment).status == 0)
@@ -205,7 +205,7 @@ import UsageModel
             try "old".write(toFile: target, atomically: true, encoding: .utf8)
             try files.createSymbolicLink(atPath: link, withDestinationPath: "target")
             let backfill = ["backfill", "--config.file", account.configFile, "--storage.path", account.storage]
-            // Without the account's key: no provider is asked.
+            // Without the account's key, because no provider is queried.
             #expect(try await ExporterProcess.run(backfill + ["--output", link]).status == 0)
             #expect(try files.destinationOfSymbolicLink(atPath: link) == "target")
             #expect(try String(contentsOfFile: target, encoding: .utf8).hasSuffix("# EOF\n"))
@@ -225,7 +225,7 @@ import UsageModel
         }
     }
 
-    @Test func anExporterReadsTheAccountsOfItsShardAlone() async throws {
+    @Test("an exporter reads only the accounts of its shard") func shards() async throws {
         try await SimulatedAccount.run { account in
             var holders = 0
             for ordinal in 0..<3 {

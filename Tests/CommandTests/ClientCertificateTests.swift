@@ -2,9 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What clients' certificates open, beyond exporter-toolkit's own table: its words are `client_auth_type`'s.
+/// Tests client certificates by `client_auth_type`, beyond exporter-toolkit's own table.
 @Suite struct ClientCertificateTests {
-    /// An authority, two clients of its, and a client of nobody's, in a folder.
+    /// A CA, two client certificates that it signed, and a self-signed client certificate, in a folder.
     private struct Certificates {
         let folder: String
 
@@ -40,23 +40,25 @@ import Testing
         }
     }
 
-    /// Which of the clients are let in: `nobody` brings no certificate.
+    /// The clients, of which `nobody` has no certificate.
     private static let clients = ["nobody", "stranger", "prometheus", "grafana"]
 
-    @Test(arguments: [
-        ("client_auth_type: NoClientCert", clients), ("client_auth_type: RequestClientCert", clients),
-        ("client_auth_type: RequireAnyClientCert", ["stranger", "prometheus", "grafana"]),
-        (
-            "client_auth_type: VerifyClientCertIfGiven, client_ca_file: authority.pem",
-            ["nobody", "prometheus", "grafana"]
-        ),
-        ("client_auth_type: RequireAndVerifyClientCert, client_ca_file: authority.pem", ["prometheus", "grafana"]),
-        (verified("prometheus.example"), ["prometheus"]), (verified("ops@example.com"), ["prometheus"]),
-        (verified("192.0.2.7"), ["grafana"]), (verified("spiffe://example/grafana"), ["grafana"]),
-        (verified("prometheus.example, 192.0.2.7"), ["prometheus", "grafana"]), (verified("example"), []),
-        ("client_auth_type: RequireAnyClientCert, client_allowed_sans: [prometheus.example]", ["prometheus"]),
-    ])
-    func policyDecidesWhoComesIn(policy: String, expected: [String]) async throws {
+    @Test(
+        "the policy decides which clients are admitted",
+        arguments: [
+            ("client_auth_type: NoClientCert", clients), ("client_auth_type: RequestClientCert", clients),
+            ("client_auth_type: RequireAnyClientCert", ["stranger", "prometheus", "grafana"]),
+            (
+                "client_auth_type: VerifyClientCertIfGiven, client_ca_file: authority.pem",
+                ["nobody", "prometheus", "grafana"]
+            ),
+            ("client_auth_type: RequireAndVerifyClientCert, client_ca_file: authority.pem", ["prometheus", "grafana"]),
+            (verified("prometheus.example"), ["prometheus"]), (verified("ops@example.com"), ["prometheus"]),
+            (verified("192.0.2.7"), ["grafana"]), (verified("spiffe://example/grafana"), ["grafana"]),
+            (verified("prometheus.example, 192.0.2.7"), ["prometheus", "grafana"]), (verified("example"), []),
+            ("client_auth_type: RequireAnyClientCert, client_allowed_sans: [prometheus.example]", ["prometheus"]),
+        ])
+    func policies(policy: String, expected: [String]) async throws {
         try await SimulatedAccount.run { account in
             _ = try Certificates(in: account.folder)
             let file = account.folder + "/web.yml"
@@ -73,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func certificateKeyAndAuthorityMayStandInTheFileItself() async throws {
+    @Test("certificate, key and CA can be inline") func inlinePEM() async throws {
         try await SimulatedAccount.run { account in
             _ = try Certificates(in: account.folder)
             func inline(_ name: String) throws -> String {
@@ -97,9 +99,11 @@ import Testing
         }
     }
 
-    /// Names are looked for in a certificate, so a client without one must not come in.
-    @Test(arguments: ["NoClientCert", "RequestClientCert", "VerifyClientCertIfGiven"])
-    func namesNeedACertificateToStandIn(policy: String) async throws {
+    /// Otherwise a client without a certificate would be admitted without any name.
+    @Test(
+        "allowed names need a policy that requires a certificate",
+        arguments: ["NoClientCert", "RequestClientCert", "VerifyClientCertIfGiven"])
+    func allowedNames(policy: String) async throws {
         try await SimulatedAccount.run { account in
             _ = try Certificates(in: account.folder)
             let file = account.folder + "/web.yml"
@@ -116,12 +120,12 @@ import Testing
             #expect(check.status == 1)
             #expect(
                 check.errors.contains(
-                    "web.yml:5:24: tls_server_config.client_allowed_sans: client_auth_type lets clients in without a certificate"
+                    "web.yml:5:24: tls_server_config.client_allowed_sans: client_auth_type admits clients without a certificate"
                 ))
         }
     }
 
-    @Test("connections older than a config that demands client certificates end with their next request")
+    @Test("connections accepted before client certificates were required are closed at their next request")
     func olderConnections() async throws {
         try await SimulatedAccount.run { account in
             _ = try Certificates(in: account.folder)
@@ -137,7 +141,7 @@ import Testing
             let request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
             try await connection.send(request)
             while !connection.text.contains("genai_up") { try await Task.sleep(for: .milliseconds(5)) }
-            // The same over HTTP/2: two requests, three seconds apart.
+            // The same over HTTP/2: two requests at an interval of three seconds.
             let curl = try Tool(named: "curl", installation: "apt-get install curl")
             let url = "https://\(exporter.address)/-/healthy"
             let address = exporter.address

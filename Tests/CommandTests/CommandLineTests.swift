@@ -2,15 +2,15 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The command line as a person meets it: words and exit codes.
+/// Tests messages and exit codes of the command line.
 @Suite struct CommandLineTests {
-    @Test func versionIsToldOnStandardOutput() async throws {
+    @Test("--version prints to standard output") func version() async throws {
         let outcome = try await ExporterProcess.run(["--version"])
         #expect(outcome.status == 0)
         #expect(outcome.output.hasPrefix("genai_usage_exporter, version "))
     }
 
-    @Test func helpNamesEveryCommand() async throws {
+    @Test("--help lists every command") func help() async throws {
         let outcome = try await ExporterProcess.run(["--help"])
         #expect(outcome.status == 0)
         for command in ["serve", "demo", "check", "once", "backfill", "health"] {
@@ -18,19 +18,21 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ["--no-such-flag"], ["serve", "--web.listen-address", "nowhere"], ["serve", "--log.level", "loud"],
-        ["serve", "--web.max-requests", "0"], ["serve", "--web.telemetry-path", "metrics"],
-        ["serve", "--web.external-url", "example.com"], ["serve", "--web.health-address", "nowhere"],
-        ["serve", "--config.auto-reload-interval", "10ms"],
-    ])
-    func wrongUsageIsExitCodeTwo(arguments: [String]) async throws {
+    @Test(
+        "a usage error has exit code 2",
+        arguments: [
+            ["--no-such-flag"], ["serve", "--web.listen-address", "nowhere"], ["serve", "--log.level", "loud"],
+            ["serve", "--web.max-requests", "0"], ["serve", "--web.telemetry-path", "metrics"],
+            ["serve", "--web.external-url", "example.com"], ["serve", "--web.health-address", "nowhere"],
+            ["serve", "--config.auto-reload-interval", "10ms"],
+        ])
+    func usageErrors(arguments: [String]) async throws {
         let outcome = try await ExporterProcess.run(arguments)
         #expect(outcome.status == 2)
         #expect(outcome.errors.contains("Usage:"))
     }
 
-    @Test func eightMistakesAreReportedAtOnceWithTheirPlacesAndNoSecret() async throws {
+    @Test("all errors of a config are reported with positions, without secrets") func configErrors() async throws {
         try await withTemporaryFolder { folder in
             let file = folder + "/config.yml"
             try """
@@ -56,15 +58,15 @@ import Testing
             let outcome = try await ExporterProcess.run(["check", "--config.file", file])
             #expect(outcome.status == 1)
             let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix(file) }
-            for place in [":2:", ":3:", ":7:", ":8:", ":11:", ":12:", ":13:", ":17:", ":18:"] {
-                #expect(lines.contains { $0.hasPrefix(file + place) }, "no problem at \(place): \(outcome.errors)")
+            for position in [":2:", ":3:", ":7:", ":8:", ":11:", ":12:", ":13:", ":17:", ":18:"] {
+                #expect(lines.contains { $0.hasPrefix(file + position) }, "\(position) \(outcome.errors)")
             }
             #expect(outcome.errors.contains("sync_interval"))
             #expect(!outcome.errors.contains("sk-secret") && !outcome.output.contains("sk-secret"))
         }
     }
 
-    @Test func aBudgetBelowACentIsRefused() async throws {
+    @Test("a budget below a cent is rejected") func smallBudget() async throws {
         try await withTemporaryFolder { folder in
             let file = folder + "/config.yml"
             try "accounts: [{ name: a, provider: wavespeed, api_key: k-0, budget: { monthly_usd: 0.00000001 } }]"
@@ -75,9 +77,11 @@ import Testing
         }
     }
 
-    /// The parser hashes keys with all that their aliases stand for.
-    @Test(.timeLimit(.minutes(1)), arguments: ["? *a29\n: x", "*a29 : x", "{ [*a29, *a29]: x }"])
-    func aliasesThatMultiplyInAKeyAreRefusedAtOnce(key: String) async throws {
+    /// The parser hashes keys with their expanded aliases.
+    @Test(
+        "exponential aliases in a key are rejected at once", .timeLimit(.minutes(1)),
+        arguments: ["? *a29\n: x", "*a29 : x", "{ [*a29, *a29]: x }"])
+    func exponentialAliases(key: String) async throws {
         try await withTemporaryFolder { folder in
             let file = folder + "/config.yml"
             let anchors = (1..<30).map { "a\($0): &a\($0) [*a\($0 - 1), *a\($0 - 1)]" }
@@ -89,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func aLineBreakAtTheEndOfAVariableIsDroppedAsInAFile() async throws {
+    @Test("a trailing newline of a variable is removed, as in a file") func trailingNewline() async throws {
         try await SimulatedAccount.run { account in
             let arguments = ["once", "--config.file", account.configFile, "--storage.path", account.storage]
             let outcome = try await ExporterProcess.run(
@@ -98,7 +102,7 @@ import Testing
         }
     }
 
-    @Test func relativePathsBeginAtTheConfigOrAtWhatItLinksTo() async throws {
+    @Test("relative paths start at the config file, or at its link's target") func relativePaths() async throws {
         try await withTemporaryFolder { folder in
             try FileManager.default.createDirectory(
                 atPath: folder + "/etc", withIntermediateDirectories: true)
@@ -111,7 +115,7 @@ import Testing
         }
     }
 
-    @Test func missingConfigIsExitCodeOne() async throws {
+    @Test("a missing config has exit code 1") func missingConfig() async throws {
         for command in ["serve", "check", "once"] {
             let outcome = try await ExporterProcess.run([command, "--config.file", "/nonexistent/config.yml"])
             #expect(outcome.status == 1)
@@ -119,7 +123,7 @@ import Testing
         }
     }
 
-    @Test func secondProcessOnAStorageIsRefusedByTheHoldersName() async throws {
+    @Test("a second process on a storage is rejected with the first one's name") func secondProcess() async throws {
         try await SimulatedAccount.run { account in
             let first = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
             let second = try await ExporterProcess.run(account.serveArguments, environment: account.environment)
@@ -130,7 +134,7 @@ import Testing
         }
     }
 
-    @Test func onceSyncsPrintsAndEnds() async throws {
+    @Test("once syncs, prints the metrics and exits") func once() async throws {
         try await SimulatedAccount.run { account in
             let arguments = ["once", "--config.file", account.configFile, "--storage.path", account.storage]
             let printed = try await ExporterProcess.run(arguments, environment: account.environment)

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Which connections go on after an answer, and which end.
+/// Tests which connections stay open after a response, and which are closed.
 @Suite(.timeLimit(.minutes(3))) struct ConnectionTests {
     private func serving(
         webConfig: String? = nil, _ test: (ExporterProcess, _ webConfigFile: String) async throws -> Void
@@ -27,11 +27,13 @@ import Testing
         while !connection.text.contains(text) { try await Task.sleep(for: .milliseconds(5)) }
     }
 
-    @Test(arguments: [
-        "GET /-/healthy HTTP/1.0\r\n\r\n", "GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: Close\r\n\r\n",
-        "GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, close\r\n\r\n",
-    ])
-    func lastRequestsEndTheConnection(request: String) async throws {
+    @Test(
+        "the last request closes the connection",
+        arguments: [
+            "GET /-/healthy HTTP/1.0\r\n\r\n", "GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: Close\r\n\r\n",
+            "GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, close\r\n\r\n",
+        ])
+    func lastRequest(request: String) async throws {
         try await serving { exporter, _ in
             let connection = try await RawConnection(to: exporter.address)
             try await connection.send(request)
@@ -41,9 +43,10 @@ import Testing
         }
     }
 
-    /// What the kernel does not take at once waits in the exporter, for longer than it lingers for the client's own bytes.
-    @Test(arguments: [false, true]) func whoReadsLateGetsTheLastAnswerWhole(isSecure: Bool) async throws {
-        // Of a much larger page the connection's own bound holds most back until there is room.
+    /// Bytes that the kernel does not accept wait in the exporter for longer than it discards the client's input.
+    @Test("a slow client gets the whole last response", arguments: [false, true])
+    func slowClient(isSecure: Bool) async throws {
+        // Most of a much larger body would be held back by the connection's own limit.
         try await LoadTests.serving(models: 300, overTLS: isSecure) { exporter in
             let connection = try await RawConnection(to: exporter.address, reads: false, isSecure: isSecure)
             try await connection.send("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -57,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func aSmallBodyOfUnknownLengthIsReadOver() async throws {
+    @Test("a small body of undeclared length is discarded") func smallBody() async throws {
         try await serving { exporter, _ in
             let connection = try await RawConnection(to: exporter.address)
             try await connection.send(
@@ -69,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func nothingIsAnsweredAfterARefusedBody() async throws {
+    @Test("no request is served after a rejected body") func rejectedBody() async throws {
         try await serving { exporter, _ in
             let connection = try await RawConnection(to: exporter.address)
             let body = String(repeating: "a", count: 70_000)
@@ -82,7 +85,7 @@ import Testing
         }
     }
 
-    @Test("a connection whose TLS handshake does not end is closed after ten seconds") func handshakeDeadline()
+    @Test("a connection whose TLS handshake does not finish is closed after ten seconds") func handshakeDeadline()
         async throws
     {
         try await serving(webConfig: SelfSignedCertificate.section) { exporter, _ in
@@ -114,8 +117,8 @@ import Testing
         }
     }
 
-    @Test("refusals of HEAD have no body", arguments: [("", 401), ("Content-Length: 70000\r\n", 413)])
-    func refusedHeadHasNoBody(fields: String, status: Int) async throws {
+    @Test("rejections of HEAD have no body", arguments: [("", 401), ("Content-Length: 70000\r\n", 413)])
+    func rejectedHeadHasNoBody(fields: String, status: Int) async throws {
         let user = "basic_auth_users: { dave: $2y$10$2UXri9cIDdgeKjBo4Rlpx.U3ZLDV8X1IxKmsfOvhcM5oXQt/mLmXq }"
         try await serving(webConfig: user) { exporter, _ in
             try await headThenHealthy("/metrics", fields: fields, status: status, exporter)
@@ -129,7 +132,7 @@ import Testing
         }
     }
 
-    /// Sends HEAD and a GET behind it: whatever follows the first head is the second response.
+    /// Sends HEAD and then GET, so that bytes after the first head are the second response.
     private func headThenHealthy(
         _ path: String, fields: String, status: Int, _ exporter: ExporterProcess
     ) async throws {
@@ -163,7 +166,7 @@ import Testing
     }
 
     @Test(
-        "requests that HTTP/1.1 calls malformed get 400 and end the connection",
+        "malformed HTTP/1.1 requests get 400 and close the connection",
         arguments: [
             "GET /-/healthy HTTP/1.1\r\n\r\n", "GET /-/healthy HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
             "GET /-/healthy HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n",
@@ -182,7 +185,7 @@ import Testing
         }
     }
 
-    @Test func connectionsOlderThanTLSEndWithIt() async throws {
+    @Test("connections accepted before TLS was enabled are closed") func connectionsOlderThanTLS() async throws {
         try await serving { exporter, file in
             let connection = try await RawConnection(to: exporter.address)
             try await connection.send("GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -195,7 +198,7 @@ import Testing
         }
     }
 
-    @Test func theRateLimitSparesTheQuestionWhetherTheExporterLives() async throws {
+    @Test("health checks bypass the rate limit") func healthBypassesRateLimit() async throws {
         try await serving(webConfig: "rate_limit: { interval: 2h, burst: 1 }") { exporter, _ in
             #expect(try await exporter.get("/metrics").status == 200)
             let refused = try await exporter.get("/metrics")
@@ -205,8 +208,8 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", SelfSignedCertificate.section])
-    func healthIsAskedWithoutAnyOtherProgram(webConfig: String) async throws {
+    @Test("health needs no other program, with and without TLS", arguments: ["", SelfSignedCertificate.section])
+    func healthCommand(webConfig: String) async throws {
         try await serving(webConfig: webConfig) { exporter, _ in
             let port = try #require(exporter.address.split(separator: ":").last.map(String.init))
             for address in [exporter.address, ":\(port)", "0.0.0.0:\(port)"] {
@@ -214,13 +217,13 @@ import Testing
             }
         }
         // Port 1 has no listener here.
-        let nobody = try await ExporterProcess.run(["health", "--web.listen-address", ":1"])
-        #expect(nobody.status == 1)
-        #expect(nobody.errors == "nothing answers on :1\n")
+        let unused = try await ExporterProcess.run(["health", "--web.listen-address", ":1"])
+        #expect(unused.status == 1)
+        #expect(unused.errors == "no response from :1\n")
         #expect(try await ExporterProcess.run(["health", "--web.listen-address", ":0"]).status == 2)
     }
 
-    @Test func healthDoesNotWaitForWhoTricklesItsAnswer() async throws {
+    @Test("health does not wait beyond its deadline for a trickling response") func healthDeadline() async throws {
         let trickle = """
             import socket, sys, time
             listening = socket.create_server(("127.0.0.1", 0))
@@ -239,11 +242,11 @@ import Testing
             in: .whitespacesAndNewlines)
         let outcome = try await ExporterProcess.run(["health", "--web.listen-address", "127.0.0.1:\(port)"])
         #expect(outcome.status == 1)
-        #expect(outcome.errors.contains("is no healthy exporter"))
+        #expect(outcome.errors.contains("not a healthy exporter"))
         #expect(outcome.duration < .seconds(10))
     }
 
-    @Test func aBrokenWebConfigIsSaidOnThePageThoughNobodyAsked() async throws {
+    @Test("an invalid web config is shown on the page without a request") func invalidWebConfig() async throws {
         try await serving { exporter, file in
             #expect(try await !page(exporter).contains("role=\"alert\""))
             try "nonsense".write(toFile: file, atomically: true, encoding: .utf8)

@@ -3,7 +3,7 @@ import PrometheusExposition
 import TestSupport
 import Testing
 
-/// Which format and which compression the server answers with, over the wire.
+/// Tests content negotiation of format and compression over HTTP.
 @Suite struct NegotiationServingTests {
     private static let text = "text/plain; version=0.0.4; charset=utf-8"
     private static let openMetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -15,7 +15,7 @@ import Testing
             "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
                 + "text/plain;version=0.0.4;q=0.5,*/*;q=0.1", openMetrics
         ),
-        // Prometheus 3.x as it comes, and with text before OpenMetrics in scrape_protocols.
+        // Prometheus 3.x by default, and with text before OpenMetrics in scrape_protocols.
         (
             "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
                 + "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
@@ -41,28 +41,29 @@ import Testing
         ("br, deflate", false), ("gzip;q=nonsense", false), (",;=q", false),
     ]
 
-    @Test func everyHeaderGetsTheRightAnswer() async throws {
+    @Test("Accept and Accept-Encoding select format and compression") func negotiation() async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
             try await exporter.waitUntilReady()
             for path in ["/metrics", "/probe?target=media"] {
                 for (accept, type) in Self.accepts {
-                    let answer = try await exporter.get(path, headers: accept.map { [("Accept", $0)] } ?? [])
-                    #expect(answer.status == 200)
-                    #expect(answer.headers["content-type"] == type, "\(accept ?? "none")")
-                    #expect(answer.headers["content-encoding"] == nil)
-                    #expect(answer.headers["vary"] == "Accept, Accept-Encoding")
+                    let response = try await exporter.get(path, headers: accept.map { [("Accept", $0)] } ?? [])
+                    #expect(response.status == 200)
+                    #expect(response.headers["content-type"] == type, "\(accept ?? "none")")
+                    #expect(response.headers["content-encoding"] == nil)
+                    #expect(response.headers["vary"] == "Accept, Accept-Encoding")
                     let format: ExpositionFormat = type == Self.openMetrics ? .openMetrics100 : .text004
                     #expect(
-                        try Scrape(answer.body, format: format).value("genai_balance_usd", ["account": "media"]) == 100)
+                        try Scrape(response.body, format: format).value("genai_balance_usd", ["account": "media"])
+                            == 100)
                 }
                 for (encoding, isCompressed) in Self.encodings {
-                    let answer = try await exporter.get(
+                    let response = try await exporter.get(
                         path, headers: encoding.map { [("Accept-Encoding", $0)] } ?? [])
-                    #expect(answer.status == 200)
-                    #expect((answer.headers["content-encoding"] == "gzip") == isCompressed, "\(encoding ?? "none")")
-                    #expect(answer.body.starts(with: [0x1F, 0x8B]) == isCompressed, "\(encoding ?? "none")")
-                    #expect(answer.headers["content-length"] == "\(answer.body.count)")
+                    #expect(response.status == 200)
+                    #expect((response.headers["content-encoding"] == "gzip") == isCompressed, "\(encoding ?? "none")")
+                    #expect(response.body.starts(with: [0x1F, 0x8B]) == isCompressed, "\(encoding ?? "none")")
+                    #expect(response.headers["content-length"] == "\(response.body.count)")
                 }
             }
             exporter.signal(SIGTERM)

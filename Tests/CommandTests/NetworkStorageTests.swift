@@ -2,11 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What storage does that network file systems do: the ledger works, or the message names the cause and a way out.
+/// Tests the ledger on storage that fails as network file systems do: it works, or the error has the cause and a
+/// workaround.
 @Suite struct NetworkStorageTests {
     private static let strace = "apt-get install strace"
 
-    /// Runs `once` with system calls that fail as network storage lets them fail.
+    /// Runs `once` with system calls that fail as on network storage.
     private func once(
         _ account: SimulatedAccount, calls: String, error: String, on file: String? = nil, when: String = ""
     ) async throws -> ExporterProcess.Outcome {
@@ -21,8 +22,8 @@ import Testing
             ))
     }
 
-    @Test(arguments: ["ENOLCK", "EOPNOTSUPP"])
-    func folderWithoutLocksIsRefusedByItsCause(error: String) async throws {
+    @Test("a folder without file locks is rejected with the cause", arguments: ["ENOLCK", "EOPNOTSUPP"])
+    func noLocks(error: String) async throws {
         try await SimulatedAccount.run { account in
             let outcome = try await once(account, calls: "flock", error: error)
             #expect(outcome.status == 3, "\(outcome.errors)")
@@ -32,8 +33,8 @@ import Testing
         }
     }
 
-    @Test(arguments: ["EPERM", "EINVAL"])
-    func folderWithoutSharedMemoryWorksForOneProcess(error: String) async throws {
+    @Test("a folder without shared memory works for one process", arguments: ["EPERM", "EINVAL"])
+    func noSharedMemory(error: String) async throws {
         try await SimulatedAccount.run { account in
             for _ in 0..<2 {
                 let outcome = try await once(
@@ -42,7 +43,7 @@ import Testing
                 #expect(outcome.errors.contains("no shared memory"))
                 #expect(try Scrape(Array(outcome.output.utf8)).value("genai_balance_usd") == 100)
             }
-            // Where the file system has it, the same file is shared again.
+            // With shared memory the same file is shared again.
             let outcome = try await ExporterProcess.run(
                 ["once", "--config.file", account.configFile, "--storage.path", account.storage],
                 environment: account.environment)
@@ -53,7 +54,7 @@ import Testing
         }
     }
 
-    @Test func failingFlushNamesTheDisk() async throws {
+    @Test("the error of a failing fsync names the disk") func failingFsync() async throws {
         try await SimulatedAccount.run { account in
             let outcome = try await once(account, calls: "fsync,fdatasync", error: "EIO")
             #expect(outcome.status == 3, "\(outcome.errors)")

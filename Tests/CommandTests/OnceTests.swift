@@ -18,7 +18,7 @@ import UsageModel
         ])
     }
 
-    @Test func printsFinalValuesOfAModelThatIsNewInTheSecondRun() async throws {
+    @Test("a model that is new in the second run has its final values") func newModel() async throws {
         try await SimulatedAccount.run { account in
             use("old", of: account, usd: 7)
             #expect(try await once(account).status == 0)
@@ -29,19 +29,19 @@ import UsageModel
         }
     }
 
-    @Test func namesThatReadTheSameAreOneSeriesWithTheSum() async throws {
+    @Test("names with equal label values are one series with the sum") func equalNames() async throws {
         try await SimulatedAccount.run { account in
             for (model, usd) in [("m\u{1}x", 2), ("m\u{2}x", 4), ("m\u{7F}x", 6), ("m\u{FFFD}x", 8)] {
                 use(model, of: account, usd: usd)
             }
-            // Reading is strict: a series that comes twice in any family fails here.
+            // The parser is strict: a duplicate series in any family fails here.
             let scrape = try Scrape(Array(try await once(account).output.utf8))
             #expect(scrape.value("genai_cost_usd_total", ["model": "m\u{FFFD}x"]) == 20)
             #expect(scrape.value("genai_window_cost_usd", ["model": "m\u{FFFD}x", "window": "today"]) == 20)
         }
     }
 
-    @Test func unknownAccountIsWrongUsage() async throws {
+    @Test("an unknown account is a usage error") func unknownAccount() async throws {
         try await SimulatedAccount.run { account in
             let outcome = try await once(account, "--account", "nobody")
             #expect(outcome.status == 2)
@@ -49,8 +49,9 @@ import UsageModel
         }
     }
 
-    /// Beside node_exporter's own process_* families, and beside another file of the same kind.
-    @Test(.timeLimit(.minutes(5))) func nodeExporterReadsTwoFilesWithoutAnError() async throws {
+    /// Together with node_exporter's own process_* families.
+    @Test("node_exporter reads two files without an error", .timeLimit(.minutes(5)))
+    func textfileCollector() async throws {
         let node = try Tool(
             named: "prometheus-node-exporter", installation: "apt-get install prometheus-node-exporter")
         try await SimulatedAccount.run { account in
@@ -91,7 +92,7 @@ import UsageModel
         }
     }
 
-    @Test func outputFollowsNoLinkThatWasPlantedAndKeepsTheMode() async throws {
+    @Test("the output follows no planted link and keeps the file's mode") func outputFile() async throws {
         try await SimulatedAccount.run { account in
             let file = account.folder + "/genai.prom"
             let victim = account.folder + "/victim"

@@ -6,9 +6,9 @@ import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
-/// No request can make the exporter call anything but a configured upstream.
+/// Tests that no request makes the exporter connect to anything but a configured upstream.
 @Suite struct OutboundTests {
-    /// Counts who connects to it.
+    /// Counts connections.
     private final class Bait: ChannelInboundHandler, Sendable {
         typealias InboundIn = ByteBuffer
 
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test func noURLHeaderOrLabelReachesAnotherAddress() async throws {
+    @Test("no URL and no header makes the exporter connect to another address") func otherAddresses() async throws {
         let bait = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 let port = channel.parent?.localAddress?.port ?? channel.localAddress?.port ?? 0
@@ -68,7 +68,7 @@ import Testing
                 try await connection.waitForClose()
                 #expect(connection.text.hasPrefix("HTTP/1.1 "), "\(request)")
             }
-            // What they asked for would be under way by now.
+            // Connections that the requests cause would exist by now.
             try await account.server.log.wait(forTotal: account.server.log.total + 2)
             #expect(Bait.taken.withLockedValue { $0[port, default: 0] } == 0)
             // The bait works.

@@ -4,13 +4,14 @@ import TestSupport
 import Testing
 import UsageModel
 
-/// A real Prometheus scrapes the exporter: what it computes is what was spent.
+/// Tests scrapes by a real Prometheus, and that its results are the amounts spent.
 @Suite struct PrometheusTests {
     private func wait(until isTrue: () throws -> Bool) async throws {
         while try !isTrue() { try await Task.sleep(for: .milliseconds(200)) }
     }
 
-    @Test(.timeLimit(.minutes(10))) func scrapesOverTLSWithAPasswordAndAClientCertificate() async throws {
+    @Test("Prometheus scrapes over TLS with a password and a client certificate", .timeLimit(.minutes(10)))
+    func secureScrapes() async throws {
         let toolkit = WebConfigTests.toolkit
         try await SimulatedAccount.run { account in
             let file = account.folder + "/web.yml"
@@ -42,7 +43,7 @@ import UsageModel
                 \(job("wrong-certificate", password: "dave123", certificate: "client2_selfsigned"))
                 """, in: account.folder)
             defer { prometheus.stop() }
-            // Each was tried more than once; a check of a password may take long on a busy machine.
+            // Each was scraped more than once; a password check may be slow on a busy machine.
             try await wait {
                 try prometheus.query("count_over_time(up[2m]) >= 2").count == 3
                     && prometheus.query("max_over_time(up{job=\"good\"}[2m]) == 1").count == 1
@@ -55,7 +56,7 @@ import UsageModel
         }
     }
 
-    @Test(.timeLimit(.minutes(10))) func increaseIsWhatWasSpent() async throws {
+    @Test("increase() is the amount spent", .timeLimit(.minutes(10))) func amountSpent() async throws {
         try await SimulatedAccount.run(interval: "300ms") { account in
             let model = "wavespeed-ai/flux-dev"
             let start = RealClock().now
@@ -93,7 +94,7 @@ import UsageModel
             try await wait { try prometheus.query("up{job=\"demo\"} == 1").count == 1 }
             let byModel = "count by (model) (genai_cost_usd_total{job=\"demo\"})"
             try await wait { try prometheus.query(byModel).count >= 5 }
-            // Discovered by /sd: every account is a target of its own, and together they are the whole.
+            // By /sd every account is a separate target, and together they have all series.
             try await wait { try prometheus.query("count(up{job=\"probes\"} == 1) == 6").count == 1 }
             let accounts = "count by (account) (genai_cost_usd_total{job=\"probes\"})"
             let whole = "count by (account) (genai_cost_usd_total{job=\"demo\"})"

@@ -1,14 +1,14 @@
 import TestSupport
 import Testing
 
-/// A server's certificate and key in a folder, which can be made anew.
+/// A server's certificate and key in a folder, which can be replaced.
 struct SelfSignedCertificate {
     let folder: String
 
-    /// A web config's lines about it, for a file in the same folder.
+    /// The section of a web config in the same folder.
     static let section = "tls_server_config: { cert_file: server.crt, key_file: server.key }\n"
 
-    /// Makes both files, in place of those that are there.
+    /// Creates or replaces both files.
     func renew(_ name: String) throws {
         let openssl = try Tool(named: "openssl", installation: "apt-get install openssl")
         let made = try openssl.run([
@@ -18,7 +18,7 @@ struct SelfSignedCertificate {
         #expect(made.status == 0, "\(made.output)")
     }
 
-    /// What openssl sees of a server's certificate.
+    /// Returns openssl's output about a server's certificate.
     static func seen(at address: String) throws -> String {
         try Tool(named: "openssl", installation: "apt-get install openssl").run(["s_client", "-connect", address])
             .output

@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 import UsageModel
 
-/// The running server: what it answers, and how it ends.
+/// Tests the running server's responses and its shutdown.
 @Suite struct ServingTests {
-    @Test func answersWhatPeopleExpectOfAnExporter() async throws {
+    @Test("endpoints respond as in other exporters") func endpoints() async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
             #expect(try await exporter.get("/-/healthy").status == 200)
@@ -37,7 +37,7 @@ import UsageModel
         }
     }
 
-    @Test func partsOfTheMetricsAreServedByNameAndByAccount() async throws {
+    @Test("metrics are selected by name and by account") func selection() async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
             try await exporter.waitUntilReady()
@@ -70,7 +70,7 @@ import UsageModel
         }
     }
 
-    @Test func aNewConfigIsTakenOverWithoutARestart() async throws {
+    @Test("a new config is applied without a restart") func reload() async throws {
         try await SimulatedAccount.run(interval: "10m") { account in
             let exporter = try await ExporterProcess.start(
                 account.serveArguments + ["--web.enable-lifecycle"], environment: account.environment)
@@ -104,7 +104,7 @@ import UsageModel
             #expect(back.value("genai_exporter_accounts") == 1)
             #expect(back.samples("genai_balance_usd").count == 1)
 
-            // The interval is ten minutes: what is new within seconds was asked for.
+            // The interval is ten minutes, so that new data within seconds is from a forced sync.
             account.events.add([
                 UsageEvent(time: RealClock().now, model: "m", unitPrice: .zero, cost: ExactDecimal(7))
             ])
@@ -129,10 +129,10 @@ import UsageModel
         }
     }
 
-    @Test func anAddressInUseIsSaidInPlainWords() async throws {
+    @Test("an address in use is reported") func addressInUse() async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
-            // One address that is taken is enough: an exporter that listens on half of what it should is none.
+            // One address in use is enough, because an exporter must listen on all of its addresses.
             let second = try await ExporterProcess.run(
                 [
                     "serve", "--config.file", account.configFile, "--storage.path", account.folder + "/other",
@@ -147,8 +147,8 @@ import UsageModel
         }
     }
 
-    /// As systemd does it: the socket is there before the exporter.
-    @Test func listensOnTheSocketsThatSystemdHandsOver() async throws {
+    /// As with systemd, the sockets exist before the exporter.
+    @Test("the exporter listens on sockets passed by systemd") func systemdSockets() async throws {
         let handOver = """
             import os, socket, sys
             sockets = [socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))]
@@ -166,20 +166,20 @@ import UsageModel
             exporter.signal(SIGTERM)
             #expect(try await exporter.waitForExit() == 0)
 
-            let alone = try await ExporterProcess.run(
+            let unset = try await ExporterProcess.run(
                 account.serveArguments + ["--web.systemd-socket"], environment: account.environment)
-            #expect(alone.status == 1)
-            #expect(alone.errors.contains("systemd handed over no socket"))
+            #expect(unset.status == 1)
+            #expect(unset.errors.contains("systemd passed no socket"))
             let noSockets = handOver.replacing("socket.create_server((\"127.0.0.1\", 0))", with: "sys.stdin")
             let nothing = try python.run([
                 "-c", noSockets, ExporterProcess.binary.path, "demo", "--web.systemd-socket",
             ])
             #expect(nothing.status == 1)
-            #expect(nothing.output.contains("file descriptor 3 is not a stream socket that listens"))
+            #expect(nothing.output.contains("file descriptor 3 is not a listening stream socket"))
         }
     }
 
-    @Test func answersOnAUnixSocketOfSystemds() async throws {
+    @Test("the exporter serves on a Unix socket passed by systemd") func systemdUnixSocket() async throws {
         let python = try Tool(named: "python3", installation: "apt-get install python3")
         let curl = try Tool(named: "curl", installation: "apt-get install curl")
         try await SimulatedAccount.run { account in
@@ -197,15 +197,15 @@ import UsageModel
                 account.serveArguments + ["--web.systemd-socket"], environment: account.environment,
                 by: (python, ["-c", handOver]))
             for _ in 0..<3 {
-                let answer = try curl.run(["-s", "--unix-socket", path, "http://localhost/-/healthy"])
-                #expect(answer.output == "genai_usage_exporter is healthy.\n")
+                let response = try curl.run(["-s", "--unix-socket", path, "http://localhost/-/healthy"])
+                #expect(response.output == "genai_usage_exporter is healthy.\n")
             }
             exporter.signal(SIGTERM)
             #expect(try await exporter.waitForExit() == 0)
         }
     }
 
-    @Test func onceSaysThatItsOutputCannotBeWritten() async throws {
+    @Test("once reports that its output cannot be written") func fullOutput() async throws {
         try await SimulatedAccount.run { account in
             let shell = Tool(path: "/bin/sh")
             let outcome = try shell.run([
@@ -218,7 +218,7 @@ import UsageModel
         }
     }
 
-    @Test func lifecycleIsClosedUnlessItIsAskedFor() async throws {
+    @Test("the lifecycle API is disabled by default") func lifecycleDisabled() async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
             #expect(try await exporter.get("/-/reload", method: "POST").status == 403)
@@ -228,7 +228,7 @@ import UsageModel
         }
     }
 
-    @Test func endsWithinTwoSecondsWhileTheUpstreamHangs() async throws {
+    @Test("the exporter stops within two seconds while the upstream hangs") func shutdown() async throws {
         try await SimulatedAccount.run { account in
             account.server.faults.stand(.hang, at: "/wavespeed")
             let exporter = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
@@ -239,7 +239,8 @@ import UsageModel
         }
     }
 
-    @Test(.timeLimit(.minutes(5))) func demoNeedsNoConfigAndShowsCostRequestsAndSuccessByModel() async throws {
+    @Test("demo needs no config, and shows cost, requests and success by model", .timeLimit(.minutes(5)))
+    func demo() async throws {
         let exporter = try await ExporterProcess.start(["demo"])
         var scrape = try await exporter.scrape()
         let families = ["genai_cost_usd_total", "genai_requests_total", "genai_request_outcomes_total"]

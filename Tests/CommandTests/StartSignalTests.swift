@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Signals that arrive before the exporter serves.
+/// Tests signals that arrive before the exporter serves.
 @Suite struct StartSignalTests {
     /// Starts `serve` and sends a signal as soon as the program is loaded.
     private func start(_ account: SimulatedAccount, sending signal: Int32) async throws -> (Process, log: String) {
@@ -24,7 +24,7 @@ import Testing
         return UInt64(mask, radix: 16).map { $0 & (1 << UInt64(signal - 1)) != 0 } ?? false
     }
 
-    @Test(.timeLimit(.minutes(2))) func aHangupDuringTheStartIsAReload() async throws {
+    @Test("SIGHUP during startup reloads the config", .timeLimit(.minutes(2))) func hangup() async throws {
         try await SimulatedAccount.run { account in
             let (process, log) = try await start(account, sending: SIGHUP)
             var text = ""
@@ -39,8 +39,8 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(2)), arguments: [SIGTERM, SIGINT])
-    func aStopDuringTheStartIsNoFailure(signal: Int32) async throws {
+    @Test("a stop signal during startup exits with code 0", .timeLimit(.minutes(2)), arguments: [SIGTERM, SIGINT])
+    func stop(signal: Int32) async throws {
         try await SimulatedAccount.run { account in
             let (process, _) = try await start(account, sending: signal)
             while process.isRunning { try await Task.sleep(for: .milliseconds(10)) }

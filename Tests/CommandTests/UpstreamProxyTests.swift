@@ -4,7 +4,7 @@ import NIOPosix
 import TestSupport
 import Testing
 
-/// Requests to providers through a real proxy that wants a password.
+/// Tests requests to providers through a real proxy that requires a password.
 @Suite struct UpstreamProxyTests {
     private func once(_ account: SimulatedAccount, _ environment: [String: String] = [:]) async throws
         -> ExporterProcess.Outcome
@@ -19,8 +19,8 @@ import Testing
         try (text + "\n" + lines).write(toFile: account.configFile, atomically: true, encoding: .utf8)
     }
 
-    @Test(arguments: [true, false])
-    func proxyOfAnAccountIsGivenItsPassword(isInFile: Bool) async throws {
+    @Test("an account's proxy gets its password", arguments: [true, false])
+    func accountProxy(isInFile: Bool) async throws {
         try await ProxyProcess.run { proxy in
             try await SimulatedAccount.run { account in
                 let user = ProxyProcess.user
@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func environmentNamesTheProxyAndTheHostsWithoutIt() async throws {
+    @Test("the environment sets the proxy and the hosts without it") func environmentProxy() async throws {
         let dropped = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { $0.close() }.bind(host: "127.0.0.1", port: 0).get()
         let port = try #require(dropped.localAddress?.port)

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What is said of a wrong web config: enough to mend it, and no secret.
+/// Tests that errors of an invalid web config suffice to fix it, and contain no secret.
 @Suite struct WebConfigMessagesTests {
     private static let secret = "Tr0ub4dor-and-3-more"
     private static let hash = "$2y$10$2UXri9cIDdgeKjBo4Rlpx.U3ZLDV8X1IxKmsfOvhcM5oXQt/mLmXq"
@@ -22,21 +22,24 @@ import Testing
         return said
     }
 
-    @Test(arguments: [
-        secret, "basic_auth_users: \(secret)", "basic_auth_users: [\(secret)]", "basic_auth_users: { a: \(secret) }",
-        "basic_auth_users: { \(secret): a }", "basic_auth_users: { a: { \(secret): b } }",
-        "basic_auth_users: { \"\(hash)\": a }", "basic_auth_users: { a: \(hash)x }",
-        "basic_auth_users: { \"\(hash)\": a, \"\(hash)\": b }", "- \(secret)", "tls_server_config: \(secret)",
-        "tls_server_config: { cert: \(secret), key: \(secret) }", "http_server_config: { headers: \(secret) }",
-    ])
-    func noSecretIsRepeated(text: String) async throws {
+    @Test(
+        "errors contain no secret",
+        arguments: [
+            secret, "basic_auth_users: \(secret)", "basic_auth_users: [\(secret)]",
+            "basic_auth_users: { a: \(secret) }",
+            "basic_auth_users: { \(secret): a }", "basic_auth_users: { a: { \(secret): b } }",
+            "basic_auth_users: { \"\(hash)\": a }", "basic_auth_users: { a: \(hash)x }",
+            "basic_auth_users: { \"\(hash)\": a, \"\(hash)\": b }", "- \(secret)", "tls_server_config: \(secret)",
+            "tls_server_config: { cert: \(secret), key: \(secret) }", "http_server_config: { headers: \(secret) }",
+        ])
+    func secrets(text: String) async throws {
         let said = try await check(text)
         #expect(said.contains(#/web\.yml:\d+:\d+: /#))
         #expect(!said.contains(Self.secret))
         #expect(!said.contains(Self.hash))
     }
 
-    /// How certificate and key are made wrong, and what is said of it.
+    /// An invalid certificate or key, and the expected error.
     struct Mistake: Sendable, CustomTestStringConvertible {
         let section: String
         /// Run in the folder, which holds server.crt and server.key.
@@ -48,32 +51,35 @@ import Testing
 
     private static let both = "cert_file: server.crt\n  key_file: server.key"
 
-    @Test(arguments: [
-        Mistake(
-            section: both, shell: "rm server.crt",
-            said: "web.yml:2:14: tls_server_config.cert_file: cert_file FOLDER/server.crt: it cannot be read: there is "
-                + "no such file"),
-        Mistake(
-            section: both, shell: "rm server.key",
-            said:
-                "web.yml:3:13: tls_server_config.key_file: key_file FOLDER/server.key: it cannot be read: there is no "
-                + "such file"),
-        Mistake(
-            section: both, shell: "echo nonsense > server.key",
-            said: "key_file FOLDER/server.key: there is no private key in it: expected -----BEGIN PRIVATE KEY-----"),
-        Mistake(
-            section: both, shell: "openssl pkcs8 -topk8 -in server.key -passout pass:x -out k && mv k server.key",
-            said: "key_file FOLDER/server.key: the key in it is encrypted: store it without a passphrase"),
-        Mistake(
-            section: both, shell: "openssl ecparam -genkey -name prime256v1 -noout -out server.key",
-            said: "web.yml:3:13: tls_server_config.key_file: the private key is not the certificate's"),
-        Mistake(
-            section: "cert: nonsense\n  key_file: server.key", said: "cert: there is no certificate in it: expected"),
-        Mistake(
-            section: both + "\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: none.pem",
-            said: "client_ca_file FOLDER/none.pem: it cannot be read: there is no such file"),
-    ])
-    func certificatesThatCannotBeUsedAreNamed(mistake: Mistake) async throws {
+    @Test(
+        "unusable certificates and keys are reported",
+        arguments: [
+            Mistake(
+                section: both, shell: "rm server.crt",
+                said:
+                    "web.yml:2:14: tls_server_config.cert_file: cert_file FOLDER/server.crt: cannot be read: there is "
+                    + "no such file"),
+            Mistake(
+                section: both, shell: "rm server.key",
+                said:
+                    "web.yml:3:13: tls_server_config.key_file: key_file FOLDER/server.key: cannot be read: there is no "
+                    + "such file"),
+            Mistake(
+                section: both, shell: "echo nonsense > server.key",
+                said: "key_file FOLDER/server.key: no private key found: expected -----BEGIN PRIVATE KEY-----"),
+            Mistake(
+                section: both, shell: "openssl pkcs8 -topk8 -in server.key -passout pass:x -out k && mv k server.key",
+                said: "key_file FOLDER/server.key: the private key is encrypted: store it without a passphrase"),
+            Mistake(
+                section: both, shell: "openssl ecparam -genkey -name prime256v1 -noout -out server.key",
+                said: "web.yml:3:13: tls_server_config.key_file: the private key does not match the certificate"),
+            Mistake(
+                section: "cert: nonsense\n  key_file: server.key", said: "cert: no certificate found: expected"),
+            Mistake(
+                section: both + "\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: none.pem",
+                said: "client_ca_file FOLDER/none.pem: cannot be read: there is no such file"),
+        ])
+    func unusableFiles(mistake: Mistake) async throws {
         let said = try await check("tls_server_config:\n  \(mistake.section)\n") { folder in
             try SelfSignedCertificate(folder: folder).renew("server")
             #expect(try Tool(path: "/bin/sh").run(["-c", "cd '\(folder)' && \(mistake.shell)"]).status == 0)

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `--web.config.file`, held against exporter-toolkit's own test files and behaviour table.
+/// Tests `--web.config.file` with exporter-toolkit's own test files and behaviour table.
 @Suite struct WebConfigTests {
     static let toolkit =
         "/usr/share/gocode/src/github.com/prometheus/exporter-toolkit/web/testdata"
@@ -17,7 +17,7 @@ import Testing
 
         """
 
-    /// The files that the toolkit's `TestYAMLFiles` and `TestServerBehaviour` refuse; it takes all others.
+    /// The files that the toolkit's `TestYAMLFiles` and `TestServerBehaviour` reject; they accept all others.
     private static let refused: Set<String> = [
         "web_config_junk.yml", "web_config_junk_key.yml", "web_config_noAuth_certPath_empty.bad.yml",
         "web_config_noAuth_keyPath_empty.bad.yml", "web_config_noAuth_certPath_keyPath_empty.bad.yml",
@@ -30,7 +30,7 @@ import Testing
         "web_config_headers_extra_header.bad.yml",
     ]
 
-    @Test func everyFileOfTheToolkitGetsTheToolkitsVerdict() async throws {
+    @Test("every file of the toolkit has the toolkit's result") func toolkitFiles() async throws {
         let files = try #require(
             try? FileManager.default.contentsOfDirectory(atPath: Self.toolkit).filter { $0.hasSuffix(".yml") },
             "apt-get install golang-github-prometheus-exporter-toolkit-dev")
@@ -38,7 +38,7 @@ import Testing
         #expect(Self.refused.isSubset(of: files))
         try await SimulatedAccount.run { account in
             for file in files {
-                // promtool checks all but what only a server meets.
+                // promtool does not check what only a server detects.
                 let promtool = try Tool.promtool().run(["check", "web-config", "\(Self.toolkit)/\(file)"])
                 if file != "web_config_noAuth_noHTTP2Cipher.bad.yml" {
                     #expect((promtool.status != 0) == Self.refused.contains(file), "\(file): \(promtool.output)")
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    /// What a client meets: the arguments of curl, and the HTTP status; 000 where the handshake fails.
+    /// A request with the arguments of curl and the expected HTTP status; 000 if the handshake fails.
     struct Meeting: Sendable, CustomTestStringConvertible {
         let file: String
         var arguments: [String] = []
@@ -78,41 +78,45 @@ import Testing
     private static let someCiphers = "web_config_noAuth_someCiphers.good.yml"
     private static let users = "web_config_users.good.yml"
 
-    @Test(arguments: [
-        Meeting(file: "web_config_noAuth.good.yml", status: "200"),
-        Meeting(file: "web_config_noAuth.good.yml", scheme: "http", status: "400"),
-        Meeting(file: "web_config_noAuth.good.yml", arguments: ["--tls-max", "1.1"], status: "000"),
-        Meeting(file: "web_config_noAuth.good.yml", arguments: certificate("client2_selfsigned"), status: "000"),
-        Meeting(file: "web_config_noAuth_allCiphers.good.yml", status: "200"),
-        Meeting(
-            file: someCiphers, arguments: ["--tls-max", "1.2", "--ciphers", "ECDHE-RSA-AES128-GCM-SHA256"],
-            status: "200"),
-        Meeting(
-            file: someCiphers, arguments: ["--tls-max", "1.2", "--ciphers", "ECDHE-RSA-AES256-SHA"], status: "000"),
-        Meeting(
-            file: someCiphers, arguments: ["--tls-max", "1.2", "--ciphers", "AES128-SHA:ECDHE-RSA-AES128-GCM-SHA256"],
-            status: "200"),
-        Meeting(file: "web_config_noAuth_allCurves.good.yml", status: "200"),
-        Meeting(file: "web_config_noAuth_someCurves.good.yml", arguments: ["--curves", "P-521"], status: "200"),
-        Meeting(file: "web_config_noAuth_someCurves.good.yml", arguments: ["--curves", "P-384"], status: "000"),
-        Meeting(file: "web_config_noAuth_noHTTP2.good.yml", status: "200"),
-        Meeting(file: anyClient, status: "000"),
-        Meeting(file: anyClient, arguments: certificate("client_selfsigned"), status: "200"),
-        Meeting(file: anyClient, arguments: certificate("client2_selfsigned"), status: "200"),
-        Meeting(file: verifying, status: "000"),
-        Meeting(file: verifying, arguments: certificate("client_selfsigned"), status: "200"),
-        Meeting(file: verifying, arguments: certificate("client2_selfsigned"), status: "000"),
-        Meeting(file: users, status: "401"),
-        Meeting(file: users, arguments: ["-u", "alice:alice123"], status: "200"),
-        Meeting(file: users, arguments: ["-u", "alice:alice1234"], status: "401"),
-        Meeting(file: users, arguments: ["-u", "nobody:fakepassword"], status: "401"),
-        Meeting(file: users, path: "/-/healthy", status: "200"),
-        Meeting(file: users, path: "/-/ready", status: "200"),
-        Meeting(file: "web_config_users_noTLS.good.yml", scheme: "http", status: "401"),
-        Meeting(
-            file: "web_config_users_noTLS.good.yml", arguments: ["-u", "dave:dave123"], scheme: "http", status: "200"),
-    ])
-    func clientsMeetWhatTheToolkitsTableSays(meeting: Meeting) async throws {
+    @Test(
+        "clients get the results of the toolkit's table",
+        arguments: [
+            Meeting(file: "web_config_noAuth.good.yml", status: "200"),
+            Meeting(file: "web_config_noAuth.good.yml", scheme: "http", status: "400"),
+            Meeting(file: "web_config_noAuth.good.yml", arguments: ["--tls-max", "1.1"], status: "000"),
+            Meeting(file: "web_config_noAuth.good.yml", arguments: certificate("client2_selfsigned"), status: "000"),
+            Meeting(file: "web_config_noAuth_allCiphers.good.yml", status: "200"),
+            Meeting(
+                file: someCiphers, arguments: ["--tls-max", "1.2", "--ciphers", "ECDHE-RSA-AES128-GCM-SHA256"],
+                status: "200"),
+            Meeting(
+                file: someCiphers, arguments: ["--tls-max", "1.2", "--ciphers", "ECDHE-RSA-AES256-SHA"], status: "000"),
+            Meeting(
+                file: someCiphers,
+                arguments: ["--tls-max", "1.2", "--ciphers", "AES128-SHA:ECDHE-RSA-AES128-GCM-SHA256"],
+                status: "200"),
+            Meeting(file: "web_config_noAuth_allCurves.good.yml", status: "200"),
+            Meeting(file: "web_config_noAuth_someCurves.good.yml", arguments: ["--curves", "P-521"], status: "200"),
+            Meeting(file: "web_config_noAuth_someCurves.good.yml", arguments: ["--curves", "P-384"], status: "000"),
+            Meeting(file: "web_config_noAuth_noHTTP2.good.yml", status: "200"),
+            Meeting(file: anyClient, status: "000"),
+            Meeting(file: anyClient, arguments: certificate("client_selfsigned"), status: "200"),
+            Meeting(file: anyClient, arguments: certificate("client2_selfsigned"), status: "200"),
+            Meeting(file: verifying, status: "000"),
+            Meeting(file: verifying, arguments: certificate("client_selfsigned"), status: "200"),
+            Meeting(file: verifying, arguments: certificate("client2_selfsigned"), status: "000"),
+            Meeting(file: users, status: "401"),
+            Meeting(file: users, arguments: ["-u", "alice:alice123"], status: "200"),
+            Meeting(file: users, arguments: ["-u", "alice:alice1234"], status: "401"),
+            Meeting(file: users, arguments: ["-u", "nobody:fakepassword"], status: "401"),
+            Meeting(file: users, path: "/-/healthy", status: "200"),
+            Meeting(file: users, path: "/-/ready", status: "200"),
+            Meeting(file: "web_config_users_noTLS.good.yml", scheme: "http", status: "401"),
+            Meeting(
+                file: "web_config_users_noTLS.good.yml", arguments: ["-u", "dave:dave123"], scheme: "http",
+                status: "200"),
+        ])
+    func clients(meeting: Meeting) async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(
                 account.serveArguments + ["--web.config.file", "\(Self.toolkit)/\(meeting.file)"],
@@ -127,15 +131,17 @@ import Testing
         }
     }
 
-    /// The status that curl got. The toolkit's certificates are not for this purpose in OpenSSL's eyes: who the server is
-    /// is not what is tested here.
+    /// Returns the status that curl got. It does not verify the server, because OpenSSL rejects the purpose of the
+    /// toolkit's certificates.
     private func curl(_ arguments: [String], _ url: String) throws -> String {
         let curl = try Tool(named: "curl", installation: "apt-get install curl")
         return try curl.run(["-k", "-s", "-o", "/dev/null", "-w", "%{http_code}"] + arguments + [url]).output
     }
 
-    @Test(arguments: [("web_config_noAuth.good.yml", "2"), ("web_config_noAuth_noHTTP2.good.yml", "1.1")])
-    func http2IsSpokenOverTLSUnlessItIsSwitchedOff(file: String, version: String) async throws {
+    @Test(
+        "HTTP/2 is offered over TLS unless it is disabled",
+        arguments: [("web_config_noAuth.good.yml", "2"), ("web_config_noAuth_noHTTP2.good.yml", "1.1")])
+    func http2(file: String, version: String) async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(
                 account.serveArguments + ["--web.config.file", "\(Self.toolkit)/\(file)"],
@@ -151,24 +157,24 @@ import Testing
         }
     }
 
-    @Test func headersGoOnEveryAnswer() async throws {
+    @Test("every response has the configured headers") func headers() async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(
                 account.serveArguments + ["--web.config.file", "\(Self.toolkit)/web_config_headers.good.yml"],
                 environment: account.environment)
             for path in ["/metrics", "/", "/nothing"] {
-                let answer = try await exporter.get(path)
-                #expect(answer.headers["x-frame-options"] == "deny")
-                #expect(answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains")
-                #expect(answer.headers["x-xss-protection"] == "1")
-                #expect(answer.headers["content-security-policy"] == "default-src 'self' *.test.example.net")
+                let response = try await exporter.get(path)
+                #expect(response.headers["x-frame-options"] == "deny")
+                #expect(response.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains")
+                #expect(response.headers["x-xss-protection"] == "1")
+                #expect(response.headers["content-security-policy"] == "default-src 'self' *.test.example.net")
             }
             exporter.signal(SIGTERM)
             #expect(try await exporter.waitForExit() == 0)
         }
     }
 
-    @Test func certificatesRotateLive() async throws {
+    @Test("certificates are reloaded without a restart") func certificates() async throws {
         try await SimulatedAccount.run { account in
             let certificate = SelfSignedCertificate(folder: account.folder)
             try certificate.renew("first")
@@ -190,7 +196,7 @@ import Testing
         }
     }
 
-    @Test func usersRotateLiveAndABrokenFileRefusesNobody() async throws {
+    @Test("users are reloaded without a restart, and an invalid file changes nothing") func usersReload() async throws {
         try await SimulatedAccount.run { account in
             let file = account.folder + "/web.yml"
             let alice = "alice: $2y$12$1DpfPeqF9HzHJt.EWswy1exHluGfbhnn3yXhR7Xes6m3WJqFg0Wby"
@@ -211,7 +217,7 @@ import Testing
             try write("basic_auth_users: nonsense")
             #expect(try await status("dave:dave123") == 200)
             #expect(try await status("alice:alice123") == 401)
-            // A file without any password may be one that is still being written: it is not taken at once.
+            // A file without passwords may be incomplete, so that it is not applied at once.
             try write("rate_limit: { interval: 1h, burst: 2 }")
             #expect(try await exporter.get("/metrics").status == 401)
             while try await exporter.get("/metrics").status == 401 { try await Task.sleep(for: .milliseconds(50)) }

@@ -2,26 +2,27 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Flags of the web face, as clients and proxies meet them.
+/// Tests the web flags, from the view of clients and proxies.
 @Suite struct WebFlagTests {
-    @Test(arguments: [false, true]) func createdLinesAreThereOnlyWhereTheyAreWanted(isWanted: Bool) async throws {
+    @Test("_created lines are written only if enabled", arguments: [false, true])
+    func createdLines(isEnabled: Bool) async throws {
         try await SimulatedAccount.run { account in
             let exporter = try await ExporterProcess.start(
-                account.serveArguments + (isWanted ? ["--web.openmetrics-created"] : []),
+                account.serveArguments + (isEnabled ? ["--web.openmetrics-created"] : []),
                 environment: account.environment)
             try await exporter.waitUntilReady()
-            let answer = try await exporter.get(
+            let response = try await exporter.get(
                 "/metrics", headers: [("Accept", "application/openmetrics-text; version=1.0.0")])
-            let lines = String(decoding: answer.body, as: UTF8.self).split(separator: "\n")
+            let lines = String(decoding: response.body, as: UTF8.self).split(separator: "\n")
             let created = lines.filter { $0.contains(/^[a-z_]+_created[{ ]/) && !$0.hasPrefix("#") }
-            #expect(created.isEmpty != isWanted)
+            #expect(created.isEmpty != isEnabled)
             #expect(!created.contains { $0.hasPrefix("process_network") })
             exporter.signal(SIGTERM)
             #expect(try await exporter.waitForExit() == 0)
         }
     }
 
-    @Test func healthChecksNeedNeitherPasswordNorTLSAtTheirAddress() async throws {
+    @Test("the health address needs neither a password nor TLS") func healthAddress() async throws {
         try await SimulatedAccount.run { account in
             let file = account.folder + "/web.yml"
             try WebConfigTests.requiringClientCertificate.write(toFile: file, atomically: true, encoding: .utf8)
@@ -49,7 +50,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(2))) func aChangedConfigIsLoadedWithoutASignal() async throws {
+    @Test("a changed config is reloaded without a signal", .timeLimit(.minutes(2))) func autoReload() async throws {
         try await SimulatedAccount.run(interval: "10m") { account in
             let exporter = try await ExporterProcess.start(
                 account.serveArguments + ["--config.auto-reload-interval", "1s"], environment: account.environment)
@@ -59,9 +60,9 @@ import Testing
             }
             try write("accounts: nonsense")
             _ = try await exporter.scrape { $0.value("genai_exporter_config_last_reload_successful") == 0 }
-            // It is tried again each second, and logged once.
+            // Retried each second, but logged once.
             try await Task.sleep(for: .seconds(3))
-            #expect(exporter.log.ranges(of: "the config could not be reloaded").count == 1)
+            #expect(exporter.log.ranges(of: "config reload failed").count == 1)
             try write(good.replacing("name: media", with: "name: other"))
             _ = try await exporter.scrape {
                 $0.value("genai_exporter_config_last_reload_successful") == 1
@@ -74,7 +75,8 @@ import Testing
 
     private static let webConfigMetric = "genai_exporter_web_config_last_reload_successful"
 
-    @Test(.timeLimit(.minutes(2))) func aRefusedWebConfigIsAMetric() async throws {
+    @Test("a metric shows that a web config was rejected", .timeLimit(.minutes(2)))
+    func rejectedWebConfig() async throws {
         try await SimulatedAccount.run { account in
             let file = account.folder + "/web.yml"
             try Data().write(to: URL(fileURLWithPath: file))
@@ -91,8 +93,8 @@ import Testing
     }
 
     /// nginx at a sub-path, once with the prefix passed on and once with it removed.
-    @Test(.timeLimit(.minutes(5)), arguments: [true, false])
-    func pageTargetsAndProbeWorkBehindAReverseProxy(removesPrefix: Bool) async throws {
+    @Test("page, targets and probe work behind a reverse proxy", .timeLimit(.minutes(5)), arguments: [true, false])
+    func reverseProxy(removesPrefix: Bool) async throws {
         let nginx = try Tool(named: "nginx", installation: "apt-get install nginx-light")
         try await SimulatedAccount.run { account in
             let port = try freePort()

@@ -5,16 +5,18 @@ import Testing
 @testable import ExporterWeb
 
 @Suite struct AnswerTimeTests {
-    @Test(arguments: [
-        ("10", 10_000), ("0.5", 500), ("14.999", 14_999), (nil, 120_000), ("", 120_000), ("nan", 120_000),
-        ("-1", 120_000), ("0", 120_000), ("1e300", 120_000), ("ten", 120_000),
-    ])
-    func prometheusTimeoutEndsTheScrape(header: String?, milliseconds: Int64) {
+    @Test(
+        "Prometheus' scrape timeout limits the response",
+        arguments: [
+            ("10", 10_000), ("0.5", 500), ("14.999", 14_999), (nil, 120_000), ("", 120_000), ("nan", 120_000),
+            ("-1", 120_000), ("0", 120_000), ("1e300", 120_000), ("ten", 120_000),
+        ])
+    func scrapeTimeout(header: String?, milliseconds: Int64) {
         #expect(AnswerTime(scrapeTimeout: header).limit == .milliseconds(milliseconds))
     }
 
-    /// A slow reader is let go on, and no longer keeps others out.
-    @Test func scrapeThatNoLongerCountsMakesRoomAndIsCountedOffOnce() {
+    /// The response to a slow client continues, but no longer counts against the limit.
+    @Test("a scrape that no longer counts makes room, once") func slowScrape() {
         let tally = ScrapeTally()
         let slow = tally.begin(limit: 1)
         #expect(tally.begin(limit: 1) == nil)

@@ -10,14 +10,14 @@ import Testing
 
     private func id(_ number: Int) -> ObjectIdentifier { ObjectIdentifier(connections[number]) }
 
-    /// A table with all connections, opened a second one after the other.
+    /// A table with all connections, opened at intervals of a second.
     private var table: ConnectionTable {
         var table = ConnectionTable()
         for number in connections.indices { table.add(id(number), at: start + .seconds(number)) }
         return table
     }
 
-    @Test("connections without a request make room first, the oldest of them, each once") func unusedFirst() {
+    @Test("connections without a request are closed first, from the oldest, each once") func unusedFirst() {
         var table = table
         table.begin(id(0), at: start + .seconds(4))
         table.end(id(0), at: start + .seconds(5))
@@ -33,7 +33,7 @@ import Testing
         #expect(table.nextRoom() == nil)
     }
 
-    @Test("a new connection keeps its place for a round trip, and one that is served for its response") func grace() {
+    @Test("a new connection is kept for a round trip, and an active one for its response") func grace() {
         var table = ConnectionTable()
         table.add(id(0), at: start)
         #expect(table.takeOldest(at: start + .milliseconds(99)) == nil)
@@ -49,7 +49,7 @@ import Testing
         #expect(table.takeOldest(at: start + .milliseconds(7_100)) == id(0))
     }
 
-    @Test("many requests of one connection leave no trace but its last") func manyRequests() {
+    @Test("of many requests of a connection only the last one counts") func manyRequests() {
         var table = table
         for step in 0..<10_000 {
             table.begin(id(1), at: start + .milliseconds(step))

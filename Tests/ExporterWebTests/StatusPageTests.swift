@@ -32,14 +32,14 @@ import UsageModel
         StatusPage(accounts: accounts, telemetryPath: "/metrics", now: now).html
     }
 
-    @Test func nothingFromOutsideBecomesMarkup() {
+    @Test("external values are escaped") func escaping() {
         let evil = "<script>alert('x')</script>\"&"
         let page = page(account(name: evil, models: [evil: ExactDecimal(1)], error: evil))
         #expect(!page.contains("<script"))
         #expect(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;"))
     }
 
-    @Test func noFigureEndsTheProcess() {
+    @Test("extreme values do not crash") func extremeValues() {
         let page = page(
             account(budgets: [
                 .init(name: "key", scope: "key", limit: 1e-10, spent: 9e14, resets: nil),
@@ -50,31 +50,31 @@ import UsageModel
         #expect(page.contains("$900000000000000"))
     }
 
-    @Test func marksThatSetTheDirectionOfTextAreShownAsText() {
+    @Test("bidirectional control characters are shown as text") func bidiControls() {
         let page = page(account(name: "a\u{202E}b", models: ["x\u{2066}y": ExactDecimal(1)]))
         #expect(page.contains("a[U+202E]b") && page.contains("x[U+2066]y"))
         #expect(!page.unicodeScalars.contains { $0.properties.isBidiControl })
     }
 
-    @Test func aModelNamedAsTheRestHasItsOwnColour() throws {
+    @Test("a model with the name of the rest has its own colour") func modelNamedOthers() throws {
         let page = page(account(models: ["others": ExactDecimal(5), "flux": ExactDecimal(1)], past: { _ in .zero }))
         let legend = try #require(page.firstMatch(of: /<ul class="legend">(.*?)<\/ul>/)).1
         #expect(legend.contains(/class="c0"[^>]*\/><\/svg> others/))
     }
 
-    @Test func linksBeginWithThePathOfTheReverseProxy() {
+    @Test("links have the prefix of the reverse proxy") func linkPrefix() {
         let page = StatusPage(accounts: [], telemetryPath: "/metrics", linkPrefix: "/genai", now: now).html
         #expect(page.contains("href=\"/genai/metrics\"") && page.contains("href=\"/genai/-/ready\""))
     }
 
-    @Test func figuresReadAsPeopleWriteThem() {
+    @Test("figures are formatted") func formatting() {
         let page = page(account(models: ["flux": ExactDecimal(5)]))
         for text in ["$5.00", "$1,234.00", "$49.36", "99.9%", "5 min ago", "1 account, no failing source."] {
             #expect(page.contains(text), "\(text)")
         }
     }
 
-    @Test func costOfUnknownDaysIsNotShownAsTodays() {
+    @Test("unknown cost is not shown as today's") func unknownCost() {
         var status = SyncStatus()
         status.isUp = true
         let page = page(
@@ -89,14 +89,14 @@ import UsageModel
         #expect(!page.contains("This month"))
     }
 
-    @Test func failingSourceIsSaidInPlainWords() {
+    @Test("a failing source is shown with its error") func failingSource() {
         let page = page(account(error: "the key is wrong"))
         #expect(page.contains("1 account, 1 with a failing source."))
         #expect(page.contains("the key is wrong"))
         #expect(page.contains("class=\"failing\""))
     }
 
-    @Test func manyAccountsAreListedAboveWhatFailsFirst() {
+    @Test("a table lists many accounts, failing ones first") func accountsTable() {
         let few = page(account(), account(name: "b"), account(name: "c", error: "no"))
         #expect(!few.contains("All accounts"))
         let many = page(
@@ -109,7 +109,7 @@ import UsageModel
         }
     }
 
-    @Test func estimatesAreCalledSoAndNotAddedToCharges() {
+    @Test("estimates are labelled and not added to charges") func estimates() {
         let page = page(
             account(models: ["m": ExactDecimal(2)]), account(name: "b", models: ["m": ExactDecimal(3)]),
             account(name: "c"), account(name: "clips", models: ["m": ExactDecimal(4)], isEstimated: true))
@@ -121,7 +121,7 @@ import UsageModel
         }
     }
 
-    @Test func freshnessIsThatOfTheUsage() {
+    @Test("'Data through' depends on usage sources only") func dataThrough() {
         var usage = SyncStatus()
         var balance = SyncStatus()
         balance.dataThrough = now - .minutes(1)
@@ -140,34 +140,36 @@ import UsageModel
         #expect(text().contains("<dt>Data through</dt><dd>20 min ago</dd>"))
     }
 
-    @Test func troubleOfTheExporterItselfStandsAtTheTop() {
+    @Test("notices about the exporter are shown") func notices() {
         let page = StatusPage(accounts: [], telemetryPath: "/metrics", now: now, notices: ["<b> is wrong"]).html
         #expect(page.contains("role=\"alert\">&lt;b&gt; is wrong</p>"))
     }
 
-    @Test func balanceSaysHowLongItLasts() {
+    @Test("a balance has the days for which it lasts") func balance() {
         let spending = account(models: ["m": ExactDecimal(90)], past: { ExactDecimal($0 <= 7 ? 10 : 90) })
-        // The day that is not over yet does not count.
+        // The current day does not count.
         #expect(page(spending).contains("Balance $49.36: about 4 days at the last week's pace"))
         #expect(page(account()).contains("<dt>Balance</dt><dd>$49.36</dd>"))
     }
 
-    @Test func budgetIsAMeterWithItsWords() {
+    @Test("a budget is a labelled meter") func budget() {
         let budget = AccountOverview.Budget(name: "config", scope: "config", limit: 500, spent: 460, resets: nil)
         #expect(page(account(budgets: [budget])).contains("Budget of the config: $460.00 of $500.00 (92%)"))
     }
 
-    @Test func everyIdIsUniqueAndEveryChartHasAName() {
+    @Test("ids are unique, and every chart has a name") func ids() {
         let html = page(account(models: ["a": ExactDecimal(1)]), account(name: "b", models: ["a": ExactDecimal(1)]))
         let ids = html.matches(of: /id="([^"]+)"/).map { String($0.1) }
         #expect(Set(ids).count == ids.count)
         for label in html.matches(of: /aria-labelledby="([^"]+)"/) { #expect(ids.contains(String(label.1))) }
     }
 
-    @Test(arguments: [
-        (0, "$0.00"), (0.00042, "$0.0004"), (0.5, "$0.5000"), (1, "$1.00"), (999.999, "$1,000.00"),
-        (1_234_567.891, "$1,234,567.89"), (-3.5, "-$3.50"),
-    ])
+    @Test(
+        "amounts are formatted in dollars",
+        arguments: [
+            (0, "$0.00"), (0.00042, "$0.0004"), (0.5, "$0.5000"), (1, "$1.00"), (999.999, "$1,000.00"),
+            (1_234_567.891, "$1,234,567.89"), (-3.5, "-$3.50"),
+        ])
     func dollars(value: Double, text: String) {
         #expect(value.dollarText == text)
     }

@@ -5,14 +5,16 @@ import Testing
 
 @testable import ExporterWeb
 
-/// Which version of the web config is in force while its file changes.
+/// Tests which version of the web config is active while its file changes.
 @Suite struct WebConfigurationStoreTests {
     private static let passwords =
         "basic_auth_users: { a: $2y$04$VqFoM6M8NMrZJnNm5GHxP.KB1Wz9ASHnIk4UXsAYaRFc0S/O1Eqki }"
 
-    /// Whoever writes a file in place leaves it empty or cut off for a moment.
-    @Test(arguments: ["", "# nothing", "basic_auth_users:", "http_server_config: { http2: false }"])
-    func halfWrittenFileOpensNoDoor(half: String) throws {
+    /// A file that is written in place is empty or truncated for a short time.
+    @Test(
+        "a half-written file does not remove passwords",
+        arguments: ["", "# nothing", "basic_auth_users:", "http_server_config: { http2: false }"])
+    func halfWrittenFile(half: String) throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("web-\(UUID().uuidString).yml")
         defer { try? FileManager.default.removeItem(at: file) }
         func write(_ text: String) throws { try text.write(to: file, atomically: false, encoding: .utf8) }
@@ -27,20 +29,20 @@ import Testing
         #expect(store.current.configuration.users.count == 1)
         clock.withLockedValue { $0 += .seconds(1) }
         #expect(store.current.configuration.users.count == 1)
-        // The rest of it comes.
+        // The rest of the file is written.
         try write(Self.passwords + "\nrate_limit: { interval: 1s, burst: 5 }")
         #expect(store.current.configuration.users.count == 1)
         #expect(store.current.configuration.rateLimit?.burst == 5)
 
-        // Meant so: it stays as it is.
+        // Intended: the file stays unchanged.
         try write(half)
         #expect(store.current.configuration.users.count == 1)
         clock.withLockedValue { $0 += WebConfigurationStore.settling }
         #expect(store.current.configuration.users.isEmpty)
     }
 
-    /// Certificates often come after the config that names them.
-    @Test func refusedConfigIsLoadedOnceTheFilesThatItNamesAreThere() throws {
+    /// Certificates are often written after the config that names them.
+    @Test("a rejected config is loaded once the files that it names exist") func lateCertificate() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("web-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -65,11 +67,13 @@ import Testing
         #expect(store.isCurrent)
     }
 
-    @Test(arguments: [
-        ("tls", false), ("no tls", true), ("other certificate", false), ("no client certificate", true),
-        ("no names", true), ("no passwords", true), ("other passwords", false),
-    ])
-    func whatAsksLessOfClientsOpensADoor(change: String, opens: Bool) {
+    @Test(
+        "a config that requires less of clients is weaker",
+        arguments: [
+            ("tls", false), ("no tls", true), ("other certificate", false), ("no client certificate", true),
+            ("no names", true), ("no passwords", true), ("other passwords", false),
+        ])
+    func weakens(change: String, isWeaker: Bool) {
         var earlier = WebConfiguration()
         earlier.tls = TLSSettings(
             certificate: .file("a"), key: .file("b"), clientPolicy: .requireAndVerify, allowedNames: ["x"])
@@ -86,6 +90,6 @@ import Testing
         case "other passwords": new.users = ["b": "hash"]
         default: break
         }
-        #expect(new.weakens(after: earlier) == opens)
+        #expect(new.weakens(after: earlier) == isWeaker)
     }
 }

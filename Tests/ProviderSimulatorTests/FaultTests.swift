@@ -131,7 +131,7 @@ struct FaultTests {
     @Test("a wrong content type comes with a healthy body")
     func contentType() async throws {
         try await SimulatedWaveSpeed.run { simulated in
-            simulated.server.faults.queue(.contentType("text/csv"), at: Self.path)
+            simulated.server.faults.queue(.headers(["Content-Type": "text/csv"]), at: Self.path)
             let response = try await simulated.balance()
             #expect(response.headers["content-type"] == "text/csv")
             #expect(response.text == Self.healthy)

@@ -62,7 +62,9 @@ struct ServedWorld {
             "sync_interval: \(interval)",
         ]
         let settings = try account.settings.map { line in
-            guard let key = ["api_key", "management_key"].first(where: { line.hasPrefix("\($0): ") }) else { return line }
+            guard let key = ["api_key", "management_key"].first(where: { line.hasPrefix("\($0): ") }) else {
+                return line
+            }
             return "\(key)_file: \(try file(String(line.dropFirst(key.count + 2)), "\(account.name).\(key)"))"
         }
         return "  - " + (lines + settings).joined(separator: "\n    ")

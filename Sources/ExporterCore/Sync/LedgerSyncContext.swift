@@ -17,7 +17,6 @@ final class LedgerSyncContext: SyncContext {
     private let ledger: UsageLedger
     private let clock: any WallClock
     private let collected = NIOLockedValueBox(LedgerChange())
-    private let noticed = NIOLockedValueBox<UpstreamNotice?>(nil)
     private let completed = NIOLockedValueBox(false)
     private let covered = NIOLockedValueBox<[String: Coverage]>([:])
     private let remarked = NIOLockedValueBox<[String]>([])
@@ -50,13 +49,6 @@ final class LedgerSyncContext: SyncContext {
 
     /// The durable changes of this sync's commits.
     var change: LedgerChange { collected.withLockedValue { $0 } }
-
-    /// The API's last notice of deprecation; nil if no response arrived.
-    var lastNotice: UpstreamNotice? { noticed.withLockedValue { $0 } }
-
-    func notice(_ notice: UpstreamNotice) {
-        noticed.withLockedValue { $0 = notice }
-    }
 
     /// The coverage of the sync's commits, by key.
     var coverage: [String: Coverage] { covered.withLockedValue { $0 } }

@@ -146,7 +146,7 @@ actor SourceRunner {
         }
         // Stopping the process interrupts the ledger's statements: that is not a failure of the source.
         try Task.checkCancellation()
-        if let notice = context?.lastNotice {
+        if let notice = observer.takeNotice() {
             status.isDeprecated = notice.isDeprecated
             status.sunset = notice.sunset
         }

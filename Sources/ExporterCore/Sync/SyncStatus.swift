@@ -120,7 +120,13 @@ extension SyncStatus {
 
 /// Counts a source's requests during a sync. The counts are served after they were stored.
 final class SyncObserver: UpstreamObserver {
+    private struct PathNotice {
+        let notice: UpstreamNotice
+        let isGone: Bool
+    }
+
     private let tally = NIOLockedValueBox(UpstreamTally())
+    private let notices = NIOLockedValueBox<[String: PathNotice]>([:])
     private let skew: ClockSkew
 
     /// - Parameter skew: the account's.
@@ -139,8 +145,32 @@ final class SyncObserver: UpstreamObserver {
         tally.withLockedValue { $0.add(code: code, duration: duration) }
     }
 
-    func responded(date: Timestamp?, at now: Timestamp) {
-        skew.observe(date: date, at: now)
+    func responded(_ path: String, status: Int, headers: UpstreamHeaders, at now: Timestamp) {
+        skew.observe(date: headers.date(now: now), at: now)
+        switch status {
+        case 200...299:
+            let notice = UpstreamNotice(headers: headers, now: now)
+            notices.withLockedValue { $0[path] = PathNotice(notice: notice, isGone: false) }
+        case 410:
+            let notice = UpstreamNotice(goneWith: headers, now: now)
+            notices.withLockedValue { $0[path] = PathNotice(notice: notice, isGone: true) }
+        default: break
+        }
+    }
+
+    /// Returns what the responses since the last call said about the end of their paths; nil if there was none.
+    ///
+    /// A path that is gone counts only if no other one responded: the source reads its successor then.
+    func takeNotice() -> UpstreamNotice? {
+        let paths = notices.withLockedValue { notices in
+            defer { notices = [:] }
+            return notices.values.map { $0 }
+        }
+        let usable = paths.filter { !$0.isGone }
+        let relevant = (usable.isEmpty ? paths : usable).map(\.notice)
+        guard !relevant.isEmpty else { return nil }
+        return UpstreamNotice(
+            isDeprecated: relevant.contains(where: \.isDeprecated), sunset: relevant.compactMap(\.sunset).min())
     }
 
     func retried() {

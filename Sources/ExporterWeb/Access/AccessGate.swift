@@ -30,8 +30,8 @@ struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == Ex
                 return .reconnect("This server checks client certificates differently now: connect again.\n")
             }
         }
-        // Health checks bypass the rate limit and authentication, because an orchestrator must not restart the exporter when
-        // other clients send too many requests.
+        // Health checks bypass the rate limit and authentication, because an orchestrator must not restart the exporter
+        // when other clients send too many requests.
         if routes.local(request.uri.path).map(HealthResponder.paths.contains) == true {
             return try await inner.respond(to: request, context: context)
         }

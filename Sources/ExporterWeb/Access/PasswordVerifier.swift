@@ -13,8 +13,8 @@ final class PasswordVerifier: Sendable {
     static let longestQueue = 32
     /// Maximum number of cached wrong passwords.
     private static let rememberedWrong = 256
-    /// Maximum number of cached right passwords of each user. A hash matches several, because bcrypt ignores bytes beyond
-    /// the 72nd.
+    /// Maximum number of cached right passwords of each user. A hash matches several, because bcrypt ignores bytes
+    /// beyond the 72nd.
     private static let rememberedRight = 4
 
     /// Digests of passwords, cached separately so that wrong ones never evict a right one.

@@ -4,17 +4,17 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 
-/// Says `Connection: close` of every request after which its client expects the connection to end, and refuses requests
-/// of HTTP/1.1 that do not name their host once (RFC 9112, section 3.2).
+/// Sets `Connection: close` on every request after which the client expects the connection to close, and rejects
+/// HTTP/1.1 requests without exactly one `Host` field (RFC 9112, section 3.2).
 ///
-/// What comes after it in the pipeline knows that one spelling, and not the version: with HTTP/1.0 a connection ends with
-/// its answer (RFC 9112, section 9.3). It keeps one `Host` of several, too.
+/// Later handlers know only that spelling and not the version, but an HTTP/1.0 connection closes after its response
+/// (RFC 9112, section 9.3). They also keep only one of several `Host` fields.
 final class ConnectionCloseNormalizer: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
 
     private let unanswered: UnansweredRequests
-    /// A request was refused: nothing more is read from the connection.
+    /// Whether a request was rejected, after which input is ignored.
     private var isOver = false
 
     /// - Parameter unanswered: counts the requests that pass.
@@ -44,23 +44,22 @@ final class ConnectionCloseNormalizer: ChannelInboundHandler {
     }
 }
 
-/// Requests of one connection that were parsed and are not answered: more than one where its client does not wait for
-/// responses (pipelining). Of an HTTP/2 connection none is counted, as its streams take turns by themselves.
+/// Counts a connection's parsed requests that have no response yet, of which pipelining causes several. HTTP/2 requests
+/// are not counted, because streams do not block each other.
 final class UnansweredRequests: Sendable {
-    /// Long enough that the event loop looks for what other connections sent before it continues.
+    /// Long enough for the event loop to poll other connections before it continues.
     private static let pause = TimeAmount.microseconds(100)
 
     private let count = NIOLockedValueBox(0)
 
-    /// A request was parsed.
+    /// Counts a parsed request.
     func add() {
         count.withLockedValue { $0 += 1 }
     }
 
-    /// A request was answered: where the next is already there, lets other connections go first.
+    /// Counts a response, and yields to other connections if the next request was already parsed.
     ///
-    /// An event loop reads from no socket as long as tasks that run on it leave others behind, as one response after
-    /// another does.
+    /// An event loop does not poll its sockets while tasks that it runs enqueue others, as consecutive responses do.
     func finishOne(on eventLoop: any EventLoop) async throws {
         let hasMore = count.withLockedValue { count in
             count = max(0, count - 1)
@@ -70,25 +69,25 @@ final class UnansweredRequests: Sendable {
     }
 }
 
-/// How long the head of a request may be; a longer one is answered with 400, and the connection closed.
+/// Size limits of request heads. A larger one is rejected with 400, and its connection is closed.
 enum RequestHead {
     /// Browsers send up to a few kilobytes; Prometheus a few hundred bytes.
     static let limits = HTTP1Channel.Configuration.DecoderConfiguration(
         maxHeaderFieldSize: 16 * 1024, maxHeaderListSize: 32 * 1024, maxHeaderFieldCount: 100)
 }
 
-/// What a request brings along beside its head. No request of ours needs a body, so that of others is not waited for.
+/// Limits of request bodies, which no endpoint needs.
 enum RequestBody {
-    /// Bodies up to so many bytes are read over, and the connection goes on.
+    /// Maximum size in bytes of a body that is discarded; a longer one is rejected, and its connection is closed.
     static let longest = 64 * 1024
 
-    /// What a client still writes after the last answer of its connection is read over for so long.
+    /// Time for which input is discarded after the last response of a connection.
     static let lingering = Duration.seconds(1)
 
-    /// Whether it is longer than what is read over; where its length is not told it is read to know that.
+    /// Whether a body is longer than `longest`. A body of undeclared length is read to find out.
     ///
-    /// - Throws: `HTTPParserError` where its chunks or its transfer coding are malformed, or another error where the client
-    ///   has gone.
+    /// - Throws: `HTTPParserError` if its chunks or its transfer coding are malformed, or another error if the client
+    ///   has disconnected.
     static func isTooLong(
         _ headers: HTTPFields, _ body: inout HummingbirdCore.RequestBody.AsyncIterator
     ) async throws -> Bool {
@@ -103,14 +102,15 @@ enum RequestBody {
     }
 }
 
-/// Tells when everything written to a connection so far has gone to the kernel: closing it any earlier throws the rest away.
+/// Signals when everything written to a connection has reached the kernel, because closing it earlier discards the
+/// rest.
 ///
-/// It stands first in the pipeline, behind TLS: what passes it goes to the socket.
+/// It is first in the pipeline, next to the socket, so that outbound data has passed TLS.
 final class FlushBarrier: ChannelOutboundHandler {
     typealias OutboundIn = IOData
     typealias OutboundOut = IOData
 
-    /// The outbound event whose promise is kept when all that was written before it has gone.
+    /// Outbound event whose promise succeeds when all earlier writes have reached the kernel.
     struct Awaited: Sendable {}
 
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
@@ -118,13 +118,13 @@ final class FlushBarrier: ChannelOutboundHandler {
             context.triggerUserOutboundEvent(event, promise: promise)
             return
         }
-        // Writes keep their promises in order, the one of no bytes too.
+        // Writes complete in order, including an empty one.
         context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: promise)
     }
 }
 
 extension Channel {
-    /// Closes a connection without waiting for what TLS or HTTP still has to say to the client, which may never read it.
+    /// Closes a connection without waiting for pending TLS or HTTP data, which the client may never read.
     func closeAtOnce() {
         eventLoop.execute {
             guard let socket = try? self.pipeline.syncOperations.context(handlerType: FlushBarrier.self) else {

@@ -2,20 +2,20 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// Bounds the open connections of all listeners together, so that descriptors are left for storage and upstream.
+/// Limits the open connections of all listeners together, so that descriptors remain for storage and upstream.
 ///
-/// At the bound a new connection takes the place of the oldest that has sent no request or waits for its next one; where
-/// there is none, new connections wait in the kernel's backlog.
+/// At the limit a new connection replaces the oldest one that has sent no request or is idle between requests, or waits
+/// in the kernel's backlog if there is no such connection.
 final class ConnectionLimit: Sendable {
-    /// Connections beyond the bound for as long as those that make room for them are being closed.
+    /// Connections allowed beyond the limit while those that make room for them are being closed.
     static let excess = 16
-    /// The shortest time between two warnings.
+    /// Minimum interval between two warnings.
     private static let warningInterval = Duration.seconds(60)
 
     private struct State {
         var table = ConnectionTable()
         var channels: [ObjectIdentifier: any Channel] = [:]
-        /// Listeners that wait for room.
+        /// Callbacks of listeners that wait for room.
         var waiting: [ObjectIdentifier: @Sendable () -> Void] = [:]
         var warnedAt: ContinuousClock.Instant?
         var closed = 0
@@ -24,12 +24,12 @@ final class ConnectionLimit: Sendable {
     /// Whether a listener may accept.
     enum Admission {
         case now
-        /// It is called when a connection has closed; a connection may be closed to make room at the given time.
+        /// The listener waits for its callback, or until the time at which a connection can be closed to make room.
         case wait(until: ContinuousClock.Instant?)
     }
 
     let maximum: Int
-    /// What sets it, for the log.
+    /// The name of the limit, for the log.
     private let name: String
     private let logger: Logger
     private let state = NIOLockedValueBox(State())
@@ -43,24 +43,24 @@ final class ConnectionLimit: Sendable {
 
     /// Whether a listener may accept one more connection now.
     ///
-    /// - Parameter onRoom: called once, on any thread, when a connection has closed; only where it has to wait.
+    /// - Parameter onRoom: called once, on any thread, when a connection has closed, if the listener has to wait.
     func admission(of listener: ObjectIdentifier, onRoom: @escaping @Sendable () -> Void) -> Admission {
         let now = ContinuousClock.now
         let (admission, oldest) = state.withLockedValue { state -> (Admission, (any Channel)?) in
-            // One that was too young when it was needed.
+            // One that was within its grace when room was needed.
             let oldest = takeOldest(&state, at: now)
             if state.table.count < maximum { return (.now, oldest) }
             let room = state.table.nextRoom()
             if let room, room <= now, state.table.count < maximum + Self.excess { return (.now, oldest) }
             state.waiting[listener] = onRoom
-            // What can be closed already waits for the end of those that are being closed.
+            // If one can be closed already, those that are being closed have to end first.
             return (.wait(until: room.flatMap { $0 > now ? $0 : nil }), oldest)
         }
         oldest?.closeAtOnce()
         return admission
     }
 
-    /// Counts an accepted connection until it closes, and closes the oldest where there are too many.
+    /// Counts an accepted connection until it closes, and closes the oldest if there are too many.
     func add(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
         let now = ContinuousClock.now
@@ -85,7 +85,7 @@ final class ConnectionLimit: Sendable {
         oldest?.closeAtOnce()
         if let closed {
             logger.warning(
-                "as many connections are open as allowed; idle ones are closed to make room",
+                "connection limit reached; idle connections are closed to make room",
                 metadata: ["limit": "\(maximum)", "of": "\(name)", "closed": "\(closed)"])
         }
     }
@@ -96,20 +96,20 @@ final class ConnectionLimit: Sendable {
         return state.channels[oldest]
     }
 
-    /// A connection's whole request has come: until `end` it is not idle.
+    /// Marks a connection as not idle until `end`, after its whole request was received.
     func begin(_ channel: any Channel) {
         state.withLockedValue { $0.table.begin(ObjectIdentifier(channel), at: .now) }
     }
 
-    /// The response to a connection's request has gone.
+    /// Records that a connection's response was sent.
     func end(_ channel: any Channel) {
         state.withLockedValue { $0.table.end(ObjectIdentifier(channel), at: .now) }
     }
 }
 
-/// Accepts connections only while the limit allows it: what waits meanwhile is in the kernel's backlog.
+/// Accepts connections only while the limit allows it; others wait in the kernel's backlog.
 ///
-/// It stands in the pipeline of a listening channel, which must accept one connection a read.
+/// A handler for a listening channel, which must accept one connection per read.
 final class ConnectionAdmission: ChannelDuplexHandler {
     typealias InboundIn = any Channel
     typealias OutboundIn = Never
@@ -168,11 +168,10 @@ final class ConnectionAdmission: ChannelDuplexHandler {
     }
 }
 
-/// The open connections of all listeners, and which of them is closed first when there are too many: a pure value that is
-/// given the time.
+/// Open connections of all listeners, in the order in which they are closed to make room. The caller passes the time.
 ///
-/// Each change appends to a queue and leaves the older mark of the connection behind, so that no operation looks at every
-/// connection.
+/// Each change appends a mark to a queue and invalidates the connection's older mark, so that no operation iterates
+/// over all connections.
 struct ConnectionTable {
     /// Phases of a connection, in the order in which they are closed to make room.
     enum Phase: Int, CaseIterable {
@@ -183,10 +182,10 @@ struct ConnectionTable {
         /// A response is being made or sent.
         case responding
 
-        /// How long a connection may stay in the phase before it can be closed to make room.
+        /// Time that a connection must have been in the phase before it can be closed to make room.
         ///
-        /// A new connection needs a round trip for its request, two over TLS. A response that takes longer than
-        /// Prometheus' default scrape timeout is one that its client does not read.
+        /// A new connection needs a round trip for its request, two over TLS. If a response takes longer than
+        /// Prometheus' default scrape timeout, its client does not read it.
         var grace: Duration {
             switch self {
             case .unused, .idle: .milliseconds(100)
@@ -198,9 +197,9 @@ struct ConnectionTable {
     private struct Connection {
         /// More than one with HTTP/2.
         var responses = 0
-        /// The mark in the queues that is valid.
+        /// Number of the valid mark in the queues.
         var mark: UInt64
-        /// It was chosen to make room, and is not closed yet.
+        /// Whether it was chosen to make room, and is not closed yet.
         var isClosing = false
     }
 
@@ -220,35 +219,33 @@ struct ConnectionTable {
     /// Connections that hold a descriptor.
     var count: Int { connections.count }
 
-    /// Connections of which none was chosen to be closed.
+    /// Connections that were not chosen to be closed.
     var remaining: Int { connections.count - closing }
 
-    /// Adds a connection that was accepted.
     mutating func add(_ id: ObjectIdentifier, at now: ContinuousClock.Instant) {
         connections[id] = Connection(mark: 0)
         enter(.unused, id, at: now)
     }
 
-    /// A whole request of a connection has come.
+    /// Records that a whole request was received.
     mutating func begin(_ id: ObjectIdentifier, at now: ContinuousClock.Instant) {
         guard let connection = connections[id] else { return }
         connections[id]?.responses += 1
         if connection.responses == 0 { enter(.responding, id, at: now) }
     }
 
-    /// The response to a request has gone.
+    /// Records that a response was sent.
     mutating func end(_ id: ObjectIdentifier, at now: ContinuousClock.Instant) {
         guard let connection = connections[id], connection.responses > 0 else { return }
         connections[id]?.responses -= 1
         if connection.responses == 1 { enter(.idle, id, at: now) }
     }
 
-    /// Removes a connection that is closed.
     mutating func remove(_ id: ObjectIdentifier) {
         if connections.removeValue(forKey: id)?.isClosing == true { closing -= 1 }
     }
 
-    /// Chooses the connection to close; nil where every one is younger than its phase's grace.
+    /// Chooses the connection to close; nil if all are within their phase's grace.
     mutating func takeOldest(at now: ContinuousClock.Instant) -> ObjectIdentifier? {
         for phase in Phase.allCases {
             guard let mark = first(of: phase), mark.since + phase.grace <= now else { continue }
@@ -260,7 +257,7 @@ struct ConnectionTable {
         return nil
     }
 
-    /// When `takeOldest` next has a result; nil where there is no connection left to choose.
+    /// Time at which `takeOldest` next returns a connection; nil if there is none left to choose.
     mutating func nextRoom() -> ContinuousClock.Instant? {
         var next: ContinuousClock.Instant?
         for phase in Phase.allCases {
@@ -277,7 +274,7 @@ struct ConnectionTable {
         if queues[phase.rawValue].count > 2 * connections.count + 64 { compact(phase) }
     }
 
-    /// The oldest mark of a phase that is valid; those before it are dropped.
+    /// Returns the oldest valid mark of a phase, and skips those before it.
     private mutating func first(of phase: Phase) -> Mark? {
         let queue = queues[phase.rawValue]
         while heads[phase.rawValue] < queue.count {

@@ -10,9 +10,9 @@ import NIOPosix
 import ServiceLifecycle
 import UsageModel
 
-/// Accepts connections at one place and answers their requests.
+/// Accepts connections at one address or inherited socket, and serves their requests.
 ///
-/// Hummingbird's own server binds addresses only; this one serves a socket of systemd's by the same path.
+/// Hummingbird's own server binds addresses only; this one serves sockets passed by systemd too.
 struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context == ExporterRequestContext {
     let place: ListeningPlace
     let responder: Responder
@@ -23,28 +23,28 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
     let logger: Logger
     let onListening: @Sendable (BoundPlace) -> Void
 
-    /// Connections that say nothing for so long are closed; without this a half-sent request stays open for ever.
+    /// Idle time after which a connection is closed. Without it a half-sent request would stay open forever.
     private static var idleTimeout: TimeAmount { .seconds(120) }
-    /// Connections that the kernel keeps until they are accepted; it takes no more than net.core.somaxconn.
+    /// Connections that the kernel queues until they are accepted, limited by net.core.somaxconn.
     private static var backlog: CInt { 1024 }
 
-    /// Bytes that the kernel takes beyond what it can send at once (tcp(7), TCP_NOTSENT_LOWAT). Without it a thousand slow
-    /// readers fill up the memory that the kernel has for all connections of the machine, and stall them.
+    /// Unsent bytes that the kernel buffers for a connection (tcp(7), TCP_NOTSENT_LOWAT). Without this limit a thousand
+    /// slow clients exhaust the kernel's memory for all connections of the machine, and stall them.
     private static var unsentInKernel: Int { 128 * 1024 }
 
-    /// Bytes of a connection that are read at a time, so that a thousand requests in one packet are not parsed while other
-    /// connections wait.
+    /// Bytes of a connection that are read at a time, so that a thousand requests in one packet are not parsed while
+    /// other connections wait.
     private static var readAtOnce: Int { 4096 }
 
     /// Serves until graceful shutdown.
     ///
-    /// - Throws: `ListenFailure` where the address cannot be bound.
+    /// - Throws: `ListenFailure` if the address cannot be bound.
     func run() async throws {
         let quiescing = ServerQuiescingHelper(group: MultiThreadedEventLoopGroup.singleton)
         let securable = NegotiatingChannel(settings: settings, idleTimeout: Self.idleTimeout) {
             transport, tls, unanswered in
             { request, writer, channel in
-                try await answer(
+                try await serve(
                     request, by: writer, ExporterRequestContext(channel, transport, tls: tls, logger: logger))
                 try await unanswered.finishOne(on: channel.eventLoop)
             }
@@ -63,9 +63,9 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
                         }
                     }
                 } catch is CancellationError {
-                    // Another listener failed, and says why.
+                    // Another listener failed and reports the error.
                 } catch {
-                    logger.error("no more connections are accepted", metadata: ["error": "\(error)"])
+                    logger.error("listener failed, no more connections are accepted", metadata: ["error": "\(error)"])
                 }
             }
         } onGracefulShutdown: {
@@ -85,7 +85,7 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
                     try channel.pipeline.syncOperations.addHandler(ConnectionAdmission(connections))
                 }
             }
-            // Whether there is room is decided for each connection.
+            // One per read, because the connection limit is checked for each connection.
             .serverChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.readAtOnce))
@@ -96,7 +96,7 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
                 .childChannelOption(
                     .tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.unsentInKernel
                 )
-                // An answer's last bytes must not wait 40 ms until the client has acknowledged those before (Nagle).
+                // Nagle's algorithm would delay a response's last bytes by 40 ms, until earlier ones are acknowledged.
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
         }
         switch place {
@@ -119,7 +119,7 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
         }
     }
 
-    private func answer(
+    private func serve(
         _ request: Request, by writer: consuming ResponseWriter, _ context: ExporterRequestContext
     ) async throws {
         let channel = context.channel
@@ -133,17 +133,17 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
         connections.begin(connection)
         defer { connections.end(connection) }
         var response = await response(to: request, context, isBodyTooLong)
-        // A client takes what follows the head as its next response (RFC 9110, section 9.3.2).
+        // A client would read a body as its next response (RFC 9110, section 9.3.2).
         if request.method == .head {
             let length = response.headers[.contentLength]
             response.body = ResponseBody()
-            // It was set to the new body's, and is GET's.
+            // Setting the body has changed it; HEAD reports the length of GET's body.
             response.headers[.contentLength] = length
         }
         response.headers[.date] = HTTPDate.text(now())
         let endsHTTP2 = context.transport == .http2 && response.headers[.connection] == "close"
         if context.transport == .http2 {
-            // HTTP/2 has no such field.
+            // HTTP/2 has no `Connection` field.
             response.headers[.connection] = nil
         } else if isBodyTooLong || request.headers[.connection] == "close" {
             response.headers[.connection] = "close"
@@ -151,9 +151,9 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
         try await writer.write(response: response.head, body: response.body)
         if endsHTTP2 { connection.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
         guard isBodyTooLong || response.headers[.connection] == "close" else { return }
-        // No other request is read from the connection. It does not end at once: a client that reads slowly would lose the
-        // rest of its answer, and one that still writes, and reads nothing meanwhile, all of it. (HTTP/2 has no such event
-        // and sends what it has by itself.)
+        // No further request is read. The connection is not closed at once, because a client that reads slowly would
+        // lose the rest of its response, and one that is still writing, and does not read meanwhile, all of it. (HTTP/2
+        // does not have this event, and flushes by itself.)
         try? await channel.triggerUserOutboundEvent(FlushBarrier.Awaited())
         let end = channel.eventLoop.scheduleTask(in: .init(RequestBody.lingering)) { channel.close(promise: nil) }
         while try await body.next() != nil {}
@@ -165,22 +165,22 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
         to request: Request, _ context: ExporterRequestContext, _ isBodyTooLong: Bool
     ) async -> Response {
         if isBodyTooLong {
-            return .text("No request here needs a body.\n", status: .contentTooLarge)
+            return .text("Request body too large: no endpoint needs one.\n", status: .contentTooLarge)
         }
         do {
             return try await responder.respond(to: request, context: context)
         } catch {
-            logger.error("no answer", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
-            return .text("The exporter's log says why there is no answer.\n", status: .internalServerError)
+            logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+            return .text("Internal error: see the exporter's log.\n", status: .internalServerError)
         }
     }
 }
 
-/// Runs the tasks of a connection on its event loop, so that a scrape passes from one thread to another nowhere on its
-/// way: what takes time has to be sent elsewhere.
+/// Runs the tasks of a connection on its event loop, so that a scrape never switches threads. Blocking work must run
+/// elsewhere.
 ///
-/// With a web config file that is not worth it: its files are looked at for each request, and may be on a slow disk, and
-/// encrypting a long answer would keep other connections waiting.
+/// It is not used with a web config file, because its files, perhaps on a slow disk, are checked at each request, and
+/// because encrypting a long response would delay other connections.
 final class ConnectionExecutor: TaskExecutor {
     private let eventLoop: any EventLoop
 
@@ -194,18 +194,18 @@ final class ConnectionExecutor: TaskExecutor {
     }
 }
 
-/// How long an answer may take, and how long a scrape counts: a pure value.
+/// Time limits of responses and of scrapes in flight.
 struct AnswerTime {
-    /// A scrape counts as in flight no longer than this. The bytes are ready-made: what takes longer is the client's
-    /// reading, and a thousand slow readers must not keep others from being answered.
+    /// Maximum time for which a scrape counts as in flight. The bytes are already rendered, so that only a slow client
+    /// takes longer, and a thousand slow clients must not block other scrapes.
     static let counting = TimeAmount.milliseconds(250)
-    /// Without a word from the client.
+    /// Limit of a response if the client sends no timeout.
     static let longest = TimeAmount.seconds(120)
 
-    /// After so long the answer is given up: nobody waits for it any more.
+    /// Time after which the connection is closed, because the client no longer waits for the response.
     let limit: TimeAmount
 
-    /// - Parameter headers: of a request; Prometheus says in one of them how long it waits for a scrape.
+    /// - Parameter headers: a request's headers, in one of which Prometheus sends its scrape timeout.
     init(headers: HTTPFields) {
         self.init(scrapeTimeout: HTTPField.Name.scrapeTimeout.flatMap { headers[$0] })
     }

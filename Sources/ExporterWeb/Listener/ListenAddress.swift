@@ -1,22 +1,21 @@
 import Foundation
 import NIOCore
 
-/// Where the exporter listens: `:10061`, `host:port` or `[v6]:port`, as Prometheus exporters write it.
+/// A listen address: `:10061`, `host:port` or `[v6]:port`, as in other Prometheus exporters.
 package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// Name or address of one interface; nil for all of them.
     package let host: String?
     /// 0 picks a free port.
     package let port: Int
 
-    /// An address.
     package init(host: String?, port: Int) {
         self.host = host
         self.port = port
     }
 
-    /// Reads an address.
+    /// Parses an address.
     ///
-    /// - Throws: `InvalidListenAddress` that says what would be right.
+    /// - Throws: `InvalidListenAddress`.
     package init(_ text: String) throws(InvalidListenAddress) {
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
             (0...65_535).contains(port)
@@ -30,16 +29,16 @@ package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         self.init(host: host.isEmpty ? nil : host, port: port)
     }
 
-    /// `host:port`, the host of an IPv6 address in brackets.
+    /// `host:port`, with an IPv6 address in brackets.
     package var description: String {
         guard let host else { return ":\(port)" }
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
-    /// Whether it stands for every interface of the machine.
+    /// Whether it means all interfaces of the machine.
     package var isEverywhere: Bool { host.map { ["0.0.0.0", "::"].contains($0) } ?? true }
 
-    /// What to bind: all interfaces by IPv6, which takes IPv4 too, where the machine has it.
+    /// The host to bind. All interfaces are bound by IPv6, which accepts IPv4 too, if the machine has it.
     var bindHost: String {
         if let host { return host }
         let hasIPv6 = FileManager.default.contents(atPath: "/proc/self/net/if_inet6").map { !$0.isEmpty } ?? false
@@ -48,10 +47,10 @@ package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension ListenAddress {
-    /// The socket address of an IPv6 host with a zone (`fe80::1%eth0`, RFC 4007); nil for other hosts, which are resolved
-    /// by name.
+    /// The socket address of an IPv6 host with a zone (`fe80::1%eth0`, RFC 4007); nil for other hosts, which are
+    /// resolved by name.
     ///
-    /// - Throws: `ListenFailure` where no interface has the zone's name or number, or the address is malformed.
+    /// - Throws: `ListenFailure` if no interface has the zone's name or number, or the address is malformed.
     func zonedSocketAddress() throws -> SocketAddress? {
         guard let host, let percent = host.firstIndex(of: "%") else { return nil }
         let zone = String(host[host.index(after: percent)...])
@@ -66,13 +65,12 @@ extension ListenAddress {
     }
 }
 
-/// An address that the machine does not let us listen on.
+/// A failure to listen on an address.
 package struct ListenFailure: Error, Sendable, CustomStringConvertible {
     let address: ListenAddress
     /// As in errno(3).
     let code: CInt
 
-    /// What was wrong and what would be right.
     package var description: String {
         let reason = String(cString: strerror(code))
         let advice =
@@ -87,23 +85,22 @@ package struct ListenFailure: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// A text that is no address to listen on.
+/// A malformed listen address.
 package struct InvalidListenAddress: Error, Sendable, CustomStringConvertible {
     let text: String
 
-    /// What would be right.
     package var description: String {
         "cannot listen on \"\(text)\": expected host:port, [IPv6]:port or :port with a port from 0 to 65535"
     }
 }
 
-/// Where a listener listens.
+/// The configured address or inherited socket of a listener.
 enum ListeningPlace: Sendable {
     case address(ListenAddress)
-    /// A descriptor that systemd bound.
+    /// A descriptor passed by systemd.
     case socket(CInt)
 
-    /// Whether TCP is spoken there: systemd may open a Unix socket too.
+    /// Whether it is a TCP socket: systemd can also pass a Unix socket.
     var isTCP: Bool {
         switch self {
         case .address: true
@@ -112,13 +109,13 @@ enum ListeningPlace: Sendable {
     }
 }
 
-/// Where a listener came to listen, for the log and for who prints a link.
+/// The bound address of a listener, for the log and for links.
 struct BoundPlace: Sendable, CustomStringConvertible {
     /// With the port that was bound; nil for a Unix socket.
     let address: ListenAddress?
     let description: String
 
-    /// - Parameter asked: an address is shown as it was asked for, but for its port.
+    /// Shows a configured address with the bound port.
     init(_ bound: SocketAddress?, asked: ListeningPlace) {
         let bound = bound.map { (host: $0.ipAddress, port: $0.port, path: $0.pathname) }
         switch asked {
@@ -131,17 +128,17 @@ struct BoundPlace: Sendable, CustomStringConvertible {
     }
 }
 
-/// Listening sockets that systemd opened and handed over (sd_listen_fds(3)): `--web.systemd-socket`.
+/// Listening sockets passed by systemd (sd_listen_fds(3)), for `--web.systemd-socket`.
 ///
-/// Systemd may then own a port below 1024, and keeps it open while the exporter restarts.
+/// Systemd can bind a port below 1024, and keeps it open while the exporter restarts.
 package enum InheritedSockets {
     /// The first of them, SD_LISTEN_FDS_START of sd-daemon.h; the others follow it.
     private static let first: CInt = 3
 
-    /// Takes the sockets over.
+    /// Validates and returns the sockets.
     ///
-    /// - Parameter environment: the process's, where systemd says whose sockets they are and how many.
-    /// - Throws: where there are none, or one is not a stream socket that listens.
+    /// - Parameter environment: the process's, in which systemd sets the receiving process and the number of sockets.
+    /// - Throws: if there are none, or one is not a listening stream socket.
     package static func take(
         environment: [String: String] = ProcessInfo.processInfo.environment, processID: Int32 = getpid()
     ) throws(InheritedSocketFailure) -> [CInt] {
@@ -152,13 +149,13 @@ package enum InheritedSockets {
         for socket in sockets {
             guard option(SO_TYPE, of: socket) == CInt(SOCK_STREAM.rawValue), option(SO_ACCEPTCONN, of: socket) == 1
             else { throw .notListening(socket) }
-            // Not to be handed on to a child process.
+            // Child processes must not inherit it.
             _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
         }
         return sockets
     }
 
-    /// Whether a socket speaks TCP; the other kind that systemd opens is a Unix socket.
+    /// Whether a socket is a TCP socket; otherwise it is a Unix socket.
     static func isTCP(_ socket: CInt) -> Bool {
         option(SO_PROTOCOL, of: socket) == CInt(IPPROTO_TCP)
     }
@@ -170,19 +167,18 @@ package enum InheritedSockets {
     }
 }
 
-/// Why no socket could be taken over from systemd.
+/// A failure to inherit sockets from systemd.
 package enum InheritedSocketFailure: Error, Sendable, Equatable, CustomStringConvertible {
     case none
     case notListening(CInt)
 
-    /// What was wrong and what would be right.
     package var description: String {
         switch self {
         case .none:
-            "--web.systemd-socket: systemd handed over no socket (LISTEN_PID and LISTEN_FDS); start the exporter by a "
-                + "socket unit, or leave the flag out"
+            "--web.systemd-socket: systemd passed no socket (LISTEN_PID and LISTEN_FDS); start the exporter by a "
+                + "socket unit, or omit the flag"
         case .notListening(let socket):
-            "--web.systemd-socket: file descriptor \(socket) is not a stream socket that listens; the socket unit needs "
+            "--web.systemd-socket: file descriptor \(socket) is not a listening stream socket; the socket unit needs "
                 + "ListenStream= and Accept=no"
         }
     }

@@ -9,10 +9,10 @@ import NIOTLS
 import SwiftASN1
 import X509
 
-/// One client's connection: over TLS where the web config in force says so, with the certificates of that moment, and
-/// with HTTP/2 where both sides speak it.
+/// A client's connection, with the TLS settings of the web config that is active when it is accepted, and with HTTP/2
+/// if both sides support it.
 struct NegotiatingChannel: ServerChildChannel {
-    /// What a connection speaks, and what serves it.
+    /// The channel that serves the negotiated protocol.
     enum Dialogue: Sendable {
         case http1(HTTP1Channel, HTTP1Channel.Value)
         case http2(HTTP2Channel, HTTP2Channel.Value)
@@ -24,7 +24,7 @@ struct NegotiatingChannel: ServerChildChannel {
         let dialogue: EventLoopFuture<Dialogue>
     }
 
-    /// Makes what answers a connection's requests, given the TLS of its handshake.
+    /// Creates the responder of a connection, given the TLS settings of its handshake.
     typealias Responding = @Sendable (Transport, ServerTLS?, UnansweredRequests) -> HTTPChannelHandler.Responder
 
     private let settings: WebConfigurationStore
@@ -32,10 +32,10 @@ struct NegotiatingChannel: ServerChildChannel {
     private let http2Configuration: HTTP2ChannelConfiguration
     private let responder: Responding
 
-    /// From a connection's accept to the end of its TLS handshake: until then no idle timeout applies.
+    /// Time from accept to the end of the TLS handshake, during which no idle timeout applies.
     private static let handshakeTimeout = TimeAmount.seconds(10)
 
-    /// - Parameter idleTimeout: connections that say nothing for so long are closed.
+    /// - Parameter idleTimeout: idle time after which a connection is closed.
     init(settings: WebConfigurationStore, idleTimeout: TimeAmount, responder: @escaping Responding) {
         self.settings = settings
         self.responder = responder
@@ -47,7 +47,7 @@ struct NegotiatingChannel: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         do {
-            // First of all: it is how a connection is closed in any phase.
+            // Before all others, because it closes a connection in any phase.
             try channel.pipeline.syncOperations.addHandler(FlushBarrier(), position: .first)
         } catch {
             return channel.eventLoop.makeFailedFuture(error)
@@ -95,13 +95,13 @@ struct NegotiatingChannel: ServerChildChannel {
             case .http2(let http2, let connection): await http2.handle(value: connection, logger: logger)
             }
         } catch {
-            // The handshake failed: the client was told by an alert, and the connection is closed.
-            logger.debug("no TLS with a client", metadata: ["reason": "\(error)"])
+            // TLS has sent an alert and closed the connection.
+            logger.debug("TLS handshake failed", metadata: ["reason": "\(error)"])
         }
     }
 }
 
-/// Lets a client in only if its certificate names one of those that the web config allows (`client_allowed_sans`).
+/// Admits a client only if its certificate has an allowed subject alternative name (`client_allowed_sans`).
 final class ClientSANFilter: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -120,7 +120,7 @@ final class ClientSANFilter: ChannelInboundHandler {
     }
 
     private func isAllowed(_ context: ChannelHandlerContext) -> Bool {
-        // Without a certificate there is nothing to hold a name against: whether one must come is the policy's affair.
+        // Without a certificate there is no name to check: the client policy decides whether one is required.
         guard let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self),
             let presented = handler.peerCertificate
         else { return true }
@@ -137,7 +137,7 @@ final class ClientSANFilter: ChannelInboundHandler {
         }
     }
 
-    /// An address as people write it; the name holds its bytes.
+    /// Formats an address, which the name contains as bytes.
     private static func text(of address: ASN1OctetString) -> String? {
         var buffer = ByteBuffer(bytes: address.bytes)
         return

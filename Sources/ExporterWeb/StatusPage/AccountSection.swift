@@ -4,7 +4,7 @@ import UsageModel
 /// One account on the status page.
 struct AccountSection {
     let account: AccountOverview
-    /// Its place on the page, for ids that are unique.
+    /// Index on the page, for unique ids.
     let number: Int
     let now: Timestamp
 
@@ -45,20 +45,20 @@ struct AccountSection {
         return figures
     }
 
-    /// How far all of the account's usage reaches; nil while one of its sources has none yet.
+    /// Time through which all usage sources have data; nil if one has none yet.
     private var dataThrough: Timestamp? {
         let reached = account.sources.filter(\.reportsUsage).map(\.status.dataThrough)
         return reached.contains(nil) ? nil : reached.compactMap { $0 }.min()
     }
 
-    /// Dollars a day over the last seven whole days; nil where nothing was spent, or nobody knows.
+    /// Average cost of the last seven whole days in USD per day; nil if it is zero or unknown.
     private var pace: Double? {
         let days = account.days.filter { $0.day < now.day }.suffix(7)
         let spent = days.reduce(ExactDecimal.zero) { $0 + $1.cost }.doubleValue
         return spent > 0 ? spent / Double(days.count) : nil
     }
 
-    /// What is left, as the days that it lasts: the bar is full at thirty.
+    /// The balance, with the days for which it lasts: the meter is full at 30.
     private var balance: String {
         guard let balance = account.balance, let pace else { return "" }
         let days = max(balance / pace, 0)
@@ -124,15 +124,15 @@ extension Double {
 
     /// `98.7%`.
     var percentText: String {
-        // Rounded down: what is not all good must not read 100%.
+        // Rounded down, so that a ratio below 1 never reads 100%.
         let tenths = Int(saturating: (self * 1000).rounded(.down))
         return tenths % 10 == 0 ? "\(tenths / 10)%" : "\(tenths / 10).\(tenths % 10)%"
     }
 }
 
-/// All accounts at a glance, each with a link to its section: what fails comes first, then what costs most.
+/// Table of all accounts with links to their sections: failing accounts first, then by cost.
 struct AccountsTable {
-    /// Fewer are seen without it.
+    /// Minimum number of accounts for which the table is shown.
     static let fewest = 4
 
     let accounts: [AccountOverview]
@@ -179,7 +179,7 @@ struct AccountsTable {
         cost.map { $0.doubleValue.dollarText + (account.isCostEstimated ? " <small>estimated</small>" : "") } ?? "–"
     }
 
-    /// The sum of what was charged, where that is known, and of how many accounts it is.
+    /// The sum of known charges, with the number of accounts if it is not all of them.
     private func sum(_ cost: (AccountOverview) -> ExactDecimal?) -> String {
         let known = accounts.filter { !$0.isCostEstimated }.compactMap(cost)
         guard !known.isEmpty else { return "–" }
@@ -189,6 +189,6 @@ struct AccountsTable {
 }
 
 extension AccountOverview {
-    /// Whether one of its sources failed at its last try.
+    /// Whether the last sync of one of its sources failed.
     var isFailing: Bool { sources.contains { $0.status.isUp == false } }
 }

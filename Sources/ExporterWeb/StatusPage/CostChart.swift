@@ -1,11 +1,11 @@
 import ExporterCore
 import UsageModel
 
-/// Cost by UTC day as bars stacked by model: a picture made on the server, and the same figures as a table.
+/// Cost by UTC day as an SVG chart of bars stacked by model, and as a table.
 struct CostChart {
     private static let width = 600.0
     private static let height = 120.0
-    /// Bars that the picture has room for: fewer days stand at its right.
+    /// Number of bars; fewer days are aligned to the right.
     private static let slots = 30
     /// Models with a colour of their own; the others share one.
     private static let shownModels = 5
@@ -59,11 +59,11 @@ struct CostChart {
         let column = Double(Self.slots - days.count + index)
         var top = Self.height
         var bar = ""
-        for (place, part) in parts(day, models).enumerated() where part > .zero {
+        for (colour, part) in parts(day, models).enumerated() where part > .zero {
             let height = part.doubleValue / highest * Self.height
             top -= height
             bar +=
-                "<rect class=\"c\(place)\" x=\"\((column * slot).short)\" y=\"\(max(0, top).short)\" "
+                "<rect class=\"c\(colour)\" x=\"\((column * slot).short)\" y=\"\(max(0, top).short)\" "
                 + "width=\"\((slot * 0.8).short)\" height=\"\(height.short)\"/>"
         }
         return bar
@@ -72,9 +72,9 @@ struct CostChart {
     private func legend(_ models: [String]) -> String {
         let names = models.map { $0.isEmpty ? "no model" : $0 }
         let hasRest = days.contains { (parts($0, models).last ?? .zero) > .zero }
-        // The rest comes after the models, as in the bars: its colour goes by its place, since a model may have its name.
-        return (names + (hasRest ? ["others"] : [])).enumerated().map { place, name in
-            "<li><svg width=\"10\" height=\"10\" aria-hidden=\"true\"><rect class=\"c\(place)\" "
+        // The rest comes after the models, as in the bars, and has the next colour, because a model may have its name.
+        return (names + (hasRest ? ["others"] : [])).enumerated().map { colour, name in
+            "<li><svg width=\"10\" height=\"10\" aria-hidden=\"true\"><rect class=\"c\(colour)\" "
                 + "width=\"10\" height=\"10\"/></svg> \(escaped(name))</li>"
         }.joined()
     }

@@ -4,20 +4,20 @@ import Foundation
 import NIOCore
 import UsageModel
 
-/// The status page at `/`: what each account costs, what is left, and whether the data are good.
+/// The status page at `/`: cost, balance and sync state of each account.
 ///
-/// One page made on the server: no scripts, no other requests, readable by keyboard, screen reader, phone, and in the
-/// dark. Days and times are UTC, as in the metrics.
+/// It is rendered on the server, needs no scripts and no other requests, and supports keyboards, screen readers, phones
+/// and dark mode. Days and times are UTC, as in the metrics.
 struct StatusPage {
     let accounts: [AccountOverview]
     let telemetryPath: String
-    /// What the paths of links begin with, where a reverse proxy serves the exporter at a sub-path.
+    /// Prefix of links, if a reverse proxy serves the exporter at a sub-path.
     var linkPrefix = ""
     let now: Timestamp
-    /// What is wrong with the exporter itself, in plain words.
+    /// Problems of the exporter itself.
     var notices: [String] = []
 
-    /// Forbids everything that the page does not use: it has one style sheet, known by its hash.
+    /// Allows only the page's style sheet, identified by its hash.
     static let contentSecurityPolicy: String = {
         let digest = Data(SHA256.hash(data: Data(StatusStyle.css.utf8))).base64EncodedString()
         return "default-src 'none'; style-src 'sha256-\(digest)'; base-uri 'none'; form-action 'none'; "
@@ -47,8 +47,8 @@ struct StatusPage {
         \(AccountsTable(accounts: accounts).html)
         \(accounts.enumerated().map { AccountSection(account: $1, number: $0, now: now).html }.joined(separator: "\n"))
         </main>
-        <footer><p>Version \(escaped(BuildInformation.version)). What the providers' APIs said, added up exactly, \
-        in USD; not an invoice.</p></footer>
+        <footer><p>Version \(escaped(BuildInformation.version)). Exact sums of what the providers' APIs \
+        reported, in USD; not an invoice.</p></footer>
         </body>
         </html>
 
@@ -65,7 +65,7 @@ struct StatusPage {
 }
 
 extension Timestamp {
-    /// `2026-11-20 15:04`, for people.
+    /// Format `2026-11-20 15:04`.
     var clockText: String {
         String(description.prefix(16)).replacingOccurrences(of: "T", with: " ")
     }
@@ -82,7 +82,7 @@ extension Duration {
 }
 
 extension Double {
-    /// `$1,234.50`; four decimals below a dollar, where cents would say nothing.
+    /// `$1,234.50`; four decimals below a dollar, because cents would be too coarse.
     var dollarText: String {
         let sign = self < 0 ? "-" : ""
         let places = magnitude < 1 && magnitude > 0 ? 4 : 2
@@ -92,45 +92,44 @@ extension Double {
         let whole = (scaled / unit).rounded(.down)
         scaled -= whole * unit
         var digits = String(Int(saturating: whole))
-        var place = digits.count - 3
-        while place > 0 {
-            digits.insert(",", at: digits.index(digits.startIndex, offsetBy: place))
-            place -= 3
+        var offset = digits.count - 3
+        while offset > 0 {
+            digits.insert(",", at: digits.index(digits.startIndex, offsetBy: offset))
+            offset -= 3
         }
         let fraction = String(Int(saturating: scaled))
         return "\(sign)$\(digits)." + String(repeating: "0", count: places - fraction.count) + fraction
     }
 }
 
-/// The status page as it was rendered last: made at most once a second, however many people look, and one copy of it is
-/// sent to all of them.
+/// Caches the rendered status page, so that it is rendered at most once a second, and all clients share one copy.
 actor StatusPageCache {
-    /// For so long a page is new enough; it shows nothing finer.
+    /// Maximum age of a cached page, which shows no finer times.
     static let lifetime = Duration.seconds(1)
 
     private let now: @Sendable () -> ContinuousClock.Instant
-    private var newest: (page: Task<ByteBuffer, any Error>, asked: ContinuousClock.Instant)?
+    private var newest: (page: Task<ByteBuffer, any Error>, requested: ContinuousClock.Instant)?
 
     init(now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
         self.now = now
     }
 
-    /// The newest page.
+    /// Returns the cached page, or a new one if it is too old.
     ///
-    /// - Parameter make: makes it anew where the last one is too old.
-    /// - Throws: what `make` throws, to everyone who waited for it.
+    /// - Parameter make: renders a page.
+    /// - Throws: what `make` throws, to all callers that waited for it.
     func newest(_ make: @escaping @Sendable () async throws -> String) async throws -> ByteBuffer {
-        if let newest, now() - newest.asked < Self.lifetime { return try await newest.page.value }
+        if let newest, now() - newest.requested < Self.lifetime { return try await newest.page.value }
         let page = Task { ByteBuffer(string: try await make()) }
         newest = (page, now())
         return try await page.value
     }
 }
 
-/// Text made safe for any place in an HTML page: element content or a quoted attribute.
+/// Escapes text for HTML element content and quoted attributes.
 ///
-/// The values come from providers and configs: nothing in them may become markup, or change the order in which the text
-/// around it is read. Marks that set the direction of text are written as their code points.
+/// The values come from providers and configs: they must not become markup, or change the reading order of the text
+/// around them. Bidirectional control characters are replaced by their code points.
 func escaped(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {

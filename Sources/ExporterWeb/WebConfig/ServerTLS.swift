@@ -27,7 +27,7 @@ struct ServerTLS: Sendable {
 
     /// Reads certificates and keys.
     ///
-    /// - Throws: `Unusable` with the part that is wrong.
+    /// - Throws: `Unusable` with the invalid part.
     init(_ settings: TLSSettings, files: any FileReading = SystemFiles()) throws(Unusable) {
         let chain = try settings.certificate.certificates(as: .certificate, from: files)
         let key = try settings.key.privateKey(from: files)

@@ -72,7 +72,7 @@ struct TLSSettings: Sendable, Hashable {
     /// In order of preference; nil for the library's default.
     var ciphers: [NIOTLSCipher]?
     var curves: [NIOTLSCurve]?
-    /// Whether HTTP/2 is offered beside HTTP/1.1.
+    /// Whether HTTP/2 is offered in addition to HTTP/1.1.
     var isHTTP2 = true
     var minimum = TLSVersion.tlsv12
     var maximum = TLSVersion.tlsv13

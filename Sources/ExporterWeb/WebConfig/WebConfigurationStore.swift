@@ -25,8 +25,8 @@ final class ActiveWebConfiguration: Sendable {
     }
 }
 
-/// Reloads the web config when one of its files has changed, which is checked at each connection, at each request and each
-/// second. An invalid file changes nothing: the last valid config stays active.
+/// Reloads the web config when one of its files has changed, which is checked at each connection, at each request and
+/// each second. An invalid file changes nothing: the last valid config stays active.
 final class WebConfigurationStore: Sendable {
     /// Identifies a version of a file (stat(2)).
     private struct Stamp: Hashable {
@@ -51,7 +51,7 @@ final class WebConfigurationStore: Sendable {
     /// still being written may lack them, because its end is missing.
     static let settling = Duration.seconds(2)
 
-    /// Interval at which a refused config is loaded again, because the files that it lacks are not known.
+    /// Interval at which a rejected config is reloaded, because it is not known which files it lacks.
     static let retryInterval = Duration.seconds(1)
 
     let passwords = PasswordVerifier()

@@ -18,14 +18,11 @@ struct CheapestInferencePlansSource: UsageSource {
     }
 
     private func plans(_ context: any SyncContext) async throws -> [CheapestInferencePlan] {
-        do {
-            let response = try await api.send(UpstreamCall(.get, "/api/plans", authenticated: false))
-            return try CheapestInferenceEnvelope<LenientArray<CheapestInferencePlan>>.payload(of: response) {
-                context.remark($0)
-            }.values
-        } catch let failure as UpstreamFailure where failure.status == 404 {
-            return []
-        }
+        let call = UpstreamCall(.get, "/api/plans", authenticated: false)
+        guard let response = try await api.sendIfPresent(call) else { return [] }
+        return try CheapestInferenceEnvelope<LenientArray<CheapestInferencePlan>>.payload(of: response) {
+            context.remark($0)
+        }.values
     }
 
     static func gauges(of plans: [CheapestInferencePlan]) -> [GaugeFamily: [GaugeSample]] {
@@ -65,12 +62,8 @@ struct CheapestInferenceCreditsSource: UsageSource {
     }
 
     private func remaining() async throws -> Double? {
-        do {
-            let response = try await api.send(UpstreamCall(.get, "/api/billing/credits"))
-            let credits = try CheapestInferenceEnvelope<CheapestInferenceCredits>.payload(of: response)
-            return credits.remaining.value.doubleValue
-        } catch let failure as UpstreamFailure where failure.status == 404 {
-            return nil
-        }
+        guard let response = try await api.sendIfPresent(UpstreamCall(.get, "/api/billing/credits")) else { return nil }
+        let credits = try CheapestInferenceEnvelope<CheapestInferenceCredits>.payload(of: response)
+        return credits.remaining.value.doubleValue
     }
 }

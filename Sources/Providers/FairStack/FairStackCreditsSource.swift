@@ -14,13 +14,10 @@ struct FairStackCreditsSource: UsageSource {
 
     func sync(_ context: any SyncContext) async throws {
         var reading = Reading()
-        do {
-            let response = try await api.send(UpstreamCall(.get, "/v1/credits"))
-            let credits = try FairStackBody<FairStackCredits>.payload(of: response) { context.remark($0) }
-            reading.gauges = credits.gauges
-        } catch let failure as UpstreamFailure where failure.status == 404 {
-            reading.gauges = FairStackCredits.absent
+        let credits = try await api.sendIfPresent(UpstreamCall(.get, "/v1/credits")).map {
+            try FairStackBody<FairStackCredits>.payload(of: $0) { context.remark($0) }
         }
+        reading.gauges = credits?.gauges ?? FairStackCredits.absent
         try await context.commit(reading)
     }
 }

@@ -38,7 +38,8 @@ package struct UseAPIOptions: ProviderOptions {
         key = secrets.requiredSecret("api_key", in: mapping)
         if let value = mapping.required("bots") {
             // Names of bots are compared without case.
-            bots = value.distinctTexts(of: "bots such as google-flow", read: { $0.name() }, identity: { $0.lowercased() })
+            bots = value.distinctTexts(
+                of: "bots such as google-flow", read: { $0.name() }, identity: { $0.lowercased() })
             if value.list(of: "bots such as google-flow")?.isEmpty == true {
                 value.problem("expected at least one bot such as google-flow")
             }

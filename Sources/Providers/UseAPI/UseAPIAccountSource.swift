@@ -14,15 +14,13 @@ struct UseAPIAccountSource: UsageSource {
     private static let longestAnswer = 1 << 20
 
     func sync(_ context: any SyncContext) async throws {
-        do {
-            let response = try await api.send(
-                UpstreamCall(.get, "/v2/account", longestAnswer: Self.longestAnswer).explained(by: UseAPI.meanings))
-            let status = try JSONBody.decode(UseAPIAccountStatus.self, from: response) { context.remark($0) }
-            try await context.commit(status.reading)
-        } catch let failure as UpstreamFailure where failure.status == 404 {
-            // An older page of the documentation lacks this endpoint. If it is missing, there are no series.
-            try await context.commit(UseAPIAccountStatus.absent)
+        // An older page of the documentation lacks this endpoint. If it is missing, there are no series.
+        let status = try await api.sendIfPresent(
+            UpstreamCall(.get, "/v2/account", longestAnswer: Self.longestAnswer).explained(by: UseAPI.meanings)
+        ).map { response in
+            try JSONBody.decode(UseAPIAccountStatus.self, from: response) { context.remark($0) }
         }
+        try await context.commit(status?.reading ?? UseAPIAccountStatus.absent)
     }
 }
 

@@ -44,26 +44,3 @@ package struct VeniceOptions: ProviderOptions {
         ]
     }
 }
-
-extension UpstreamAPI {
-    /// Sends a call, and reports deprecation notices of the endpoint in the response to the context.
-    func send(_ call: UpstreamCall, telling context: any SyncContext) async throws -> UpstreamResponse {
-        do {
-            let response = try await send(call)
-            context.notice(UpstreamNotice(headers: response.headers, now: context.now))
-            return response
-        } catch let failure as UpstreamFailure where failure.status == 410 {
-            context.notice(UpstreamNotice(goneWith: failure.headers ?? [:], now: context.now))
-            throw failure
-        }
-    }
-
-    /// Does the same for an endpoint that an account or an older API may not have. Returns nil on 404.
-    func sendOptional(_ call: UpstreamCall, telling context: any SyncContext) async throws -> UpstreamResponse? {
-        do {
-            return try await send(call, telling: context)
-        } catch let failure as UpstreamFailure where failure.status == 404 {
-            return nil
-        }
-    }
-}

@@ -57,7 +57,7 @@ struct VeniceAnalyticsSource: UsageSource {
     private func read(_ due: DueSlice, _ context: any SyncContext) async throws -> Bool {
         let day = due.slice.period.start.day
         let requested = context.now
-        guard let response = try await api.sendOptional(Self.call(day...day), telling: context) else { return false }
+        guard let response = try await api.sendIfPresent(Self.call(day...day)) else { return false }
         let analytics = try JSONBody.decode(VeniceAnalytics.self, from: response) { context.remark($0) }
         let names: [String: String]? = try await context.remembered(Self.namesName(day))
         let moved: [String: VeniceMovedUsage]? = try await context.remembered(Self.movedName(day))

@@ -14,7 +14,7 @@ struct VeniceBalanceSource: UsageSource {
     let api: any UpstreamAPI
 
     func sync(_ context: any SyncContext) async throws {
-        let response = try await api.sendOptional(UpstreamCall(.get, "/api/v1/billing/balance"), telling: context)
+        let response = try await api.sendIfPresent(UpstreamCall(.get, "/api/v1/billing/balance"))
         var reading = Reading()
         reading.gauges = try VeniceBalance.gauges(response)
         try await context.commit(reading)

@@ -14,7 +14,7 @@ struct VeniceKeysSource: UsageSource {
     let api: any UpstreamAPI
 
     func sync(_ context: any SyncContext) async throws {
-        let response = try await api.sendOptional(UpstreamCall(.get, "/api/v1/api_keys"), telling: context)
+        let response = try await api.sendIfPresent(UpstreamCall(.get, "/api/v1/api_keys"))
         var reading = Reading()
         reading.gauges = try VeniceKeys.gauges(response, today: context.now.day) { context.remark($0) }
         try await context.commit(reading)

@@ -99,7 +99,7 @@ struct VenicePager {
                 query: [
                     ("limit", "\(Self.pageLimit)"), ("page", "\(number)"), ("sortOrder", "asc"),
                     ("startDate", "\(span.start)"), ("endDate", "\(span.end)"),
-                ]), telling: context)
+                ]))
         let page = try JSONBody.decode(VenicePage.self, from: response)
         let place = VenicePagePlace(page.pagination, response.headers, requested: Self.pageLimit)
         if let returned = place.page, returned != number {
@@ -111,7 +111,7 @@ struct VenicePager {
     }
 
     private mutating func cursorPage(_ query: [(name: String, value: String)]) async throws -> [VeniceRow] {
-        let response = try await api.send(UpstreamCall(.get, path, query: query), telling: context)
+        let response = try await api.send(UpstreamCall(.get, path, query: query))
         let page = try JSONBody.decode(VeniceCursorPage.self, from: response)
         let rows = page.data.values
         guard !VenicePageJoint.repeats(lastRows, in: rows) else {

@@ -15,8 +15,8 @@ struct VeniceRateLimitsSource: UsageSource {
     let api: any UpstreamAPI
 
     func sync(_ context: any SyncContext) async throws {
-        let response = try await api.sendOptional(
-            UpstreamCall(.get, "/api/v1/api_keys/rate_limits"), telling: context)
+        let response = try await api.sendIfPresent(
+            UpstreamCall(.get, "/api/v1/api_keys/rate_limits"))
         var reading = Reading()
         reading.gauges = try VeniceRateLimits.gauges(response) { context.remark($0) }
         try await context.commit(reading)

@@ -95,6 +95,17 @@ package protocol UpstreamAPI: Sendable {
 extension UpstreamAPI {
     /// Returns nil: an API without a credential.
     package func credentialFingerprint() throws -> String? { nil }
+
+    /// Sends a call to an endpoint that an account or an older API may not have.
+    ///
+    /// - Returns: nil on 404.
+    package func sendIfPresent(_ call: UpstreamCall) async throws -> UpstreamResponse? {
+        do {
+            return try await send(call)
+        } catch let failure as UpstreamFailure where failure.status == 404 {
+            return nil
+        }
+    }
 }
 
 /// Observes requests and responses for metrics.
@@ -112,7 +123,7 @@ package protocol UpstreamObserver: Sendable {
     /// Called for each response.
     ///
     /// - Parameters:
-    ///   - date: its `Date` field; nil if it is missing or invalid.
+    ///   - path: the path of the request.
     ///   - now: the time of its arrival.
-    func responded(date: Timestamp?, at now: Timestamp)
+    func responded(_ path: String, status: Int, headers: UpstreamHeaders, at now: Timestamp)
 }

@@ -97,7 +97,7 @@ extension UpstreamNotice {
 
 extension UpstreamHeaders {
     /// Returns the response's time: `Date` plus the `Age` reported by a cache (RFC 9111); nil without a valid `Date`.
-    func date(now: Timestamp) -> Timestamp? {
+    package func date(now: Timestamp) -> Timestamp? {
         guard let date = first(name: "Date").flatMap({ HTTPDate.parse($0, now: now) }) else { return nil }
         let age = first(name: "Age").flatMap { Int($0) }.flatMap { (0...31_536_000).contains($0) ? $0 : nil }
         return date + .seconds(age ?? 0)

@@ -1,10 +1,10 @@
-import ConfigReading
 import ArgumentParser
+import ConfigReading
 import ExporterCore
 import Foundation
 import UsageModel
 
-/// `backfill`: writes the ledger's history as OpenMetrics, so that a new Prometheus has a past on its first day.
+/// `backfill`: writes the ledger's history as OpenMetrics, for import into a new Prometheus.
 struct BackfillCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backfill",
@@ -15,8 +15,8 @@ struct BackfillCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("config.file"),
         help: """
-            The config file, by which accounts are chosen and labels shown; without it genai_usage_exporter.yml, or where \
-            that is missing every account of the storage.
+            The config file, which selects the accounts and sets their labels; genai_usage_exporter.yml unless given, \
+            or every account of the storage if there is none.
             """)
     var configFile: String?
 
@@ -29,14 +29,14 @@ struct BackfillCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("to"),
-        help: "The last day (UTC), whole: the day before Prometheus began to scrape; up to 3 hours ago unless given.")
+        help: "The last day (UTC), inclusive: the day before Prometheus' first scrape; up to 3 hours ago unless given.")
     var to: UTCDay?
 
     @Option(
         name: .customLong("label"),
         help: """
-            NAME=VALUE that Prometheus adds to what it scrapes, such as job=genai and instance=localhost:10061; once for \
-            each. Past and live are then one series.
+            NAME=VALUE that Prometheus adds to scraped series, such as job=genai and instance=localhost:10061; \
+            repeatable. Backfilled and scraped samples are then one series.
             """)
     var labels: [ScrapeLabel] = []
 
@@ -58,7 +58,7 @@ struct BackfillCommand: AsyncParsableCommand {
             isConfigured ? try options.load(clock: clock, redaction: redaction, needsSecrets: false) : nil
         if !isConfigured {
             logger.warning(
-                "no config file: every account of the storage is written, under the provider's own labels; give --config.file where the exporter renames or hashes labels"
+                "no config file: every account of the storage is written, under the provider's own labels; give --config.file if the exporter renames or hashes labels"
             )
         }
         let backfill: Backfill

@@ -1,5 +1,5 @@
-import ConfigReading
 import ArgumentParser
+import ConfigReading
 import ExporterCore
 
 /// `check`: checks the config file without the network.
@@ -28,7 +28,7 @@ struct CheckCommand: AsyncParsableCommand {
         }
         for warning in configuration.warnings { print("warning: \(warning)") }
         let count = configuration.accounts.count
-        if let path = web.path { print("\(path) is good") }
-        print("\(config.file) is good: \(count) account\(count == 1 ? "" : "s")")
+        if let path = web.path { print("\(path) is valid") }
+        print("\(config.file) is valid: \(count) account\(count == 1 ? "" : "s")")
     }
 }

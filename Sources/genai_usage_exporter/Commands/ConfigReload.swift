@@ -1,5 +1,5 @@
-import ConfigReading
 import CStartSignals
+import ConfigReading
 import ExporterCore
 import Logging
 import ServiceLifecycle
@@ -7,21 +7,21 @@ import Synchronization
 import UnixSignals
 import UsageModel
 
-/// Reads the config file again while the exporter runs: on `SIGHUP`, when `/-/reload` asks, and when its content changed
-/// where it is checked for that.
+/// Reloads the config file on `SIGHUP`, on requests to `/-/reload`, and when its content has changed, if it is checked
+/// for changes.
 final class ConfigReload: Service {
     private struct LastLoad {
-        /// A hash of the file's content; nil where it could not be read.
+        /// A hash of the file's content; nil if it could not be read.
         var content: Int?
-        /// Why the content is not active; nil where it is.
+        /// Why the content is not active; nil if it is.
         var failure: String?
-        /// Not to be tried again without a request before this time.
+        /// Earliest time of an automatic retry.
         var retryAt: Timestamp?
     }
 
-    /// The shortest time between two checks' tries to take over a good file: each interrupts the syncs of the accounts that
-    /// it changes.
-    private static let takeOverRetry = Duration.minutes(5)
+    /// Minimum interval between automatic attempts to apply a valid file, because each interrupts the syncs of the
+    /// accounts that it changes.
+    private static let applyRetryInterval = Duration.minutes(5)
 
     private let config: ConfigOptions
     private let interval: Duration?
@@ -51,7 +51,7 @@ final class ConfigReload: Service {
         last = Mutex(LastLoad(content: content))
     }
 
-    /// A hash of a file's content; nil where it cannot be read.
+    /// A hash of a file's content; nil if it cannot be read.
     static func content(of path: String) -> Int? {
         (try? SystemFiles().contents(of: path, limit: YAMLDocument.longest)).map(\.hashValue)
     }
@@ -73,7 +73,7 @@ final class ConfigReload: Service {
     private func watch(every interval: Duration) async {
         while (try? await clock.sleep(for: interval)) != nil {
             let content = Self.content(of: config.file)
-            // After a failure each time: a key file that was missing may be there now.
+            // After a failure at every check, because a missing key file may exist now.
             let isDue = last.withLock { last in
                 last.content != content || last.failure != nil && last.retryAt.map { $0 <= clock.now } ?? true
             }
@@ -81,14 +81,14 @@ final class ConfigReload: Service {
         }
     }
 
-    /// Takes the file over as it is now.
+    /// Reloads the file.
     ///
-    /// - Throws: every problem of the file, or why it could not be taken over; both are logged and shown as a metric.
+    /// - Throws: every problem of the file, or why it could not be applied; both are logged and exposed as a metric.
     func reload() async throws {
         try await reload(logsRepeatedFailure: true)
     }
 
-    /// Reloads once the reloads that were requested before are over: the file may have changed since they read it.
+    /// Reloads after all earlier reloads have finished, because the file may have changed since they read it.
     private func reload(logsRepeatedFailure: Bool) async throws {
         let reload = newest.withLock { newest in
             let reload = Task { [previous = newest] in
@@ -102,7 +102,7 @@ final class ConfigReload: Service {
     }
 
     private func load(logsRepeatedFailure: Bool) async throws {
-        // Before it is loaded: a change meanwhile is found by the next check.
+        // Before the file is loaded, so that the next check finds a change meanwhile.
         let content = Self.content(of: config.file)
         func failed(_ message: Logger.Message, _ error: any Error, retryAt: Timestamp? = nil) {
             let text = "\(error)"
@@ -118,13 +118,13 @@ final class ConfigReload: Service {
             configuration = try config.load(clock: clock, redaction: redaction).part(of: shard)
         } catch {
             await exporter.reloadFailed()
-            failed("the config could not be reloaded; the running one stays", error)
+            failed("config reload failed; the running config stays active", error)
             throw error
         }
         do {
             try await exporter.reload(configuration)
         } catch {
-            failed("the config could not be taken over whole", error, retryAt: clock.now + Self.takeOverRetry)
+            failed("config could not be applied completely", error, retryAt: clock.now + Self.applyRetryInterval)
             throw error
         }
         last.withLock { $0 = LastLoad(content: content) }

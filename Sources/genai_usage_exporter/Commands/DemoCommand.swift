@@ -1,5 +1,5 @@
-import ConfigReading
 import ArgumentParser
+import ConfigReading
 import ExporterCore
 import ExporterWeb
 import Foundation
@@ -15,7 +15,7 @@ struct DemoCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("storage.path"),
-        help: "The folder of the ledger; a temporary one that is deleted at the end unless given.")
+        help: "Path to the ledger's folder; a temporary one that is deleted on exit unless given.")
     var storagePath: String?
 
     @OptionGroup var web: WebOptions
@@ -45,7 +45,7 @@ struct DemoCommand: AsyncParsableCommand {
                     let shown = address.isEverywhere ? ListenAddress(host: "localhost", port: address.port) : address
                     let base = "\(isTLS ? "https" : "http")://\(shown)\(options.routes.prefix)"
                     print("Metrics: \(base)\(options.telemetryPath)   Status page: \(base)/")
-                    // Standard output may be a pipe, which would keep the line until the end.
+                    // Standard output may be a pipe, which would buffer the line until the exit.
                     fflush(nil)
                 }
             ).run()
@@ -58,7 +58,7 @@ extension ExporterConfiguration {
     /// Returns the config of simulated accounts whose APIs are served at `baseURL`.
     static func demo(_ world: DemoWorld, at baseURL: String, today: UTCDay) throws -> ExporterConfiguration {
         let accounts = world.accounts.map { account in
-            // Live traffic should be seen to move, so the demo queries more often than a real account would.
+            // The demo queries more often than a real account would, so that live traffic is visible.
             let lines = [
                 "name: \(account.name)", "provider: \(account.provider)", "base_url: \(baseURL)\(account.basePath)",
                 "sync_interval: 30s",

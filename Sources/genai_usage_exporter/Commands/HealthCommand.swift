@@ -2,15 +2,15 @@ import ArgumentParser
 import ExporterWeb
 import Foundation
 
-/// `health`: asks a running exporter on this machine whether it lives: for images without a shell or curl.
+/// `health`: checks that an exporter on this machine is healthy, for images without a shell or curl.
 struct HealthCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "health", abstract: "Ask a running exporter on this machine whether it lives; exit 0 or 1.")
+        commandName: "health", abstract: "Check that an exporter on this machine is healthy; exit 0 or 1.")
 
-    @Option(name: .customLong("web.listen-address"), help: "Where it listens, as it was told.")
+    @Option(name: .customLong("web.listen-address"), help: "The exporter's listen address, as given to serve.")
     var mainAddress = ":10061"
 
-    @Option(name: .customLong("web.health-address"), help: "Its address for health checks, in place of the other.")
+    @Option(name: .customLong("web.health-address"), help: "The exporter's health address, used instead if given.")
     var healthAddress: String?
 
     private var address: String { healthAddress ?? mainAddress }
@@ -28,30 +28,30 @@ struct HealthCommand: ParsableCommand {
 
     func run() throws {
         let address = try ListenAddress(address)
-        // Who listens everywhere listens on loopback too.
+        // An exporter that listens on all interfaces listens on loopback too.
         let hosts = address.isEverywhere ? ["127.0.0.1", "::1"] : [address.host].compactMap { $0 }
         let deadline = ContinuousClock.now + .seconds(5)
         for host in hosts {
-            guard let answer = HealthQuestion(host: host, port: address.port, deadline: deadline).answer() else {
+            guard let response = HealthRequest(host: host, port: address.port, deadline: deadline).response() else {
                 continue
             }
-            // Over plain HTTP a port that speaks TLS says that it does, which is a sign of life too.
-            if answer.hasPrefix("HTTP/1.1 200 "), answer.contains("genai_usage_exporter is healthy") { return }
-            if answer.contains("HTTP request to an HTTPS server") { return }
-            throw CommandFailure(message: "what answers on \(address) is no healthy exporter")
+            // A TLS port responds to plain HTTP with this error, which shows that the exporter is running.
+            if response.hasPrefix("HTTP/1.1 200 "), response.contains("genai_usage_exporter is healthy") { return }
+            if response.contains("HTTP request to an HTTPS server") { return }
+            throw CommandFailure(message: "unexpected response from \(address): not a healthy exporter")
         }
-        throw CommandFailure(message: "nothing answers on \(address)")
+        throw CommandFailure(message: "no response from \(address)")
     }
 }
 
-/// `GET /-/healthy` by sockets: one question needs no HTTP client, and no thread pool.
-private struct HealthQuestion {
+/// `GET /-/healthy` over a plain socket, because one request needs no HTTP client and no thread pool.
+private struct HealthRequest {
     let host: String
     let port: Int
     let deadline: ContinuousClock.Instant
 
-    /// What comes back until the connection ends or the deadline is there; nil where nothing does.
-    func answer() -> String? {
+    /// The bytes received until the connection closes or the deadline passes; nil if there are none.
+    func response() -> String? {
         var hints = addrinfo()
         hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
         var found: UnsafeMutablePointer<addrinfo>?
@@ -65,21 +65,21 @@ private struct HealthQuestion {
         guard connect(descriptor, first.pointee.ai_addr, first.pointee.ai_addrlen) == 0,
             send(descriptor, request, request.count, 0) == request.count
         else { return nil }
-        var answer: [UInt8] = []
+        var response: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
-        while answer.count < buffer.count, ContinuousClock.now < deadline {
+        while response.count < buffer.count, ContinuousClock.now < deadline {
             wait(at: descriptor, for: SO_RCVTIMEO)
             let count = recv(descriptor, &buffer, buffer.count, 0)
             guard count > 0 else { break }
-            answer += buffer[..<count]
+            response += buffer[..<count]
         }
-        return answer.isEmpty ? nil : String(decoding: answer, as: UTF8.self)
+        return response.isEmpty ? nil : String(decoding: response, as: UTF8.self)
     }
 
-    /// No single call waits beyond the deadline.
+    /// Limits a socket call to the deadline.
     private func wait(at descriptor: CInt, for option: CInt) {
         let rest = max(.milliseconds(1), deadline - .now).components
-        var patience = timeval(tv_sec: Int(rest.seconds), tv_usec: Int(rest.attoseconds / 1_000_000_000_000))
-        setsockopt(descriptor, SOL_SOCKET, option, &patience, socklen_t(MemoryLayout<timeval>.size))
+        var timeout = timeval(tv_sec: Int(rest.seconds), tv_usec: Int(rest.attoseconds / 1_000_000_000_000))
+        setsockopt(descriptor, SOL_SOCKET, option, &timeout, socklen_t(MemoryLayout<timeval>.size))
     }
 }

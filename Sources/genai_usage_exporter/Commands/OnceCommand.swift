@@ -1,9 +1,9 @@
-import ConfigReading
 import ArgumentParser
+import ConfigReading
 import ExporterCore
 import UsageModel
 
-/// `once`: syncs every account once, prints the metrics, and ends: for cron and node_exporter's textfile collector.
+/// `once`: syncs every account once, prints the metrics and exits, for cron and node_exporter's textfile collector.
 struct OnceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "once", abstract: "Sync every account once, print the metrics, exit.")
@@ -56,7 +56,7 @@ struct OnceCommand: AsyncParsableCommand {
             try? await exporter.close()
             throw error
         }
-        // The file lies beside those of other programs, whose process_* would be these again.
+        // The textfile collector merges files of several programs, whose process_* would be duplicates.
         var selection = SnapshotSelection()
         selection.isAccountsOnly = true
         let metrics = try exporter.store.current.body(.text004, .identity, of: selection).bytes
@@ -67,14 +67,14 @@ struct OnceCommand: AsyncParsableCommand {
         }
     }
 
-    /// Asks for the days that are to be read again.
+    /// Requests that the given days are read again.
     private func request(of exporter: Exporter) async throws {
         guard let account, let from, let to else { return }
         guard case .accepted = try await exporter.sync(account: account, days: from...to) else {
             throw CommandFailure(
                 message:
                     "no source of \(account) can read \(from) to \(to) again: they are before the ledger's start or in "
-                    + "the future, the provider no longer serves them, or it cannot be asked by date")
+                    + "the future, the provider no longer serves them, or it cannot be queried by date")
         }
     }
 }

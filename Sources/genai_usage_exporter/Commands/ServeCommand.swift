@@ -1,5 +1,5 @@
-import ConfigReading
 import ArgumentParser
+import ConfigReading
 import Dispatch
 import ExporterCore
 import ExporterWeb
@@ -60,18 +60,18 @@ struct ServeCommand: AsyncParsableCommand {
     }
 }
 
-/// An exporter and its web face, until a signal ends them.
+/// Runs an exporter and its web server until a signal stops them.
 struct Serving {
     let exporter: Exporter
     let web: ExporterWebServer.Options
-    /// Nil where there is no config file to read again.
+    /// Nil without a config file.
     var reload: ConfigReload?
     let logger: Logger
     var onListening: @Sendable (ListenAddress, _ isTLS: Bool) -> Void = { _, _ in }
 
     func run() async throws {
         let web = try ExporterWebServer(exporter, options: web, logger: logger, onListening: onListening)
-        // By names of ours: the library's own name of a service is a print of all that it holds, options and secrets too.
+        // Explicit names, because the library's default name prints all properties of a service, including secrets.
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(service: exporter, serviceName: "exporter"), .init(service: web, serviceName: "web"),
         ]
@@ -79,14 +79,14 @@ struct Serving {
         var configuration = ServiceGroupConfiguration(
             services: services,
             gracefulShutdownSignals: [.sigterm, .sigint] + (reload == nil ? [.sighup] : []), logger: quiet(logger))
-        // An upstream that hangs or a client that reads slowly must not keep the exporter from ending within 2 s.
+        // An upstream that hangs or a slow client must not delay the exit beyond 2 s.
         configuration.maximumGracefulShutdownDuration = .milliseconds(500)
         let deadline = StopDeadline(logger: logger)
         defer { withExtendedLifetime(deadline) {} }
         do {
             try await ServiceGroup(configuration: configuration).run()
         } catch is CancellationError {
-            // The grace period was over before the last client was done: the ledger is closed all the same.
+            // The grace period ended before the last client was served. The ledger is closed nevertheless.
         }
         logger.info("stopped")
     }
@@ -98,24 +98,24 @@ struct Serving {
     }
 }
 
-/// Ends the process when an orderly stop takes too long: a service manager that waits in vain kills it anyway.
+/// Ends the process when a graceful shutdown takes too long, because a service manager would kill it anyway.
 ///
-/// Nothing is lost by that: the ledger's transactions are durable as they are made. It runs on a queue of its own, since
-/// what delays a stop is work that keeps the shared threads busy.
+/// Nothing is lost, because the ledger's transactions are durable once committed. It runs on its own queue, because a
+/// shutdown is delayed by work that keeps the shared threads busy.
 final class StopDeadline {
-    /// With what an orderly stop may take in all, this stays under the 2 s that a stop is promised to take.
+    /// Time after the signal, below the 2 s that a stop is documented to take.
     private static let grace = DispatchTimeInterval.milliseconds(1500)
 
     private let sources: [any DispatchSourceSignal]
 
-    /// Begins to wait for a stop signal.
+    /// Starts to wait for a stop signal.
     init(logger: Logger) {
         let queue = DispatchQueue(label: "stop-deadline")
         sources = [SIGTERM, SIGINT].map { signal in
             let source = DispatchSource.makeSignalSource(signal: signal, queue: queue)
             source.setEventHandler {
                 queue.asyncAfter(deadline: .now() + Self.grace) {
-                    logger.warning("stopped before the work in hand was done; it is taken up at the next start")
+                    logger.warning("stopped before pending work was finished; it resumes at the next start")
                     _exit(0)
                 }
             }

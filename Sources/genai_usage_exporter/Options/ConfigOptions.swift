@@ -1,5 +1,5 @@
-import ConfigReading
 import ArgumentParser
+import ConfigReading
 import ExporterCore
 import Foundation
 import Logging
@@ -7,17 +7,16 @@ import UsageModel
 
 /// `--config.file`.
 struct ConfigOptions: ParsableArguments {
-    /// Looked for in the current folder.
+    /// In the current folder.
     static let defaultFile = "genai_usage_exporter.yml"
 
-    @Option(name: .customLong("config.file"), help: "The config file.")
+    @Option(name: .customLong("config.file"), help: "Path to the config file.")
     var file = Self.defaultFile
 
     /// Reads and checks the file.
     ///
-    /// - Throws: `CommandFailure` with every problem, a line each.
-    ///
-    /// - Parameter needsSecrets: false where no provider will be asked: keys may then be missing.
+    /// - Parameter needsSecrets: false if no provider will be queried, so that keys may be missing.
+    /// - Throws: `CommandFailure` with every problem, one per line.
     func load(
         clock: any WallClock, redaction: LogRedaction, needsSecrets: Bool = true
     ) throws -> ExporterConfiguration {
@@ -33,13 +32,13 @@ struct ConfigOptions: ParsableArguments {
 
 /// `--shard`, `--total-shards`.
 struct ShardOptions: ParsableArguments {
-    @Option(name: .customLong("shard"), help: "Which of the shards this one is, from 0; it reads its accounts alone.")
+    @Option(name: .customLong("shard"), help: "Ordinal of this shard, from 0; only its accounts are read.")
     var ordinal = 0
 
-    @Option(name: .customLong("total-shards"), help: "How many exporters share out the config's accounts.")
+    @Option(name: .customLong("total-shards"), help: "Number of shards that the accounts are divided into.")
     var total = 1
 
-    /// Each is asked for its rank of every account.
+    /// Limited, because each account is ranked in every shard.
     private static let mostShards = 1000
 
     var shard: Shard { Shard(ordinal: ordinal, total: total) ?? .whole }
@@ -54,7 +53,7 @@ struct ShardOptions: ParsableArguments {
 
 /// `--storage.path`.
 struct StorageOptions: ParsableArguments {
-    @Option(name: .customLong("storage.path"), help: "The folder of the ledger.")
+    @Option(name: .customLong("storage.path"), help: "Path to the ledger's folder.")
     var path = "data"
 }
 
@@ -63,13 +62,13 @@ extension LogFormat: ExpressibleByArgument {}
 
 /// `--log.level`, `--log.format`.
 struct LogOptions: ParsableArguments {
-    @Option(name: .customLong("log.level"), help: "Only log records of this severity or above.")
+    @Option(name: .customLong("log.level"), help: "Only log messages with this severity or above.")
     var level: LogThreshold = .info
 
-    @Option(name: .customLong("log.format"), help: "Form of the log lines.")
+    @Option(name: .customLong("log.format"), help: "Output format of log messages.")
     var format: LogFormat = .logfmt
 
-    /// The logger to standard error; secrets registered with `redaction` never pass it.
+    /// A logger to standard error that redacts secrets registered with `redaction`.
     func logger(clock: any WallClock, redaction: LogRedaction) -> Logger {
         Logger(label: "exporter") { label in
             ExporterLogHandler(

@@ -5,12 +5,12 @@ import ExporterWeb
 struct WebConfigOption: ParsableArguments {
     @Option(
         name: .customLong("web.config.file"),
-        help: "TLS, passwords, headers and rate limit, in exporter-toolkit's format; plain HTTP unless given.")
+        help: "exporter-toolkit web config file (TLS, passwords, headers, rate limit); plain HTTP unless given.")
     var path: String?
 
-    /// Reads and checks the file, where there is one.
+    /// Reads and checks the file, if there is one.
     ///
-    /// - Throws: `CommandFailure` with every problem, a line each.
+    /// - Throws: `CommandFailure` with every problem, one per line.
     func check() throws {
         guard let path else { return }
         do {
@@ -21,27 +21,27 @@ struct WebConfigOption: ParsableArguments {
     }
 }
 
-/// The flags of the web face.
+/// The web flags.
 struct WebOptions: ParsableArguments {
     @Option(
         name: .customLong("web.listen-address"),
-        help: "Where to listen: host:port, [IPv6]:port or :port; may be given several times. Port 0 picks a free one.")
+        help: "Address to listen on: host:port, [IPv6]:port or :port; repeatable. Port 0 picks a free port.")
     var listenAddresses = [":10061"]
 
     @Flag(
         name: .customLong("web.systemd-socket"),
-        help: "Listen on the sockets that systemd opened (a socket unit), in place of the addresses.")
+        help: "Use systemd socket activation listeners instead of the listen addresses.")
     var systemdSocket = false
 
-    @Option(name: .customLong("web.telemetry-path"), help: "The path of the metrics.")
+    @Option(name: .customLong("web.telemetry-path"), help: "Path under which to expose metrics.")
     var telemetryPath = "/metrics"
 
-    @Option(name: .customLong("web.max-requests"), help: "Scrapes in flight; beyond, the answer is 503.")
+    @Option(name: .customLong("web.max-requests"), help: "Maximum number of concurrent scrapes; further ones get 503.")
     var maximumScrapes = 40
 
     @Option(
         name: .customLong("web.max-connections"),
-        help: "Open connections; beyond, idle ones are closed or new ones wait. (default: half of the open-file limit)")
+        help: "Maximum number of connections; beyond it idle ones are closed. (default: half of the open-file limit)")
     var maximumConnections: Int?
 
     @Flag(
@@ -53,18 +53,18 @@ struct WebOptions: ParsableArguments {
 
     @Option(
         name: .customLong("web.external-url"),
-        help: "The URL under which clients reach the exporter behind a reverse proxy, for links and the targets of /sd."
+        help: "The URL under which the exporter is externally reachable, for links and the targets of /sd."
     )
     var externalURL: String?
 
     @Option(
         name: .customLong("web.route-prefix"),
-        help: "What the paths of requests begin with here; the path of --web.external-url unless given.")
+        help: "Prefix of request paths; the path of --web.external-url unless given.")
     var routePrefix: String?
 
     @Option(
         name: .customLong("web.health-address"),
-        help: "A second address, plain HTTP without passwords, for /-/healthy and /-/ready only.")
+        help: "Additional address of /-/healthy and /-/ready only, over plain HTTP without passwords.")
     var healthAddress: String?
 
     @Flag(name: .customLong("web.enable-lifecycle"), help: "Allow POST /-/reload and POST /-/sync.")
@@ -73,8 +73,8 @@ struct WebOptions: ParsableArguments {
     func validate() throws {
         guard ExporterWebServer.isFree(telemetryPath: telemetryPath) else {
             throw ValidationError(
-                "--web.telemetry-path must begin with /, hold letters, digits and -._~/ alone, and be none of the paths "
-                    + "that are taken: /, /probe, /sd, /-/…")
+                "--web.telemetry-path must begin with /, contain only letters, digits and -._~/, and not be a reserved "
+                    + "path: /, /probe, /sd, /-/…")
         }
         guard maximumScrapes > 0 else { throw ValidationError("--web.max-requests must be at least 1") }
         if let maximumConnections, !(1...OpenFileLimit.mostConnections).contains(maximumConnections) {
@@ -91,7 +91,7 @@ struct WebOptions: ParsableArguments {
         }
     }
 
-    /// What the web face is made with.
+    /// The web server's options.
     func options() throws -> ExporterWebServer.Options {
         var options = ExporterWebServer.Options(
             addresses: try addresses(), telemetryPath: telemetryPath, maximumScrapes: maximumScrapes,

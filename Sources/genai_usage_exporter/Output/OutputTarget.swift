@@ -1,7 +1,7 @@
 import ExporterCore
 import Foundation
 
-/// Where a command's output goes: standard output, or a file that is replaced as a whole once all is written.
+/// A command's output: standard output, or a file that is replaced atomically.
 struct OutputTarget {
     private let path: String?
 
@@ -10,9 +10,9 @@ struct OutputTarget {
         self.path = path
     }
 
-    /// Writes what `body` gives, a piece at a time.
+    /// Writes the chunks that `body` produces.
     ///
-    /// - Throws: `CommandFailure` where it cannot be written, and what `body` throws; a file is then as it was before.
+    /// - Throws: `CommandFailure` if writing fails, and what `body` throws; an existing file is then unchanged.
     func write<Value>(_ body: (_ write: @escaping @Sendable ([UInt8]) throws -> Void) async throws -> Value)
         async throws
         -> Value
@@ -22,24 +22,24 @@ struct OutputTarget {
         }
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-            // A device or a pipe is written to: a file in its place would be another thing.
+            // A device or a pipe is written to directly, because a rename would replace it by a file.
             return try await Self.write(to: open(path, O_WRONLY | O_CLOEXEC), named: path, body)
         }
-        // A link stays one: what it leads to is replaced.
+        // The target of a symbolic link is replaced, not the link.
         let target = realpath(path, nil).map { resolved in
             defer { free(resolved) }
             return String(cString: resolved)
         }
-        // Beside it, so that it can be renamed into place; under one name, so that of tries that were killed one stays.
+        // In the same folder, so that it can be renamed; with a fixed name, so that killed runs leave only one file.
         let draft = (target ?? path) + ".new"
-        // What lies there is another try's or a link that was planted: neither is written to.
+        // An existing file is another run's or a planted link, neither of which is written to.
         unlink(draft)
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw Self.failure(path) }
         var own = stat()
         do {
             if target != nil {
-                // As the file that is replaced was; only root can give a file to another user.
+                // Owner and mode of the replaced file; only root can change the owner.
                 _ = fchown(descriptor, status.st_uid, status.st_gid)
                 fchmod(descriptor, status.st_mode & 0o7777)
             }
@@ -58,7 +58,7 @@ struct OutputTarget {
         }
     }
 
-    /// Writes to an open file and closes it; a descriptor below 0 is the failure to open it.
+    /// Writes to an open file and closes it; a negative descriptor means that opening it failed.
     private static func write<Value>(
         to descriptor: CInt, named name: String,
         _ body: (_ write: @escaping @Sendable ([UInt8]) throws -> Void) async throws -> Value
@@ -66,7 +66,7 @@ struct OutputTarget {
         guard descriptor >= 0 else { throw failure(name) }
         defer { close(descriptor) }
         let value = try await body { try write($0, to: descriptor, named: name) }
-        // Pipes and devices have nothing to sync, and say so.
+        // fsync fails on pipes and devices, which have nothing to sync.
         guard fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS || errno == ENOTSUP else {
             throw failure(name)
         }

@@ -1,10 +1,9 @@
 import Foundation
 import NIOConcurrencyHelpers
 
-/// A line on a terminal that shows how far a command is.
+/// A progress bar on standard error.
 ///
-/// It goes to standard error, and only where people see it alone: not where standard error is a file, nor where the
-/// output itself goes to the terminal.
+/// It is shown only if standard error is a terminal, and the output itself does not go to the terminal.
 final class ProgressBar: Sendable {
     private static let width = 40
 
@@ -15,7 +14,7 @@ final class ProgressBar: Sendable {
         isShown = isatty(STDERR_FILENO) == 1 && !(outputIsStandard && isatty(STDOUT_FILENO) == 1)
     }
 
-    /// Draws the bar anew where a percent more is done.
+    /// Redraws the bar when the percentage has changed.
     func show(done: Int, of total: Int) {
         guard isShown, total > 0 else { return }
         let percent = done * 100 / total
@@ -29,7 +28,7 @@ final class ProgressBar: Sendable {
         FileHandle.standardError.write(Data("\r[\(bar)] \(percent)% of \(total) series".utf8))
     }
 
-    /// Leaves the line.
+    /// Ends the line.
     func end() {
         if isShown { FileHandle.standardError.write(Data("\n".utf8)) }
     }

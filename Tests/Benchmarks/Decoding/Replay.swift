@@ -75,7 +75,6 @@ final class CountingVisit: SyncContext {
     func cells(of slice: SliceID) async throws -> [Cell] { [] }
     func gauges(_ family: GaugeFamily) async throws -> [GaugeSample] { [] }
     func memory(_ name: String) async throws -> String? { nil }
-    func notice(_ notice: UpstreamNotice) {}
     func spend(from quota: Quota) async throws {}
 
     func commit(_ reading: Reading) async throws {

@@ -4,10 +4,11 @@ import TestSupport
 import Testing
 import UsageModel
 
-/// The status page in a real browser: at three widths, light and dark: nothing cut off, no message of the console,
-/// no violation of axe-core's rules.
+/// Tests the status page in a real browser, at three widths, light and dark: no clipped text, no console messages, no
+/// violations of axe-core's rules.
 @Suite(.serialized) struct StatusPageBrowserTests {
-    @Test(.timeLimit(.minutes(5))) func demoLooksRightAtEveryWidthLightAndDark() async throws {
+    @Test("the demo's page has no problem at any width, light and dark", .timeLimit(.minutes(5)))
+    func demo() async throws {
         let exporter = try await ExporterProcess.start(["demo"])
         try await exporter.waitUntilReady()
         try look(at: exporter)
@@ -15,8 +16,9 @@ import UsageModel
         #expect(try await exporter.waitForExit() == 0)
     }
 
-    /// Two hundred accounts, some of them failing, with names as long as they may be.
-    @Test(.timeLimit(.minutes(10))) func twoHundredAccountsAndSomeInErrorLookRight() async throws {
+    /// With names of the maximum length.
+    @Test("a page of 200 accounts, some of them failing, has no problem", .timeLimit(.minutes(10)))
+    func manyAccounts() async throws {
         try await SimulatedAccount.run(interval: "1h") { account in
             let now = RealClock().now
             account.events.add(
@@ -46,7 +48,8 @@ import UsageModel
         }
     }
 
-    /// - Parameter ruled: how many of the six looks axe-core judges; on a page of two hundred accounts it takes long.
+    /// - Parameter ruled: number of the six renderings that axe-core checks, because it is slow on a page of 200
+    ///   accounts.
     private func look(at exporter: ExporterProcess, ruled: Int = 6) throws {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
             "status_page.py")

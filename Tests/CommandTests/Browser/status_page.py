@@ -1,9 +1,10 @@
-"""Looks at a status page in headless Chromium, at three widths, light and dark.
+"""Checks a status page in headless Chromium, at three widths, light and dark.
 
 usage: status_page.py URL FOLDER [RULED]
 
-Writes a screenshot of each look into FOLDER and prints what is wrong, a line each: messages of the console, requests
-beside the page's own, text that is cut off or makes the page scroll sideways, and axe-core's violations. axe-core takes long on long pages: with RULED it judges so many of the looks only, the last.
+Writes a screenshot of each rendering into FOLDER and prints one line per problem: console messages, requests other than
+the page's own, text that is cut off or makes the page scroll sideways, and axe-core's violations. Because axe-core is
+slow on long pages, it checks only the last RULED renderings.
 """
 
 import sys
@@ -14,7 +15,7 @@ from playwright.sync_api import sync_playwright
 WIDTHS = (390, 768, 1440)
 SCHEMES = ("light", "dark")
 
-# Elements whose content is wider than they are, but for those that are made to scroll.
+# Elements whose content is wider than they are, except those that scroll.
 CUT_OFF = """() => {
   const cut = [];
   if (document.documentElement.scrollWidth > window.innerWidth) cut.push('the page scrolls sideways');
@@ -34,11 +35,11 @@ def look(browser, url, folder, width, scheme, is_ruled):
     page.on("console", lambda message: found.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: found.append(f"error: {error}"))
     page.on("request", lambda request: request.url != url and found.append(f"request: {request.url}"))
-    answer = page.goto(url)
-    if answer.status != 200:
-        found.append(f"status {answer.status}")
+    response = page.goto(url)
+    if response.status != 200:
+        found.append(f"status {response.status}")
     page.screenshot(path=f"{folder}/{width}-{scheme}.png", full_page=True)
-    # What is folded away is looked at too; the accounts are alike in it.
+    # Collapsed parts are checked too, but only a few, because the accounts do not differ in them.
     page.eval_on_selector_all("details", "all => all.slice(0, 5).forEach(each => each.open = true)")
     found += page.evaluate(CUT_OFF)
     for violation in Axe().run(page).response["violations"] if is_ruled else []:

@@ -5,15 +5,15 @@ import ProviderSimulator
 import TestSupport
 import Testing
 
-/// What an exporter costs whose five accounts meet the same hostile API at once, all of their sources, beside a sixth that
-/// is well.
+/// Tests memory, page and ledger of an exporter while all sources of five accounts have the same fault, and a sixth
+/// account is healthy.
 ///
-/// The bounds are for a debug build, over what the process needed before with all of them healthy.
+/// The bounds are for a debug build, relative to the process with healthy accounts only.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct HostileMemoryTests {
     struct Row: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let fault: Fault
-        /// The most that the peak of resident memory may grow by.
+        /// Maximum growth of the peak of resident memory, in MB.
         let megabytes: Int
     }
 
@@ -29,15 +29,15 @@ import Testing
             megabytes: 40),
     ]
 
-    @Test(arguments: rows) func memoryAndPageAndLedgerStayBounded(row: Row) async throws {
+    @Test("memory, page and ledger stay bounded", arguments: rows) func bounds(row: Row) async throws {
         let clock = RealClock()
         let accounts = ProviderAccounts(clock: clock)
         try await withTemporaryFolder { folder in
             try await withSimulator(accounts.providers, clock: clock) { healthy, healthyURL in
-                try await withSimulator(accounts.providers, clock: clock) { hostile, hostileURL in
+                try await withSimulator(accounts.providers, clock: clock) { faulty, faultyURL in
                     let file = folder + "/config.yml"
                     try ProviderAccountsConfig.text(
-                        baseURL: hostileURL, options: ["sync_interval: 10s"], healthyURL: healthyURL
+                        baseURL: faultyURL, options: ["sync_interval: 10s"], healthyURL: healthyURL
                     ).write(toFile: file, atomically: true, encoding: .utf8)
                     let exporter = try await ExporterProcess.start([
                         "serve", "--config.file", file, "--storage.path", folder + "/data", "--web.enable-lifecycle",
@@ -46,7 +46,7 @@ import Testing
                     let before = try await exporter.scrape()
                     let idle = try peak(of: exporter)
 
-                    hostile.faults.stand(row.fault, at: "/")
+                    faulty.faults.stand(row.fault, at: "/")
                     for _ in 0..<2 { try await syncAll(exporter) }
                     let grown = try peak(of: exporter) - idle
                     let page = try await exporter.get("/metrics").body.count
@@ -64,7 +64,7 @@ import Testing
                         during.values(cost, by: "model", account: "healthy")
                             == before.values(cost, by: "model", account: "healthy"))
 
-                    hostile.faults.clear()
+                    faulty.faults.clear()
                     try await syncAll(exporter)
                     let after = try await exporter.scrape()
                     let limited = Set(after.samples("genai_upstream_quota_limit").map(name))
@@ -76,8 +76,8 @@ import Testing
         }
     }
 
-    /// Has every source synced once more, and waits for the last of them; but for those with an allowance, which after a
-    /// failure wait for their next regular time.
+    /// Syncs every source again and waits for all of them, except those with a quota, which after a failure wait for
+    /// their next scheduled time.
     private func syncAll(_ exporter: ExporterProcess) async throws {
         let scrape = try await exporter.scrape()
         let limited = Set(scrape.samples("genai_upstream_quota_limit").map(name))
@@ -85,13 +85,13 @@ import Testing
         while true {
             let now = syncs(try await exporter.scrape())
             if before.allSatisfy({ now[$0.key, default: 0] > $0.value }) { break }
-            // Refused for some seconds after the last, and without effect until a back-off is over.
+            // Rejected for some seconds after the last one, and without effect during a back-off.
             #expect(try await [202, 429].contains(exporter.get("/-/sync", method: "POST").status))
             try await Task.sleep(for: .milliseconds(200))
         }
     }
 
-    /// How often each source was synced.
+    /// Number of syncs of each source.
     private func syncs(_ scrape: Scrape) -> [String: Double] {
         Dictionary(
             scrape.samples("genai_syncs_total").map { (name($0), $0.value) }, uniquingKeysWith: +)
@@ -102,7 +102,7 @@ import Testing
         "\(sample.labels["account", default: ""])/\(sample.labels["source", default: ""])"
     }
 
-    /// The most resident memory that the process ever had, in MB.
+    /// Peak of the process's resident memory, in MB.
     private func peak(of exporter: ExporterProcess) throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(exporter.processIdentifier)/status", encoding: .utf8)
         let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })

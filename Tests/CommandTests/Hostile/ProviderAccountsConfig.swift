@@ -3,12 +3,12 @@ import TestSupport
 
 /// The config file of the five simulated accounts.
 enum ProviderAccountsConfig {
-    /// What stands in the file.
+    /// The file's text.
     ///
     /// - Parameters:
-    ///   - baseURL: where the five APIs are.
-    ///   - options: further lines of each account.
-    ///   - healthyURL: where one more account at WaveSpeedAI, `healthy`, has its API; nil for none.
+    ///   - baseURL: base URL of the five APIs.
+    ///   - options: additional lines of each account.
+    ///   - healthyURL: base URL of an additional WaveSpeedAI account, `healthy`; nil for none.
     static func text(baseURL: String, options: [String] = [], healthyURL: String? = nil) -> String {
         var lines = ["global: { zero_first: 0s, history: 1d }", "accounts:"]
         func add(_ name: String, _ provider: ProviderAccounts.Provider, at address: String) {
@@ -22,7 +22,7 @@ enum ProviderAccountsConfig {
             case .useapi:
                 lines += ["    api_key: \(provider.token)", "    bots: [\(ProviderAccounts.bot)]"]
             case .wavespeed:
-                // Outcomes by model are a query for each of them.
+                // Outcomes by model need a query for each model.
                 lines += ["    api_key: \(provider.token)", "    success_by_model: false"]
             case .fairstack, .venice:
                 lines.append("    api_key: \(provider.token)")

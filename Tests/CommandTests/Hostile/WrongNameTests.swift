@@ -6,9 +6,9 @@ import NIOSSL
 import TestSupport
 import Testing
 
-/// An API's certificate is a good one, for another name.
+/// Tests an API whose valid certificate is for another name.
 @Suite(.timeLimit(.minutes(1))) struct WrongNameTests {
-    /// Counts what gets through TLS.
+    /// Counts bytes received over TLS.
     private final class Heard: ChannelInboundHandler, Sendable {
         typealias InboundIn = ByteBuffer
 
@@ -22,7 +22,7 @@ import Testing
         func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
     }
 
-    @Test func noAccountSpeaksToAHostThatItsCertificateDoesNotName() async throws {
+    @Test("no request is sent to a host that its certificate does not name") func wrongName() async throws {
         try await withTemporaryFolder { folder in
             try SelfSignedCertificate(folder: folder).renew("api.example.com")
             let heard = Heard()

@@ -4,17 +4,17 @@ import TestSupport
 import Testing
 import UsageModel
 
-/// Twice as many connections as the process may open files, which say nothing, and come back when they are closed.
+/// Tests twice as many idle connections as the process may open files, reopened when they are closed.
 extension LoadTests {
-    /// How long each flood lasts; two minutes by hand: `GENAI_TEST_FLOOD_SECONDS=120`.
+    /// Duration of each flood; `GENAI_TEST_FLOOD_SECONDS=120` for two minutes.
     private static let floodLength = Duration.seconds(
         ProcessInfo.processInfo.environment["GENAI_TEST_FLOOD_SECONDS"].flatMap { Int($0) } ?? 8)
-    /// RLIMIT_NOFILE of the exporters; by hand also 4096.
+    /// RLIMIT_NOFILE of the exporters; `GENAI_TEST_FLOOD_FILES=4096` for a higher one.
     private static let openFiles =
         ProcessInfo.processInfo.environment["GENAI_TEST_FLOOD_FILES"].flatMap { Int($0) } ?? 512
 
     @Test(
-        "a flood of idle connections neither ends the process nor keeps scrapes, syncs and commits from going on",
+        "a flood of idle connections neither ends the process nor blocks scrapes, syncs and commits",
         .timeLimit(.minutes(10)), arguments: [false, true])
     func idleFlood(isSecure: Bool) async throws {
         try await SimulatedAccount.run { account in
@@ -32,7 +32,7 @@ extension LoadTests {
             try await exporter.waitUntilReady()
             let before = try await exporter.scrape()
             let flood = Task { try await Self.flood(exporter.address, isSecure: isSecure) }
-            // What the flood takes at its begin is part of it.
+            // The start of the flood is measured too.
             var times = ScrapeTimes()
             var queued: [RawConnection] = []
             let start = ContinuousClock.now
@@ -44,7 +44,7 @@ extension LoadTests {
                         unitPrice: .zero, cost: ExactDecimal(1))
                 ])
                 used += 1
-                // Work that waits for a thread: pages that are made for each request.
+                // Requests that wait for a thread, because their responses are rendered for each request.
                 for connection in queued { try? await connection.reset() }
                 queued = []
                 for _ in 0..<20 {
@@ -58,7 +58,7 @@ extension LoadTests {
                     do {
                         try await times.scrape(exporter, times: 1, every: .milliseconds(50))
                     } catch {
-                        // Closed to make room before this process came to send its request.
+                        // Closed to make room before this process sent its request.
                         times.addFailure()
                     }
                 }
@@ -86,7 +86,7 @@ extension LoadTests {
 
     /// Keeps connections open until cancelled.
     ///
-    /// - Returns: how many were opened.
+    /// - Returns: number of opened connections.
     private static func flood(_ address: String, isSecure: Bool) async throws -> Int {
         var connections: [RawConnection?] = Array(repeating: nil, count: 2 * openFiles)
         var opened = 0

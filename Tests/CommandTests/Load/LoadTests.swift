@@ -5,13 +5,13 @@ import TestSupport
 import Testing
 import UsageModel
 
-/// Slow and hostile clients: scrapes by others go on, and memory stays bounded.
+/// Tests that slow and malicious clients neither delay other clients' scrapes nor grow memory without bound.
 ///
-/// These measure, so they run one after the other and with nothing beside them: the README's test command runs them
-/// after all the rest.
+/// The tests measure time and memory, so that they run serially, and the README's test command runs them after all
+/// others.
 @Suite(.serialized) struct LoadTests {
-    /// Connections that are open, but say nothing or half a request.
-    @Test(.timeLimit(.minutes(5))) func tenThousandIdleConnections() async throws {
+    /// The connections send nothing or half a request.
+    @Test("10,000 idle connections", .timeLimit(.minutes(5))) func tenThousandIdleConnections() async throws {
         try await Self.serving(models: 10, flags: ["--web.max-connections", "11000"]) { exporter in
             try await warmUp(exporter)
             let before = try exporter.residentBytes
@@ -32,8 +32,8 @@ import UsageModel
         }
     }
 
-    /// Clients that ask for everything, uncompressed, and read nothing.
-    @Test(.timeLimit(.minutes(5))) func aThousandSlowReadersOfFiveMegabytes() async throws {
+    /// The clients request all metrics uncompressed, and read nothing.
+    @Test("1,000 slow readers of 5 MB", .timeLimit(.minutes(5))) func slowReaders() async throws {
         try await Self.serving(models: 4_500) { exporter in
             try await warmUp(exporter)
             let page = try await exporter.get("/metrics").body.count
@@ -45,7 +45,7 @@ import UsageModel
                 let reader = try await RawConnection(to: exporter.address, reads: false)
                 try await reader.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
                 readers.append(reader)
-                // Not more at once than are let in; a scrape of another client in between.
+                // Not more concurrently than are admitted, with scrapes of another client in between.
                 if number % 4 == 0 { try await times.scrape(exporter, times: 1, every: .milliseconds(20)) }
             }
             try await times.scrape(exporter, times: 100)
@@ -58,13 +58,13 @@ import UsageModel
         }
     }
 
-    /// Over TLS each client's bytes are made for it alone: no more of them than it takes in.
-    @Test(.timeLimit(.minutes(5))) func slowReadersOverTLS() async throws {
+    /// Over TLS each client's bytes are encrypted separately, but no more of them than it reads.
+    @Test("300 slow readers of 5 MB over TLS", .timeLimit(.minutes(5))) func slowReadersOverTLS() async throws {
         try await Self.serving(models: 4_500, overTLS: true) { exporter in
             try await warmUp(exporter)
-            // Most of a scrape's time is the test's own side of a new connection, unoptimized as it is.
-            var alone = ScrapeTimes()
-            try await alone.scrape(exporter, times: 100)
+            // Most of a scrape's time is the test's side of a new connection, in a debug build.
+            var baseline = ScrapeTimes()
+            try await baseline.scrape(exporter, times: 100)
             let before = try exporter.residentBytes
             var readers: [RawConnection] = []
             for _ in 0..<300 {
@@ -79,22 +79,22 @@ import UsageModel
             var times = ScrapeTimes()
             try await times.scrape(exporter, times: 100)
             let grown = try exporter.residentBytes - before
-            print("300 slow readers over TLS: p99 \(times.p99) s (alone \(alone.p99) s), \(grown) bytes more")
-            #expect(times.p99 < alone.p99 + 0.1)
+            print("300 slow readers over TLS: p99 \(times.p99) s (baseline \(baseline.p99) s), \(grown) bytes more")
+            #expect(times.p99 < baseline.p99 + 0.1)
             #expect(grown < 300 * 400_000)
             for reader in readers { try await reader.reset() }
         }
     }
 
-    /// No request needs a body: a long one is refused at once, and not kept.
+    /// No endpoint needs a body: a long one is rejected at once, and not buffered.
     @Test(
-        .timeLimit(.minutes(5)),
+        "a request body of 1 GB", .timeLimit(.minutes(5)),
         arguments: [
             "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n\r\n",
             "POST /-/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n\r\n",
             "POST /-/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n40000000\r\n",
         ])
-    func aGigabyteOfRequestBody(head: String) async throws {
+    func gigabyteBody(head: String) async throws {
         try await Self.serving(models: 10) { exporter in
             try await warmUp(exporter)
             let before = try exporter.residentBytes
@@ -118,9 +118,8 @@ import UsageModel
         }
     }
 
-    /// What is no HTTP gets a 400 or nothing, and the connection's end.
     @Test(
-        .timeLimit(.minutes(5)),
+        "invalid HTTP gets a 400 or no response, and closes the connection", .timeLimit(.minutes(5)),
         arguments: [
             "GET /\(String(repeating: "a", count: 1 << 20)) HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: x\r\nA: \(String(repeating: "a", count: 1 << 20))\r\n\r\n",
@@ -129,7 +128,7 @@ import UsageModel
             "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
             "GET /metrics HTTP/9.9\r\nHost: x\r\nTransfer-Encoding: gzip, nothing\r\n\r\n",
         ])
-    func garbageEndsTheConnection(garbage: String) async throws {
+    func garbage(garbage: String) async throws {
         try await Self.serving(models: 10) { exporter in
             try await warmUp(exporter)
             let connection = try await RawConnection(to: exporter.address)
@@ -143,8 +142,9 @@ import UsageModel
         }
     }
 
-    /// Good requests one after the other without waiting, their answers unread, then garbage.
-    @Test(.timeLimit(.minutes(5))) func pipelinedRequestsAndGarbage() async throws {
+    /// The client does not read the responses.
+    @Test("10,000 pipelined requests and then garbage", .timeLimit(.minutes(5)))
+    func pipelinedRequestsAndGarbage() async throws {
         try await Self.serving(models: 1_000) { exporter in
             try await warmUp(exporter)
             let before = try exporter.residentBytes
@@ -155,7 +155,7 @@ import UsageModel
             var sending: [Task<Void, Never>] = []
             for _ in 0..<100 {
                 let connection = try await RawConnection(to: exporter.address, reads: false)
-                // What the exporter does not take in waits here.
+                // Waits while the exporter does not read.
                 sending.append(Task { try? await connection.send(requests) })
                 connections.append(connection)
             }
@@ -170,7 +170,7 @@ import UsageModel
         }
     }
 
-    /// An exporter with one account that has this many models.
+    /// Runs an exporter with one account that has the given number of models.
     static func serving(
         models: Int, overTLS isSecure: Bool = false, flags: [String] = [],
         _ body: (ExporterProcess) async throws -> Void

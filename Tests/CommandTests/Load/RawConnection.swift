@@ -5,7 +5,7 @@ import NIOSSL
 import NIOConcurrencyHelpers
 import Testing
 
-/// A TCP connection that sends any bytes, and reads only if it is told to.
+/// A TCP connection that sends arbitrary bytes, and can stop reading.
 final class RawConnection: Sendable {
     private final class Inbox: ChannelInboundHandler, Sendable {
         typealias InboundIn = ByteBuffer
@@ -40,8 +40,8 @@ final class RawConnection: Sendable {
     /// Connects to `host:port`.
     ///
     /// - Parameters:
-    ///   - reads: false for a client that takes no byte out of a small buffer, once it is connected.
-    ///   - isSecure: over TLS, whoever the server is.
+    ///   - reads: false for a client with a small receive buffer that does not read once it is connected.
+    ///   - isSecure: uses TLS without verifying the server.
     init(to address: String, reads: Bool = true, isSecure: Bool = false) async throws {
         let parts = address.split(separator: ":")
         let inbox = Inbox()
@@ -61,42 +61,41 @@ final class RawConnection: Sendable {
             }
         if !reads { bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: 4096) }
         channel = try await bootstrap.connect(host: String(parts[0]), port: try #require(Int(parts[1]))).get()
-        // A handshake is a dialogue: who stops reading stops after it.
+        // A TLS handshake needs reads, so that a secure client stops reading after it.
         if !reads, !isSecure { try await stopReading() }
     }
 
-    /// Takes no more bytes from now on.
     func stopReading() async throws {
         try await channel.setOption(.autoRead, value: false).get()
     }
 
-    /// Takes bytes again.
+    /// Resumes reading.
     func goOnReading() async throws { try await channel.setOption(.autoRead, value: true).get() }
 
     var isOpen: Bool { channel.isActive }
 
     var text: String { inbox.received.withLockedValue { String(buffer: $0) } }
 
-    /// Writes bytes and waits until the kernel took them.
+    /// Writes bytes and waits until the kernel has accepted them.
     func send(_ text: String) async throws {
         try await channel.writeAndFlush(ByteBuffer(string: text))
     }
 
-    /// Writes a buffer, which may be sent many times, and waits until the kernel took it.
+    /// Writes a buffer, which may be sent many times, and waits until the kernel has accepted it.
     func send(_ buffer: ByteBuffer) async throws {
         try await channel.writeAndFlush(buffer)
     }
 
     /// Waits until the other side closes.
     ///
-    /// - Returns: how long the connection lived, by the event loop: a test's own task may wait for other tests.
+    /// - Returns: lifetime of the connection, measured on the event loop because other tests may delay the test's task.
     @discardableResult func waitForClose() async throws -> Duration {
         try await channel.closeFuture.get()
         let closed = try #require(inbox.closed.withLockedValue { $0 })
         return closed - inbox.opened.withLockedValue { $0 }
     }
 
-    /// Ends it without a farewell: one of TLS would wait for the other side's.
+    /// Resets the connection, because a TLS shutdown would wait for the other side's.
     func reset() async throws {
         let socket = try #require(channel as? any SocketOptionProvider)
         try? await socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()

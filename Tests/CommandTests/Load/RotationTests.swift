@@ -5,15 +5,17 @@ import Testing
 import UsageModel
 
 extension LoadTests {
-    /// Certificate, key, passwords and accounts change while 50 scrapes a second run: none of them fails.
-    @Test(.timeLimit(.minutes(5))) func everythingRotatesUnderFiftyScrapesASecond() async throws {
+    @Test(
+        "no scrape fails while certificate, key, passwords and accounts change under 50 scrapes a second",
+        .timeLimit(.minutes(5)))
+    func rotation() async throws {
         try await SimulatedAccount.run { account in
             let folder = account.folder
             func write(_ text: String, to name: String) throws {
                 try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
             }
             let certificate = SelfSignedCertificate(folder: folder)
-            // Who scrapes is dave; alice comes and goes.
+            // dave scrapes; alice is added and removed.
             let alice = "alice: $2y$12$1DpfPeqF9HzHJt.EWswy1exHluGfbhnn3yXhR7Xes6m3WJqFg0Wby"
             let dave = "dave: $2y$10$2UXri9cIDdgeKjBo4Rlpx.U3ZLDV8X1IxKmsfOvhcM5oXQt/mLmXq"
             let tls = SelfSignedCertificate.section
@@ -36,8 +38,8 @@ extension LoadTests {
                     for number in 0..<750 {
                         try await Task.sleep(until: start + .milliseconds(20) * number)
                         group.addTask {
-                            let answer = try await exporter.get("/metrics", headers: [authorization])
-                            return answer.body.count > 100 ? answer.status : -1
+                            let response = try await exporter.get("/metrics", headers: [authorization])
+                            return response.body.count > 100 ? response.status : -1
                         }
                     }
                     for try await status in group { statuses[status, default: 0] += 1 }
@@ -56,8 +58,8 @@ extension LoadTests {
                 if round % 2 == 0 {
                     exporter.signal(SIGHUP)
                 } else {
-                    let answer = try await exporter.get("/-/reload", headers: [authorization], method: "POST")
-                    #expect(answer.status == 200)
+                    let response = try await exporter.get("/-/reload", headers: [authorization], method: "POST")
+                    #expect(response.status == 200)
                 }
                 let scrape = try Scrape(try await exporter.get("/metrics", headers: [authorization]).body)
                 accounts.insert(try #require(scrape.value("genai_exporter_accounts")))

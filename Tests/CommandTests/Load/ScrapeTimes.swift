@@ -2,24 +2,24 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What scrapes by a well-behaved client take while others misbehave.
+/// Durations of scrapes by a well-behaved client while others misbehave.
 struct ScrapeTimes {
     private(set) var seconds: [Double] = []
 
-    /// Scrapes as Prometheus does, over a connection of its own each time.
+    /// Scrapes as Prometheus does, but over a new connection each time.
     mutating func scrape(_ exporter: ExporterProcess, times: Int, every pause: Duration = .zero) async throws {
         for _ in 0..<times {
             let start = ContinuousClock.now
-            let answer = try await exporter.get("/metrics", headers: [("Accept-Encoding", "gzip")])
+            let response = try await exporter.get("/metrics", headers: [("Accept-Encoding", "gzip")])
             let taken = ContinuousClock.now - start
-            #expect(answer.status == 200)
-            #expect(answer.body.count > 100)
+            #expect(response.status == 200)
+            #expect(response.body.count > 100)
             seconds.append(Double(taken.components.seconds) + Double(taken.components.attoseconds) / 1e18)
             if pause > .zero { try await Task.sleep(for: pause) }
         }
     }
 
-    /// Counts a scrape without a response as one that took for ever.
+    /// Counts a scrape without a response, with an infinite duration.
     mutating func addFailure() { seconds.append(.infinity) }
 
     var failures: Int { seconds.count { $0.isInfinite } }

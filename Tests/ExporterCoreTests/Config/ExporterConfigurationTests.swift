@@ -28,7 +28,9 @@ struct ExporterConfigurationTests {
         labels.rename = ["key": ["a@example.com": "team-a"], "model": ["google/imagen-4": "imagen-4"]]
         #expect(configuration.labels == labels)
 
-        func account(_ name: String, _ provider: ConfiguredProvider, _ credential: SecretSource?) -> AccountConfiguration {
+        func account(_ name: String, _ provider: ConfiguredProvider, _ credential: SecretSource?)
+            -> AccountConfiguration
+        {
             var account = AccountConfiguration(name: name, provider: provider, credential: credential)
             account.syncInterval = .minutes(10)
             account.timeout = .seconds(20)

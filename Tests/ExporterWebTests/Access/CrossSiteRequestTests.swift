@@ -33,7 +33,7 @@ import UsageModel
         #expect(CrossSiteRequest.isCrossSite(other, external: nil))
     }
 
-    @Test("beyond a proxy the external address is this server's, and no name that only leads here")
+    @Test("with an external URL only its origin is same-site")
     func externalAddress() throws {
         let behindProxy = try request(["Origin": "https://example.com"], authority: "127.0.0.1:10061")
         #expect(!CrossSiteRequest.isCrossSite(behindProxy, external: "example.com"))
@@ -49,7 +49,7 @@ import UsageModel
 }
 
 @Suite struct ForcedSyncsTests {
-    @Test("an account is synced by request at most every ten seconds, and all accounts when each may be") func pace() {
+    @Test("a sync of an account is forced at most every ten seconds, and of all accounts if each may be") func pace() {
         let start = Timestamp(milliseconds: 1_795_186_800_000)
         let forced = ForcedSyncs()
         #expect(forced.wait(for: ["a", "b"], at: start) == nil)

@@ -63,7 +63,8 @@ struct ProviderRun {
         var venice = [VeniceOptions(key: nil), VeniceOptions(key: nil)]
         venice[1].endpoint = .usage
         var inference = [
-            CheapestInferenceOptions(managementKey: .literal("mk")), CheapestInferenceOptions(managementKey: .literal("mk")),
+            CheapestInferenceOptions(managementKey: .literal("mk")),
+            CheapestInferenceOptions(managementKey: .literal("mk")),
         ]
         inference[0].keys = ["web", "batch"].map { KeyConfiguration(name: $0, credential: .literal("sk-\($0)")) }
         inference[1].keyIDs = ["key-uuid", "key_batch"]

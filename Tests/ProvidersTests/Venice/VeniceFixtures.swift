@@ -102,7 +102,6 @@ final class KeptVisit: SyncContext {
         var cells: [SliceID: [Cell]] = [:]
         var gauges: [GaugeFamily: [GaugeSample]] = [:]
         var memory: [String: String] = [:]
-        var notices: [UpstreamNotice] = []
         var remarks: [String] = []
         var commits = 0
     }
@@ -135,7 +134,6 @@ final class KeptVisit: SyncContext {
     var isFirst: Bool { true }
     var committed: [SliceReading] { state.withLockedValue { $0.slices } }
     var commits: Int { state.withLockedValue { $0.commits } }
-    var notices: [UpstreamNotice] { state.withLockedValue { $0.notices } }
     var remarks: [String] { state.withLockedValue { $0.remarks } }
     var gauges: [GaugeFamily: [GaugeSample]] { state.withLockedValue { $0.gauges } }
     var memory: [String: String] { state.withLockedValue { $0.memory } }
@@ -148,7 +146,6 @@ final class KeptVisit: SyncContext {
     func cells(of slice: SliceID) async throws -> [Cell] { state.withLockedValue { $0.cells[slice] ?? [] } }
     func gauges(_ family: GaugeFamily) async throws -> [GaugeSample] { gauges[family] ?? [] }
     func memory(_ name: String) async throws -> String? { memory[name] }
-    func notice(_ notice: UpstreamNotice) { state.withLockedValue { $0.notices.append(notice) } }
     func remark(_ text: String) { state.withLockedValue { $0.remarks.append(text) } }
 
     func commit(_ reading: Reading) async throws {

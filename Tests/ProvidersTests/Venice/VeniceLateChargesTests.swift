@@ -142,7 +142,6 @@ import Upstream
         try await source.sync(last)
         #expect(last.committed.count == 1)
         #expect(last.remarks.count == ([404, 410].contains(status) ? 0 : 1))
-        #expect(last.notices.allSatisfy { !$0.isDeprecated })
         for hour in 7...11 {
             last = try context("2026-06-15T\(hour < 10 ? "0" : "")\(hour):00:00Z", after: last)
             try await source.sync(last)

@@ -222,12 +222,6 @@ import Upstream
         try await source.sync(context)
         #expect(api.asked.map { $0.prefix { $0 != "?" } } == ["/api/v1/billing/usage", "/api/v2/ledger"])
         #expect(context.memory["endpoint"] == "/api/v2/ledger")
-        // The endpoint in use is not the deprecated one.
-        #expect(
-            context.notices == [
-                UpstreamNotice(isDeprecated: true, sunset: try moment("2026-09-16")),
-                UpstreamNotice(isDeprecated: false),
-            ])
     }
 
     @Test func pinnedEndpointIsNotChanged() async throws {

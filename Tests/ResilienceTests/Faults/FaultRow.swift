@@ -103,7 +103,8 @@ extension FaultRow {
         FaultRow(
             name: "HTML page instead of JSON", cause: .answers(.htmlPage(status: 200)), result: .decode,
             says: ["the response is HTML, not JSON"]),
-        FaultRow(name: "truncated JSON", cause: .answers(.truncatedJSON), result: .decode,
+        FaultRow(
+            name: "truncated JSON", cause: .answers(.truncatedJSON), result: .decode,
             says: ["the response is"]),
         FaultRow(
             name: "deep JSON", cause: .answers(.deepJSON(depth: 500_000)), result: .decode,
@@ -111,7 +112,7 @@ extension FaultRow {
         FaultRow(
             name: "redirect to another host", cause: .answers(.redirect(to: "http://127.0.0.2:9/elsewhere")),
             result: .http4xx, says: ["127.0.0.2"]),
-        FaultRow(name: "another content type", cause: .answers(.contentType("text/plain")), result: nil),
+        FaultRow(name: "another content type", cause: .answers(.headers(["Content-Type": "text/plain"])), result: nil),
         FaultRow(name: "numbers as strings", cause: .answers(.style(.numbersAsStrings)), result: nil),
         FaultRow(name: "rows in another order", cause: .answers(.style(.shuffledArrays)), result: nil),
         // Usage without optional fields is counted under an empty label and stays there, because counters never

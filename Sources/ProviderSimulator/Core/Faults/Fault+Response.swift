@@ -1,3 +1,4 @@
+import HTTPTypes
 import Hummingbird
 import NIOCore
 import UsageModel
@@ -41,9 +42,11 @@ extension Fault {
             let bytes =
                 Array(repeating: UInt8(ascii: "["), count: depth) + Array(repeating: UInt8(ascii: "]"), count: depth)
             return Self.makeResponse(200, Self.json, bytes)
-        case .contentType(let type):
+        case .headers(let fields):
             var response = exchange.healthy()
-            response.headers[.contentType] = type
+            for (name, value) in fields {
+                if let name = HTTPField.Name(name) { response.headers[name] = value }
+            }
             return response
         case .style(let style):
             return exchange.healthy(style)

@@ -30,8 +30,8 @@ package enum Fault: Sendable, Hashable {
     case truncatedJSON
     /// Arrays nested to the given depth: well-formed, but overflows the stack of a recursive parser.
     case deepJSON(depth: Int)
-    /// The healthy response with another `Content-Type`.
-    case contentType(String)
+    /// The healthy response with header fields set.
+    case headers([String: String])
     /// The healthy response in another allowed form: numbers as strings, fields missing, arrays shuffled.
     case style(AnswerStyle)
     /// 307 to another URL.
