@@ -1,9 +1,6 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-/// The commit that is being built, for `genai_exporter_build_info{revision}`; outside a git checkout it is unknown.
-let revision = Context.gitInformation?.currentCommit ?? "unknown"
-
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
 
 /// A module of SwiftNIO.
@@ -36,8 +33,7 @@ let package = Package(
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
-        .target(
-            name: "CBuildInformation", cSettings: [.define("GENAI_REVISION", to: "\"\(revision)\"")]),
+        .plugin(name: "BuildRevision", capability: .buildTool(), path: "Sources/BuildRevision"),
         .target(name: "CStartSignals"),
         .target(name: "PrometheusExposition", swiftSettings: strict),
         .target(name: "UsageModel", swiftSettings: strict),
@@ -123,16 +119,20 @@ let package = Package(
         .executableTarget(
             name: "genai_usage_exporter",
             dependencies: [
-                "CBuildInformation", "ConfigReading", "CStartSignals", "ExporterCore", "ExporterWeb",
+                "ConfigReading", "CStartSignals", "ExporterCore", "ExporterWeb",
                 "ProviderSimulator", "UsageLedger",
                 "UsageModel",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                nio("NIOCore"),
+                nio("NIOPosix"),
                 nio("NIOConcurrencyHelpers"),
             ],
-            swiftSettings: strict),
+            swiftSettings: strict,
+            plugins: ["BuildRevision"]),
         .target(
             name: "PrometheusExpositionTesting", dependencies: ["PrometheusExposition"],
             path: "Tests/PrometheusExpositionTesting", swiftSettings: strict),

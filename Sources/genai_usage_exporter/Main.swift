@@ -1,5 +1,4 @@
 import ArgumentParser
-import CBuildInformation
 import ExporterCore
 import Foundation
 import UsageLedger
@@ -65,7 +64,7 @@ struct RootCommand: AsyncParsableCommand {
         ],
         defaultSubcommand: ServeCommand.self)
 
-    static let build = BuildInformation(revision: String(cString: genai_build_revision()))
+    static let build = BuildInformation(revision: gitRevision)
 
     private static var version: String {
         "genai_usage_exporter, version \(BuildInformation.version) (revision: \(build.revision))\n"

@@ -107,7 +107,11 @@ enum LogfmtEncoder {
     static func quotedIfNeeded(_ text: String) -> String {
         let isPlain =
             !text.isEmpty && text.unicodeScalars.allSatisfy { $0 != " " && $0 != "=" && $0 != "\"" && !isEscaped($0) }
-        if isPlain { return text }
+        return isPlain ? text : quoted(text)
+    }
+
+    /// The text in quotation marks, escaped as in JSON.
+    static func quoted(_ text: String) -> String {
         var quoted = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -125,7 +129,7 @@ enum LogfmtEncoder {
 
     /// Returns whether a character is always escaped: control characters, line and paragraph separators, and
     /// bidirectional marks, which could make a line display as different text.
-    static func isEscaped(_ scalar: Unicode.Scalar) -> Bool {
+    private static func isEscaped(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<0x20, 0x7F...0x9F, 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: true
         default: false
@@ -133,7 +137,7 @@ enum LogfmtEncoder {
     }
 
     /// Four hexadecimal digits, because every escaped character is below U+10000.
-    static func hexadecimal(_ scalar: Unicode.Scalar) -> String {
+    private static func hexadecimal(_ scalar: Unicode.Scalar) -> String {
         let digits = String(scalar.value, radix: 16)
         return String(repeating: "0", count: 4 - digits.count) + digits
     }
@@ -151,26 +155,10 @@ enum JSONLineEncoder {
     /// The value as compact JSON.
     static func text(_ value: LogRecord.Value) -> String {
         switch value {
-        case .text(let text): quoted(text)
+        case .text(let text): LogfmtEncoder.quoted(text)
         case .list(let values): "[" + values.map(text).joined(separator: ",") + "]"
         case .object(let fields):
-            "{" + fields.map { quoted($0.key) + ":" + text($0.value) }.joined(separator: ",") + "}"
+            "{" + fields.map { LogfmtEncoder.quoted($0.key) + ":" + text($0.value) }.joined(separator: ",") + "}"
         }
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\n": quoted += "\\n"
-            case "\r": quoted += "\\r"
-            case "\t": quoted += "\\t"
-            case _ where LogfmtEncoder.isEscaped(scalar): quoted += "\\u" + LogfmtEncoder.hexadecimal(scalar)
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
     }
 }

@@ -45,7 +45,9 @@ enum StatusStyle {
         .all { grid-column: 1 / -1; } .all th[scope=row], .all td:last-child { white-space: normal; overflow-wrap: anywhere; }
         .error { white-space: normal; overflow-wrap: anywhere; }
         .all th[scope=row] { min-width: 6rem; }
-        @media (max-width: 30rem) { th, td { padding-right: .5rem; } .all small { display: block; white-space: normal; }
+        @media (max-width: 30rem) { th, td { padding-right: .5rem; }
+        .all table { font-size: .8rem; } .all th, .all td { padding-right: .375rem; }
+        .all th[scope=row] { min-width: 4.5rem; } .all small { display: block; white-space: normal; }
         .all a { margin-right: 0; } thead th { white-space: normal; }
         figcaption > :nth-child(2) { order: 1;
         flex-basis: 100%; } }

@@ -94,7 +94,7 @@ struct FairStackModels {
     }
 
     /// Records a transaction's model. Transactions come newest first, so the first one of a model counts.
-    mutating func learn(_ model: FairStackTransaction.Model) {
+    mutating func learn(_ model: FairStackTransactionRow.Model) {
         if learned.insert(model.id).inserted { modalities[model.id] = model.modality }
     }
 
@@ -134,8 +134,8 @@ struct FairStackPageWalk {
     private(set) var passed: Timestamp?
 
     /// Processes a page. Returns the transactions that are new, and the next step.
-    mutating func take(_ page: FairStackPage) -> (new: [FairStackTransaction], step: Step) {
-        let new = page.transactions.values.filter { ids.insert($0.id.value).inserted }.map(FairStackTransaction.init)
+    mutating func take(_ page: FairStackPage) -> (new: [FairStackTransactionRow], step: Step) {
+        let new = page.transactions.values.filter { ids.insert($0.id.value).inserted }.map(FairStackTransactionRow.init)
         // The newest of the last rows, because single rows may violate the order "most recent first".
         passed = page.transactions.values.suffix(Self.tail).map(\.created_at.value).max() ?? passed
         guard let cursor = page.nextCursor else { return (new, .end) }
@@ -145,7 +145,7 @@ struct FairStackPageWalk {
 }
 
 /// A transaction, reduced to what `GET /v1/usage` does not report: failures, top-ups and refunds.
-struct FairStackTransaction: Equatable {
+struct FairStackTransactionRow: Equatable {
     /// The effect of a transaction on the ledger.
     enum Meaning: Equatable {
         /// A generation that did not complete; `""` if the model is not named.
@@ -212,7 +212,7 @@ struct FairStackTransaction: Equatable {
     }
 }
 
-extension Sequence<FairStackTransaction> {
+extension Sequence<FairStackTransactionRow> {
     /// The cells of these transactions. The API does not report the key of a request, so it is `key=""`.
     var cells: [Cell] {
         var failures: [String: Int] = [:]

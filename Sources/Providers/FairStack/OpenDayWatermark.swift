@@ -18,7 +18,7 @@ struct OpenDayWatermark {
         let due: DueSlice
         /// The start of the part; earlier transactions are already counted.
         let from: Timestamp
-        var transactions: [FairStackTransaction] = []
+        var transactions: [FairStackTransactionRow] = []
 
         fileprivate var isOpenDayContinued: Bool { from > due.slice.period.start }
     }
@@ -50,7 +50,7 @@ struct OpenDayWatermark {
     var isEmpty: Bool { parts.isEmpty }
 
     /// Adds transactions to their parts. Others are already counted, or belong to days that are not due.
-    mutating func take(_ transactions: [FairStackTransaction]) {
+    mutating func take(_ transactions: [FairStackTransactionRow]) {
         for transaction in transactions {
             let time = transaction.createdAt
             guard let index = parts.firstIndex(where: { $0.due.slice.period.contains(time) && $0.from <= time }) else {

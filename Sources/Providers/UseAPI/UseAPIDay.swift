@@ -60,11 +60,15 @@ struct UseAPIDay {
             + "day may be missing"
     }
 
+    /// The sum of the counts; 0 if it is out of range, as if there were none.
     private static func sum(_ counts: Decoration<UseAPICounts>?) -> Int {
-        (counts?.value?.values ?? [:]).values.reduce(0) { sum, count in
-            let (sum, overflow) = sum.addingReportingOverflow(count)
-            return overflow ? 0 : sum
+        var sum = 0
+        for count in (counts?.value?.values ?? [:]).values {
+            let (next, overflow) = sum.addingReportingOverflow(count)
+            if overflow { return 0 }
+            sum = next
         }
+        return sum
     }
 
     /// The source of a day's cells. It must not change between reads of a day, because requests that moved from one

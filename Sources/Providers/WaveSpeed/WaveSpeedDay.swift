@@ -38,7 +38,7 @@ struct WaveSpeedDay {
     private var listedCount: ExactDecimal { models.values.reduce(.zero) { $0 + $1.count } }
 
     /// - Throws: if a model is listed without any figure. Reading it as zero would revert what was counted.
-    init(_ day: UTCDay, _ stats: WaveSpeedUsageStats) throws {
+    init(_ day: UTCDay, _ stats: WaveSpeedUsageResponse) throws {
         for (index, usage) in stats.per_model_usage.values.enumerated() {
             guard usage.total_cost != nil || usage.total_count != nil else {
                 throw SourceFailure(

@@ -27,7 +27,7 @@ struct WaveSpeedModels {
     /// Records the models of a day's response.
     ///
     /// - Parameter isNewest: whether the day is the open one, whose prices replace earlier ones.
-    mutating func learn(_ usage: [WaveSpeedUsageStats.ModelUsage], isNewest: Bool) {
+    mutating func learn(_ usage: [WaveSpeedUsageResponse.ModelUsage], isNewest: Bool) {
         for row in usage {
             guard let id = row.model_uuid?.value, !id.isEmpty else { continue }
             var model = models[id] ?? Model()

@@ -25,7 +25,7 @@ struct WaveSpeedRange {
     /// Whether the days sum to the range's own summary. Only then is a day that is not listed a day without usage.
     let isComplete: Bool
 
-    init(_ stats: WaveSpeedUsageStats) {
+    init(_ stats: WaveSpeedUsageResponse) {
         var days: [UTCDay: Figures] = [:]
         var models: [UTCDay: Int] = [:]
         var isReadable = true

@@ -223,7 +223,7 @@ struct WaveSpeedUsageSource: UsageSource {
 
     private func query(
         _ first: UTCDay, _ last: UTCDay, model: String? = nil, _ context: any SyncContext
-    ) async throws -> WaveSpeedUsageStats {
+    ) async throws -> WaveSpeedUsageResponse {
         struct Query: Encodable {
             let start_time: String
             let end_time: String
@@ -232,7 +232,7 @@ struct WaveSpeedUsageSource: UsageSource {
         let body = try JSONEncoder().encode(
             Query(start_time: "\(first)T00:00:00Z", end_time: "\(last)T23:59:59.999Z", model_uuid: model))
         let response = try await api.send(UpstreamCall(.post, "/api/v3/user/usage_stats", jsonBody: Array(body)))
-        return try WaveSpeedEnvelope<WaveSpeedUsageStats>.payload(of: response, from: "usage_stats") {
+        return try WaveSpeedEnvelope<WaveSpeedUsageResponse>.payload(of: response, from: "usage_stats") {
             context.remark($0)
         }
     }

@@ -11,7 +11,7 @@ struct WaveSpeedEnvelope<Payload: Decodable>: Decodable {
 }
 
 /// `data` of `POST /api/v3/user/usage_stats`. Fields that are missing for some accounts are optional.
-struct WaveSpeedUsageStats: Decodable {
+struct WaveSpeedUsageResponse: Decodable {
     struct ModelUsage: Decodable {
         let model_uuid: LenientString?
         let model_type: Decoration<LenientString>
@@ -46,7 +46,7 @@ struct WaveSpeedUsageStats: Decodable {
     let summary: Summary?
 }
 
-extension WaveSpeedUsageStats {
+extension WaveSpeedUsageResponse {
     private enum CodingKeys: String, CodingKey {
         case per_model_usage, daily_usage, summary
     }
@@ -115,7 +115,7 @@ extension WaveSpeedEnvelope {
     }
 }
 
-extension WaveSpeedUsageStats.DailyUsage {
+extension WaveSpeedUsageResponse.DailyUsage {
     /// The UTC day, from a date or a timestamp; nil if the text is neither.
     var day: UTCDay? { date.flatMap { Timestamp($0.value) }?.day }
 }

@@ -45,16 +45,16 @@ import Upstream
         try FairStackBody<FairStackPage>.payload(of: answer(json))
     }
 
-    private func meaning(_ fields: String) throws -> FairStackTransaction.Meaning {
+    private func meaning(_ fields: String) throws -> FairStackTransactionRow.Meaning {
         let page = try page(
             "{\"transactions\":[{\"id\":\"t\",\"created_at\":\"2026-03-10T14:30:00Z\",\(fields)}]}")
-        return FairStackTransaction(try #require(page.transactions.values.first)).meaning
+        return FairStackTransactionRow(try #require(page.transactions.values.first)).meaning
     }
 
     @Test func exampleOfTheDocumentationIsReadFieldByField() throws {
         for json in [Self.example, "{\"request_id\":\"r\",\"data\":\(Self.example)}"] {
             let page = try page(json)
-            let found = page.transactions.values.map(FairStackTransaction.init)
+            let found = page.transactions.values.map(FairStackTransactionRow.init)
             #expect(found.map(\.id) == ["gen_abc123", "job_def456", "txn_topup_789"])
             #expect(
                 found.map(\.createdAt)

@@ -12,13 +12,13 @@ import UsageModel
         DueSlice(slice: SliceID(period: day.period), lastRead: read ? day.start : nil, settles: false)
     }
 
-    private func failure(_ id: String, _ time: Timestamp, pending: Bool = false) throws -> FairStackTransaction {
+    private func failure(_ id: String, _ time: Timestamp, pending: Bool = false) throws -> FairStackTransactionRow {
         let json = """
             {"transactions":[{"id":"\(id)","type":"generation","model":"m","created_at":"\(time)",
             "status":"\(pending ? "pending" : "failed")"}]}
             """
         let page = try FairStackBody<FairStackPage>.payload(of: answer(json))
-        return FairStackTransaction(try #require(page.transactions.values.first))
+        return FairStackTransactionRow(try #require(page.transactions.values.first))
     }
 
     private func failures(_ slice: SliceReading) -> Int? {

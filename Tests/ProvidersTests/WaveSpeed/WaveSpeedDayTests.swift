@@ -33,9 +33,9 @@ import Upstream
         #expect(failure?.message.contains("per_model_usage[0] has neither total_cost nor total_count") == true)
     }
 
-    private func stats(_ json: String) throws -> WaveSpeedUsageStats {
+    private func stats(_ json: String) throws -> WaveSpeedUsageResponse {
         let answer = UpstreamResponse(status: 200, headers: [:], body: Array(json.utf8))
-        return try WaveSpeedEnvelope<WaveSpeedUsageStats>.payload(of: answer, from: "usage_stats")
+        return try WaveSpeedEnvelope<WaveSpeedUsageResponse>.payload(of: answer, from: "usage_stats")
     }
 
     private func cells(_ json: String) throws -> Set<Cell> {

@@ -198,7 +198,7 @@ import Upstream
             #"{"model_uuid":"m","total_cost":1,"total_count":1,"unit_price":"","last_used_date":[],"model_type":{}}"#
         let json = #"{"code":200,"data":{"per_model_usage":[\#(row)],"summary":{"total_cost":1,"total_requests":1}}}"#
         var remarks: [String] = []
-        let stats = try WaveSpeedEnvelope<WaveSpeedUsageStats>.payload(
+        let stats = try WaveSpeedEnvelope<WaveSpeedUsageResponse>.payload(
             of: UpstreamResponse(status: 200, headers: [:], body: Array(json.utf8)), from: "usage_stats"
         ) { remarks.append($0) }
         #expect(try WaveSpeedDay(day(0), stats).models["m"]?.cost == ExactDecimal(1))
