@@ -1,6 +1,7 @@
 #include "start_signals.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,11 +9,12 @@
 // default SIGHUP would end the process, and SIGTERM would end it with a failure. These handlers are installed before
 // Swift's runtime starts, and replaced once there is a configuration to reload and a ledger to close.
 
-static volatile sig_atomic_t has_early_hangup;
+// Atomic: the handler may run in any thread.
+static atomic_bool has_early_hangup;
 
 static void note_hangup(int signal) {
     (void)signal;
-    has_early_hangup = 1;
+    atomic_store(&has_early_hangup, true);
 }
 
 static void stop(int signal) {
@@ -45,7 +47,5 @@ __attribute__((constructor)) static void install(int count, char **arguments) {
 }
 
 bool genai_take_early_hangup(void) {
-    bool was = has_early_hangup != 0;
-    has_early_hangup = 0;
-    return was;
+    return atomic_exchange(&has_early_hangup, false);
 }

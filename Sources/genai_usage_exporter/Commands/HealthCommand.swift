@@ -45,7 +45,8 @@ struct HealthCommand: AsyncParsableCommand {
         try await client.shutdown()
         guard let body else { throw CommandFailure(message: "no response from \(address)") }
         // A TLS port responds to plain HTTP with the second text, which shows that the exporter is running.
-        guard body.contains("genai_usage_exporter is healthy") || body.contains("HTTP request to an HTTPS server") else {
+        guard body.contains("genai_usage_exporter is healthy") || body.contains("HTTP request to an HTTPS server")
+        else {
             throw CommandFailure(message: "unexpected response from \(address): not a healthy exporter")
         }
     }
