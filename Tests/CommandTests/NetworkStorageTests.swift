@@ -59,7 +59,7 @@ import Testing
             let outcome = try await once(account, calls: "fsync,fdatasync", error: "EIO")
             #expect(outcome.status == 3, "\(outcome.errors)")
             #expect(outcome.errors.contains("make durable (fsync)"), "\(outcome.errors)")
-            #expect(outcome.errors.contains("network storage whose server is away"))
+            #expect(outcome.errors.contains("network storage whose server is unreachable"))
         }
     }
 }

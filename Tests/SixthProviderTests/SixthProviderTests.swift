@@ -64,7 +64,9 @@ import UsageModel
                 _ = try await Backfill(span, configuration: configuration).run(
                     folder: folder, write: { bytes in written.withLockedValue { $0 += bytes } }, progress: { _ in })
                 let text = String(decoding: written.withLockedValue { $0 }, as: UTF8.self)
-                #expect(text.contains(#"genai_cost_usd_total{provider="acme",account="one",model="anvil"} 8.0 "#))
+                // Three whole days by the midnight before.
+                let line = #"genai_cost_usd_total{provider="acme",account="one",model="anvil"} 6.0 1795132800"#
+                #expect(text.contains(line))
             }
         }
     }

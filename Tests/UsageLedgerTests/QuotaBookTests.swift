@@ -57,4 +57,18 @@ import UsageModel
         #expect(try await bench.ledger.spend(quota, of: bench.source.id, now: right) != .granted)
         try await bench.ledger.close()
     }
+
+    @Test("a request is not forgotten when the clock is set back twice")
+    func clockSetBackTwice() async throws {
+        let bench = try await LedgerBench()
+        for minute in [0, 61] {
+            _ = try await bench.ledger.spend(quota, of: bench.source.id, now: .noon + .minutes(minute))
+        }
+        for now in [Timestamp.noon - .days(2), .noon + .minutes(90), .noon + .minutes(30)] {
+            _ = try await bench.ledger.spend(quota, of: bench.source.id, now: now)
+        }
+        let book = try await bench.ledger.quotaBook(of: bench.source.id, now: .noon + .minutes(31))
+        #expect(book.filter { $0 >= .noon }.count >= 2)
+        try await bench.ledger.close()
+    }
 }

@@ -196,8 +196,8 @@ actor AccountRenderer {
         await enter()
         defer { leave() }
         let now = clock.now
-        try await renderer.apply(
-            statuses.changes(for: status, of: source.name) + gauges.changes(for: status, of: source.name, now: now))
+        try await renderer.apply(statuses.changes(for: status, of: source.name))
+        _ = try await apply(gauges.changes(for: status, of: source.name, now: now))
         guard var days = sources[source.id] else { return }
         let isMonthWhole = isMonthWhole(now: now)
         let visible = days.visible
@@ -221,9 +221,22 @@ actor AccountRenderer {
             try await showAll()
             return true
         }
-        let expired = gauges.expire(now: now)
-        if !expired.isEmpty { try await renderer.apply(expired) }
-        return try await release(now: now) || !expired.isEmpty
+        let hasExpired = try await apply(gauges.expire(now: now))
+        return try await release(now: now) || hasExpired
+    }
+
+    /// Applies expired windows.
+    ///
+    /// - Returns: whether there are any.
+    private func apply(_ expired: [SeriesChange]) async throws -> Bool {
+        guard !expired.isEmpty else { return false }
+        do {
+            try await renderer.apply(expired)
+        } catch {
+            gauges.forgetExpired()
+            throw error
+        }
+        return true
     }
 
     /// Serves the values of series that were held at 0, once a scrape has seen the 0.

@@ -6,9 +6,9 @@ struct GaugeRendering {
     let accountLabels: [String]
     private let view: LabelView
     private var bySource: [GaugeFamily: [String: [GaugeSample]]] = [:]
-    /// The last success of each failing source.
-    private var failing: [String: Timestamp] = [:]
-    /// Rolling windows whose source has failed for at least the window's length, by source.
+    /// The last reading of each source.
+    private var lastReading: [String: Timestamp] = [:]
+    /// Rolling windows that are too old to be served, by source.
     private var expired: [String: Set<RollingWindow>] = [:]
 
     init(account: Int, accountLabels: [String], view: LabelView) {
@@ -52,20 +52,26 @@ struct GaugeRendering {
         }
     }
 
-    /// The changes after a source's sync. A rolling window expires when the source has failed for the window's length.
+    /// The changes after a source's sync.
     mutating func changes(for status: SyncStatus, of source: String, now: Timestamp) -> [SeriesChange] {
-        failing[source] = status.isUp == false ? status.lastSuccess : nil
+        lastReading[source] = status.lastReading
         return expire(now: now)
     }
 
-    /// The changes that depend only on the time.
+    /// The changes that depend only on the time: a rolling window is served until it is as old as it is long, and as the
+    /// longest time between two regular readings of an endpoint that may be read once an hour.
     mutating func expire(now: Timestamp) -> [SeriesChange] {
         let before = expired
-        expired = failing.mapValues { lastSuccess in
-            Set(RollingWindow.allCases.filter { lastSuccess + $0.span <= now })
+        expired = lastReading.mapValues { lastReading in
+            Set(RollingWindow.allCases.filter { lastReading + $0.span + .hours(2) <= now })
         }.filter { !$0.value.isEmpty }
         guard expired != before else { return [] }
         return bySource.keys.filter { $0.windowLabel != nil }.map(replacement)
+    }
+
+    /// Forgets which windows have expired, after the changes could not be applied: the next `expire` returns them again.
+    mutating func forgetExpired() {
+        expired = [:]
     }
 
     private func replacement(of family: GaugeFamily) -> SeriesChange {

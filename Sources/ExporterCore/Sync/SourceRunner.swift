@@ -146,7 +146,7 @@ actor SourceRunner {
         }
         // Stopping the process interrupts the ledger's statements: that is not a failure of the source.
         try Task.checkCancellation()
-        if let notice = observer.takeNotice() {
+        if let notice = observer.takeNotice(succeeded: failure == nil) {
             status.isDeprecated = notice.isDeprecated
             status.sunset = notice.sunset
         }
@@ -244,6 +244,7 @@ actor SourceRunner {
         status.lastError = (failure?.message).map(redaction.redacted)
         status.upstream = observer.current
         if failure == nil { status.lastSuccess = started }
+        if failure == nil || failure is PartialFailure { status.lastReading = started }
         let delay = schedule.delay(
             after: failure is PartialFailure ? nil : failure?.reason, isLasting: failure?.isLasting ?? false,
             failuresInRow: status.failuresInRow,

@@ -6,6 +6,8 @@ import UsageModel
 package struct SyncStatus: Sendable, Codable, Equatable {
     /// Whether the last sync succeeded; nil before the first.
     package var isUp: Bool?
+    /// Start of the last sync that read anything: one that succeeded, or failed in part.
+    var lastReading: Timestamp?
     /// When the last successful sync began.
     package var lastSuccess: Timestamp?
     /// When the last sync began.
@@ -92,6 +94,7 @@ extension SyncStatus {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         isUp = try fields.decodeIfPresent(Bool.self, forKey: .isUp)
         lastSuccess = try fields.decodeIfPresent(Timestamp.self, forKey: .lastSuccess)
+        lastReading = try fields.decodeIfPresent(Timestamp.self, forKey: .lastReading) ?? lastSuccess
         lastAttempt = try fields.decodeIfPresent(Timestamp.self, forKey: .lastAttempt)
         next = try fields.decodeIfPresent(Timestamp.self, forKey: .next)
         duration = try fields.decodeIfPresent(Double.self, forKey: .duration)
@@ -120,13 +123,14 @@ extension SyncStatus {
 
 /// Counts a source's requests during a sync. The counts are served after they were stored.
 final class SyncObserver: UpstreamObserver {
-    private struct PathNotice {
-        let notice: UpstreamNotice
-        let isGone: Bool
+    /// Notices by path.
+    private struct Notices {
+        var responding: [String: UpstreamNotice] = [:]
+        var gone: [String: UpstreamNotice] = [:]
     }
 
     private let tally = NIOLockedValueBox(UpstreamTally())
-    private let notices = NIOLockedValueBox<[String: PathNotice]>([:])
+    private let notices = NIOLockedValueBox(Notices())
     private let skew: ClockSkew
 
     /// - Parameter skew: the account's.
@@ -145,29 +149,32 @@ final class SyncObserver: UpstreamObserver {
         tally.withLockedValue { $0.add(code: code, duration: duration) }
     }
 
-    func responded(_ path: String, status: Int, headers: UpstreamHeaders, at now: Timestamp) {
+    func responded(to call: UpstreamCall, status: Int, headers: UpstreamHeaders, at now: Timestamp) {
         skew.observe(date: headers.date(now: now), at: now)
+        guard !call.isIncidental else { return }
         switch status {
         case 200...299:
             let notice = UpstreamNotice(headers: headers, now: now)
-            notices.withLockedValue { $0[path] = PathNotice(notice: notice, isGone: false) }
+            notices.withLockedValue { $0.responding[call.path] = notice }
         case 410:
             let notice = UpstreamNotice(goneWith: headers, now: now)
-            notices.withLockedValue { $0[path] = PathNotice(notice: notice, isGone: true) }
+            notices.withLockedValue { $0.gone[call.path] = notice }
         default: break
         }
     }
 
     /// Returns what the responses since the last call said about the end of their paths; nil if there was none.
     ///
-    /// A path that is gone counts only if no other one responded: the source reads its successor then.
-    func takeNotice() -> UpstreamNotice? {
-        let paths = notices.withLockedValue { notices in
-            defer { notices = [:] }
-            return notices.values.map { $0 }
+    /// - Parameter succeeded: whether the sync succeeded: a path that is gone does not count then, because the source has
+    ///   read its successor.
+    func takeNotice(succeeded: Bool) -> UpstreamNotice? {
+        let notices = notices.withLockedValue { notices in
+            defer { notices = Notices() }
+            return notices
         }
-        let usable = paths.filter { !$0.isGone }
-        let relevant = (usable.isEmpty ? paths : usable).map(\.notice)
+        // A path may be gone for one key only.
+        let gone = notices.gone.filter { !succeeded && notices.responding[$0.key] == nil }
+        let relevant = Array(notices.responding.values) + Array(gone.values)
         guard !relevant.isEmpty else { return nil }
         return UpstreamNotice(
             isDeprecated: relevant.contains(where: \.isDeprecated), sunset: relevant.compactMap(\.sunset).min())

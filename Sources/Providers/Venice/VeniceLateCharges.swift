@@ -48,8 +48,8 @@ struct VeniceLateCharges {
         let isDue = memory.next.map { $0 <= now || $0 > now + Self.pause } ?? true
         guard isDue, first <= now.day else { return }
         do {
-            // Notices are not reported, because this endpoint may be deprecated while the source's own is not.
-            let response = try await api.send(VeniceAnalyticsSource.call(first...now.day))
+            // This endpoint may be deprecated while the source's own is not.
+            let response = try await api.send(VeniceAnalyticsSource.call(first...now.day).incidental)
             compare(try JSONBody.decode(VeniceDayTotals.self, from: response), in: first...now.day, context.reopenable)
             memory.next = now + Self.interval
         } catch let failure as any ReasonedFailure {

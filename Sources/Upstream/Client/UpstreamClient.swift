@@ -147,7 +147,7 @@ package final class UpstreamClient: UpstreamAPI {
         do {
             let response = try await exchange.perform(request)
             finished(call, code: response.status, since: start)
-            observer.responded(call.path, status: response.status, headers: response.headers, at: clock.now)
+            observer.responded(to: call, status: response.status, headers: response.headers, at: clock.now)
             return response
         } catch {
             // The network stack has several errors for a cancellation: check the task instead.

@@ -44,11 +44,13 @@ extension ExactDecimal {
 
     /// Converts numbers with a significand of 64 bits without their text, which would cost forty times as much.
     fileprivate init?(_ number: Decimal) {
-        let significand = number.significand
-        if significand <= Self.largestSignificand,
+        let significand = number.magnitude.significand
+        let integer =
+            significand <= Self.largestSignificand ? NSDecimalNumber(decimal: significand).uint64Value : nil
+        // Not every version of Foundation converts all 64 bits.
+        if let integer, Decimal(integer) == significand,
             let value = ExactDecimal(
-                significand: NSDecimalNumber(decimal: significand).uint64Value, exponent: number.exponent,
-                isNegative: number.isSignMinus)
+                significand: integer, exponent: number.exponent, isNegative: number.isSignMinus)
         {
             self = value
         } else {

@@ -27,6 +27,8 @@ package struct UpstreamCall: Sendable {
     var mostRetries: Int { permit == nil ? .max : 1 }
     /// The API's own meanings of statuses, where they differ from the standard.
     package private(set) var meanings: [Int: StatusMeaning] = [:]
+    /// Whether the source works without this call, so that the end of its endpoint is not the source's.
+    package private(set) var isIncidental = false
 
     /// The default maximum response size: several times that of the largest valid response, but small because a decoder
     /// needs many times the size of a document.
@@ -72,6 +74,13 @@ package struct UpstreamCall: Sendable {
     package func explained(by meanings: [Int: StatusMeaning]) -> UpstreamCall {
         var call = self
         call.meanings = meanings
+        return call
+    }
+
+    /// Returns the same call as one that the source works without.
+    package var incidental: UpstreamCall {
+        var call = self
+        call.isIncidental = true
         return call
     }
 
@@ -122,8 +131,6 @@ package protocol UpstreamObserver: Sendable {
 
     /// Called for each response.
     ///
-    /// - Parameters:
-    ///   - path: the path of the request.
-    ///   - now: the time of its arrival.
-    func responded(_ path: String, status: Int, headers: UpstreamHeaders, at now: Timestamp)
+    /// - Parameter now: the time of its arrival.
+    func responded(to call: UpstreamCall, status: Int, headers: UpstreamHeaders, at now: Timestamp)
 }

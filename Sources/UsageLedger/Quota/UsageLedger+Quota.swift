@@ -6,8 +6,8 @@ extension UsageLedger {
     /// `granted`.
     ///
     /// A request dated after `now` was made before the clock was set back, or while it was ahead. It counts from when it
-    /// was first found to be in the future, so that it blocks for one span at most. Once the clock has passed its date,
-    /// the date counts.
+    /// was first found to be in the future; once the clock has passed its date, the date counts. It thus blocks for less than
+    /// two spans, and never for less than one.
     ///
     /// - Throws: `LedgerError.storage`: the request must not be sent.
     package func spend(_ quota: Quota, of source: SourceID, now: Timestamp) async throws -> Quota.Decision {
@@ -17,6 +17,9 @@ extension UsageLedger {
                     UPDATE quota_request SET counts_from = :now
                     WHERE source = :source AND at > :now AND (counts_from IS NULL OR counts_from > :now)
                     """
+            ).execute(arguments: ["now": now.milliseconds, "source": source.row])
+            try db.cachedStatement(
+                sql: "UPDATE quota_request SET counts_from = NULL WHERE source = :source AND at <= :now"
             ).execute(arguments: ["now": now.milliseconds, "source": source.row])
             let decision = quota.decision(book: try book(of: source, now: now, db), now: now)
             guard decision == .granted else { return decision }

@@ -32,33 +32,39 @@ struct HealthCommand: AsyncParsableCommand {
         let address = try ListenAddress(address)
         // An exporter that listens on all interfaces listens on loopback too.
         let hosts = address.isEverywhere ? ["127.0.0.1", "::1"] : [address.host].compactMap { $0 }
-        let urls = hosts.map { "http://\(ListenAddress(host: $0, port: address.port))/-/healthy" }
+        let urls = hosts.map { "http://\(ListenAddress(host: $0, port: address.port))/-/healthy".replacing("%", with: "%25") }
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.connectionPool.retryConnectionEstablishment = false
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        let body: String?
+        let result: (status: UInt, body: String)?
         do {
-            body = try await Self.firstBody(of: urls, client)
+            result = try await Self.firstResponse(of: urls, client)
         } catch {
-            body = ""
+            result = (0, "")
         }
         try await client.shutdown()
-        guard let body else { throw CommandFailure(message: "no response from \(address)") }
-        // A TLS port responds to plain HTTP with the second text, which shows that the exporter is running.
-        guard body.contains("genai_usage_exporter is healthy") || body.contains("HTTP request to an HTTPS server")
-        else {
+        guard let (status, body) = result else { throw CommandFailure(message: "no response from \(address)") }
+        let isHealthy = status == 200 && body.contains("genai_usage_exporter is healthy")
+        // A TLS port responds to plain HTTP with this text, which shows that the exporter is running.
+        guard isHealthy || body.contains("HTTP request to an HTTPS server") else {
             throw CommandFailure(message: "unexpected response from \(address): not a healthy exporter")
         }
     }
 
     /// The response of the first address that accepts a connection; nil if none does.
-    private static func firstBody(of urls: [String], _ client: HTTPClient) async throws -> String? {
+    private static func firstResponse(
+        of urls: [String], _ client: HTTPClient
+    ) async throws -> (status: UInt, body: String)? {
         let deadline = NIODeadline.now() + .seconds(5)
         for url in urls {
             do {
                 let response = try await client.execute(HTTPClientRequest(url: url), deadline: deadline)
-                return String(buffer: try await response.body.collect(upTo: 4096))
+                return (response.status.code, String(buffer: try await response.body.collect(upTo: 4096)))
             } catch is NIOConnectionError, is IOError {
+                continue
+            } catch let error as HTTPClientError
+                where [.deadlineExceeded, .connectTimeout, .remoteConnectionClosed].contains(error)
+            {
                 continue
             }
         }

@@ -49,23 +49,22 @@ import UsageModel
             ], from: "usage")
         var status = SyncStatus()
         func windows() -> [String] { rendering.samples(of: .windowRequests).map { $0.labels[2] } }
-        status.isUp = true
-        status.lastSuccess = friday
-        // An endpoint that allows one request per hour is always read late: that is not a failure.
+        status.lastReading = friday
+        // An endpoint that may be read once an hour is read up to two hours late.
         #expect(rendering.changes(for: status, of: "usage", now: friday + .hours(2)).isEmpty)
+        #expect(rendering.expire(now: friday + .minutes(179)).isEmpty)
         #expect(windows() == ["last_1h", "last_24h"])
-        status.isUp = false
-        #expect(rendering.changes(for: status, of: "usage", now: friday + .minutes(59)).isEmpty)
-        #expect(windows() == ["last_1h", "last_24h"])
-        #expect(rendering.expire(now: friday + .minutes(60)).map(\.family) == ["genai_window_requests"])
+        #expect(rendering.expire(now: friday + .hours(3)).map(\.family) == ["genai_window_requests"])
         #expect(windows() == ["last_24h"])
-        #expect(rendering.expire(now: friday + .minutes(61)).isEmpty)
-        _ = rendering.expire(now: friday + .hours(24))
+        #expect(rendering.expire(now: friday + .minutes(181)).isEmpty)
+        // Changes that could not be applied are returned again.
+        rendering.forgetExpired()
+        #expect(!rendering.expire(now: friday + .minutes(182)).isEmpty)
+        _ = rendering.expire(now: friday + .hours(26))
         #expect(windows().isEmpty)
         #expect(rendering.samples(of: .balanceUSD).count == 1)
-        status.isUp = true
-        status.lastSuccess = friday + .hours(25)
-        _ = rendering.changes(for: status, of: "usage", now: friday + .hours(25))
+        status.lastReading = friday + .hours(27)
+        _ = rendering.changes(for: status, of: "usage", now: friday + .hours(27))
         #expect(windows() == ["last_1h", "last_24h"])
     }
 }

@@ -12,37 +12,56 @@ import Upstream
         "Deprecation": "@1783555200", "Sunset": "Wed, 16 Sep 2026 00:00:00 GMT",
     ]
 
-    private func notice(_ responses: [(path: String, status: Int, headers: UpstreamHeaders)]) -> UpstreamNotice? {
+    private typealias Response = (call: UpstreamCall, status: Int, headers: UpstreamHeaders)
+
+    private func notice(_ responses: [Response], succeeded: Bool = true) -> UpstreamNotice? {
         let observer = SyncObserver(skew: ClockSkew())
         for response in responses {
-            observer.responded(response.path, status: response.status, headers: response.headers, at: friday)
+            observer.responded(to: response.call, status: response.status, headers: response.headers, at: friday)
         }
-        let notice = observer.takeNotice()
-        #expect(observer.takeNotice() == nil)
+        let notice = observer.takeNotice(succeeded: succeeded)
+        #expect(observer.takeNotice(succeeded: succeeded) == nil)
         return notice
     }
 
     @Test("one deprecated path of a source makes it deprecated, whichever responds last")
     func anyPath() {
-        let old = (path: "/usage", status: 200, headers: deprecated)
-        let current = (path: "/daily", status: 200, headers: UpstreamHeaders())
+        let old = (call: UpstreamCall(.get, "/usage"), status: 200, headers: deprecated)
+        let current = (call: UpstreamCall(.get, "/daily"), status: 200, headers: UpstreamHeaders())
         let expected = UpstreamNotice(isDeprecated: true, sunset: Timestamp("2026-09-16T00:00:00Z"))
         #expect(notice([old, current]) == expected)
         #expect(notice([current, old]) == expected)
         #expect(notice([current]) == UpstreamNotice(isDeprecated: false))
     }
 
-    @Test("a path that is gone counts only if no other one responds")
+    @Test("a path that is gone counts unless the sync succeeded without it")
     func gone() {
-        let gone = (path: "/v1/usage", status: 410, headers: deprecated)
-        let successor = (path: "/v2/usage", status: 200, headers: UpstreamHeaders())
-        #expect(notice([gone])?.isDeprecated == true)
-        #expect(notice([gone, successor]) == UpstreamNotice(isDeprecated: false))
+        let gone = (call: UpstreamCall(.get, "/v1/daily"), status: 410, headers: deprecated)
+        let other = (call: UpstreamCall(.get, "/v1/usage"), status: 200, headers: UpstreamHeaders())
+        #expect(notice([gone], succeeded: false)?.isDeprecated == true)
+        #expect(notice([gone, other], succeeded: false)?.isDeprecated == true)
+        // It has a successor.
+        #expect(notice([gone, other]) == UpstreamNotice(isDeprecated: false))
+    }
+
+    @Test("a path that responds for another key is not gone")
+    func goneForOneKey() {
+        let gone = (call: UpstreamCall(.get, "/usage"), status: 410, headers: UpstreamHeaders())
+        let other = (call: UpstreamCall(.get, "/usage"), status: 200, headers: UpstreamHeaders())
+        #expect(notice([other, gone], succeeded: false) == UpstreamNotice(isDeprecated: false))
+    }
+
+    @Test("the end of an endpoint that a source works without is not the source's")
+    func incidental() {
+        let call = UpstreamCall(.get, "/analytics").incidental
+        #expect(notice([(call: call, status: 200, headers: deprecated)]) == nil)
+        #expect(notice([(call: call, status: 410, headers: deprecated)], succeeded: false) == nil)
     }
 
     @Test("a failure says nothing", arguments: [400, 401, 404, 429, 500])
     func failure(status: Int) {
-        #expect(notice([(path: "/usage", status: status, headers: deprecated)]) == nil)
+        let call = UpstreamCall(.get, "/usage")
+        #expect(notice([(call: call, status: status, headers: deprecated)], succeeded: false) == nil)
     }
 
     @Test("every source of every provider reports it", arguments: ProviderAccounts.Provider.allCases)

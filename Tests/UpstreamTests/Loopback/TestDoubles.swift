@@ -50,7 +50,7 @@ final class RecordingObserver: UpstreamObserver {
         }
     }
 
-    func responded(_ path: String, status: Int, headers: UpstreamHeaders, at now: Timestamp) {}
+    func responded(to call: UpstreamCall, status: Int, headers: UpstreamHeaders, at now: Timestamp) {}
 
     func retried() {
         state.withLockedValue { $0.retries += 1 }
