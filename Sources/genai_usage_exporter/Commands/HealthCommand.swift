@@ -32,7 +32,10 @@ struct HealthCommand: AsyncParsableCommand {
         let address = try ListenAddress(address)
         // An exporter that listens on all interfaces listens on loopback too.
         let hosts = address.isEverywhere ? ["127.0.0.1", "::1"] : [address.host].compactMap { $0 }
-        let urls = hosts.map { "http://\(ListenAddress(host: $0, port: address.port))/-/healthy".replacing("%", with: "%25") }
+        // The zone of an IPv6 address is not part of a URL.
+        let urls = hosts.map { host in
+            "http://\(ListenAddress(host: String(host.prefix { $0 != "%" }), port: address.port))/-/healthy"
+        }
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.connectionPool.retryConnectionEstablishment = false
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
