@@ -1,4 +1,4 @@
-"""Resident memory: idle, and with scraped series."""
+"""Resident and anonymous memory: idle, and with scraped series."""
 
 import time
 
@@ -44,7 +44,7 @@ def page(work, stored, size):
 
 
 def measure(server):
-    """Bytes: resident after the scrapes, peak during the scrapes, and peak since the start."""
+    """Bytes: resident after the scrapes, anonymous then, peak during the scrapes, and peak since the start."""
     try:
         since_start = server.process.peak_bytes()
         server.process.forget_peak()
@@ -53,7 +53,8 @@ def measure(server):
             server.page(gzip=True)
         scraped = server.process.peak_bytes()
         time.sleep(REST)
-        return server.process.resident_bytes(), scraped, max(since_start, scraped)
+        process = server.process
+        return process.resident_bytes(), process.anonymous_bytes(), scraped, max(since_start, scraped)
     finally:
         server.stop()
 
@@ -62,11 +63,12 @@ def table(measured):
     """Prints a row per side, including the increase per 100,000 series."""
     rows = []
     for (name, size), rounds in measured.items():
-        resident, scraped, started = ([one[kind] for one in rounds] for kind in range(3))
+        resident, anonymous, scraped, started = ([one[kind] for one in rounds] for kind in range(4))
         idle = [one[0] for one in measured[name, 0]]
         growth = [(now - before) * 100_000 / size for now, before in zip(resident, idle)] if size else None
         rows.append([
-            name, f"{size:,}" if size else "idle", mebibytes(median(resident)), mebibytes(median(scraped)),
+            name, f"{size:,}" if size else "idle", mebibytes(median(resident)), mebibytes(median(anonymous)),
+            mebibytes(median(scraped)),
             # The others read the page from a file at startup, which is not part of their normal work.
             mebibytes(median(started)) if name == "this exporter" else "–",
             mebibytes(median(growth)) if growth else "–",
@@ -74,6 +76,6 @@ def table(measured):
     rows.sort(key=lambda row: (row[1] != "idle", int(row[1].replace(",", "")) if row[1] != "idle" else 0))
     show(
         "Memory, MiB",
-        ["process", "series", "resident at rest", "peak while scraped", "peak since the start",
+        ["process", "series", "resident at rest", "of it anonymous", "peak while scraped", "peak since the start",
          "for each 100,000 series more than idle"],
         rows)

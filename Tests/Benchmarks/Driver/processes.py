@@ -60,6 +60,10 @@ class Process:
         """Resident memory."""
         return self._status("VmRSS")
 
+    def anonymous_bytes(self):
+        """Resident memory that is not a file: without code and libraries, which the kernel can drop."""
+        return self._status("RssAnon")
+
     def peak_bytes(self):
         """Peak resident memory since the start, or since `forget_peak`."""
         return self._status("VmHWM")
