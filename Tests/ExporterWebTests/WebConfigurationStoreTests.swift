@@ -71,6 +71,7 @@ import Testing
         "a config that requires less of clients is weaker",
         arguments: [
             ("tls", false), ("no tls", true), ("other certificate", false), ("no client certificate", true),
+            ("optional client certificate", true), ("any client certificate", true), ("stricter", false),
             ("no names", true), ("no passwords", true), ("other passwords", false),
         ])
     func weakens(change: String, isWeaker: Bool) {
@@ -83,8 +84,12 @@ import Testing
         case "no tls": new.tls = nil
         case "other certificate":
             new.tls = TLSSettings(
-                certificate: .file("c"), key: .file("b"), clientPolicy: .verifyIfGiven, allowedNames: ["y"])
+                certificate: .file("c"), key: .file("b"), clientPolicy: .requireAndVerify, allowedNames: ["y"])
         case "no client certificate": new.tls?.clientPolicy = .none
+        case "optional client certificate": new.tls?.clientPolicy = .verifyIfGiven
+        case "any client certificate": new.tls?.clientPolicy = .requireAny
+        case "stricter":
+            earlier.tls?.clientPolicy = .verifyIfGiven
         case "no names": new.tls?.allowedNames = []
         case "no passwords": new.users = [:]
         case "other passwords": new.users = ["b": "hash"]

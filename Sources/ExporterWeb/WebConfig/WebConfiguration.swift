@@ -16,8 +16,9 @@ package struct WebConfiguration: Sendable, Hashable {
         if users.isEmpty, !earlier.users.isEmpty { return true }
         guard let old = earlier.tls else { return false }
         guard let new = tls else { return true }
-        return new.clientPolicy == .none && old.clientPolicy != .none
-            || new.allowedNames.isEmpty && !old.allowedNames.isEmpty
+        let (policy, earlier) = (new.clientPolicy, old.clientPolicy)
+        return policy == .none && earlier != .none || earlier.requires && !policy.requires
+            || earlier.verifies && !policy.verifies || new.allowedNames.isEmpty && !old.allowedNames.isEmpty
     }
 
     struct Header: Sendable, Hashable {
@@ -60,6 +61,11 @@ struct TLSSettings: Sendable, Hashable {
         case verifyIfGiven = "VerifyClientCertIfGiven"
         /// A certificate is required, and verified against the client CAs.
         case requireAndVerify = "RequireAndVerifyClientCert"
+
+        /// Whether a client without a certificate is rejected.
+        var requires: Bool { [.requireAny, .require, .requireAndVerify].contains(self) }
+        /// Whether a certificate must be one of the authorities'.
+        var verifies: Bool { self == .verifyIfGiven || self == .requireAndVerify }
     }
 
     let certificate: Material
