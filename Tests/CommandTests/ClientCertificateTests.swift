@@ -146,7 +146,7 @@ import Testing
             let url = "https://\(exporter.address)/-/healthy"
             let address = exporter.address
             let first = account.folder + "/first-response"
-            let streams = Task.detached {
+            async let streams = aside {
                 try curl.run(
                     ["-sk", "--http2", "--rate", "5/m", "-w", "%{http_code} %{num_connects} %{http_version}\\n"]
                         + ["-o", first, url, "-o", "/dev/null", "https://\(address)/metrics"]
@@ -160,7 +160,7 @@ import Testing
             try await connection.waitForClose()
             #expect(connection.text.contains("HTTP/1.1 400 "))
             #expect(connection.text.hasSuffix("connect again.\n"))
-            let output = try await streams.value
+            let output = try await streams
             #expect(output == "200 1 2\n400 0 2\n")
             exporter.signal(SIGTERM)
             #expect(try await exporter.waitForExit() == 0)
