@@ -136,25 +136,25 @@ extension MetricCatalogue {
         case .balanceUSD: "Prepaid balance in USD."
         case .balanceCredits: "Prepaid balance that is not USD, by unit."
         case .budgetLimit: "Budget or spending cap in USD; absent where there is no limit."
-        case .budgetSpent: "USD spent in the budget's present period."
-        case .budgetReset: "When the budget's present period ends."
+        case .budgetSpent: "USD spent in the budget's current period."
+        case .budgetReset: "End of the budget's current period, seconds since the epoch."
         case .budgetPeriod: "Length of the budget's period in seconds."
         case .rateLimitRequestsPerMinute: "The provider's limit on requests in a minute."
         case .rateLimitTokensPerMinute: "The provider's limit on tokens in a minute."
         case .rateLimitRequestsPerDay: "The provider's limit on requests in a day."
         case .planInfo: "The subscription, as labels; always 1."
-        case .planExpiry: "When the subscription ends."
+        case .planExpiry: "Expiry time of the subscription, seconds since the epoch."
         case .planPrice: "Price of the plan in the provider's price list, in USD."
         case .planRequestsPerMinute: "Requests in a minute that the plan of the price list allows."
         case .planTokensPerMinute: "Tokens in a minute that the plan of the price list allows."
         case .keyInfo: "The key's id and type, as labels; always 1."
         case .keyActive: "1 if the key can be used, else 0."
-        case .keyCreated: "When the key was made."
-        case .keyLastUsed: "When the key was last used."
-        case .keyExpiry: "When the key ends."
+        case .keyCreated: "Creation time of the key, seconds since the epoch."
+        case .keyLastUsed: "Time of the key's last use, seconds since the epoch."
+        case .keyExpiry: "Expiry time of the key, seconds since the epoch."
         case .modelInfo: "The model's modality, as a label; always 1."
         case .modelUnitPrice: "The model's unit price in USD; what a request cost may differ, see genai_cost_usd_total."
-        case .modelLastUsed: "The UTC day on which the model was last used."
+        case .modelLastUsed: "Start of the UTC day of the model's last use, seconds since the epoch."
         case .upstreamAccounts: "Accounts linked at the provider, by service and state."
         case .pendingRequests: "Requests that are accepted and neither succeeded nor failed yet."
         case .windowRequests, .windowTokens: ""
@@ -208,14 +208,23 @@ extension MetricCatalogue {
 
     static let healthEntries: [CatalogueEntry] = [
         CatalogueEntry(HealthFamily.up, .gauge, sourceLabels, "1 if the source's last sync succeeded, else 0."),
-        CatalogueEntry(HealthFamily.lastSuccess, .gauge, sourceLabels, "When the source was last synced with success."),
-        CatalogueEntry(HealthFamily.lastAttempt, .gauge, sourceLabels, "When the source was last tried."),
-        CatalogueEntry(HealthFamily.next, .gauge, sourceLabels, "When the source will be tried next."),
-        CatalogueEntry(HealthFamily.duration, .gauge, sourceLabels, "How long the source's last sync took."),
         CatalogueEntry(
-            HealthFamily.syncs, .counter, sourceLabels + ["result"], "Syncs by result: success or why they failed."),
-        CatalogueEntry(HealthFamily.dataThrough, .gauge, sourceLabels, "The ledger is complete up to here."),
-        CatalogueEntry(HealthFamily.ledgerStart, .gauge, accountLabels, "Where the account's counters begin."),
+            HealthFamily.lastSuccess, .gauge, sourceLabels,
+            "Start of the source's last successful sync, seconds since the epoch."),
+        CatalogueEntry(
+            HealthFamily.lastAttempt, .gauge, sourceLabels, "Start of the source's last sync, seconds since the epoch."),
+        CatalogueEntry(
+            HealthFamily.next, .gauge, sourceLabels, "Time of the source's next sync, seconds since the epoch."),
+        CatalogueEntry(HealthFamily.duration, .gauge, sourceLabels, "Duration of the source's last sync in seconds."),
+        CatalogueEntry(
+            HealthFamily.syncs, .counter, sourceLabels + ["result"],
+            "Syncs by result: success or the reason of the failure."),
+        CatalogueEntry(
+            HealthFamily.dataThrough, .gauge, sourceLabels,
+            "Time up to which the ledger is complete, seconds since the epoch."),
+        CatalogueEntry(
+            HealthFamily.ledgerStart, .gauge, accountLabels, "Start of the account's counters, seconds since the epoch."
+        ),
         CatalogueEntry(
             HealthFamily.upstreamRequests, .counter, sourceLabels + ["code"],
             "Upstream requests by HTTP status code; code=\"error\" where no response arrived."),
@@ -225,7 +234,8 @@ extension MetricCatalogue {
         CatalogueEntry(
             HealthFamily.deprecated, .gauge, sourceLabels, "1 if the provider calls the endpoint deprecated, else 0."),
         CatalogueEntry(
-            HealthFamily.sunset, .gauge, sourceLabels, "When the provider closes the endpoint, where it says so."),
+            HealthFamily.sunset, .gauge, sourceLabels,
+            "Shutdown time of the endpoint as the provider states it, seconds since the epoch."),
         CatalogueEntry(
             HealthFamily.clockSkew, .gauge, sourceLabels,
             "This machine's clock minus the Date of the provider's responses, median of the last few."),
@@ -239,21 +249,24 @@ extension MetricCatalogue {
             "Label sets past the limit: they are added up under model=\"__other__\"."),
         CatalogueEntry(
             HealthFamily.quotaLimit, .gauge, sourceLabels,
-            "Requests that the provider allows us at this endpoint in a span of time."),
+            "Requests that the provider allows this exporter at the endpoint in a span of time."),
         CatalogueEntry(
             HealthFamily.quotaRemaining, .gauge, sourceLabels,
             "Requests of that allowance that were left after the last sync."),
         CatalogueEntry(
-            HealthFamily.quotaReset, .gauge, sourceLabels, "When one more request of that allowance is left."),
+            HealthFamily.quotaReset, .gauge, sourceLabels,
+            "Time at which that allowance has one more request, seconds since the epoch."),
     ]
 
     static let exporterEntries: [CatalogueEntry] = [
         CatalogueEntry(
             ExporterFamily.buildInfo, .gauge, ["version", "revision", "swift_version"],
-            "What this exporter was built from, as labels; always 1."),
+            "Version, git revision and Swift version of the build, as labels; always 1."),
         CatalogueEntry(
             ExporterFamily.reloadSuccessful, .gauge, [], "1 if the last load of the config succeeded, else 0."),
-        CatalogueEntry(ExporterFamily.reloadTime, .gauge, [], "When the config was last loaded with success."),
+        CatalogueEntry(
+            ExporterFamily.reloadTime, .gauge, [],
+            "Time of the last successful load of the config, seconds since the epoch."),
         CatalogueEntry(
             ExporterFamily.webReloadSuccessful, .gauge, [],
             "1 if the last load of the web config succeeded or none is configured, else 0."),
@@ -275,7 +288,7 @@ extension MetricCatalogue {
         CatalogueEntry("process_open_fds", .gauge, [], "File descriptors that the exporter has open."),
         CatalogueEntry("process_max_fds", .gauge, [], "File descriptors that the exporter may have open."),
         CatalogueEntry(
-            "process_start_time_seconds", .gauge, [], "When the exporter was started."),
+            "process_start_time_seconds", .gauge, [], "Start time of the exporter, seconds since the epoch."),
         CatalogueEntry(
             "process_network_receive_bytes_total", .counter, [],
             "Bytes received on the network interfaces that the exporter sees."),

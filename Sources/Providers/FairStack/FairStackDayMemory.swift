@@ -39,11 +39,7 @@ struct FairStackDayMemory: Equatable, Codable {
     static func name(of day: UTCDay) -> String { "day/\(day)" }
 
     /// Returns the JSON to store.
-    func encoded() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
+    func encoded() throws -> String { try RememberedJSON.text(of: self) }
 
     var queried: [FairStackKey] { keys.filter { !frozen.contains($0.name) } }
 

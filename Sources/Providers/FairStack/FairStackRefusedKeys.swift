@@ -31,9 +31,7 @@ struct FairStackRefusedKeys: Equatable {
     /// Returns the JSON to store; nil if no key is refused.
     func encoded() throws -> String? {
         guard !refusals.isEmpty else { return nil }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        return String(decoding: try encoder.encode(refusals), as: UTF8.self)
+        return try RememberedJSON.text(of: refusals)
     }
 
     /// Whether the failure of a key is reported.

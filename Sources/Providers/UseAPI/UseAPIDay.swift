@@ -207,7 +207,7 @@ struct UseAPIUnreadableDay: Equatable, Codable {
     static func name(of day: UTCDay) -> String { "unreadable/\(day)" }
 
     /// Returns the JSON to store.
-    func encoded() throws -> String { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }
+    func encoded() throws -> String { try RememberedJSON.text(of: self) }
 
     /// The failure to report until the day is queried again; nil after that.
     func failure(at now: Timestamp) -> SourceFailure? {

@@ -42,9 +42,7 @@ struct UseAPIPrices: Equatable {
     /// The prices as JSON to store; nil if there are none.
     var text: String? {
         guard !values.isEmpty else { return nil }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        return (try? encoder.encode(values.mapValues(\.description))).map { String(decoding: $0, as: UTF8.self) }
+        return try? RememberedJSON.text(of: values.mapValues(\.description))
     }
 
     private static func read(_ text: String?) -> [String: ExactDecimal] {
