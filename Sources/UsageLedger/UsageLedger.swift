@@ -10,7 +10,7 @@ import UsageModel
 /// are serialized.
 ///
 /// ```swift
-/// let ledger = try await UsageLedger.open(folder: "data", now: clock.now)
+/// let ledger = try await UsageLedger.open(folder: "data", families: .common, now: clock.now)
 /// let account = try await ledger.registerAccount("media", provider: "wavespeed", proposedStart: start, now: clock.now)
 /// let source = try await ledger.registerSource("usage", of: account.id)
 /// let change = try await ledger.commit(reading, to: source.id, now: clock.now)
@@ -20,6 +20,9 @@ package final class UsageLedger: Sendable {
     package let setAside: String?
     /// Whether the database is in exclusive locking mode, so that no other program can read it while it is open.
     package let isExclusive: Bool
+
+    /// The families that a reading may contain.
+    let families: UsageFamilies
 
     private struct State {
         /// Nil if reopening failed or the ledger was closed.
@@ -42,8 +45,11 @@ package final class UsageLedger: Sendable {
     private let openedAt: Timestamp
     private let state: NIOLockedValueBox<State>
 
-    private init(folder: String, setAside: String?, isExclusive: Bool, openedAt: Timestamp, state: State) {
+    private init(
+        folder: String, families: UsageFamilies, setAside: String?, isExclusive: Bool, openedAt: Timestamp, state: State
+    ) {
         self.folder = folder
+        self.families = families
         self.isExclusive = isExclusive
         file = LedgerFile(in: folder)
         self.setAside = setAside
@@ -55,15 +61,18 @@ package final class UsageLedger: Sendable {
     ///
     /// A damaged file is renamed to `ledger.sqlite.corrupt-…` and a new one is created.
     ///
+    /// - Parameter families: the families that readings may contain. Stored series of others are kept, but not served.
     /// - Throws: `LedgerError.locked`, `.notWritable`, `.networkStorage`, `.full`, `.newerSchema`, `.foreignDatabase` or
     ///   `.storage`.
-    package static func open(folder: String, now: Timestamp) async throws -> UsageLedger {
+    package static func open(
+        folder: String, families: UsageFamilies, now: Timestamp
+    ) async throws -> UsageLedger {
         let lock = try makeFolder(folder, openedAt: now)
         let file = LedgerFile(in: folder)
         let (queue, setAside) = try translated(file.path) { try file.open(now: now) }
         let isExclusive = try translated(file.path) { try LedgerFile.isExclusive(queue) }
         return UsageLedger(
-            folder: folder, setAside: setAside, isExclusive: isExclusive, openedAt: now,
+            folder: folder, families: families, setAside: setAside, isExclusive: isExclusive, openedAt: now,
             state: State(connection: LedgerConnection(queue, to: file), lock: lock))
     }
 

@@ -1,53 +1,135 @@
 /// A metric family that a source measures at each sync: balances, budgets, limits, plans, keys, models.
 ///
-/// The raw value is the family's name on `/metrics`.
-package enum GaugeFamily: String, Sendable, Hashable, CaseIterable, Codable {
-    case balanceUSD = "genai_balance_usd"
-    case balanceCredits = "genai_balance_credits"
-    case budgetLimit = "genai_budget_limit_usd"
-    case budgetSpent = "genai_budget_spent_usd"
-    case budgetReset = "genai_budget_reset_timestamp_seconds"
-    case budgetPeriod = "genai_budget_period_seconds"
-    case rateLimitRequestsPerMinute = "genai_rate_limit_requests_per_minute"
-    case rateLimitTokensPerMinute = "genai_rate_limit_tokens_per_minute"
-    case rateLimitRequestsPerDay = "genai_rate_limit_requests_per_day"
-    case planInfo = "genai_plan_info"
-    case planExpiry = "genai_plan_expiry_timestamp_seconds"
-    case planPrice = "genai_plan_price_usd"
-    case planRequestsPerMinute = "genai_plan_rate_limit_requests_per_minute"
-    case planTokensPerMinute = "genai_plan_rate_limit_tokens_per_minute"
-    case keyInfo = "genai_key_info"
-    case keyActive = "genai_key_active"
-    case keyCreated = "genai_key_created_timestamp_seconds"
-    case keyLastUsed = "genai_key_last_used_timestamp_seconds"
-    case keyExpiry = "genai_key_expiry_timestamp_seconds"
-    case modelInfo = "genai_model_info"
-    case modelUnitPrice = "genai_model_unit_price_usd"
-    case modelLastUsed = "genai_model_last_used_timestamp_seconds"
-    case upstreamAccounts = "genai_upstream_accounts"
-    /// Requests that were accepted and have neither succeeded nor failed yet.
-    case pendingRequests = "genai_pending_requests"
-    /// Windows that the provider computes itself (`last_1h` …). Calendar windows are computed from the ledger.
-    case windowRequests = "genai_window_requests"
-    case windowTokens = "genai_window_tokens"
-
-    /// The label names after `provider` and `account`, in the order that `GaugeSample.labels` follows.
-    package var labelNames: [String] {
-        switch self {
-        case .balanceUSD: []
-        case .balanceCredits: ["unit"]
-        case .budgetLimit, .budgetSpent, .budgetReset, .budgetPeriod: ["key", "scope"]
-        case .rateLimitRequestsPerMinute, .rateLimitTokensPerMinute, .rateLimitRequestsPerDay: ["key", "model"]
-        case .planInfo: ["key", "plan", "status"]
-        case .planExpiry: ["key"]
-        case .planPrice, .planRequestsPerMinute, .planTokensPerMinute: ["plan"]
-        case .keyInfo: ["key", "key_id", "key_type"]
-        case .keyActive, .keyCreated, .keyLastUsed, .keyExpiry: ["key"]
-        case .modelInfo: ["model", "modality"]
-        case .modelUnitPrice, .modelLastUsed, .pendingRequests: ["model"]
-        case .upstreamAccounts: ["upstream_service", "state"]
-        case .windowRequests: ["key", "model", "window"]
-        case .windowTokens: ["key", "model", "token_type", "window"]
-        }
+/// The common families are listed in `common`; a provider declares further ones next to its sources. A class, because
+/// each of many samples refers to its family; two families are equal if their names are.
+package final class GaugeFamily: Sendable {
+    /// How samples are merged whose labels the config makes equal, such as two keys that `labels.rename` gives one name.
+    package enum Merging: Sendable {
+        /// Amounts and counts add up.
+        case sum
+        /// The earliest time, the lowest price.
+        case minimum
+        /// The latest use; 1 if one of them is 1.
+        case maximum
     }
+
+    /// The name on `/metrics`, and in the ledger's storage.
+    package let name: String
+    /// The label names after `provider` and `account`, in the order that `GaugeSample.labels` follows.
+    package let labelNames: [String]
+    package let merging: Merging
+    /// The HELP text.
+    package let help: String
+
+    package init(_ name: String, _ labelNames: [String], merging: Merging, _ help: String) {
+        self.name = name
+        self.labelNames = labelNames
+        self.merging = merging
+        self.help = help
+    }
+}
+
+extension GaugeFamily: Hashable, CustomStringConvertible {
+    package static func == (left: GaugeFamily, right: GaugeFamily) -> Bool {
+        left === right || left.name == right.name
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(name)
+    }
+
+    package var description: String { name }
+}
+
+// Calendar windows are computed from the ledger; windows such as `last_1h` are a provider's own.
+extension GaugeFamily {
+    package static let windowCost = GaugeFamily(
+        "genai_window_cost_usd", ["key", "model", "window"], merging: .sum,
+        "USD charged in the window, in UTC days; exact, from the ledger.")
+    package static let windowRequests = GaugeFamily(
+        "genai_window_requests", ["key", "model", "window"], merging: .sum,
+        "Requests in the window; last_* windows are the provider's own.")
+    package static let windowTokens = GaugeFamily(
+        "genai_window_tokens", ["key", "model", "token_type", "window"], merging: .sum,
+        "Tokens in the window by type; last_* windows are the provider's own.")
+    package static let windowSuccessRatio = GaugeFamily(
+        "genai_window_success_ratio", ["key", "model", "window"], merging: .minimum,
+        "Successes among the requests of the window whose outcome is known, 0 to 1; absent where there are none.")
+}
+
+extension GaugeFamily {
+    private static let budget = ["key", "scope"]
+    private static let generation = ["key", "model"]
+
+    package static let balanceUSD = GaugeFamily("genai_balance_usd", [], merging: .sum, "Prepaid balance in USD.")
+    package static let balanceCredits = GaugeFamily(
+        "genai_balance_credits", ["unit"], merging: .sum, "Prepaid balance that is not USD, by unit.")
+    package static let budgetLimit = GaugeFamily(
+        "genai_budget_limit_usd", budget, merging: .sum,
+        "Budget or spending cap in USD; absent where there is no limit.")
+    package static let budgetSpent = GaugeFamily(
+        "genai_budget_spent_usd", budget, merging: .sum, "USD spent in the budget's current period.")
+    package static let budgetReset = GaugeFamily(
+        "genai_budget_reset_timestamp_seconds", budget, merging: .minimum,
+        "End of the budget's current period, seconds since the epoch.")
+    package static let budgetPeriod = GaugeFamily(
+        "genai_budget_period_seconds", budget, merging: .minimum, "Length of the budget's period in seconds.")
+    package static let rateLimitRequestsPerMinute = GaugeFamily(
+        "genai_rate_limit_requests_per_minute", generation, merging: .sum,
+        "The provider's limit on requests in a minute.")
+    package static let rateLimitTokensPerMinute = GaugeFamily(
+        "genai_rate_limit_tokens_per_minute", generation, merging: .sum, "The provider's limit on tokens in a minute.")
+    package static let rateLimitRequestsPerDay = GaugeFamily(
+        "genai_rate_limit_requests_per_day", generation, merging: .sum, "The provider's limit on requests in a day.")
+    package static let planInfo = GaugeFamily(
+        "genai_plan_info", ["key", "plan", "status"], merging: .maximum, "The subscription, as labels; always 1.")
+    package static let planExpiry = GaugeFamily(
+        "genai_plan_expiry_timestamp_seconds", ["key"], merging: .minimum,
+        "Expiry time of the subscription, seconds since the epoch.")
+    package static let planPrice = GaugeFamily(
+        "genai_plan_price_usd", ["plan"], merging: .minimum,
+        "Price of the plan in the provider's price list, in USD.")
+    package static let planRequestsPerMinute = GaugeFamily(
+        "genai_plan_rate_limit_requests_per_minute", ["plan"], merging: .minimum,
+        "Requests in a minute that the plan of the price list allows.")
+    package static let planTokensPerMinute = GaugeFamily(
+        "genai_plan_rate_limit_tokens_per_minute", ["plan"], merging: .minimum,
+        "Tokens in a minute that the plan of the price list allows.")
+    package static let keyInfo = GaugeFamily(
+        "genai_key_info", ["key", "key_id", "key_type"], merging: .maximum,
+        "The key's id and type, as labels; always 1.")
+    package static let keyActive = GaugeFamily(
+        "genai_key_active", ["key"], merging: .maximum, "1 if the key can be used, else 0.")
+    package static let keyCreated = GaugeFamily(
+        "genai_key_created_timestamp_seconds", ["key"], merging: .minimum,
+        "Creation time of the key, seconds since the epoch.")
+    package static let keyLastUsed = GaugeFamily(
+        "genai_key_last_used_timestamp_seconds", ["key"], merging: .maximum,
+        "Time of the key's last use, seconds since the epoch.")
+    package static let keyExpiry = GaugeFamily(
+        "genai_key_expiry_timestamp_seconds", ["key"], merging: .minimum,
+        "Expiry time of the key, seconds since the epoch.")
+    package static let modelInfo = GaugeFamily(
+        "genai_model_info", ["model", "modality"], merging: .maximum, "The model's modality, as a label; always 1.")
+    package static let modelUnitPrice = GaugeFamily(
+        "genai_model_unit_price_usd", ["model"], merging: .minimum,
+        "The model's unit price in USD; what a request cost may differ, see genai_cost_usd_total.")
+    package static let modelLastUsed = GaugeFamily(
+        "genai_model_last_used_timestamp_seconds", ["model"], merging: .maximum,
+        "Start of the UTC day of the model's last use, seconds since the epoch.")
+    package static let upstreamAccounts = GaugeFamily(
+        "genai_upstream_accounts", ["upstream_service", "state"], merging: .sum,
+        "Accounts linked at the provider, by service and state.")
+    package static let pendingRequests = GaugeFamily(
+        "genai_pending_requests", ["model"], merging: .sum,
+        "Requests that are accepted and neither succeeded nor failed yet.")
+
+    /// The families that any provider may report, in the order of `/metrics`.
+    package static let common = [
+        windowCost, windowRequests, windowTokens, windowSuccessRatio, balanceUSD, balanceCredits,
+        budgetLimit, budgetSpent, budgetReset, budgetPeriod,
+        rateLimitRequestsPerMinute, rateLimitTokensPerMinute, rateLimitRequestsPerDay, planInfo, planExpiry,
+        planPrice, planRequestsPerMinute, planTokensPerMinute, keyInfo, keyActive, keyCreated, keyLastUsed,
+        keyExpiry, modelInfo, modelUnitPrice, modelLastUsed, upstreamAccounts, pendingRequests,
+    ]
 }

@@ -1,64 +1,100 @@
 /// A metric family whose values come from the ledger: counters, and what is computed from them.
 ///
-/// The raw value is the family's name on `/metrics`.
-package enum LedgerFamily: String, Sendable, Hashable, CaseIterable {
-    /// USD charged.
-    case cost = "genai_cost_usd_total"
-    /// Charges that are not USD.
-    case credits = "genai_credits_spent_total"
-    /// Requests as the provider counts them.
-    case requests = "genai_requests_total"
-    /// Requests whose outcome is known.
-    case outcomes = "genai_request_outcomes_total"
-    /// Tokens by disjoint type.
-    case tokens = "genai_tokens_total"
-    /// Request durations in seconds: a bucket (by `le`, not cumulative) or their sum (`le="sum"`).
-    case duration = "genai_request_duration_seconds"
-    /// USD by key.
-    case keyCost = "genai_key_cost_usd_total"
-    /// Charges that are not USD, by key.
-    case keyCredits = "genai_key_credits_spent_total"
-    /// USD by modality.
-    case modalityCost = "genai_modality_cost_usd_total"
-    /// Requests by modality.
-    case modalityRequests = "genai_modality_requests_total"
-    /// Money paid in.
-    case topups = "genai_topups_usd_total"
-    /// Money refunded.
-    case refunds = "genai_refunds_usd_total"
-    /// Decreases of cost after it was counted: maintained by the ledger itself, never part of a slice.
-    case corrections = "genai_corrections_usd_total"
-    /// Cost estimated from the prices in the configuration, where the provider reports none.
-    case estimatedCost = "genai_estimated_cost_usd_total"
-    /// useapi.net responses by status code.
-    case useapiResponses = "genai_useapi_responses_total"
-    /// useapi.net captcha attempts.
-    case captchaAttempts = "genai_useapi_captcha_attempts_total"
-    /// useapi.net captcha retries.
-    case captchaRetries = "genai_useapi_captcha_retries_total"
-    /// useapi.net requests by Google plan.
-    case tierRequests = "genai_useapi_tier_requests_total"
-    /// The provider's total minus the sum of its parts: a gauge over the retained days, the only family that may fall.
-    case reconciliation = "genai_reconciliation_difference_usd"
-
-    /// The label names after `provider` and `account`, in the order that `Cell.labels` follows.
-    package var labelNames: [String] {
-        switch self {
-        case .cost, .requests, .estimatedCost: ["key", "model"]
-        case .credits: ["key", "model", "unit"]
-        case .outcomes: ["key", "model", "outcome"]
-        case .tokens: ["key", "model", "token_type"]
-        case .duration: ["model", "operation", "le"]
-        case .keyCost: ["key"]
-        case .keyCredits: ["key", "unit"]
-        case .modalityCost, .modalityRequests: ["modality"]
-        case .topups, .refunds, .corrections, .captchaRetries, .reconciliation: []
-        case .useapiResponses: ["bot", "key", "operation", "code"]
-        case .captchaAttempts: ["captcha_provider"]
-        case .tierRequests: ["tier", "tier_name", "sku", "sku_name"]
-        }
+/// The common families are listed in `common`; a provider declares further ones next to its sources. A class, because
+/// each of many series refers to its family; two families are equal if their names are.
+package final class LedgerFamily: Sendable {
+    /// What the family's values are.
+    package enum Kind: Sendable {
+        /// A counter of money, or of another quantity with decimals.
+        case amount
+        /// A counter of integers.
+        case count
+        /// A histogram of durations in seconds; the cells of a bucket have its bound as the last label, `le`.
+        case durations
+        /// A gauge over the retained days, which may fall.
+        case difference
     }
 
+    /// The name on `/metrics`, and in the ledger's storage.
+    package let name: String
+    package let kind: Kind
+    /// The label names after `provider` and `account`, in the order that `Cell.labels` follows.
+    package let labelNames: [String]
+    /// The HELP text.
+    package let help: String
+
+    package init(_ name: String, _ kind: Kind, _ labelNames: [String], _ help: String) {
+        self.name = name
+        self.kind = kind
+        self.labelNames = labelNames
+        self.help = help
+    }
+}
+
+extension LedgerFamily: Hashable, CustomStringConvertible {
+    package static func == (left: LedgerFamily, right: LedgerFamily) -> Bool {
+        left === right || left.name == right.name
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(name)
+    }
+
+    package var description: String { name }
+}
+
+extension LedgerFamily {
+    package static let cost = LedgerFamily(
+        "genai_cost_usd_total", .amount, ["key", "model"], "USD charged, as the provider reports it.")
+    package static let credits = LedgerFamily(
+        "genai_credits_spent_total", .amount, ["key", "model", "unit"],
+        "Charges that are not USD, as the provider reports them, by unit.")
+    package static let requests = LedgerFamily(
+        "genai_requests_total", .count, ["key", "model"], "Requests, as the provider counts them.")
+    package static let outcomes = LedgerFamily(
+        "genai_request_outcomes_total", .count, ["key", "model", "outcome"],
+        "Requests whose outcome is known, by outcome: success or failure.")
+    package static let tokens = LedgerFamily(
+        "genai_tokens_total", .count, ["key", "model", "token_type"],
+        "Tokens by type: input, output or cache_input, disjoint.")
+    package static let duration = LedgerFamily(
+        "genai_request_duration_seconds", .durations, ["model", "operation", "le"],
+        "Durations that the provider reports per request, in seconds.")
+    package static let keyCost = LedgerFamily(
+        "genai_key_cost_usd_total", .amount, ["key"],
+        "USD charged by key; another view of genai_cost_usd_total, not an addition to it.")
+    package static let keyCredits = LedgerFamily(
+        "genai_key_credits_spent_total", .amount, ["key", "unit"],
+        "Charges that are not USD by key; another view of genai_credits_spent_total.")
+    package static let modalityCost = LedgerFamily(
+        "genai_modality_cost_usd_total", .amount, ["modality"],
+        "USD charged by modality; another view of genai_cost_usd_total, not an addition to it.")
+    package static let modalityRequests = LedgerFamily(
+        "genai_modality_requests_total", .count, ["modality"],
+        "Requests by modality; another view of genai_requests_total, not an addition to it.")
+    package static let topups = LedgerFamily(
+        "genai_topups_usd_total", .amount, [], "USD paid in; never part of the cost.")
+    package static let refunds = LedgerFamily(
+        "genai_refunds_usd_total", .amount, [], "USD given back; never part of the cost.")
+    /// Maintained by the ledger itself, never part of a slice.
+    package static let corrections = LedgerFamily(
+        "genai_corrections_usd_total", .amount, [],
+        "USD that the provider took back after it was counted in genai_cost_usd_total.")
+    package static let estimatedCost = LedgerFamily(
+        "genai_estimated_cost_usd_total", .amount, ["key", "model"],
+        "USD estimated from the prices in the config, where the provider reports no cost.")
+    package static let reconciliation = LedgerFamily(
+        "genai_reconciliation_difference_usd", .difference, [],
+        "The provider's total minus the sum of its parts, over the days kept: 0 where its figures agree.")
+
+    /// The families that any provider may report, in the order of `/metrics`.
+    package static let common = [
+        cost, credits, requests, outcomes, tokens, duration, keyCost, keyCredits, modalityCost,
+        modalityRequests, topups, refunds, corrections, estimatedCost, reconciliation,
+    ]
+}
+
+extension LedgerFamily {
     /// The upper bounds of the duration histogram's buckets, in seconds; `+Inf` follows.
     package static let durationBounds: [Double] = [0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600]
 

@@ -63,7 +63,7 @@ import UsageModel
     private func days(
         of storage: String, before firstOpenDay: UTCDay
     ) async throws -> [[String: String]: [(day: UTCDay, amount: ExactDecimal)]] {
-        try await LedgerHistory.read(folder: storage) { ledger in
+        try await LedgerHistory.read(folder: storage, families: .common) { ledger in
             var all: [[String: String]: [(day: UTCDay, amount: ExactDecimal)]] = [:]
             for account in try ledger.accounts() {
                 for series in try ledger.series(of: account.id)
@@ -71,7 +71,7 @@ import UsageModel
                     let values = [account.provider, account.name] + series.labels
                     let names = ["provider", "account"] + series.family.labelNames
                     var name = Dictionary(uniqueKeysWithValues: zip(names, values)).filter { !$0.value.isEmpty }
-                    name[""] = series.family.rawValue
+                    name[""] = series.family.name
                     let days = try ledger.days(of: series.id)
                     // A series that begins in the hours left to scraping is not written at all.
                     if let first = days.map(\.day).min(), first >= firstOpenDay { continue }

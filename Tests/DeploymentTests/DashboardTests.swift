@@ -17,7 +17,7 @@ import Testing
         let listed = try Repository.text("Tests/DeploymentTests/families.txt").split(separator: "\n").map {
             $0.split(separator: "#", omittingEmptySubsequences: false)[0].trimmingCharacters(in: .whitespaces)
         }
-        #expect(Set(listed.filter { !$0.isEmpty }) == Set(MetricCatalogue.families.map(\.name)))
+        #expect(Set(listed.filter { !$0.isEmpty }) == Set(MetricCatalogue.standard.families.map(\.name)))
     }
 
     @Test("dashboards pass the schema and the lint")

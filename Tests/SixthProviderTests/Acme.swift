@@ -9,6 +9,17 @@ enum Acme: Provider {
 
     static let name = "acme"
     static let defaultBaseURL = "https://api.acme.example"
+
+    static let families = UsageFamilies(ledger: [.acmeExplosions], gauges: [.acmeCoyotes])
+}
+
+extension LedgerFamily {
+    static let acmeExplosions = LedgerFamily(
+        "genai_acme_explosions_total", .count, ["model", "cliff"], "Explosions by model and cliff.")
+}
+
+extension GaugeFamily {
+    static let acmeCoyotes = GaugeFamily("genai_acme_coyotes", [], merging: .sum, "Coyotes at large.")
 }
 
 struct AcmeOptions: ProviderOptions {
@@ -42,6 +53,7 @@ struct AcmeSpendSource: UsageSource {
         let model: LenientString
         let usd: LenientDecimal
         let calls: LenientInt
+        let explosions: LenientInt
     }
 
     struct Day: Decodable {
@@ -71,6 +83,7 @@ struct AcmeSpendSource: UsageSource {
                         [
                             Cell(.cost, ["", row.model.value], row.usd.value),
                             Cell(.requests, ["", row.model.value], ExactDecimal(row.calls.value)),
+                            Cell(.acmeExplosions, [row.model.value, "west"], ExactDecimal(row.explosions.value)),
                         ]
                     }, readAt: readAt)
             ]
@@ -86,6 +99,7 @@ struct AcmeSpendSource: UsageSource {
 struct AcmeWalletSource: UsageSource {
     struct Wallet: Decodable {
         let usd: LenientDecimal
+        let coyotes: LenientInt
     }
 
     let name = "wallet"
@@ -96,9 +110,9 @@ struct AcmeWalletSource: UsageSource {
     func sync(_ context: any SyncContext) async throws {
         let response = try await api.send(UpstreamCall(.get, "/wallet"))
         var reading = Reading()
-        reading.gauges[.balanceUSD] = [
-            GaugeSample([], try JSONBody.decode(Wallet.self, from: response).usd.value.doubleValue)
-        ]
+        let wallet = try JSONBody.decode(Wallet.self, from: response)
+        reading.gauges[.balanceUSD] = [GaugeSample([], wallet.usd.value.doubleValue)]
+        reading.gauges[.acmeCoyotes] = [GaugeSample([], Double(wallet.coyotes.value))]
         try await context.commit(reading)
     }
 }

@@ -11,9 +11,11 @@ struct AcmeAPI: SimulatedProvider {
         guard request.account != nil else { return error(401, "no token") }
         switch request.endpoint {
         case "/spend":
-            let row: JSONValue = ["model": "anvil", "usd": .number(ExactDecimal(2)), "calls": .count(5)]
+            let row: JSONValue = [
+                "model": "anvil", "usd": .number(ExactDecimal(2)), "calls": .count(5), "explosions": .count(2),
+            ]
             return SimulatedResponse(body: ["rows": .array(request.query["region"] == "south" ? [row] : [])])
-        case "/wallet": return SimulatedResponse(body: ["usd": .number(ExactDecimal(40))])
+        case "/wallet": return SimulatedResponse(body: ["usd": .number(ExactDecimal(40)), "coyotes": .count(1)])
         default: return error(404, "no such path")
         }
     }

@@ -67,6 +67,7 @@ import UsageModel
                 // Three whole days by the midnight before.
                 let line = #"genai_cost_usd_total{provider="acme",account="one",model="anvil"} 6.0 1795132800"#
                 #expect(text.contains(line))
+                #expect(text.contains("# HELP genai_acme_explosions Explosions by model and cliff."))
             }
         }
     }
@@ -89,6 +90,8 @@ import UsageModel
                 #expect(scrape.value("genai_requests_total", model) == 20)
                 #expect(scrape.value("genai_window_cost_usd", model.merging(["window": "today"]) { $1 }) == 2)
                 #expect(scrape.value("genai_balance_usd", ["account": "one"]) == 40)
+                #expect(scrape.value("genai_acme_explosions_total", model.merging(["cliff": "west"]) { $1 }) == 8)
+                #expect(scrape.value("genai_acme_coyotes", ["account": "one"]) == 1)
                 #expect(scrape.value("genai_up", ["account": "one", "source": "spend"]) == 1)
                 #expect(scrape.value("genai_up", ["account": "one", "source": "wallet"]) == 1)
             }

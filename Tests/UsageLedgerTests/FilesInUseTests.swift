@@ -142,7 +142,7 @@ import UsageModel
         case .unreadableAmount:
             try await bench.ledger.write {
                 try $0.execute(
-                    sql: "UPDATE series SET total = 'x' WHERE family = ?", arguments: [LedgerFamily.cost.rawValue])
+                    sql: "UPDATE series SET total = 'x' WHERE family = ?", arguments: [LedgerFamily.cost.name])
             }
         }
         _ = try await commitRefused(bench)

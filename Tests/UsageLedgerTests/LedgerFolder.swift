@@ -11,7 +11,7 @@ final class LedgerFolder: Sendable {
     var database: String { path + "/ledger.sqlite" }
 
     func open(now: Timestamp = .noon) async throws -> UsageLedger {
-        try await UsageLedger.open(folder: path, now: now)
+        try await UsageLedger.open(folder: path, families: .common, now: now)
     }
 
     var files: [String] {
@@ -69,7 +69,7 @@ extension [SeriesTotal] {
 }
 
 extension SeriesTotal {
-    var name: String { family.rawValue + "{" + labels.joined(separator: ",") + "}" }
+    var name: String { family.name + "{" + labels.joined(separator: ",") + "}" }
 }
 
 extension UTCDay {

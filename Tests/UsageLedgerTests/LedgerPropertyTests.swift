@@ -143,5 +143,5 @@ struct LedgerPropertyTests {
 }
 
 extension Cell {
-    fileprivate var name: String { family.rawValue + "{" + labels.joined(separator: ",") + "}" }
+    fileprivate var name: String { family.name + "{" + labels.joined(separator: ",") + "}" }
 }

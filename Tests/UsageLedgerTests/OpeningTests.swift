@@ -11,7 +11,7 @@ struct OpeningTests {
     func makesFolder() async throws {
         let folder = LedgerFolder()
         let nested = folder.path + "/deep/ledger"
-        let ledger = try await UsageLedger.open(folder: nested, now: .noon)
+        let ledger = try await UsageLedger.open(folder: nested, families: .common, now: .noon)
         #expect(ledger.setAside == nil)
         let mode = try FileManager.default.attributesOfItem(atPath: nested)[.posixPermissions] as? Int
         #expect(mode == 0o700)
@@ -100,9 +100,11 @@ struct OpeningTests {
         let file = folder.path + "/file"
         try Data("x".utf8).write(to: URL(fileURLWithPath: file))
         await #expect(throws: LedgerError.notWritable(path: file + "/sub", reason: "the folder cannot be made")) {
-            try await UsageLedger.open(folder: file + "/sub", now: .noon)
+            try await UsageLedger.open(folder: file + "/sub", families: .common, now: .noon)
         }
-        let error = await #expect(throws: LedgerError.self) { try await UsageLedger.open(folder: file, now: .noon) }
+        let error = await #expect(throws: LedgerError.self) {
+            try await UsageLedger.open(folder: file, families: .common, now: .noon)
+        }
         #expect(error?.message.contains(file) == true)
     }
 

@@ -29,9 +29,7 @@ struct SourceStoreTests {
         let gone = try await commit(bench, gauges: [.rateLimitRequestsPerMinute: []])
         #expect(gone.gauges == [.rateLimitRequestsPerMinute: []])
         #expect(
-            try await bench.ledger.gauges(of: bench.source.id).keys.sorted { $0.rawValue < $1.rawValue } == [
-                .balanceUSD
-            ])
+            try await bench.ledger.gauges(of: bench.source.id).keys.sorted { $0.name < $1.name } == [.balanceUSD])
     }
 
     @Test("NaN and infinite gauges are omitted")

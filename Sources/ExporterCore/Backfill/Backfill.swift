@@ -18,6 +18,7 @@ package struct Backfill: Sendable {
     /// The config with the accounts and label options; nil to export every account with the provider's own labels.
     private let configuration: ExporterConfiguration?
 
+    private let usage: UsageFamilies
     private let families: [BackfillFamily]
     private let scrapeLabels: [ScrapeLabel]
 
@@ -29,9 +30,11 @@ package struct Backfill: Sendable {
         self.span = span
         self.configuration = configuration
         self.scrapeLabels = scrapeLabels
+        usage = configuration?.families ?? MetricCatalogue.standard.usage
         var families: [BackfillFamily] = []
-        for family in MetricCatalogue.families {
-            guard let counted = LedgerFamily(rawValue: family.name) else { continue }
+        let catalogue = MetricCatalogue(usage)
+        for counted in usage.ledger {
+            guard let family = catalogue.family(counted.name) else { continue }
             let shown = try MetricFamily(
                 name: family.name, type: family.type, help: family.help,
                 labelNames: family.labelNames + scrapeLabels.map(\.name))
@@ -52,7 +55,7 @@ package struct Backfill: Sendable {
         folder: String, write: @escaping @Sendable ([UInt8]) throws -> Void,
         progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Int {
-        try await LedgerHistory.read(folder: folder) { ledger in
+        try await LedgerHistory.read(folder: folder, families: usage) { ledger in
             let accounts = try groups(ledger)
             let total = accounts.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.count } }
             var (done, samples) = (0, 0)

@@ -27,7 +27,7 @@ struct BackfillGroup {
         var indexes: [[String]: Int] = [:]
         func add(_ part: Part, to shown: [String]) {
             let total = part.total
-            let name = [total.family.rawValue] + shown
+            let name = [total.family.name] + shown
             let index = indexes[name] ?? groups[total.family, default: []].count
             if indexes[name] == nil {
                 indexes[name] = index
@@ -36,7 +36,7 @@ struct BackfillGroup {
             }
             groups[total.family]?[index].parts.append(part)
         }
-        for total in totals where total.family != .reconciliation {
+        for total in totals where total.family.kind != .difference {
             let own = total.counter - total.elsewhere
             add(Part(total: total, amount: own, later: .zero), to: view.served(total))
             if !total.elsewhere.isZero, !view.isOverflow(total) {
@@ -58,7 +58,7 @@ struct BackfillGroup {
     ///
     /// - Throws: errors of the ledger.
     func counter(_ ledger: LedgerHistory, now: Timestamp) throws -> CounterHistory {
-        try history(of: parts, ledger, isWhole: family.countsWholeThings, now: now)
+        try history(of: parts, ledger, isWhole: family.kind == .count, now: now)
     }
 
     /// The histories of a histogram's buckets, which are not cumulative, and of its sum.
@@ -92,20 +92,6 @@ struct BackfillGroup {
             let taken = min(max(.zero, amount), left)
             left -= taken
             return (day, amount - taken)
-        }
-    }
-}
-
-extension LedgerFamily {
-    /// Whether the family counts integers rather than money or time.
-    fileprivate var countsWholeThings: Bool {
-        switch self {
-        case .requests, .outcomes, .tokens, .modalityRequests, .useapiResponses, .captchaAttempts, .captchaRetries,
-            .tierRequests:
-            true
-        case .cost, .credits, .duration, .keyCost, .keyCredits, .modalityCost, .topups, .refunds, .corrections,
-            .estimatedCost, .reconciliation:
-            false
         }
     }
 }

@@ -69,7 +69,8 @@ extension ExporterConfiguration {
         rejectRepeatedNames(items ?? [])
         warnOfSharedKeys(accounts, files: secrets.files)
         return ExporterConfiguration(
-            global: global, labels: labels, accounts: accounts.map(\.account), warnings: log.warnings.sorted())
+            global: global, labels: labels, accounts: accounts.map(\.account), warnings: log.warnings.sorted(),
+            families: .all(of: providers))
     }
 
     private static func rejectRepeatedNames(_ items: [ConfigurationValue]) {

@@ -13,11 +13,15 @@ package struct ExporterConfiguration: Sendable, Hashable {
     package var accounts: [AccountConfiguration]
     /// Valid settings that are probably mistakes, sorted by position.
     package var warnings: [ConfigurationProblem]
+    /// The metric families of the providers that an account may name.
+    package var families: UsageFamilies
 
     package init(
         global: GlobalConfiguration = .standard, labels: LabelOptions = LabelOptions(),
-        accounts: [AccountConfiguration], warnings: [ConfigurationProblem] = []
+        accounts: [AccountConfiguration], warnings: [ConfigurationProblem] = [],
+        families: UsageFamilies = MetricCatalogue.standard.usage
     ) {
+        self.families = families
         self.global = global
         self.labels = labels
         self.accounts = accounts

@@ -66,8 +66,10 @@ package final class Exporter: Service {
         clock = environment.clock
         logger = environment.logger
         let now = clock.now
-        ledger = try await UsageLedger.open(folder: folder, now: now)
-        renderer = try MetricsRenderer(publishingTo: store, showsCreated: environment.showsCreated)
+        ledger = try await UsageLedger.open(folder: folder, families: configuration.families, now: now)
+        renderer = try MetricsRenderer(
+            publishingTo: store, catalogue: MetricCatalogue(configuration.families),
+            showsCreated: environment.showsCreated)
         connections = UpstreamConnections()
         let errors = StorageErrors()
         let storage = StorageRecovery(ledger: ledger, errors: errors, clock: clock, logger: logger)

@@ -11,25 +11,25 @@ struct ExporterRendering {
     func constant(shard: Int, shards: Int) -> [SeriesChange] {
         [
             replace(
-                ExporterFamily.buildInfo,
+                .buildInfo,
                 [ShownSample([BuildInformation.version, build.revision, build.swiftVersion], 1)]),
-            replace(ExporterFamily.shard, [ShownSample([], Double(shard))]),
-            replace(ExporterFamily.shards, [ShownSample([], Double(shards))]),
+            replace(.shard, [ShownSample([], Double(shard))]),
+            replace(.shards, [ShownSample([], Double(shards))]),
         ]
     }
 
     /// The result of the config's last load, and the number of accounts since the last successful one.
     func reload(succeeded: Bool, lastSuccess: Timestamp, accounts: Int) -> [SeriesChange] {
         [
-            replace(ExporterFamily.accounts, [ShownSample([], Double(accounts))]),
-            replace(ExporterFamily.reloadSuccessful, [ShownSample([], succeeded ? 1 : 0)]),
-            replace(ExporterFamily.reloadTime, [ShownSample([], lastSuccess.seconds)]),
+            replace(.accounts, [ShownSample([], Double(accounts))]),
+            replace(.reloadSuccessful, [ShownSample([], succeeded ? 1 : 0)]),
+            replace(.reloadTime, [ShownSample([], lastSuccess.seconds)]),
         ]
     }
 
     /// The result of the web config's last load.
     func webReload(succeeded: Bool) -> [SeriesChange] {
-        [replace(ExporterFamily.webReloadSuccessful, [ShownSample([], succeeded ? 1 : 0)])]
+        [replace(.webReloadSuccessful, [ShownSample([], succeeded ? 1 : 0)])]
     }
 
     /// Families that change continuously.
@@ -43,35 +43,35 @@ struct ExporterRendering {
         setAside: [String: Timestamp], process: ProcessFigures
     ) -> [SeriesChange] {
         [
-            replace(ExporterFamily.scrapesInFlight, [ShownSample([], Double(inFlight))]),
+            replace(.scrapesInFlight, [ShownSample([], Double(inFlight))]),
             replace(
-                ExporterFamily.scrapes,
+                .scrapes,
                 scrapes.sorted { $0.key < $1.key }.map { ShownSample(["\($0)"], Double($1), created: since) }),
-            replace(ExporterFamily.storageBytes, [ShownSample([], Double(storageBytes))]),
-            replace(ExporterFamily.storageErrors, [ShownSample([], Double(storageErrors), created: startedAt)]),
+            replace(.storageBytes, [ShownSample([], Double(storageBytes))]),
+            replace(.storageErrors, [ShownSample([], Double(storageErrors), created: startedAt)]),
             replace(
-                ExporterFamily.storageSetAside,
+                .storageSetAside,
                 setAside.sorted { $0.key < $1.key }.map { ShownSample([$0], $1.seconds) }),
             standard(
-                process.cpuSeconds, "process_cpu_seconds_total",
+                process.cpuSeconds, .processCPU,
                 created: process.startTime.map { Timestamp(milliseconds: Int64(saturating: $0 * 1000)) }),
-            standard(process.residentBytes, "process_resident_memory_bytes"),
-            standard(process.virtualBytes, "process_virtual_memory_bytes"),
-            standard(process.openFiles, "process_open_fds"),
-            standard(process.maximumFiles, "process_max_fds"),
-            standard(process.startTime, "process_start_time_seconds"),
+            standard(process.residentBytes, .processResidentMemory),
+            standard(process.virtualBytes, .processVirtualMemory),
+            standard(process.openFiles, .processOpenFiles),
+            standard(process.maximumFiles, .processMaximumFiles),
+            standard(process.startTime, .processStart),
             // The kernel counts since the network namespace was created, and does not report when that was.
-            standard(process.receivedBytes, "process_network_receive_bytes_total"),
-            standard(process.sentBytes, "process_network_transmit_bytes_total"),
+            standard(process.receivedBytes, .processReceived),
+            standard(process.sentBytes, .processSent),
         ]
     }
 
-    private func standard(_ value: Double?, _ family: String, created: Timestamp? = nil) -> SeriesChange {
+    private func standard(_ value: Double?, _ family: Metric, created: Timestamp? = nil) -> SeriesChange {
         replace(family, value.map { [ShownSample([], $0, created: created)] } ?? [])
     }
 
-    private func replace(_ family: String, _ samples: [ShownSample]) -> SeriesChange {
-        .replace(family: family, account: 0, samples: samples)
+    private func replace(_ family: Metric, _ samples: [ShownSample]) -> SeriesChange {
+        .replace(family: family.name, account: 0, samples: samples)
     }
 }
 

@@ -85,8 +85,11 @@ actor AccountRenderer {
         budget = options.monthlyBudget.map(BudgetRendering.init)
         let (index, labels) = (identity.index, identity.labels)
         series = LedgerSeriesRendering(
-            account: index, accountLabels: labels, zeroFirst: options.zeroFirst, view: options.view)
-        windows = WindowRendering(account: index, accountLabels: labels, windows: options.windows, view: options.view)
+            account: index, accountLabels: labels, zeroFirst: options.zeroFirst, view: options.view,
+            catalogue: renderer.catalogue)
+        windows = WindowRendering(
+            account: index, accountLabels: labels, windows: options.windows, view: options.view,
+            catalogue: renderer.catalogue)
         gauges = GaugeRendering(account: index, accountLabels: labels, view: options.view)
         statuses = StatusRendering(account: index, accountLabels: labels)
         today = clock.now.day
@@ -115,7 +118,7 @@ actor AccountRenderer {
 
     private func ledgerStart(_ start: Timestamp) -> SeriesChange {
         .replace(
-            family: HealthFamily.ledgerStart, account: identity.index,
+            family: Metric.ledgerStart.name, account: identity.index,
             samples: [ShownSample(identity.labels, start.seconds)])
     }
 
@@ -253,8 +256,8 @@ actor AccountRenderer {
 
     private func seriesCounts() -> [SeriesChange] {
         [
-            (HealthFamily.series, min(seriesShown, seriesLimit)), (HealthFamily.seriesLimit, seriesLimit),
-            (HealthFamily.seriesOverflowed, max(overflowed, seriesShown - seriesLimit)),
+            (Metric.series.name, min(seriesShown, seriesLimit)), (Metric.seriesLimit.name, seriesLimit),
+            (Metric.seriesOverflowed.name, max(overflowed, seriesShown - seriesLimit)),
         ].map { family, value in
             .replace(
                 family: family, account: identity.index, samples: [ShownSample(identity.labels, Double(value))])
@@ -364,7 +367,7 @@ actor AccountRenderer {
     private func windowSums(of totals: [SeriesTotal]?, now: Timestamp) async throws -> [Int64: [ExactDecimal]] {
         let spans = windows.spans(at: now) + (budget == nil ? [] : [BudgetRendering.month(of: now.day)])
         let ids = totals.map { totals in
-            totals.filter { WindowRendering.families.contains($0.family) || $0.family == .estimatedCost }.map(\.id)
+            totals.filter { WindowRendering.gauges[$0.family] != nil || $0.family == .estimatedCost }.map(\.id)
         }
         return spans.isEmpty || ids?.isEmpty == true
             ? [:] : try await ledger.windowSums(of: id, series: ids, spans: spans)

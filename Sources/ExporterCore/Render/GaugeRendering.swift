@@ -78,7 +78,7 @@ struct GaugeRendering {
         // Gauges past the limit are omitted, because unlike counters they have no sum to preserve.
         let served = samples(of: family).prefix(view.limit)
         return .replace(
-            family: family.rawValue, account: account,
+            family: family.name, account: account,
             samples: served.map { ShownSample(accountLabels + $0.labels, $0.value) })
     }
 
@@ -103,19 +103,10 @@ extension GaugeFamily {
 
     /// Merges two values whose labels the config makes equal, such as two keys renamed to one by `labels.rename`.
     fileprivate func merge(_ first: Double, _ second: Double) -> Double {
-        switch self {
-        // Amounts and counts add up.
-        case .balanceUSD, .balanceCredits, .budgetLimit, .budgetSpent, .windowRequests, .windowTokens,
-            .upstreamAccounts, .pendingRequests, .rateLimitRequestsPerMinute, .rateLimitTokensPerMinute,
-            .rateLimitRequestsPerDay:
-            first + second
-        // The earliest time and the lowest price are served.
-        case .budgetReset, .budgetPeriod, .planExpiry, .keyCreated, .keyExpiry, .planPrice, .planRequestsPerMinute,
-            .planTokensPerMinute, .modelUnitPrice:
-            min(first, second)
-        // Active or used if one of them is.
-        case .keyActive, .keyLastUsed, .modelLastUsed, .planInfo, .keyInfo, .modelInfo:
-            max(first, second)
+        switch merging {
+        case .sum: first + second
+        case .minimum: min(first, second)
+        case .maximum: max(first, second)
         }
     }
 }

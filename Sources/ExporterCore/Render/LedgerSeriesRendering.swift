@@ -33,6 +33,7 @@ struct LedgerSeriesRendering {
     let account: Int
     let accountLabels: [String]
     private let view: LabelView
+    private let catalogue: MetricCatalogue
     private var groups: [GroupName: Group] = [:]
     /// Groups whose parts changed since the last `groupChanges`.
     private var touched: Set<GroupName> = []
@@ -42,7 +43,10 @@ struct LedgerSeriesRendering {
         uniqueKeysWithValues: LedgerFamily.durationBuckets.enumerated().map { ($1, $0) })
 
     /// - Parameter zeroFirst: how long a new series stays at 0 after a scrape has seen it; nil to hold none at 0.
-    init(account: Int, accountLabels: [String], zeroFirst: Duration?, view: LabelView) {
+    init(
+        account: Int, accountLabels: [String], zeroFirst: Duration?, view: LabelView, catalogue: MetricCatalogue
+    ) {
+        self.catalogue = catalogue
         self.account = account
         self.accountLabels = accountLabels
         held = HeldSeries(zeroFirst: zeroFirst)
@@ -125,8 +129,8 @@ struct LedgerSeriesRendering {
         _ family: LedgerFamily, _ key: Int64, _ labels: [String], _ value: SampleValue, _ countedSince: Timestamp?
     ) throws -> SeriesChange {
         .set(
-            family: family.rawValue, account: account, key: key,
-            labels: try MetricCatalogue.labels(accountLabels + labels, of: family.rawValue), value: value,
+            family: family.name, account: account, key: key,
+            labels: try catalogue.labels(accountLabels + labels, of: family.name), value: value,
             created: countedSince)
     }
 }

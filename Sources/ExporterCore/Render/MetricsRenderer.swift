@@ -10,6 +10,7 @@ package actor MetricsRenderer {
 
     /// The store that snapshots are published to.
     nonisolated let store: SnapshotStore
+    nonisolated let catalogue: MetricCatalogue
     /// Number of published snapshots.
     private var published: UInt64 = 0
     /// Accounts that were removed. Later changes of them are dropped, so that no series of them reappears.
@@ -23,18 +24,22 @@ package actor MetricsRenderer {
 
     /// - Parameters:
     ///   - store: the store to publish snapshots to.
+    ///   - catalogue: the families to serve.
     ///   - showsCreated: whether the OpenMetrics format has `_created` lines.
     /// - Throws: if there is no memory to compress with.
-    package init(publishingTo store: SnapshotStore, showsCreated: Bool = false) throws {
+    package init(
+        publishingTo store: SnapshotStore, catalogue: MetricCatalogue = .standard, showsCreated: Bool = false
+    ) throws {
         self.store = store
+        self.catalogue = catalogue
         let deflater = try Deflater()
         self.deflater = deflater
         end = ExporterSection(families: [], deflater: deflater)
-        let tailNames = Set(MetricCatalogue.exporterEntries.map(\.name))
-        for family in MetricCatalogue.families {
+        let tailNames = Set(Metric.exporter.map(\.name))
+        for family in catalogue.families {
             let bounds =
-                family.name == HealthFamily.upstreamDuration
-                ? MetricCatalogue.upstreamDurationBounds : LedgerFamily.durationBounds
+                family.name == Metric.upstreamDuration.name
+                ? Metric.upstreamDurationBounds : LedgerFamily.durationBounds
             let block = try FamilyBlock(
                 family, bounds: bounds, showsCreated: showsCreated, deflater: deflater)
             if tailNames.contains(family.name) {

@@ -3,8 +3,10 @@ import UsageModel
 
 /// Turns exact sums of calendar days into the window gauges.
 struct WindowRendering {
-    /// The families that have windows.
-    static let families: Set<LedgerFamily> = [.cost, .requests, .tokens, .outcomes]
+    /// The gauge of each ledger family that has windows.
+    static let gauges: [LedgerFamily: GaugeFamily] = [
+        .cost: .windowCost, .requests: .windowRequests, .tokens: .windowTokens, .outcomes: .windowSuccessRatio,
+    ]
     /// The value of the label `outcome` that the ratio counts.
     private static let success = "success"
 
@@ -52,11 +54,15 @@ struct WindowRendering {
     let accountLabels: [String]
     let windows: [WindowSpan]
     private let view: LabelView
+    private let catalogue: MetricCatalogue
     private var groups: [GroupName: Group] = [:]
     /// Groups whose parts changed since the last `groupChanges`.
     private var touched: Set<GroupName> = []
 
-    init(account: Int, accountLabels: [String], windows: [WindowSpan], view: LabelView) {
+    init(
+        account: Int, accountLabels: [String], windows: [WindowSpan], view: LabelView, catalogue: MetricCatalogue
+    ) {
+        self.catalogue = catalogue
         self.account = account
         self.accountLabels = accountLabels
         self.windows = windows
@@ -75,7 +81,7 @@ struct WindowRendering {
     ) throws -> [SeriesChange] {
         guard !windows.isEmpty else { return [] }
         var changes: [SeriesChange] = []
-        for total in totals where Self.families.contains(total.family) {
+        for total in totals where Self.gauges[total.family] != nil {
             let labels = view.shown(total.labels, of: total.family.labelNames, rank: total.rank)
             // A series without usage in any window is hidden rather than served as 0.
             let part = sums[total.id].map {
@@ -113,14 +119,14 @@ struct WindowRendering {
     private func changes(
         _ family: LedgerFamily, _ id: Int64, _ labels: [String], _ value: (_ window: Int) -> Double?
     ) throws -> [SeriesChange] {
-        let name = WindowFamily.name(of: family)
+        let name = Self.gauges[family, default: .windowCost].name
         let labels = accountLabels + labels
         return try windows.indices.map { window in
             let value = value(window).map(SampleValue.number)
             return .set(
                 family: name, account: account, key: id * Int64(windows.count) + Int64(window),
                 labels: value == nil
-                    ? .none : try MetricCatalogue.labels(labels + [windows[window].rawValue], of: name), value: value,
+                    ? .none : try catalogue.labels(labels + [windows[window].rawValue], of: name), value: value,
                 created: nil)
         }
     }

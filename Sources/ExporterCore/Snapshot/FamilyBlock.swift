@@ -45,7 +45,7 @@ struct FamilyBlock {
     private static func accountsInGroup(of family: MetricFamily) -> Int {
         switch family.name {
         case _ where family.type == .histogram: 1
-        case HealthFamily.syncs: 2
+        case Metric.syncs.name: 2
         default: 8
         }
     }

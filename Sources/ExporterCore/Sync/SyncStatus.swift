@@ -67,8 +67,8 @@ package struct UpstreamTally: Sendable, Codable, Equatable {
     package var requests: [String: Int] = [:]
     /// Number of requests that were retries.
     package var retries = 0
-    /// Durations by bucket of `MetricCatalogue.upstreamDurationBounds`, not cumulative.
-    package var buckets: [UInt64] = Array(repeating: 0, count: MetricCatalogue.upstreamDurationBounds.count + 1)
+    /// Durations by bucket of `Metric.upstreamDurationBounds`, not cumulative.
+    package var buckets: [UInt64] = Array(repeating: 0, count: Metric.upstreamDurationBounds.count + 1)
     /// Sum of the durations in seconds.
     package var seconds = 0.0
 
@@ -76,7 +76,7 @@ package struct UpstreamTally: Sendable, Codable, Equatable {
 
     mutating func add(code: Int?, duration: Duration) {
         requests[code.map(String.init) ?? "error", default: 0] += 1
-        let bounds = MetricCatalogue.upstreamDurationBounds
+        let bounds = Metric.upstreamDurationBounds
         let bucket = bounds.firstIndex { duration.inSeconds <= $0 } ?? bounds.count
         if bucket < buckets.count { buckets[bucket] += 1 }
         seconds += duration.inSeconds

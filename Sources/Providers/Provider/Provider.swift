@@ -15,10 +15,15 @@ package protocol Provider: Sendable {
 
     /// The limit of requests per minute to an account's API, shared by all sources; nil if no limit is known.
     static var requestsPerMinute: Int? { get }
+
+    /// The metric families that only this provider reports.
+    static var families: UsageFamilies { get }
 }
 
 extension Provider {
     package static var requestsPerMinute: Int? { nil }
+
+    package static var families: UsageFamilies { UsageFamilies() }
 
     /// The config keys that only this provider's accounts have, the more important ones first.
     package static var configKeys: [String] { Options.configKeys }

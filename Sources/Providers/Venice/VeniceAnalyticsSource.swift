@@ -181,7 +181,7 @@ struct VeniceDayMemory {
             earlier.filter { $0.family == family }.map { ($0.labels.first ?? "", $0.value) }, uniquingKeysWith: +)
         guard !before.isEmpty else { return }
         for rest in rests {
-            let name = "\(family.rawValue)/\(rest)"
+            let name = "\(family.name)/\(rest)"
             var usage = moved[name] ?? VeniceMovedUsage()
             usage.settle(&amounts, rest: rest, rests: rests, earlier: before)
             moved[name] = usage.isEmpty ? nil : usage

@@ -131,7 +131,7 @@ struct VeniceHour {
         cells += durations.flatMap { $1.cells(model: $0) }
         if let topups { cells.append(Cell(.topups, [], topups)) }
         if let refunds { cells.append(Cell(.refunds, [], refunds)) }
-        return cells.sorted { ($0.family.rawValue, $0.labels.joined()) < ($1.family.rawValue, $1.labels.joined()) }
+        return cells.sorted { ($0.family.name, $0.labels.joined()) < ($1.family.name, $1.labels.joined()) }
     }
 
     private func larger(_ left: ExactDecimal?, _ right: ExactDecimal?) -> ExactDecimal? {

@@ -13,6 +13,7 @@ package struct LedgerHistory {
         package let provider: String
     }
 
+    private let families: UsageFamilies
     private let db: Database
 
     /// Reads a ledger in one transaction, without the folder's lock and without migrating it.
@@ -20,7 +21,7 @@ package struct LedgerHistory {
     /// - Throws: errors of `body`; `LedgerError.missing`, `.notReadable`, `.networkStorage`, `.olderSchema`,
     ///   `.newerSchema`, `.foreignDatabase` or `.storage`.
     package static func read<Value: Sendable>(
-        folder: String, _ body: @escaping @Sendable (LedgerHistory) throws -> Value
+        folder: String, families: UsageFamilies, _ body: @escaping @Sendable (LedgerHistory) throws -> Value
     ) async throws -> Value {
         let path = LedgerFile(in: folder).path
         guard FileManager.default.fileExists(atPath: path) else { throw LedgerError.missing(path: path) }
@@ -35,7 +36,7 @@ package struct LedgerHistory {
                 guard try LedgerSchema.migrator.hasCompletedMigrations(db) else {
                     throw LedgerError.olderSchema(path: path)
                 }
-                return try body(LedgerHistory(db: db))
+                return try body(LedgerHistory(families: families, db: db))
             }
         } catch let error as DatabaseError
             where [.SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_PERM].contains(error.resultCode)
@@ -60,7 +61,7 @@ package struct LedgerHistory {
     ///
     /// - Throws: GRDB's `DatabaseError`, which `read` translates.
     package func series(of account: AccountID) throws -> [SeriesTotal] {
-        try SeriesRow.served(of: account, db)
+        try SeriesRow.served(of: account, families, db)
     }
 
     /// Returns the retained daily totals of one series, in UTC, in the order of days.

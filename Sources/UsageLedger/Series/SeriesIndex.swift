@@ -29,11 +29,11 @@ struct SeriesIndex {
     mutating func row(of key: SeriesKey) throws -> Int64 {
         if let row = known[key] { return row }
         let row: Int64
-        if let found = try Int64.fetchOne(find, arguments: [account.row, key.family.rawValue, key.labels]) {
+        if let found = try Int64.fetchOne(find, arguments: [account.row, key.family.name, key.labels]) {
             row = found
         } else {
             try enter.execute(
-                arguments: [account.row, key.family.rawValue, key.labels, source.row, startedAt.milliseconds])
+                arguments: [account.row, key.family.name, key.labels, source.row, startedAt.milliseconds])
             row = db.lastInsertedRowID
         }
         known[key] = row
@@ -97,15 +97,5 @@ struct SeriesKey: Hashable {
         return String(
             String.UnicodeScalarView(
                 value.unicodeScalars.map { $0 == "\u{1F}" || $0 == "\u{0}" ? "\u{FFFD}" : $0 }))
-    }
-}
-
-extension LedgerFamily {
-    private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { ($0.rawValue, $0) })
-
-    /// Looks up the family of a stored name; nil for a name that this version does not know.
-    init?(stored name: String) {
-        guard let family = Self.byName[name] else { return nil }
-        self = family
     }
 }

@@ -66,9 +66,9 @@ struct SeriesRow {
     private let isReleased: Bool
     let elsewhere: ExactDecimal
 
-    init(_ row: Row) throws {
+    init(_ row: Row, _ families: UsageFamilies) throws {
         id = row[0]
-        family = LedgerFamily(stored: row[1])
+        family = families.ledgerFamily(row[1])
         labels = row[2]
         total = try row.decimal(3)
         peak = try row.decimal(4)
@@ -82,18 +82,20 @@ struct SeriesRow {
     }
 
     /// Returns an account's served series, in the order of their IDs.
-    static func served(of account: AccountID, _ db: Database) throws -> [SeriesTotal] {
+    static func served(of account: AccountID, _ families: UsageFamilies, _ db: Database) throws -> [SeriesTotal] {
         var totals: [SeriesTotal] = []
-        try forEachServed(of: account, db) { totals.append($0) }
+        try forEachServed(of: account, families, db) { totals.append($0) }
         return totals
     }
 
     /// Iterates over an account's served series, in the order of their IDs. Does not map GRDB's cursors, because type
     /// lookups for each row took a seventh of the time.
-    static func forEachServed(of account: AccountID, _ db: Database, _ body: (SeriesTotal) -> Void) throws {
+    static func forEachServed(
+        of account: AccountID, _ families: UsageFamilies, _ db: Database, _ body: (SeriesTotal) -> Void
+    ) throws {
         let rows = try Row.fetchCursor(db, sql: selectServed + " ORDER BY id", arguments: [account.row])
         while let row = try rows.next() {
-            if let total = try SeriesRow(row).served { body(total) }
+            if let total = try SeriesRow(row, families).served { body(total) }
         }
     }
 

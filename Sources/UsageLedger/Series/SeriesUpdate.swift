@@ -5,6 +5,7 @@ import UsageModel
 struct SeriesUpdate {
     private let db: Database
     private let source: SourceRow
+    private let families: UsageFamilies
     private let bornAt: Timestamp?
     private let readSeries: Statement
     private let writeSeries: Statement
@@ -14,8 +15,9 @@ struct SeriesUpdate {
     private var served: Int
 
     /// - Parameter bornAt: the time at which new series appeared; nil for history.
-    init(for source: SourceRow, bornAt: Timestamp?, _ db: Database) throws {
+    init(for source: SourceRow, _ families: UsageFamilies, bornAt: Timestamp?, _ db: Database) throws {
         self.db = db
+        self.families = families
         self.source = source
         self.bornAt = bornAt
         readSeries = try db.cachedStatement(sql: "SELECT \(SeriesRow.columns), is_served FROM series WHERE id = ?")
@@ -65,7 +67,7 @@ struct SeriesUpdate {
         guard let row = try Row.fetchOne(readSeries, arguments: [series]) else {
             throw LedgerError.unreadable("series \(series) is missing")
         }
-        var stored = try SeriesRow(row)
+        var stored = try SeriesRow(row, families)
         let isServed: Bool = row[SeriesRow.columnCount]
         let amount = days.reduce(ExactDecimal.zero) { $0 + $1.amount }
         let isCost = stored.family == .cost

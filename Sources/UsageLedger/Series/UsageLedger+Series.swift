@@ -7,11 +7,11 @@ extension UsageLedger {
     /// - Parameter ids: the series to read; nil for all.
     /// - Throws: `LedgerError.storage`.
     package func series(of account: AccountID, ids: Set<Int64>? = nil) async throws -> [SeriesTotal] {
-        try await read { db in
-            guard let ids else { return try SeriesRow.served(of: account, db) }
+        try await read { [families] db in
+            guard let ids else { return try SeriesRow.served(of: account, families, db) }
             let one = try db.cachedStatement(sql: SeriesRow.selectServed + " AND id = ?")
             return try ids.sorted().compactMap { id in
-                try Row.fetchOne(one, arguments: [account.row, id]).flatMap { try SeriesRow($0).served }
+                try Row.fetchOne(one, arguments: [account.row, id]).flatMap { try SeriesRow($0, families).served }
             }
         }
     }
@@ -24,9 +24,9 @@ extension UsageLedger {
     package func readSeries(
         of account: AccountID, portion size: Int = 2048, to take: @escaping @Sendable ([SeriesTotal]) -> Void
     ) async throws {
-        try await read { db in
+        try await read { [families] db in
             var batch: [SeriesTotal] = []
-            try SeriesRow.forEachServed(of: account, db) { total in
+            try SeriesRow.forEachServed(of: account, families, db) { total in
                 batch.append(total)
                 guard batch.count == size else { return }
                 take(batch)
@@ -74,7 +74,7 @@ extension UsageLedger {
     /// - Returns: the number of series that were ever past a limit.
     /// - Throws: `LedgerError.storage`.
     package func applySeriesLimit(_ limit: Int, to account: AccountID) async throws -> Int {
-        try await write { db in
+        try await write { [families] db in
             guard
                 let row = try Row.fetchOne(
                     db, sql: "SELECT series_limit, overflowed, served_series FROM account WHERE id = ?",
@@ -88,7 +88,9 @@ extension UsageLedger {
                     arguments: [account.row, min(before, limit), max(before, limit)])
                 let update = try db.cachedStatement(sql: "UPDATE series SET elsewhere = ? WHERE id = ?")
                 // Without label names, the folded labels are the same as the own ones.
-                for series in try moved.map(SeriesRow.init) where series.family?.labelNames.isEmpty == false {
+                for row in moved {
+                    let series = try SeriesRow(row, families)
+                    guard series.family?.labelNames.isEmpty == false else { continue }
                     try update.execute(arguments: [(series.peak - series.elsewhere).stored, series.id])
                 }
             }
@@ -163,7 +165,7 @@ extension UsageLedger {
                     ORDER BY day_total.day, series.id
                     """,
                 arguments: [
-                    account.row, family.rawValue, days.lowerBound.daysSinceEpoch, days.upperBound.daysSinceEpoch,
+                    account.row, family.name, days.lowerBound.daysSinceEpoch, days.upperBound.daysSinceEpoch,
                 ])
             var totals: [(day: UTCDay, labels: [String], value: ExactDecimal)] = []
             while let row = try rows.next() {

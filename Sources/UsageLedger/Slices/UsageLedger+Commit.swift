@@ -10,23 +10,23 @@ extension UsageLedger {
     /// slices, including its own, in the same transaction.
     ///
     /// - Returns: the change of served series and gauges, already durable.
-    /// - Throws: `LedgerError.storage`, or `.reservedFamily` for cells of `corrections`.
+    /// - Throws: `LedgerError.storage`, `.reservedFamily` for cells of `corrections`, or `.undeclaredFamily`.
     package func commit(
         _ reading: Reading, to source: SourceID, now: Timestamp
     ) async throws -> LedgerChange {
-        try await write { db in
+        try await write { [families] db in
             let row = try SourceRow.fetch(source, db)
             var change = LedgerChange()
-            var replacement = try SliceReplacement(for: row, db)
+            var replacement = try SliceReplacement(for: row, families, db)
             for slice in reading.slices { try replacement.replace(slice) }
             if row.isHistoryComplete, !replacement.growth.isEmpty {
-                var update = try SeriesUpdate(for: row, bornAt: now, db)
+                var update = try SeriesUpdate(for: row, families, bornAt: now, db)
                 let readAt = reading.slices.map(\.readAt).max() ?? now
                 change = try update.post(replacement.growth, correctionDay: readAt.day)
             } else if reading.completesHistory, !row.isHistoryComplete {
-                change = try countStaged(of: row, now: now, db)
+                change = try countStaged(of: row, families, now: now, db)
             }
-            change.gauges = try GaugeStore(of: source, db).replace(reading.gauges)
+            change.gauges = try GaugeStore(of: source, families, db).replace(reading.gauges)
             try remember(reading.memory, of: source, db)
             return change
         }
@@ -40,14 +40,16 @@ extension UsageLedger {
     /// - Returns: the change of served series; new series are history (`bornAt` is nil).
     /// - Throws: `LedgerError.storage`.
     package func completeHistory(of source: SourceID, now: Timestamp) async throws -> LedgerChange {
-        try await write { db in
+        try await write { [families] db in
             let row = try SourceRow.fetch(source, db)
-            return row.isHistoryComplete ? LedgerChange() : try countStaged(of: row, now: now, db)
+            return row.isHistoryComplete ? LedgerChange() : try countStaged(of: row, families, now: now, db)
         }
     }
 }
 
-private func countStaged(of source: SourceRow, now: Timestamp, _ db: Database) throws -> LedgerChange {
+private func countStaged(
+    of source: SourceRow, _ families: UsageFamilies, now: Timestamp, _ db: Database
+) throws -> LedgerChange {
     var growth = DailyDeltas()
     let staged = try Row.fetchCursor(
         db,
@@ -59,7 +61,7 @@ private func countStaged(of source: SourceRow, now: Timestamp, _ db: Database) t
     while let cell = try staged.next() {
         growth.add(try cell.decimal(1), to: cell[0], on: UTCDay(daysSinceEpoch: cell[2]))
     }
-    var update = try SeriesUpdate(for: source, bornAt: nil, db)
+    var update = try SeriesUpdate(for: source, families, bornAt: nil, db)
     let change = try update.post(growth, correctionDay: now.day)
     try db.execute(sql: "UPDATE source SET is_history_complete = 1 WHERE id = ?", arguments: [source.id.row])
     try db.execute(sql: "UPDATE account SET is_start_fixed = 1 WHERE id = ?", arguments: [source.account.row])
@@ -86,6 +88,7 @@ private func remember(_ memory: [String: String?], of source: SourceID, _ db: Da
 struct SliceReplacement {
     private let db: Database
     private let source: SourceRow
+    private let families: UsageFamilies
     private let insertCell: Statement
     private let updateCell: Statement
     private let deleteCell: Statement
@@ -93,9 +96,10 @@ struct SliceReplacement {
     /// The deltas so far.
     private(set) var growth = DailyDeltas()
 
-    init(for source: SourceRow, _ db: Database) throws {
+    init(for source: SourceRow, _ families: UsageFamilies, _ db: Database) throws {
         self.db = db
         self.source = source
+        self.families = families
         insertCell = try db.cachedStatement(sql: "INSERT INTO cell (slice, series, value) VALUES (?, ?, ?)")
         updateCell = try db.cachedStatement(sql: "UPDATE cell SET value = ? WHERE slice = ? AND series = ?")
         deleteCell = try db.cachedStatement(sql: "DELETE FROM cell WHERE slice = ? AND series = ?")
@@ -114,6 +118,9 @@ struct SliceReplacement {
         var sums = CellSums()
         for cell in cells {
             guard cell.family != .corrections else { throw LedgerError.reservedFamily(cell.family) }
+            guard families.ledgerFamily(cell.family.name) != nil else {
+                throw LedgerError.undeclaredFamily(cell.family.name)
+            }
             sums.add(cell)
         }
         return sums
@@ -159,7 +166,7 @@ struct SliceReplacement {
         let rows = try Row.fetchCursor(stored, arguments: [slice])
         while let row = try rows.next() {
             let old = try row.decimal(3)
-            let key = LedgerFamily(stored: row[0]).map { SeriesKey($0, stored: row[1]) }
+            let key = families.ledgerFamily(row[0]).map { SeriesKey($0, stored: row[1]) }
             if let key, let new = missing.removeValue(forKey: key) {
                 if new != old { revised.append((row[2], old, new)) }
             } else {

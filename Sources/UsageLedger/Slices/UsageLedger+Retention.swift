@@ -12,8 +12,8 @@ extension UsageLedger {
     /// - Returns: the series whose sum changed, by account: only `reconciliation`, which covers the retained days.
     /// - Throws: `LedgerError.storage`.
     package func pruneDays(before day: UTCDay) async throws -> [AccountID: LedgerChange] {
-        try await write { db in
-            let changes = try shrinkReconciliation(before: day, db)
+        try await write { [families] db in
+            let changes = try shrinkReconciliation(before: day, families, db)
             try db.execute(sql: "DELETE FROM day_total WHERE day < ?", arguments: [day.daysSinceEpoch])
             try db.execute(
                 sql: """
@@ -52,19 +52,21 @@ extension UsageLedger {
     }
 }
 
-private func shrinkReconciliation(before day: UTCDay, _ db: Database) throws -> [AccountID: LedgerChange] {
+private func shrinkReconciliation(
+    before day: UTCDay, _ families: UsageFamilies, _ db: Database
+) throws -> [AccountID: LedgerChange] {
     let rows = try Row.fetchAll(
         db,
         sql: """
             SELECT \(SeriesRow.columns), account FROM series
             WHERE account IN (SELECT id FROM account) AND family = ? AND is_served = 1
             """,
-        arguments: [LedgerFamily.reconciliation.rawValue])
+        arguments: [LedgerFamily.reconciliation.name])
     let oldDays = try db.cachedStatement(sql: "SELECT value FROM day_total WHERE series = ? AND day < ?")
     let update = try db.cachedStatement(sql: "UPDATE series SET total = ?, peak = ? WHERE id = ?")
     var changes: [AccountID: LedgerChange] = [:]
     for row in rows {
-        var series = try SeriesRow(row)
+        var series = try SeriesRow(row, families)
         let days = try Row.fetchAll(oldDays, arguments: [series.id, day.daysSinceEpoch])
         let forgotten = try days.reduce(ExactDecimal.zero) { try $0 + $1.decimal(0) }
         guard !forgotten.isZero else { continue }

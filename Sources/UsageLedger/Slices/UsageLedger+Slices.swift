@@ -33,7 +33,7 @@ extension UsageLedger {
     ///
     /// - Throws: `LedgerError.storage`.
     package func cells(of source: SourceID, slice: SliceID) async throws -> [Cell] {
-        try await read { db in
+        try await read { [families] db in
             let statement = try db.cachedStatement(
                 sql: """
                     SELECT series.family, series.labels, cell.value
@@ -44,7 +44,7 @@ extension UsageLedger {
             let rows = try Row.fetchCursor(statement, arguments: StoredSliceID(slice).arguments(source))
             var cells: [Cell] = []
             while let row = try rows.next() {
-                guard let family = LedgerFamily(stored: row[0]) else { continue }
+                guard let family = families.ledgerFamily(row[0]) else { continue }
                 cells.append(Cell(family, SeriesKey(family, stored: row[1]).labelValues, try row.decimal(2)))
             }
             return cells
@@ -55,7 +55,7 @@ extension UsageLedger {
     ///
     /// - Throws: `LedgerError.storage`.
     package func gauges(of source: SourceID) async throws -> [GaugeFamily: [GaugeSample]] {
-        try await read { try GaugeStore(of: source, $0).all() }
+        try await read { [families] db in try GaugeStore(of: source, families, db).all() }
     }
 
     /// Returns the value that the source stored under a name; nil if there is none.

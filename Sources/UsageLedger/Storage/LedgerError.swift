@@ -20,6 +20,8 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     case foreignDatabase(path: String)
     /// A slice contains cells of a family that only the ledger itself maintains.
     case reservedFamily(LedgerFamily)
+    /// A reading contains a metric family that its provider does not declare.
+    case undeclaredFamily(String)
     /// The disk or the user's disk quota is full.
     case full(path: String)
     /// The ledger's files were deleted while in use; they are recreated from the open files.
@@ -57,7 +59,9 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
         case .foreignDatabase(let path):
             return "\(path) is a database of another program; use another folder"
         case .reservedFamily(let family):
-            return "a slice contains cells of \(family.rawValue), which only the ledger itself maintains; omit them"
+            return "a slice contains cells of \(family.name), which only the ledger itself maintains; omit them"
+        case .undeclaredFamily(let name):
+            return "a reading contains \(name), which its provider does not declare; add it to the provider's families"
         case .full(let path):
             return "the disk is full, or this user's disk quota: cannot write \(path); writes resume once space is free"
         case .vanished(let path):

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ExporterCore
 import Foundation
+import Providers
 import UsageLedger
 import UsageModel
 
@@ -15,7 +16,7 @@ struct DecodingRun: AsyncParsableCommand {
     func run() async throws {
         let replay = try ReplayedAPI(folder: URL(fileURLWithPath: responses))
         let source = try recording.source(reading: replay)
-        let ledger = try await UsageLedger.open(folder: folder, now: Recording.now)
+        let ledger = try await UsageLedger.open(folder: folder, families: .all(of: allProviders), now: Recording.now)
         let account = try await ledger.registerAccount(
             "clips", provider: recording.provider, proposedStart: recording.start, now: Recording.now)
         let stored = try await ledger.registerSource(source.name, of: account.id)

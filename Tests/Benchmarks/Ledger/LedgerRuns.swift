@@ -23,7 +23,7 @@ struct CommitRun: AsyncParsableCommand {
     func run() async throws {
         let clock = SystemClock()
         let shape = LedgerShape(series: series)
-        let ledger = try await UsageLedger.open(folder: folder, now: clock.now)
+        let ledger = try await UsageLedger.open(folder: folder, families: .common, now: clock.now)
         let source = try await StoredLedger.source(in: ledger, now: clock.now)
         let day = SliceID(period: clock.now.day.period)
         let indices = shape.spread(Self.cells)
@@ -73,7 +73,7 @@ struct FirstSyncRun: AsyncParsableCommand {
             }
             return reading
         }
-        let ledger = try await UsageLedger.open(folder: folder, now: now)
+        let ledger = try await UsageLedger.open(folder: folder, families: .common, now: now)
         let source = try await StoredLedger.source(in: ledger, now: now)
         let begun = ContinuousClock.now
         for reading in readings {

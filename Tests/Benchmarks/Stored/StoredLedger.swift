@@ -16,7 +16,7 @@ struct StoredLedger {
 
     /// Writes the ledger to an empty directory.
     func write(now: Timestamp) async throws {
-        let ledger = try await UsageLedger.open(folder: folder, now: now)
+        let ledger = try await UsageLedger.open(folder: folder, families: .common, now: now)
         let source = try await Self.source(in: ledger, now: now)
         for daysAgo in (1...LedgerShape.days).reversed() {
             try await commit(shape.cells(daysAgo: daysAgo), on: now.day.advanced(by: -daysAgo), to: source, ledger, now)

@@ -1,5 +1,6 @@
 import PrometheusExposition
 import PrometheusExpositionTesting
+import Providers
 import Testing
 import UsageModel
 
@@ -8,18 +9,18 @@ import UsageModel
 @Suite struct MetricCatalogueTests {
     @Test("every entry has its own family")
     func uniqueFamilies() {
-        #expect(MetricCatalogue.families.count == MetricCatalogue.entries.count)
-        #expect(Set(MetricCatalogue.families.map(\.name)).count == MetricCatalogue.families.count)
+        #expect(MetricCatalogue.standard.families.count == MetricCatalogue.metrics(.all(of: allProviders)).count)
+        #expect(Set(MetricCatalogue.standard.families.map(\.name)).count == MetricCatalogue.standard.families.count)
     }
 
     @Test("the catalogue passes the lint")
     func lint() {
-        #expect(ExpositionLint.problems(in: MetricCatalogue.families).isEmpty)
+        #expect(ExpositionLint.problems(in: MetricCatalogue.standard.families).isEmpty)
     }
 
     @Test("every HELP text ends with a period")
     func helpTexts() {
-        for family in MetricCatalogue.families {
+        for family in MetricCatalogue.standard.families {
             #expect(family.help.hasSuffix("."), "\(family.name)")
         }
     }
@@ -31,14 +32,16 @@ import UsageModel
         let ofDiscovery: Set = [
             "job", "instance", "namespace", "pod", "container", "service", "endpoint", "node", "cluster",
         ]
-        for family in MetricCatalogue.families {
+        for family in MetricCatalogue.standard.families {
             #expect(ofDiscovery.isDisjoint(with: family.labelNames), "\(family.name)")
         }
     }
 
-    @Test("ledger families have their labels after provider and account", arguments: LedgerFamily.allCases)
+    @Test(
+        "ledger families have their labels after provider and account",
+        arguments: UsageFamilies.all(of: allProviders).ledger)
     func ledgerLabels(family: LedgerFamily) throws {
-        let shown = try #require(MetricCatalogue.family(family.rawValue))
+        let shown = try #require(MetricCatalogue.standard.family(family.name))
         #expect(shown.labelNames == ["provider", "account"] + family.labelNames.filter { $0 != "le" })
     }
 }

@@ -11,8 +11,8 @@ import Testing
 
     /// A row per family, in the order of `/metrics`. Account families also have the labels `provider` and `account`.
     private static var rows: [String] {
-        MetricCatalogue.families.map { family in
-            let labels = family.labelNames.filter { !MetricCatalogue.accountLabels.contains($0) }
+        MetricCatalogue.standard.families.map { family in
+            let labels = family.labelNames.filter { !Metric.account.contains($0) }
             let cells = [
                 "`\(family.name)`", family.type.rawValue, labels.map { "`\($0)`" }.joined(separator: " "), family.help,
             ]

@@ -32,7 +32,7 @@ import UsageModel
     /// Runs a body with a new ledger with one account that begins today.
     private func withStudio(_ body: (UsageLedger, LedgerAccount) async throws -> Void) async throws {
         try await withTemporaryFolder { folder in
-            let ledger = try await UsageLedger.open(folder: folder, now: friday)
+            let ledger = try await UsageLedger.open(folder: folder, families: .common, now: friday)
             let account = try await ledger.registerAccount(
                 "studio", provider: "useapi", proposedStart: friday.day.start, now: friday)
             try await body(ledger, account)

@@ -12,7 +12,7 @@ import UsageModel
 
     @Test(
         "gauges with equal sanitized labels are one sample",
-        arguments: GaugeFamily.allCases.filter { !$0.labelNames.isEmpty })
+        arguments: GaugeFamily.common.filter { !$0.labelNames.isEmpty })
     func gauges(family: GaugeFamily) {
         var rendering = GaugeRendering(account: 0, accountLabels: ["wavespeed", "media"], view: view)
         let samples = Self.names.map { name in GaugeSample(family.labelNames.map { _ in name }, 2) }
@@ -22,10 +22,11 @@ import UsageModel
 
     @Test(
         "counters with equal sanitized labels are one series with their sum",
-        arguments: LedgerFamily.allCases.filter { $0 != .reconciliation && $0 != .duration && !$0.labelNames.isEmpty })
+        arguments: LedgerFamily.common.filter { $0 != .reconciliation && $0 != .duration && !$0.labelNames.isEmpty })
     func counters(family: LedgerFamily) throws {
         var rendering = LedgerSeriesRendering(
-            account: 0, accountLabels: ["wavespeed", "media"], zeroFirst: nil, view: view)
+            account: 0, accountLabels: ["wavespeed", "media"], zeroFirst: nil, view: view,
+            catalogue: .standard)
         let totals = Self.names.enumerated().map { number, name in
             SeriesTotal(
                 id: Int64(number + 1), family: family, labels: family.labelNames.map { _ in name },

@@ -18,7 +18,7 @@ import UsageModel
                 (0..<(account == 9 ? 600 : 3)).map { series in
                     .set(
                         family: "genai_cost_usd_total", account: account, key: Int64(series),
-                        labels: try MetricCatalogue.labels(
+                        labels: try MetricCatalogue.standard.labels(
                             labels + ["", "model-\(series)"], of: "genai_cost_usd_total"),
                         value: .number(Double(account)),
                         created: Timestamp(seconds: 1_795_132_800))

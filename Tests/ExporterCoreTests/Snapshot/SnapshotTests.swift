@@ -10,7 +10,7 @@ import UsageModel
     private func set(_ series: Int, _ value: Double, account: Int = 0) throws -> SeriesChange {
         .set(
             family: "genai_cost_usd_total", account: account, key: Int64(series),
-            labels: try MetricCatalogue.labels(
+            labels: try MetricCatalogue.standard.labels(
                 ["wavespeed", "a\(account)", "", "model-\(series)"], of: "genai_cost_usd_total"), value: .number(value),
             created: Timestamp(seconds: 1_795_132_800))
     }
@@ -128,10 +128,10 @@ import UsageModel
                 ShownSample(
                     ["wavespeed", "media", "s\(index)", "success"], value, created: Timestamp(seconds: created))
             }
-            try await renderer.apply([.replace(family: HealthFamily.syncs, account: 0, samples: samples)])
+            try await renderer.apply([.replace(family: Metric.syncs.name, account: 0, samples: samples)])
             await renderer.publish()
             let body = store.current.body(.openMetrics100, .identity).bytes
-            let shown = try Scrape(body, format: .openMetrics100).samples(HealthFamily.syncs)
+            let shown = try Scrape(body, format: .openMetrics100).samples(Metric.syncs.name)
             #expect(shown.map(\.value) == values)
             return await renderer.renderings - before
         }
@@ -155,13 +155,13 @@ import UsageModel
         func update(_ account: Int, _ value: Double) async throws {
             let names = ["wavespeed", "a\(account)", "usage"]
             let histogram = SampleValue.histogram(
-                counts: Array(repeating: 1, count: MetricCatalogue.upstreamDurationBounds.count + 1), sum: value)
+                counts: Array(repeating: 1, count: Metric.upstreamDurationBounds.count + 1), sum: value)
             try await renderer.apply([
                 .replace(
-                    family: HealthFamily.syncs, account: account, samples: [ShownSample(names + ["success"], value)]),
-                .replace(family: HealthFamily.up, account: account, samples: [ShownSample(names, value)]),
+                    family: Metric.syncs.name, account: account, samples: [ShownSample(names + ["success"], value)]),
+                .replace(family: Metric.up.name, account: account, samples: [ShownSample(names, value)]),
                 .replace(
-                    family: HealthFamily.upstreamDuration, account: account,
+                    family: Metric.upstreamDuration.name, account: account,
                     samples: [ShownSample(names, histogram)]),
             ])
         }
@@ -171,7 +171,7 @@ import UsageModel
             #expect(
                 try gunzipped(store.current.body(.text004, .gzip).bytes)
                     == store.current.body(.text004, .identity).bytes)
-            for name in [HealthFamily.syncs, HealthFamily.up, HealthFamily.upstreamDuration] {
+            for name in [Metric.syncs.name, Metric.up.name, Metric.upstreamDuration.name] {
                 let series = scrape.samples(name).filter { $0.name == name || $0.name == name + "_sum" }
                 let shown = series.map { ($0.labels["account"] ?? "", $0.value) }
                 #expect(
@@ -210,7 +210,7 @@ import UsageModel
     func externalParsers() async throws {
         let store = SnapshotStore()
         let renderer = try MetricsRenderer(publishingTo: store)
-        for family in MetricCatalogue.families {
+        for family in MetricCatalogue.standard.families {
             let labels = family.labelNames.map { "\($0) \"quoted\" \\ \n 模型" }
             let value: SampleValue =
                 family.type != .histogram
@@ -218,8 +218,8 @@ import UsageModel
                 : .histogram(
                     counts: Array(
                         repeating: 2,
-                        count: (family.name == HealthFamily.upstreamDuration
-                            ? MetricCatalogue.upstreamDurationBounds : LedgerFamily.durationBounds).count + 1), sum: 9)
+                        count: (family.name == Metric.upstreamDuration.name
+                            ? Metric.upstreamDurationBounds : LedgerFamily.durationBounds).count + 1), sum: 9)
             try await renderer.apply([
                 .set(
                     family: family.name, account: 0, key: 1, labels: try LabelSet(labels, of: family), value: value,
@@ -228,11 +228,12 @@ import UsageModel
         }
         await renderer.publish()
         let body = store.current.body(.text004, .identity).bytes
-        #expect(try Scrape(body).families.count == MetricCatalogue.families.count)
+        #expect(try Scrape(body).families.count == MetricCatalogue.standard.families.count)
         let check = try Tool.promtool().run(["check", "metrics"], input: body)
         #expect(check.status == 0 && check.output.isEmpty, "\(check.output)")
         let openMetrics = store.current.body(.openMetrics100, .identity).bytes
-        #expect(try Scrape(openMetrics, format: .openMetrics100).families.count == MetricCatalogue.families.count)
+        #expect(
+            try Scrape(openMetrics, format: .openMetrics100).families.count == MetricCatalogue.standard.families.count)
         let python = try Tool(named: "python3", installation: "apt-get install python3")
         let strict = try python.run(
             [
@@ -243,6 +244,6 @@ import UsageModel
                 print(len(list(parse(sys.stdin.read()))))
                 """,
             ], input: openMetrics)
-        #expect(strict.output == "\(MetricCatalogue.families.count)\n", "pip install prometheus-client")
+        #expect(strict.output == "\(MetricCatalogue.standard.families.count)\n", "pip install prometheus-client")
     }
 }

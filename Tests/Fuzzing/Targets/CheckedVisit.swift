@@ -91,9 +91,9 @@ final class CheckedVisit: SyncContext {
     private func check(_ reading: Reading) throws(BrokenProperty) {
         for (family, samples) in reading.gauges {
             for sample in samples {
-                try ensure(sample.value.isFinite, "\(family.rawValue) is \(sample.value)")
+                try ensure(sample.value.isFinite, "\(family.name) is \(sample.value)")
                 try ensure(
-                    sample.labels.count == family.labelNames.count, "\(family.rawValue) has labels \(sample.labels)")
+                    sample.labels.count == family.labelNames.count, "\(family.name) has labels \(sample.labels)")
             }
         }
         for slice in reading.slices {
@@ -104,9 +104,9 @@ final class CheckedVisit: SyncContext {
 
     private func check(_ cell: Cell) throws(BrokenProperty) {
         let text = cell.value.description
-        try ensure(cell.value.doubleValue.isFinite, "\(cell.family.rawValue) is \(text)")
+        try ensure(cell.value.doubleValue.isFinite, "\(cell.family.name) is \(text)")
         // Above it the ledger clamps values.
         guard cell.value.magnitude <= ExactDecimal(1_700_000_000_000_000_000) else { return }
-        try ensure(ExactDecimal(text) == cell.value, "\(cell.family.rawValue) \(text) does not round-trip")
+        try ensure(ExactDecimal(text) == cell.value, "\(cell.family.name) \(text) does not round-trip")
     }
 }
