@@ -46,7 +46,7 @@ struct FaultTests {
         try await SimulatedWaveSpeed.run { simulated in
             simulated.server.faults.queue(.slowHeaders(.seconds(90)), at: Self.path)
             async let slow = simulated.balance()
-            try await simulated.clock.passSleep(of: .seconds(90))
+            await simulated.passSleep(of: .seconds(90))
             let response = try await slow
             #expect(response.text == Self.healthy)
         }
@@ -62,7 +62,7 @@ struct FaultTests {
             var pauses = 0
             var body = response.body.makeAsyncIterator()
             while received.utf8.count < Self.healthy.utf8.count {
-                try await simulated.clock.passSleep(of: .seconds(5))
+                await simulated.passSleep(of: .seconds(5))
                 pauses += 1
                 received += String(buffer: try #require(try await body.next()))
             }

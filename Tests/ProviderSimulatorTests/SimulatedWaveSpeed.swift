@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import ProviderSimulator
+import TestSupport
 import Testing
 import UsageModel
 
@@ -30,7 +31,7 @@ struct SimulatedWaveSpeed {
         now: String = "2026-02-14T12:00:00Z", events: [UsageEvent] = [], traffic: TrafficGenerator? = nil,
         balance: PrepaidBalance = PrepaidBalance(opening: .zero), _ body: (SimulatedWaveSpeed) async throws -> Void
     ) async throws {
-        let clock = ManualClock(try at(now))
+        let clock = ManualClock(try at(now), sleeping: .waits)
         let store = UsageEventStore(clock: clock, traffic: traffic)
         store.add(events)
         let account = WaveSpeedAccount(name: "media", token: token, store: store, balance: balance)
@@ -47,6 +48,12 @@ struct SimulatedWaveSpeed {
             throw error
         }
         try await client.shutdown()
+    }
+
+    /// Moves the clock once a task sleeps.
+    func passSleep(of duration: Duration) async {
+        await clock.untilAsleep(1)
+        clock.advance(by: duration)
     }
 
     func response(

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Logging
 import ServiceLifecycle
+import TestSupport
 import Testing
 import UsageModel
 
@@ -50,7 +51,7 @@ struct SimulatorServerTests {
         "shutdown closes connections with requests in progress immediately",
         arguments: [Fault.hang, .slowHeaders(.hours(1)), .slowBody(bytes: 1, every: .hours(1)), .endlessBody])
     func stop(fault: Fault) async throws {
-        let clock = ManualClock(try at("2026-02-14T12:00:00Z"))
+        let clock = ManualClock(try at("2026-02-14T12:00:00Z"), sleeping: .waits)
         let client = HTTPClient()
         let server = SimulatorServer([WaveSpeedAPI(accounts: [])], clock: clock)
         server.faults.stand(fault, at: "/wavespeed")
@@ -81,7 +82,7 @@ struct SimulatorServerTests {
     @Test("withSimulator rethrows the error of its body and stops the server")
     func bodyThrows() async throws {
         struct Mistake: Error {}
-        let clock = ManualClock(try at("2026-02-14T12:00:00Z"))
+        let clock = ManualClock(try at("2026-02-14T12:00:00Z"), sleeping: .waits)
         let client = HTTPClient()
         var url = ""
         await #expect(throws: Mistake.self) {

@@ -1,4 +1,5 @@
 import ProviderSimulator
+import TestSupport
 import Testing
 import UsageModel
 

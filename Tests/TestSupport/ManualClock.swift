@@ -7,6 +7,8 @@ package final class ManualClock: WallClock {
     package enum Sleeping: Sendable {
         /// Returns immediately without advancing the clock: for retries, whose waits are recorded.
         case isSkipped
+        /// Returns immediately after advancing the clock by the duration.
+        case advances
         /// Lasts until the test has moved the clock far enough.
         case waits
     }
@@ -41,7 +43,10 @@ package final class ManualClock: WallClock {
     package func sleep(for duration: Duration) async throws {
         try Task.checkCancellation()
         guard case .waits = sleeping else {
-            state.withLockedValue { $0.slept.append(duration) }
+            state.withLockedValue { state in
+                state.slept.append(duration)
+                if case .advances = sleeping { state.now = state.now + duration }
+            }
             await Task.yield()
             return
         }

@@ -72,10 +72,7 @@ package final class Exporter: Service {
             showsCreated: environment.showsCreated)
         connections = UpstreamConnections()
         let errors = StorageErrors()
-        let storage = StorageRecovery(ledger: ledger, errors: errors, clock: clock, logger: logger)
-        if let setAside = ledger.setAside { storage.tell(setAside: setAside) }
-        storage.noteFileSystem()
-        let salt = try await storage.salt()
+        let salt = try await StorageSupervisor.salt(of: ledger)
         let builder = { @Sendable [ledger, renderer, connections] configuration in
             AccountBuilder(
                 configuration: configuration, ledger: ledger, renderer: renderer, connections: connections,
@@ -83,28 +80,16 @@ package final class Exporter: Service {
         }
         self.builder = builder
         readiness = Readiness(accounts: configuration.accounts.map(\.name))
-        let supervisor = AccountSupervisor(configuration, renderer: renderer, readiness: readiness)
-        self.supervisor = supervisor
+        supervisor = AccountSupervisor(configuration, renderer: renderer, readiness: readiness)
+        let storage = StorageSupervisor(
+            ledger: ledger, errors: errors, salt: salt, accounts: supervisor, builder: builder, clock: clock,
+            logger: logger)
         housekeeping = Housekeeping(
-            ledger: ledger, renderer: renderer, scrapes: scrapes, storageErrors: errors,
+            storage: storage, renderer: renderer, scrapes: scrapes,
             rendering: ExporterRendering(build: environment.build, startedAt: now), shard: environment.shard,
-            retention: configuration.global.retention, clock: clock, logger: logger
-        ) { [ledger] in
-            let isHalted = await supervisor.isHalted
-            guard isHalted || ledger.needsReopening else { return nil }
-            try await supervisor.rebuild(with: builder(supervisor.configuration)) {
-                try await storage.reopenIfNeeded(keeping: salt)
-            }
-            return await supervisor.accounts
-        }
+            retention: configuration.global.retention, clock: clock, logger: logger)
         do {
-            do {
-                try await supervisor.begin(with: builder(configuration))
-            } catch  where ledger.needsReopening {
-                // Reading the accounts can reveal damage that SQLite does not detect.
-                try await storage.reopenIfNeeded(keeping: salt)
-                try await supervisor.begin(with: builder(configuration))
-            }
+            try await storage.begin(configuration)
             try await housekeeping.begin(accounts: supervisor.accounts)
         } catch {
             try? await connections.shutdown()

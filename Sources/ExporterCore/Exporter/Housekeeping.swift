@@ -19,7 +19,7 @@ actor Housekeeping {
     private var retention: Duration
     private let clock: any WallClock
     private let logger: Logger
-    private let recover: @Sendable () async throws -> [ExporterAccount]?
+    private let storage: StorageSupervisor
     private var accounts: [ExporterAccount] = []
     private var storedScrapes: [Int: Int64] = [:]
     private var since: Timestamp
@@ -30,18 +30,15 @@ actor Housekeeping {
     /// Whether the active config is the newest.
     private(set) var isConfigurationCurrent = true
 
-    /// - Parameter recover: reopens the storage if necessary, and returns the accounts after that; nil if it was not
-    ///   necessary.
     init(
-        ledger: UsageLedger, renderer: MetricsRenderer, scrapes: ScrapeTally, storageErrors: StorageErrors,
-        rendering: ExporterRendering, shard: Shard, retention: Duration, clock: any WallClock, logger: Logger,
-        recover: @escaping @Sendable () async throws -> [ExporterAccount]?
+        storage: StorageSupervisor, renderer: MetricsRenderer, scrapes: ScrapeTally, rendering: ExporterRendering,
+        shard: Shard, retention: Duration, clock: any WallClock, logger: Logger
     ) {
-        self.recover = recover
-        self.ledger = ledger
+        self.storage = storage
+        ledger = storage.ledger
+        storageErrors = storage.errors
         self.renderer = renderer
         self.scrapes = scrapes
-        self.storageErrors = storageErrors
         self.rendering = rendering
         self.shard = shard
         self.retention = retention
@@ -101,7 +98,7 @@ actor Housekeeping {
     /// - Throws: only `CancellationError`.
     func tick() async throws {
         do {
-            if let rebuilt = try await recover() {
+            if let rebuilt = try await storage.recover() {
                 accounts = rebuilt
                 storedScrapes = [:]
             }
@@ -165,51 +162,5 @@ actor Housekeeping {
             rendering.figures(
                 scrapes: storedScrapes, since: since, inFlight: scrapes.inFlight, storageBytes: ledger.storageBytes(),
                 storageErrors: storageErrors.count, setAside: ledger.filesSetAside(), process: ProcessFigures.read()))
-    }
-}
-
-/// Reopens the ledger if its file was damaged or replaced, and logs it.
-struct StorageRecovery: Sendable {
-    let ledger: UsageLedger
-    let errors: StorageErrors
-    let clock: any WallClock
-    let logger: Logger
-
-    /// The storage's salt for hashed labels. A new storage gets `known`, so that labels do not change with the file, or
-    /// a random salt.
-    func salt(known: String? = nil) async throws -> String {
-        try await ledger.setting(LabelView.saltSetting) {
-            known ?? (0..<4).map { _ in String(UInt64.random(in: .min ... .max), radix: 16) }.joined()
-        }
-    }
-
-    /// Reopens the ledger at its path if necessary. No source may run.
-    ///
-    /// - Parameter salt: the salt of the ledger that was open.
-    /// - Throws: `LedgerError`; nothing is stored until a later call succeeds.
-    func reopenIfNeeded(keeping salt: String) async throws {
-        guard ledger.needsReopening else { return }
-        if let setAside = try await ledger.reopen(now: clock.now) {
-            tell(setAside: setAside)
-        } else {
-            logger.warning("the ledger's file was replaced: the accounts continue from the new file")
-        }
-        _ = try await self.salt(known: salt)
-    }
-
-    /// Logs that the storage's file system has no shared memory.
-    func noteFileSystem() {
-        guard ledger.isExclusive else { return }
-        logger.warning(
-            "the storage folder has no shared memory, like network storage: no other process can read the ledger",
-            metadata: ["backfill": "copy the stopped exporter's folder to a local disk first"])
-    }
-
-    /// Logs and counts that a damaged ledger was quarantined.
-    func tell(setAside path: String) {
-        errors.add()
-        logger.error(
-            "the damaged ledger was quarantined, and is rebuilt from the providers", metadata: ["file": "\(path)"]
-        )
     }
 }

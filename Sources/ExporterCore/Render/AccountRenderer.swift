@@ -169,47 +169,48 @@ actor AccountRenderer {
         series.appeared(in: snapshot, isFirst: false)
     }
 
-    /// Renders a source's commit.
-    func show(_ change: LedgerChange, from source: LedgerSource) async throws {
+    /// Renders a source's sync: what it committed, and its result.
+    func show(_ change: LedgerChange, _ status: SyncStatus, of source: LedgerSource) async throws {
         await enter()
         defer { leave() }
-        try await renderer.apply(gauges.changes(for: change.gauges, from: source.name))
-        try await showSeries(of: change)
+        let now = clock.now
+        try await renderer.apply(
+            gauges.changes(for: change.gauges, from: source.name) + statuses.changes(for: status, of: source.name))
+        _ = try await apply(gauges.changes(for: status, of: source.name, now: now))
+        if take(status.coverage, of: source, now: now) {
+            try await showAll()
+        } else {
+            try await showSeries(of: change, now: now)
+        }
     }
 
     /// Renders totals that changed.
     func show(_ change: LedgerChange) async throws {
         await enter()
         defer { leave() }
-        try await showSeries(of: change)
+        try await showSeries(of: change, now: clock.now)
     }
 
     /// Reads the totals again, because another source's newer commit to the same series may have been rendered already.
-    private func showSeries(of change: LedgerChange) async throws {
+    private func showSeries(of change: LedgerChange, now: Timestamp) async throws {
         guard !change.series.isEmpty else { return }
-        let now = clock.now
         // On a new day that no tick has seen yet the windows of all series move, not only those of these series.
         guard now.day == today else { return try await showAll() }
         let totals = try await ledger.series(of: id, ids: Set(change.series.map(\.id)))
         try await show(totals, windowSums(of: totals, now: now), now: now)
     }
 
-    /// Renders the result of a source's sync.
-    func show(_ status: SyncStatus, of source: LedgerSource) async throws {
-        await enter()
-        defer { leave() }
-        let now = clock.now
-        try await renderer.apply(statuses.changes(for: status, of: source.name))
-        _ = try await apply(gauges.changes(for: status, of: source.name, now: now))
-        guard var days = sources[source.id] else { return }
+    /// Applies the days that a source has read.
+    ///
+    /// - Returns: whether windows of other series than the committed ones may change.
+    private func take(_ coverage: [String: Coverage], of source: LedgerSource, now: Timestamp) -> Bool {
+        guard var days = sources[source.id] else { return false }
         let isMonthWhole = isMonthWhole(now: now)
         let visible = days.visible
-        days.coverage = status.coverage
-        days.visible = visibleWindows(days.coverage, now: now)
+        days.coverage = coverage
+        days.visible = visibleWindows(coverage, now: now)
         sources[source.id] = days
-        if now.day != today || visible != days.visible || isMonthWhole != self.isMonthWhole(now: now) {
-            try await showAll()
-        }
+        return now.day != today || visible != days.visible || isMonthWhole != self.isMonthWhole(now: now)
     }
 
     /// Applies changes that depend on time: series held at 0 get their value, windows roll over at midnight, and

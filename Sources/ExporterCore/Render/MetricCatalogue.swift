@@ -35,7 +35,7 @@ package struct MetricCatalogue: Sendable {
         return try LabelSet(values, of: family)
     }
 
-    /// What the catalogue states of every family, valid or not.
+    /// The entries of all families, valid or not.
     static func metrics(_ usage: UsageFamilies) -> [Metric] {
         usage.ledger.map(Metric.init) + usage.gauges.map(Metric.init) + Metric.health + Metric.exporter
     }

@@ -288,11 +288,10 @@ actor SourceRunner {
 
     private func show(_ change: LedgerChange) async {
         do {
-            try await accountRenderer.show(change, from: stored)
             var shown = status
             shown.results = storedStatus.results
             shown.upstream = storedStatus.upstream
-            try await accountRenderer.show(shown, of: stored)
+            try await accountRenderer.show(change, shown, of: stored)
         } catch {
             await accountRenderer.showAllLater()
             log.storageFailed("the synced figures could not be rendered", error, at: clock.now)

@@ -55,7 +55,9 @@ import UsageModel
                     reading(requests: requests), to: source.id, now: friday)
                 changes.append((change, source))
             }
-            for (change, source) in changes.reversed() { try await shown.accountRenderer.show(change, from: source) }
+            for (change, source) in changes.reversed() {
+                try await shown.accountRenderer.show(change, SyncStatus(), of: source)
+            }
             let scrape = try await shown.scrape()
             let model = isRenamed ? "imagen" : "imagen-4"
             #expect(scrape.value("genai_requests_total", ["model": model]) == 3)
@@ -92,7 +94,7 @@ import UsageModel
                 stored: source, status: status, reportsCost: false, reportsUsage: true)
             try await before.accountRenderer.restore(account: account, sources: [restored])
             let change = try await ledger.commit(reading(cells), to: source.id, now: friday)
-            try await before.accountRenderer.show(change, from: source)
+            try await before.accountRenderer.show(change, status, of: source)
             let after = try Shown(account, ledger, view: view, clock: clock)
             try await after.accountRenderer.restore(account: account, sources: [restored])
 
@@ -137,7 +139,7 @@ import UsageModel
             for (source, model) in zip(sources, ["a", "b"]) {
                 let change = try await ledger.commit(
                     requests(3, of: model), to: source.id, now: friday)
-                try await shown.accountRenderer.show(change, from: source)
+                try await shown.accountRenderer.show(change, status, of: source)
             }
             let today = try await shown.scrape()
             #expect(today.value("genai_window_requests", ["model": "b", "window": "today"]) == 3)
@@ -146,11 +148,11 @@ import UsageModel
             clock.move(to: friday.day.advanced(by: 1).start + .seconds(1))
             switch update {
             case .status:
-                try await shown.accountRenderer.show(status, of: sources[0])
+                try await shown.accountRenderer.show(LedgerChange(), status, of: sources[0])
             case .usage:
                 let change = try await ledger.commit(
                     requests(4, of: "a"), to: sources[0].id, now: clock.now)
-                try await shown.accountRenderer.show(change, from: sources[0])
+                try await shown.accountRenderer.show(change, status, of: sources[0])
             case .nothing:
                 #expect(try await shown.accountRenderer.tick())
             }

@@ -21,7 +21,7 @@ import UsageModel
                 // Milliseconds on an idle machine; the limit allows for a busy one and is far below every timeout.
                 #expect(ContinuousClock.now - start < .seconds(8))
                 #expect(bench.observer.codes.isEmpty)
-                #expect(bench.clock.sleeps.isEmpty)
+                #expect(bench.clock.slept.isEmpty)
             }
         }
     }

@@ -22,7 +22,7 @@ import UsageModel
             #expect(failure.status == nil)
             #expect(failure.message.contains("connection refused"))
             #expect(bench.observer.codes == [nil, nil, nil, nil, nil])
-            #expect(bench.clock.sleeps == [250, 500, 1000, 2000].map { .milliseconds($0) })
+            #expect(bench.clock.slept == [250, 500, 1000, 2000].map { .milliseconds($0) })
         }
     }
 
@@ -70,7 +70,7 @@ import UsageModel
                 #expect(failure.message.contains("certificate is not trusted"))
                 #expect(failure.message.contains("ca_file"))
                 #expect(server.requests.isEmpty)
-                #expect(bench.clock.sleeps.isEmpty)
+                #expect(bench.clock.slept.isEmpty)
             }
         }
     }

@@ -59,7 +59,7 @@ import UsageModel
             try await TestBench.run { bench in
                 let client = bench.client(try UpstreamSettings(baseURL: server.url))
                 #expect(try await client.send(UpstreamCall(.get, "/")).body == Array("[1]".utf8))
-                #expect(bench.clock.sleeps == [.milliseconds(250), .milliseconds(500)])
+                #expect(bench.clock.slept == [.milliseconds(250), .milliseconds(500)])
             }
         }
     }
@@ -71,7 +71,7 @@ import UsageModel
         try await LoopbackServer.run([.status(429, headers: [("Retry-After", value)]), .text(200, "[1]")]) { server in
             try await TestBench.run { bench in
                 _ = try await bench.client(UpstreamSettings(baseURL: server.url)).send(UpstreamCall(.get, "/"))
-                #expect(bench.clock.sleeps == [.seconds(7)])
+                #expect(bench.clock.slept == [.seconds(7)])
             }
         }
     }
@@ -84,7 +84,7 @@ import UsageModel
                 #expect(failure.retryAfter == .seconds(3600))
                 #expect(failure.headers?.first(name: "retry-after") == "3600")
                 #expect(server.requests.count == 1)
-                #expect(bench.clock.sleeps.isEmpty)
+                #expect(bench.clock.slept.isEmpty)
             }
         }
     }

@@ -1,32 +1,8 @@
 import Logging
 import NIOConcurrencyHelpers
+import TestSupport
 import Upstream
 import UsageModel
-
-/// A clock whose sleeps return at once: it advances by the duration and records it.
-final class ManualClock: WallClock {
-    private struct State {
-        var now: Timestamp
-        var sleeps: [Duration] = []
-    }
-
-    private let state: NIOLockedValueBox<State>
-
-    init(now: Timestamp = Timestamp(seconds: 1_763_640_000)) {
-        state = NIOLockedValueBox(State(now: now))
-    }
-
-    var now: Timestamp { state.withLockedValue { $0.now } }
-    var sleeps: [Duration] { state.withLockedValue { $0.sleeps } }
-
-    func sleep(for duration: Duration) async throws {
-        try Task.checkCancellation()
-        state.withLockedValue {
-            $0.now = $0.now + duration
-            $0.sleeps.append(duration)
-        }
-    }
-}
 
 /// A random source that returns a constant.
 struct FixedRandom: RandomSource {
@@ -86,7 +62,7 @@ struct TestBench: Sendable {
     static let key = "sk-test-5f2d9c81"
 
     let connections: UpstreamConnections
-    let clock = ManualClock()
+    let clock = ManualClock(Timestamp(seconds: 1_763_640_000), sleeping: .advances)
     let observer = RecordingObserver()
     let log = RecordingLogHandler.Lines()
 
