@@ -1,10 +1,18 @@
 // swift-tools-version: 6.1
+import Foundation
 import PackageDescription
 
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
 
 /// A module of SwiftNIO.
 func nio(_ module: String) -> Target.Dependency { .product(name: module, package: "swift-nio") }
+
+/// The README of each provider, which is no source of its target.
+let providerReadmes =
+    (try? FileManager.default.contentsOfDirectory(
+        atPath: Context.packageDirectory + "/Sources/Providers"))?
+    .map { "\($0)/README.md" }
+    .filter { FileManager.default.fileExists(atPath: Context.packageDirectory + "/Sources/Providers/" + $0) } ?? []
 
 let package = Package(
     name: "genai-usage-exporter",
@@ -66,7 +74,9 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "Providers", dependencies: ["ConfigReading", "UsageModel", "Upstream"], swiftSettings: strict),
+            name: "Providers", dependencies: ["ConfigReading", "UsageModel", "Upstream"],
+            exclude: providerReadmes.sorted(),
+            swiftSettings: strict),
         .target(
             name: "ProviderSimulator",
             dependencies: [

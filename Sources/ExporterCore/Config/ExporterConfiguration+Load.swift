@@ -68,6 +68,7 @@ extension ExporterConfiguration {
         let accounts = (items ?? []).compactMap { item in reader.account(item).map { (item: item, account: $0) } }
         rejectRepeatedNames(items ?? [])
         warnOfSharedKeys(accounts, files: secrets.files)
+        warnOfSharedOrganizations(accounts)
         return ExporterConfiguration(
             global: global, labels: labels, accounts: accounts.map(\.account), warnings: log.warnings.sorted(),
             families: .all(of: providers))
@@ -85,6 +86,24 @@ extension ExporterConfiguration {
             } else {
                 lines[scalar.string] = scalar.mark?.line ?? 0
             }
+        }
+    }
+
+    /// Warns of accounts that may read the figures of the same organization, which the API does not identify.
+    private static func warnOfSharedOrganizations(
+        _ accounts: [(item: ConfigurationValue, account: AccountConfiguration)]
+    ) {
+        var first: [String: String] = [:]
+        for (item, account) in accounts where account.provider.type.readsWholeOrganization {
+            let address = "\(account.provider.name) \(account.baseURL ?? "")"
+            guard let other = first[address] else {
+                first[address] = account.name
+                continue
+            }
+            let message =
+                "the figures of \(account.provider.name) are those of the key's whole organization: if accounts "
+                + "\(QuotedValue.text(other)) and \(QuotedValue.text(account.name)) belong to one, keep only one of them"
+            item.log.warning(message, at: item.node.mark?.place, path: item.path)
         }
     }
 

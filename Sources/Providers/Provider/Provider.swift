@@ -16,12 +16,17 @@ package protocol Provider: Sendable {
     /// The limit of requests per minute to an account's API, shared by all sources; nil if no limit is known.
     static var requestsPerMinute: Int? { get }
 
+    /// Whether a key reads the figures of its whole organization, so that two keys of one organization read the same.
+    static var readsWholeOrganization: Bool { get }
+
     /// The metric families that only this provider reports.
     static var families: UsageFamilies { get }
 }
 
 extension Provider {
     package static var requestsPerMinute: Int? { nil }
+
+    package static var readsWholeOrganization: Bool { false }
 
     package static var families: UsageFamilies { UsageFamilies() }
 

@@ -10,6 +10,8 @@ package enum WaveSpeed: Provider {
 
     /// The base URL in WaveSpeedAI's documentation.
     package static let defaultBaseURL = "https://api.wavespeed.ai"
+
+    package static let readsWholeOrganization = true
 }
 
 /// The options of a WaveSpeedAI account.

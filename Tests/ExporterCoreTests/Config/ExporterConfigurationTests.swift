@@ -211,4 +211,19 @@ struct ExporterConfigurationTests {
         #expect(warnings.last?.message.contains("key \"two\"") == true)
         #expect(warnings.last?.message.contains("the same key as key \"one\"") == true)
     }
+
+    @Test("two accounts of one provider whose figures are an organization's are a warning")
+    func sharedOrganization() throws {
+        let text = """
+            accounts:
+              - { name: a, provider: wavespeed, api_key: vf-0a1b2c3d4e5f }
+              - { name: b, provider: venice, api_key: vf-1a1b2c3d4e5f }
+              - { name: c, provider: venice, api_key: vf-2a1b2c3d4e5f }
+              - { name: d, provider: wavespeed, api_key: vf-3a1b2c3d4e5f, base_url: "https://other.example" }
+              - { name: e, provider: wavespeed, api_key: vf-4a1b2c3d4e5f }
+            """
+        let warnings = try ConfigurationFixtures.load(Array(text.utf8)).warnings
+        #expect(warnings.map { $0.line } == [6])
+        #expect(warnings.first?.message.contains("accounts \"a\" and \"e\"") == true)
+    }
 }
