@@ -7,7 +7,7 @@ let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("E
 /// A module of SwiftNIO.
 func nio(_ module: String) -> Target.Dependency { .product(name: module, package: "swift-nio") }
 
-/// The README of each provider, which is no source of its target.
+/// The README of each provider, to exclude from the sources.
 let providerReadmes =
     (try? FileManager.default.contentsOfDirectory(
         atPath: Context.packageDirectory + "/Sources/Providers"))?
