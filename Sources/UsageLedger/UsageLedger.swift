@@ -125,6 +125,23 @@ package final class UsageLedger: Sendable {
         }
     }
 
+    /// Runs a body that makes transactions of its own, as `write`.
+    func writeOutsideTransaction<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws -> Value {
+        let connection = try connection
+        do {
+            return try await connection.use { queue in
+                try await queue.writeWithoutTransaction { db in
+                    try connection.check()
+                    return try body(db)
+                }
+            }
+        } catch let error as DatabaseError {
+            throw noted(LedgerError(error, path: file.path), of: connection)
+        }
+    }
+
     /// Runs read-only statements on the state of the last commit.
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         let connection = try connection

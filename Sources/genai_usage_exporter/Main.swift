@@ -60,6 +60,7 @@ struct RootCommand: AsyncParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, DemoCommand.self, CheckCommand.self, OnceCommand.self, BackfillCommand.self,
+            LedgerCommand.self,
             HealthCommand.self,
         ],
         defaultSubcommand: ServeCommand.self)

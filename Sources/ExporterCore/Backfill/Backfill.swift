@@ -82,7 +82,7 @@ package struct Backfill: Sendable {
     }
 
     private func groups(_ ledger: LedgerHistory) throws -> [[LedgerFamily: [BackfillGroup]]] {
-        let salt = try ledger.setting(LabelView.saltSetting) ?? ""
+        let salt = try ledger.labelSalt() ?? ""
         return try ledger.accounts().compactMap { account in
             var view = LabelView(LabelOptions(), salt: salt, limit: .max)
             if let configuration {

@@ -96,7 +96,7 @@ struct AccountBuilder {
 
     /// Logs a change of `history` or `ledger_start` that is too late to have an effect.
     private func noteBeginning(_ start: LedgerStart, of account: LedgerAccount, _ logger: Logger) async throws {
-        let before = try await ledger.exchangeSetting("beginning \(account.id.row)", with: "\(start)")
+        let before = try await ledger.exchangeStart(of: account.id, with: "\(start)")
         guard account.isStartFixed, let before, before != "\(start)" else { return }
         logger.warning(
             "the new history or ledger_start has no effect: the account's first sync fixed the start of its counters",

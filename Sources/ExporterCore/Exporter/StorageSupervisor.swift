@@ -33,7 +33,7 @@ struct StorageSupervisor: Sendable {
     /// - Parameter known: the salt of a ledger that has none yet, so that labels do not change with the file; a random
     ///   one if nil.
     static func salt(of ledger: UsageLedger, known: String? = nil) async throws -> String {
-        try await ledger.setting(LabelView.saltSetting) {
+        try await ledger.labelSalt {
             known ?? (0..<4).map { _ in String(UInt64.random(in: .min ... .max), radix: 16) }.joined()
         }
     }

@@ -12,8 +12,6 @@ import UsageModel
 struct LabelView: Sendable {
     /// The label value of series past the series limit.
     static let other = "__other__"
-    /// The storage's setting that holds the salt.
-    static let saltSetting = "label_salt"
 
     private let rename: [String: [String: String]]
     private let hashKey: SymmetricKey?

@@ -7,7 +7,7 @@ import UsageModel
 /// Dashboards and rules depend on them.
 package struct MetricCatalogue: Sendable {
     /// The families that sources report.
-    let usage: UsageFamilies
+    package let usage: UsageFamilies
     /// Every family, in output order.
     package let families: [MetricFamily]
     private let byName: [String: MetricFamily]

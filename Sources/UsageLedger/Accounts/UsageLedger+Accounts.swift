@@ -107,11 +107,12 @@ extension UsageLedger {
 }
 
 extension UsageLedger {
-    /// Returns a value stored in the ledger, created on first use.
+    /// Returns the salt of hashed labels, created on first use.
     ///
     /// - Throws: `LedgerError.storage`.
-    package func setting(_ name: String, orElse make: @escaping @Sendable () -> String) async throws -> String {
-        try await write { db in
+    package func labelSalt(orElse make: @escaping @Sendable () -> String) async throws -> String {
+        let name = LedgerSchema.saltSetting
+        return try await write { db in
             if let stored = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [name])
             {
                 return stored
@@ -156,11 +157,12 @@ private func accountWithStart(
 }
 
 extension UsageLedger {
-    /// Stores a value in the ledger and returns the previous one; nil if there was none.
+    /// Stores the configured start of an account's ledger and returns the previous one; nil if there was none.
     ///
     /// - Throws: `LedgerError.storage`.
-    package func exchangeSetting(_ name: String, with value: String) async throws -> String? {
-        try await write { db in
+    package func exchangeStart(of account: AccountID, with value: String) async throws -> String? {
+        let name = LedgerSchema.startSetting(of: account.row)
+        return try await write { db in
             let before = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [name])
             guard before != value else { return before }
             try db.execute(

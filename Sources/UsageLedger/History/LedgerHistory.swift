@@ -23,28 +23,44 @@ package struct LedgerHistory {
     package static func read<Value: Sendable>(
         folder: String, families: UsageFamilies, _ body: @escaping @Sendable (LedgerHistory) throws -> Value
     ) async throws -> Value {
-        let path = LedgerFile(in: folder).path
-        guard FileManager.default.fileExists(atPath: path) else { throw LedgerError.missing(path: path) }
-        var configuration = Configuration()
-        configuration.label = "LedgerHistory"
-        configuration.readonly = true
-        configuration.busyMode = .timeout(Double(LedgerFile.patience))
-        do {
-            let queue = try DatabaseQueue(path: path, configuration: configuration)
-            return try await queue.read { db in
-                try LedgerSchema.check(db, path: path)
-                guard try LedgerSchema.migrator.hasCompletedMigrations(db) else {
-                    throw LedgerError.olderSchema(path: path)
-                }
+        try await opened(folder: folder) { queue in
+            try await queue.read { db in
+                try check(db, folder: folder)
                 return try body(LedgerHistory(families: families, db: db))
             }
+        }
+    }
+
+    /// Copies a ledger to a new file, without the folder's lock, consistent as of one commit.
+    static func copy(folder: String, to path: String) async throws {
+        try await opened(folder: folder) { queue in
+            try await queue.writeWithoutTransaction { db in
+                try check(db, folder: folder)
+                try db.execute(sql: "VACUUM INTO ?", arguments: [path])
+            }
+        }
+    }
+
+    private static func check(_ db: Database, folder: String) throws {
+        let path = LedgerFile(in: folder).path
+        try LedgerSchema.check(db, path: path)
+        guard try LedgerSchema.migrator.hasCompletedMigrations(db) else { throw LedgerError.olderSchema(path: path) }
+    }
+
+    private static func opened<Value>(
+        folder: String, _ body: (DatabaseQueue) async throws -> Value
+    ) async throws -> Value {
+        let file = LedgerFile(in: folder)
+        guard FileManager.default.fileExists(atPath: file.path) else { throw LedgerError.missing(path: file.path) }
+        do {
+            return try await body(file.connectForReading())
         } catch let error as DatabaseError
             where [.SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_PERM].contains(error.resultCode)
         {
             // SQLite must create the -shm file next to the database if no exporter runs.
-            throw LedgerError.notReadable(path: path)
+            throw LedgerError.notReadable(path: file.path)
         } catch let error as DatabaseError {
-            throw LedgerError(error, path: path)
+            throw LedgerError(error, path: file.path)
         }
     }
 
@@ -74,10 +90,10 @@ package struct LedgerHistory {
         }
     }
 
-    /// Returns a value stored in the ledger; nil if there is none.
+    /// Returns the salt of hashed labels; nil if there is none.
     ///
     /// - Throws: GRDB's `DatabaseError`, which `read` translates.
-    package func setting(_ name: String) throws -> String? {
-        try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [name])
+    package func labelSalt() throws -> String? {
+        try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [LedgerSchema.saltSetting])
     }
 }

@@ -8,6 +8,12 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     case notWritable(path: String, reason: String)
     /// The file system lacks a feature that SQLite or the folder's lock requires, as network file systems often do.
     case networkStorage(path: String, obstacle: String)
+    /// A file to verify or import is damaged.
+    case damagedFile(path: String, finding: String)
+    /// No account of the ledger has this name.
+    case unknownAccount(name: String, known: [String])
+    /// The ledger has an account of this name and provider already.
+    case accountExists(name: String, provider: String)
     /// There is no ledger to read.
     case missing(path: String)
     /// The ledger exists, but this user cannot read it.
@@ -48,8 +54,16 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
                 "the file system of \(path) does not support \(obstacle), as network storage (NFS, SMB, Azure Files) often "
                 + "does not: put --storage.path on a local disk or block volume; or mount it so that this machine locks by "
                 + "itself (NFS: local_lock=all; SMB: nobrl) and run one exporter on it"
+        case .damagedFile(let path, let finding):
+            return "\(path) is damaged: \(finding); use another copy"
+        case .unknownAccount(let name, let known):
+            return "the ledger has no account \(name); it has \(known.isEmpty ? "none" : known.joined(separator: ", "))"
+        case .accountExists(let name, let provider):
+            return
+                "the ledger has the account \(name) of \(provider) already, and nothing was imported; import it into a "
+                + "ledger that has not read this account"
         case .missing(let path):
-            return "there is no ledger at \(path): --storage.path must be the folder of an exporter that has run"
+            return "there is no ledger at \(path): give the file, or the --storage.path, of an exporter that has run"
         case .notReadable(let path):
             return "cannot read \(path): run this as the exporter's user, who may write the folder as well"
         case .olderSchema(let path):

@@ -12,6 +12,16 @@ struct LedgerFile {
         self.init(path: folder + "/ledger.sqlite")
     }
 
+    /// Creates the reference to a ledger file at any path.
+    init(at path: String) {
+        self.init(path: path)
+    }
+
+    /// Creates the reference to the draft of a copy that will be renamed to a path.
+    init(draftOf path: String) {
+        self.init(path: path + ".new")
+    }
+
     private init(path: String) {
         self.path = path
     }
@@ -142,13 +152,51 @@ struct LedgerFile {
         return try connect()
     }
 
-    private var draft: LedgerFile { LedgerFile(path: path + ".new") }
+    private var draft: LedgerFile { LedgerFile(draftOf: path) }
 
     private func emptyDraft() throws -> LedgerFile {
-        for part in draft.parts where FileManager.default.fileExists(atPath: part) {
+        try draft.remove()
+        return draft
+    }
+
+    /// Opens a copy for changes, in rollback mode, so that it stays one file.
+    func connectForCopy() throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.label = "LedgerCopy"
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA temp_store = MEMORY")
+            try db.execute(sql: "PRAGMA secure_delete = ON")
+        }
+        return try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    /// Opens a file without changing it.
+    func connectForReading() throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.label = "LedgerReading"
+        configuration.readonly = true
+        configuration.busyMode = .timeout(Double(Self.patience))
+        return try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    /// Makes the file durable and renames it.
+    func finish(as target: String) throws {
+        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw LedgerError.notWritable(path: target, reason: String(cString: strerror(errno)))
+        }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else {
+            throw LedgerError.notWritable(path: target, reason: String(cString: strerror(errno)))
+        }
+        try rename(to: target)
+    }
+
+    /// Deletes the database, its WAL and its shared-memory file.
+    func remove() throws {
+        for part in parts where FileManager.default.fileExists(atPath: part) {
             try FileManager.default.removeItem(atPath: part)
         }
-        return draft
     }
 
     private func rename(to target: String) throws {

@@ -17,6 +17,43 @@ enum LedgerSchema {
         return migrator
     }()
 
+    /// A table whose rows belong to an account.
+    struct AccountTable {
+        let name: String
+        /// The tables that columns refer to, by column.
+        let references: [String: String]
+        let hasID: Bool
+
+        /// A condition on the rows whose account fulfils a condition.
+        func belongsToAccount(_ condition: String) -> String {
+            let accounts = "SELECT id FROM account WHERE \(condition)"
+            let sources = "SELECT id FROM source WHERE account IN (\(accounts))"
+            if name == "account" { return condition }
+            if references["account"] != nil { return "account IN (\(accounts))" }
+            if references["source"] != nil { return "source IN (\(sources))" }
+            return "series IN (SELECT id FROM series WHERE account IN (\(accounts)))"
+        }
+    }
+
+    /// The tables with rows of accounts, each after those that it refers to.
+    static let accountTables = [
+        AccountTable(name: "account", references: [:], hasID: true),
+        AccountTable(name: "source", references: ["account": "account"], hasID: true),
+        AccountTable(name: "slice", references: ["source": "source"], hasID: true),
+        AccountTable(name: "series", references: ["account": "account", "source": "source"], hasID: true),
+        AccountTable(name: "cell", references: ["slice": "slice", "series": "series"], hasID: false),
+        AccountTable(name: "day_total", references: ["series": "series"], hasID: false),
+        AccountTable(name: "gauge", references: ["source": "source"], hasID: false),
+        AccountTable(name: "memory", references: ["source": "source"], hasID: false),
+        AccountTable(name: "quota_request", references: ["source": "source"], hasID: true),
+    ]
+
+    /// The setting with the salt of hashed labels.
+    static let saltSetting = "label_salt"
+
+    /// The setting with the configured start of an account's ledger.
+    static func startSetting(of account: Int64) -> String { "beginning \(account)" }
+
     /// Throws unless the database is a ledger with a schema that this version knows.
     static func check(_ db: Database, path: String) throws {
         try checkOwner(db, path: path)

@@ -1,0 +1,104 @@
+import Foundation
+import GRDB
+import UsageModel
+
+/// Copies of a ledger in one file: a snapshot of all accounts, or the export of one.
+///
+/// A copy is a ledger file of its own: a snapshot is restored by placing it as `ledger.sqlite` in a storage folder.
+package enum LedgerCopy {
+    /// Writes a consistent copy of a ledger, beside an exporter that writes to it.
+    ///
+    /// - Parameters:
+    ///   - folder: the ledger's folder.
+    ///   - path: the file to write, which is replaced as a whole.
+    /// - Returns: what the copy contains.
+    /// - Throws: as `LedgerHistory.read`, and `LedgerError.notWritable` or `.full` for the output.
+    package static func snapshot(of folder: String, to path: String) async throws -> LedgerContents {
+        try await write(folder, to: path) { try LedgerContents(of: $0) }
+    }
+
+    /// Writes one account of a ledger to a file, for `UsageLedger.importAccounts`.
+    ///
+    /// - Returns: what the copy contains.
+    /// - Throws: as `snapshot`, and `LedgerError.unknownAccount`.
+    package static func export(
+        account name: String, of folder: String, to path: String
+    ) async throws -> LedgerContents {
+        try await write(folder, to: path) { db in
+            let accounts = try Int64.fetchAll(db, sql: "SELECT id FROM account WHERE name = ?", arguments: [name])
+            guard !accounts.isEmpty else {
+                let known = try String.fetchAll(db, sql: "SELECT name FROM account ORDER BY name")
+                throw LedgerError.unknownAccount(name: name, known: known)
+            }
+            for table in LedgerSchema.accountTables.reversed() {
+                try db.execute(
+                    sql: "DELETE FROM \(table.name) WHERE \(table.belongsToAccount("account.name <> ?"))",
+                    arguments: [name])
+            }
+            try db.execute(sql: "DELETE FROM exporter_counter")
+            let kept = accounts.map { LedgerSchema.startSetting(of: $0) } + [LedgerSchema.saltSetting]
+            let settings = try String.fetchAll(db, sql: "SELECT name FROM setting")
+            for setting in settings where !kept.contains(setting) {
+                try db.execute(sql: "DELETE FROM setting WHERE name = ?", arguments: [setting])
+            }
+            return try LedgerContents(of: db)
+        }
+    }
+
+    /// Copies the ledger to a draft, changes it in one transaction, and renames it.
+    private static func write(
+        _ folder: String, to path: String, _ change: @escaping @Sendable (Database) throws -> LedgerContents
+    ) async throws -> LedgerContents {
+        let draft = LedgerFile(draftOf: path)
+        do {
+            try draft.remove()
+            try await LedgerHistory.copy(folder: folder, to: draft.path)
+            let queue = try draft.connectForCopy()
+            let contents = try await queue.write(change)
+            // Free the pages of deleted rows, which contain names of other accounts.
+            try await queue.vacuum()
+            try queue.close()
+            try draft.finish(as: path)
+            return contents
+        } catch {
+            try? draft.remove()
+            if let error = error as? DatabaseError { throw LedgerError(error, path: path) }
+            throw error
+        }
+    }
+}
+
+/// A summary of the accounts in a ledger file.
+package struct LedgerContents: Sendable, Hashable {
+    package struct Account: Sendable, Hashable {
+        /// The label `account`.
+        package let name: String
+        /// The label `provider`.
+        package let provider: String
+        /// The number of its served series.
+        package let series: Int
+        /// The first and last UTC day with usage; nil if there is none.
+        package let days: ClosedRange<UTCDay>?
+    }
+
+    /// In the order of their creation.
+    package let accounts: [Account]
+
+    init(of db: Database) throws {
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT account.name, account.provider, count(DISTINCT series.id), min(day_total.day), max(day_total.day)
+                FROM account
+                LEFT JOIN series ON series.account = account.id AND series.is_served = 1
+                LEFT JOIN day_total ON day_total.series = series.id
+                GROUP BY account.id ORDER BY account.id
+                """)
+        accounts = rows.map { row in
+            let (first, last): (Int?, Int?) = (row[3], row[4])
+            var days: ClosedRange<UTCDay>?
+            if let first, let last { days = UTCDay(daysSinceEpoch: first)...UTCDay(daysSinceEpoch: last) }
+            return Account(name: row[0], provider: row[1], series: row[2], days: days)
+        }
+    }
+}

@@ -1,0 +1,158 @@
+import Foundation
+import GRDB
+import Testing
+import UsageModel
+
+@testable import UsageLedger
+
+@Suite("Copies of a ledger")
+struct LedgerCopyTests {
+    /// A ledger with two accounts, of which `media` has a correction and a slice with cells.
+    private func ledgerWithTwoAccounts() async throws -> LedgerBench {
+        let bench = try await LedgerBench()
+        try await bench.commit([spent("m", "420"), spent("n", "0.1")])
+        try await bench.commit([spent("m", "419.5"), spent("n", "0.1")], readAt: .noon + .hours(1))
+        let other = try await bench.ledger.registerAccount(
+            "secret-client", provider: "venice", proposedStart: .start, now: .noon)
+        let source = try await bench.ledger.registerSource("balance", of: other.id)
+        _ = try await bench.ledger.completeHistory(of: source.id, now: .noon)
+        try await bench.commit([spent("hidden-model", "7")], to: source)
+        _ = try await bench.ledger.labelSalt { "salt" }
+        _ = try await bench.ledger.exchangeStart(of: bench.account.id, with: "30 days")
+        return bench
+    }
+
+    @Test("a snapshot of a ledger in use is a ledger with the same series, and is intact")
+    func snapshot() async throws {
+        let bench = try await ledgerWithTwoAccounts()
+        let copy = LedgerFolder()
+        try FileManager.default.createDirectory(atPath: copy.path, withIntermediateDirectories: true)
+        let contents = try await LedgerCopy.snapshot(of: bench.folder.path, to: copy.database)
+        #expect(contents.accounts.map(\.name) == ["media", "secret-client"])
+        #expect(contents.accounts[0].series == 3)
+        #expect(contents.accounts[0].days == UTCDay.first...UTCDay.first)
+        #expect(try await LedgerVerification.verify(copy.database).problems == [])
+        #expect(try copy.files == ["ledger.sqlite"])
+        let mode = try FileManager.default.attributesOfItem(atPath: copy.database)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        try await bench.commit([spent("later", "1")], day: 1)
+
+        let restored = try await copy.open()
+        let series = try await restored.series(of: bench.account.id).named
+        #expect(series == (try await bench.totals()).filter { $0.key != cost("later") })
+        try await restored.close()
+    }
+
+    @Test("a snapshot replaces an earlier one, and a refused one leaves it as it was")
+    func replaced() async throws {
+        let bench = try await ledgerWithTwoAccounts()
+        let path = bench.folder.path + "/copy"
+        _ = try await LedgerCopy.snapshot(of: bench.folder.path, to: path)
+        try await bench.commit([spent("later", "1")], day: 1)
+        let second = try await LedgerCopy.snapshot(of: bench.folder.path, to: path)
+        #expect(second.accounts[0].series == 4)
+        let before = try Data(contentsOf: URL(fileURLWithPath: path))
+        await #expect(throws: LedgerError.missing(path: bench.folder.path + "/none/ledger.sqlite")) {
+            try await LedgerCopy.snapshot(of: bench.folder.path + "/none", to: path)
+        }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+    }
+
+    @Test("an exported account continues elsewhere with its counters, next to other accounts")
+    func moved() async throws {
+        let bench = try await ledgerWithTwoAccounts()
+        let file = bench.folder.path + "/media.ledger"
+        let exported = try await LedgerCopy.export(account: "media", of: bench.folder.path, to: file)
+        #expect(exported.accounts.map(\.name) == ["media"])
+        // Nothing of other accounts is left in free pages.
+        let text = String(decoding: try Data(contentsOf: URL(fileURLWithPath: file)), as: UTF8.self)
+        #expect(!text.contains("secret-client") && !text.contains("hidden-model"))
+
+        let target = LedgerFolder()
+        let ledger = try await target.open()
+        let host = try await ledger.registerAccount("host", provider: "wavespeed", proposedStart: .start, now: .noon)
+        let source = try await ledger.registerSource("usage", of: host.id)
+        _ = try await ledger.completeHistory(of: source.id, now: .noon)
+        var reading = Reading()
+        reading.slices = [SliceReading(.day(0), cells: [spent("hosted", "3")], readAt: .noon)]
+        _ = try await ledger.commit(reading, to: source.id, now: .noon)
+        let imported = try await ledger.importAccounts(from: file)
+        #expect(imported.added == exported)
+        #expect(!imported.keepsHashes)
+
+        let account = try await ledger.registerAccount(
+            "media", provider: "wavespeed", proposedStart: .noon, now: .noon + .days(3))
+        #expect(account.ledgerStart == .start)
+        let series = try await ledger.series(of: account.id).named
+        #expect(series[cost("m")]?.counter == 420)
+        #expect(series[cost("m")]?.sum == ExactDecimal("419.5"))
+        #expect(series[corrections]?.counter == ExactDecimal("0.5"))
+        #expect(try await ledger.exchangeStart(of: account.id, with: "x") == "30 days")
+        #expect(try await ledger.series(of: host.id).map(\.name) == [cost("hosted"), corrections])
+
+        // The slice is known: reading it again changes nothing, and more usage counts once.
+        let media = try await ledger.registerSource("usage", of: account.id)
+        #expect(media.isHistoryComplete)
+        reading.slices = [SliceReading(.day(0), cells: [spent("m", "421")], readAt: .noon + .hours(2))]
+        let change = try await ledger.commit(reading, to: media.id, now: .noon + .hours(2))
+        #expect(change.series.named[cost("m")]?.counter == 421)
+        try await ledger.close()
+        #expect(try await LedgerVerification.verify(target.database).problems == [])
+    }
+
+    @Test("an import that is refused changes nothing: an account that exists, a damaged file, another database")
+    func refused() async throws {
+        let bench = try await ledgerWithTwoAccounts()
+        let file = bench.folder.path + "/media.ledger"
+        _ = try await LedgerCopy.export(account: "media", of: bench.folder.path, to: file)
+        let target = LedgerFolder()
+        let ledger = try await target.open()
+        #expect(try await ledger.importAccounts(from: file).keepsHashes)
+        let before = try await LedgerVerification.verify(target.database).contents
+        await #expect(throws: LedgerError.accountExists(name: "media", provider: "wavespeed")) {
+            try await ledger.importAccounts(from: file)
+        }
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+        bytes.replaceSubrange(4096..<8192, with: Data(repeating: 0x5A, count: 4096))
+        let damaged = bench.folder.path + "/damaged"
+        try bytes.write(to: URL(fileURLWithPath: damaged))
+        await #expect(throws: LedgerError.self) { try await ledger.importAccounts(from: damaged) }
+        let text = bench.folder.path + "/text"
+        try Data("not a ledger, but long enough to look like one".utf8).write(to: URL(fileURLWithPath: text))
+        await #expect(throws: LedgerError.self) { try await ledger.importAccounts(from: text) }
+        await #expect(throws: LedgerError.missing(path: "/none")) { try await ledger.importAccounts(from: "/none") }
+        #expect(try await LedgerVerification.verify(target.database).contents == before)
+        try await ledger.close()
+    }
+
+    @Test("an unknown account is reported with the known ones")
+    func unknown() async throws {
+        let bench = try await ledgerWithTwoAccounts()
+        let error = await #expect(throws: LedgerError.self) {
+            try await LedgerCopy.export(account: "medai", of: bench.folder.path, to: bench.folder.path + "/copy")
+        }
+        #expect(error?.message.contains("media, secret-client") == true)
+        #expect(try !bench.folder.files.contains { $0.hasPrefix("copy") })
+    }
+
+    @Test("verification finds sums that do not agree")
+    func disagreement() async throws {
+        let bench = try await ledgerWithTwoAccounts()
+        let path = bench.folder.path + "/copy"
+        for (change, problem) in [
+            ("UPDATE day_total SET value = '400'", "the days sum to"),
+            ("UPDATE series SET peak = 0", "less than the sum"),
+            ("UPDATE series SET total = 'x'", "not a decimal number"),
+            ("DELETE FROM source", "refers to a missing row"),
+        ] {
+            _ = try await LedgerCopy.snapshot(of: bench.folder.path, to: path)
+            var configuration = Configuration()
+            configuration.foreignKeysEnabled = false
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            try await queue.write { try $0.execute(sql: change) }
+            try queue.close()
+            let problems = try await LedgerVerification.verify(path).problems
+            #expect(problems.contains { $0.contains(problem) }, "\(change): \(problems)")
+        }
+    }
+}
