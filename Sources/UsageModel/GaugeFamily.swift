@@ -64,11 +64,23 @@ extension GaugeFamily {
     package static let balanceUSD = GaugeFamily("genai_balance_usd", [], merging: .sum, "Prepaid balance in USD.")
     package static let balanceCredits = GaugeFamily(
         "genai_balance_credits", ["unit"], merging: .sum, "Prepaid balance that is not USD, by unit.")
+    package static let balanceAllocation = GaugeFamily(
+        "genai_balance_allocation_credits", budget + ["unit"], merging: .sum,
+        "Credits that the provider grants at the start of each epoch, by unit.")
+    package static let spendingAllowed = GaugeFamily(
+        "genai_spending_allowed", ["key"], merging: .minimum,
+        "1 if the provider would accept a paid request now, else 0.")
     package static let budgetLimit = GaugeFamily(
         "genai_budget_limit_usd", budget, merging: .sum,
         "Budget or spending cap in USD; absent where there is no limit.")
     package static let budgetSpent = GaugeFamily(
         "genai_budget_spent_usd", budget, merging: .sum, "USD spent in the budget's current period.")
+    package static let budgetLimitCredits = GaugeFamily(
+        "genai_budget_limit_credits", budget + ["unit"], merging: .sum,
+        "Budget that is not USD, by unit; absent where there is no limit.")
+    package static let budgetSpentCredits = GaugeFamily(
+        "genai_budget_spent_credits", budget + ["unit"], merging: .sum,
+        "Credits spent in the budget's current period, by unit.")
     package static let budgetReset = GaugeFamily(
         "genai_budget_reset_timestamp_seconds", budget, merging: .minimum,
         "End of the budget's current period, seconds since the epoch.")
@@ -86,6 +98,9 @@ extension GaugeFamily {
     package static let planExpiry = GaugeFamily(
         "genai_plan_expiry_timestamp_seconds", ["key"], merging: .minimum,
         "Expiry time of the subscription, seconds since the epoch.")
+    package static let planRenews = GaugeFamily(
+        "genai_plan_renews", ["key", "plan"], merging: .minimum,
+        "1 if the subscription renews at the end of its period, 0 if it ends then.")
     package static let planPrice = GaugeFamily(
         "genai_plan_price_usd", ["plan"], merging: .minimum,
         "Price of the plan in the provider's price list, in USD.")
@@ -111,6 +126,9 @@ extension GaugeFamily {
         "Expiry time of the key, seconds since the epoch.")
     package static let modelInfo = GaugeFamily(
         "genai_model_info", ["model", "modality"], merging: .maximum, "The model's modality, as a label; always 1.")
+    package static let modelAliasInfo = GaugeFamily(
+        "genai_model_alias_info", ["model", "limit_model"], merging: .maximum,
+        "The model's name in rate limits, where it differs from the billed one, as labels; always 1.")
     package static let modelUnitPrice = GaugeFamily(
         "genai_model_unit_price_usd", ["model"], merging: .minimum,
         "The model's unit price in USD; what a request cost may differ, see genai_cost_usd_total.")
@@ -126,10 +144,10 @@ extension GaugeFamily {
 
     /// The families that any provider may report, in the order of `/metrics`.
     package static let common = [
-        windowCost, windowRequests, windowTokens, windowSuccessRatio, balanceUSD, balanceCredits,
-        budgetLimit, budgetSpent, budgetReset, budgetPeriod,
+        windowCost, windowRequests, windowTokens, windowSuccessRatio, balanceUSD, balanceCredits, balanceAllocation,
+        spendingAllowed, budgetLimit, budgetSpent, budgetLimitCredits, budgetSpentCredits, budgetReset, budgetPeriod,
         rateLimitRequestsPerMinute, rateLimitTokensPerMinute, rateLimitRequestsPerDay, planInfo, planExpiry,
-        planPrice, planRequestsPerMinute, planTokensPerMinute, keyInfo, keyActive, keyCreated, keyLastUsed,
-        keyExpiry, modelInfo, modelUnitPrice, modelLastUsed, upstreamAccounts, pendingRequests,
+        planRenews, planPrice, planRequestsPerMinute, planTokensPerMinute, keyInfo, keyActive, keyCreated, keyLastUsed,
+        keyExpiry, modelInfo, modelAliasInfo, modelUnitPrice, modelLastUsed, upstreamAccounts, pendingRequests,
     ]
 }

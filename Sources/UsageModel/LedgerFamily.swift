@@ -3,7 +3,7 @@
 /// The common families are listed in `common`; a provider declares further ones next to its sources. A class, because
 /// each of many series refers to its family; two families are equal if their names are.
 package final class LedgerFamily: Sendable {
-    /// What the family's values are.
+    /// The kind of the family's values.
     package enum Kind: Sendable {
         /// A counter of money, or of another quantity with decimals.
         case amount
@@ -56,7 +56,10 @@ extension LedgerFamily {
         "Requests whose outcome is known, by outcome: success or failure.")
     package static let tokens = LedgerFamily(
         "genai_tokens_total", .count, ["key", "model", "token_type"],
-        "Tokens by type: input, output or cache_input, disjoint.")
+        "Tokens by type: input, output, cache_input or cache_write, disjoint.")
+    package static let units = LedgerFamily(
+        "genai_usage_units_total", .amount, ["key", "model", "unit"],
+        "Usage that the provider bills in other units than tokens, by unit.")
     package static let duration = LedgerFamily(
         "genai_request_duration_seconds", .durations, ["model", "operation", "le"],
         "Durations that the provider reports per request, in seconds.")
@@ -76,6 +79,9 @@ extension LedgerFamily {
         "genai_topups_usd_total", .amount, [], "USD paid in; never part of the cost.")
     package static let refunds = LedgerFamily(
         "genai_refunds_usd_total", .amount, [], "USD given back; never part of the cost.")
+    package static let creditsRefunded = LedgerFamily(
+        "genai_credits_refunded_total", .amount, ["model", "unit"],
+        "Charges that are not USD given back, by unit; never part of the charges.")
     /// Maintained by the ledger itself, never part of a slice.
     package static let corrections = LedgerFamily(
         "genai_corrections_usd_total", .amount, [],
@@ -83,14 +89,17 @@ extension LedgerFamily {
     package static let estimatedCost = LedgerFamily(
         "genai_estimated_cost_usd_total", .amount, ["key", "model"],
         "USD estimated from the prices in the config, where the provider reports no cost.")
+    package static let throttled = LedgerFamily(
+        "genai_throttled_requests_total", .count, ["key", "model", "limit"],
+        "Requests that the provider refused by a rate limit, where it lists them.")
     package static let reconciliation = LedgerFamily(
         "genai_reconciliation_difference_usd", .difference, [],
         "The provider's total minus the sum of its parts, over the days kept: 0 where its figures agree.")
 
     /// The families that any provider may report, in the order of `/metrics`.
     package static let common = [
-        cost, credits, requests, outcomes, tokens, duration, keyCost, keyCredits, modalityCost,
-        modalityRequests, topups, refunds, corrections, estimatedCost, reconciliation,
+        cost, credits, requests, outcomes, tokens, units, duration, keyCost, keyCredits, modalityCost,
+        modalityRequests, topups, refunds, creditsRefunded, corrections, estimatedCost, throttled, reconciliation,
     ]
 }
 

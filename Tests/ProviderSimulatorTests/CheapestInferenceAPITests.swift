@@ -10,7 +10,7 @@ struct CheapestInferenceAPITests {
         let key: CheapestInferenceKey
         let api: CheapestInferenceAPI
 
-        init(wrapsUsage: Bool = false, offersCredits: Bool = true) throws {
+        init(wrapsUsage: Bool = false, management: CheapestInferenceAPI.Management? = .newer) throws {
             clock = ManualClock(try at("2026-02-01T10:00:00Z"))
             var properties = CheapestInferenceKey.Properties(
                 id: "key-uuid", name: "prod-key", token: "sk", createdAt: try at("2026-01-15T10:00:00Z"))
@@ -18,9 +18,16 @@ struct CheapestInferenceAPITests {
             properties.expiresAt = try at("2026-02-15T10:00:00Z")
             properties.budgetLimit = ExactDecimal(10)
             key = CheapestInferenceKey(properties, clock: clock)
+            var plan = CheapestInferenceSubscription(
+                id: "sub", slug: "pro", isPool: false, periodEnd: try at("2026-02-15T10:00:00Z"))
+            plan.keyIDs = ["key-uuid"]
+            var pledge = CheapestInferenceSubscription(
+                id: "pledge", slug: "kimi26", isPool: true, periodEnd: try at("2026-02-15T10:00:00Z"))
+            pledge.cancelsAtPeriodEnd = true
             let account = CheapestInferenceAccount(
-                name: "ci", managementToken: "mk", keys: [key], balance: PrepaidBalance(opening: ExactDecimal(5)))
-            api = CheapestInferenceAPI(accounts: [account], wrapsUsage: wrapsUsage, offersCredits: offersCredits)
+                name: "ci", managementToken: "mk", keys: [key], balance: PrepaidBalance(opening: ExactDecimal(5)),
+                subscriptions: management == .older ? [plan] : [pledge])
+            api = CheapestInferenceAPI(accounts: [account], wrapsUsage: wrapsUsage, management: management)
         }
 
         func pass(_ duration: Duration) { clock.move(to: clock.now + duration) }
@@ -64,7 +71,51 @@ struct CheapestInferenceAPITests {
         #expect(simulated.text("/api/usage") == #"{"success":true,"data":[\#(item)]}"#)
         #expect(simulated.text("/api/usage/key-uuid") == #"{"success":true,"data":\#(item)}"#)
         #expect(simulated.get("/api/plans", token: "").body.elements?.first?["priceUsdc"]?.text == "20")
-        #expect(simulated.text("/api/billing/credits") == #"{"success":true,"data":{"remaining":3.77}}"#)
+    }
+
+    @Test("keys and billing have the fields of the newer documentation")
+    func newerManagement() throws {
+        let simulated = try Simulated()
+        simulated.key.add(try request("2026-02-01T09:30:00Z", "1.23"))
+        #expect(
+            simulated.text("/api/billing/credits")
+                == #"{"success":true,"data":{"totalTopUp":5,"remaining":3.77,"hasCreditKey":false,"#
+                + #""creditKeyCount":0,"userId":"ci_user_simulated"}}"#)
+        #expect(
+            simulated.text("/api/keys")
+                == #"{"success":true,"data":[{"id":"key-uuid","name":"prod-key","keyPlan":"pool","#
+                + #""keyType":"subscription","apiKey":"sk-listed-key-uuid","isActive":true,"#
+                + #""subscriptionId":"sub-key-uuid","subscriptionStatus":"active","#
+                + #""subscriptionExpiresAt":"2026-02-15T10:00:00.000Z","createdAt":"2026-01-15T10:00:00.000Z","#
+                + #""lastUsedAt":"2026-02-01T09:30:00.000Z"}]}"#)
+        #expect(
+            simulated.text("/api/billing/status")
+                == #"{"success":true,"data":{"subscriptions":[],"poolPledges":[{"id":"pledge","poolId":"pool-kimi26","#
+                + #""poolSlug":"kimi26","status":"active","currentPeriodEnd":"2026-02-15T10:00:00.000Z","#
+                + #""cancelAtPeriodEnd":true,"hasKey":false}],"plan":null,"status":"active","creditBalance":3.77,"#
+                + #""stripeCustomerId":"cus_simulated","subscriptionExpiresAt":null,"legacySubscriptionKeys":[]}}"#)
+        simulated.pass(.days(14))
+        let pledge = simulated.get("/api/billing/status").body["data"]?["poolPledges"]?.elements?.first
+        #expect(pledge?["status"]?.text == "canceled")
+        #expect(simulated.get("/v1/usage", token: "sk").body["plan"]?["status"]?.text == "expired")
+    }
+
+    @Test("keys and billing have the fields of the older documentation")
+    func olderManagement() throws {
+        let simulated = try Simulated(management: .older)
+        #expect(
+            simulated.text("/api/billing/credits")
+                == #"{"totalTopUp":"5","remaining":"5","hasCreditKey":false}"#)
+        #expect(
+            simulated.text("/api/keys")
+                == #"[{"id":"key-uuid","name":"prod-key","keyPlan":"standard","keyType":"subscription","#
+                + #""isActive":true,"subscriptionStatus":"active","#
+                + #""subscriptionExpiresAt":"2026-02-15T10:00:00.000Z","createdAt":"2026-01-15T10:00:00.000Z"}]"#)
+        #expect(
+            simulated.text("/api/billing/status")
+                == #"{"subscriptions":[{"id":"sub","planSlug":"pro","status":"active","#
+                + #""currentPeriodEnd":"2026-02-15T10:00:00.000Z","cancelAtPeriodEnd":false,"keyCount":1,"#
+                + #""keys":[{"id":"key-uuid","name":"prod-key"}]}],"creditBalance":"5","legacySubscriptionKeys":[]}"#)
     }
 
     @Test("windows exclude their start and include now; late requests appear once they are visible")
@@ -95,12 +146,14 @@ struct CheapestInferenceAPITests {
 
     @Test("keys of the wrong kind, deactivated keys and unknown ids get their documented statuses")
     func errors() throws {
-        let simulated = try Simulated(offersCredits: false)
+        let simulated = try Simulated(management: nil)
         #expect(simulated.get("/v1/usage", token: "nobody").status == 401)
         #expect(simulated.get("/v1/usage", token: "mk").status == 401)
         #expect(simulated.get("/api/usage", token: "sk").status == 401)
         #expect(simulated.get("/api/usage/other").status == 404)
-        #expect(simulated.get("/api/billing/credits").status == 404)
+        for path in ["/api/billing/credits", "/api/billing/status", "/api/keys"] {
+            #expect(simulated.get(path).status == 404)
+        }
         #expect(simulated.get("/nothing").status == 404)
         simulated.key.setActive(false)
         #expect(simulated.get("/v1/usage", token: "sk").status == 403)

@@ -92,6 +92,60 @@ struct FairStackAPITests {
         #expect(try send(without, "/v1/credits").status == 404)
     }
 
+    @Test("account and api-keys are options, in the documented form")
+    func newerEndpoints() throws {
+        var account = try account()
+        #expect(try send(account, "/v1/account").status == 404)
+        #expect(try send(account, "/v1/api-keys").status == 404)
+        account.forms.hasAccount = true
+        account.forms.hasKeyList = true
+        let created = try at("2026-01-02T03:04:05Z")
+        account.listedKeys = [
+            FairStackListedKey(id: "key_web", name: "Web shop", capTotalMicro: 25_000_000, createdAt: created),
+            FairStackListedKey(id: "key_new", name: "New", createdAt: created),
+        ]
+        #expect(
+            text(try send(account, "/v1/account"))
+                == #"{"id":"usr_1","name":"Ada Example","email":"ada@example.com","plan":{"name":"Pro"},"#
+                + #""credits":{"balance_microdollars":9996000,"balance_usd":9.996},"#
+                + #""spending_cap":{"monthly_microdollars":50000000,"monthly_usd":50,"#
+                + #""used_this_month_microdollars":4000,"used_this_month_usd":0.004}}"#)
+        let row = #""prefix":"fs_live_9aK2","scopes":["generate","credits:read"]"#
+        #expect(
+            text(try send(account, "/v1/api-keys"))
+                == #"{"keys":[{"id":"key_web","name":"Web shop",\#(row),"cap_total_micro":25000000,"#
+                + #""created_at":"2026-01-02T03:04:05Z","last_used_at":"2026-03-10T14:30:00Z"},"#
+                + #"{"id":"key_new","name":"New",\#(row),"cap_total_micro":null,"#
+                + #""created_at":"2026-01-02T03:04:05Z","last_used_at":null}]}"#)
+        account.caps = []
+        #expect(try send(account, "/v1/account").body["spending_cap"]?["monthly_usd"] == .null)
+        account.forms.refused["/v1/credits"] = 403
+        #expect(try send(account, "/v1/credits").status == 403)
+    }
+
+    @Test("each vocabulary has its own words, and only charged generations are usage")
+    func vocabularies() throws {
+        let expected: [(FairStackVocabulary, [String])] = [
+            (.seed, ["pending", "failed", "completed"]), (.jobs, ["processing", "failed", "completed"]),
+            (.cli, ["processing", "failed", "succeeded"]), (.staging, ["running", "failed", "succeeded"]),
+        ]
+        for (vocabulary, words) in expected {
+            var account = try account()
+            account.forms.vocabulary = vocabulary
+            let rows = try send(account, "/v1/usage/transactions", ["type": "generation"]).body["transactions"]
+            #expect(rows?.elements?.compactMap { $0["status"]?.text } == words)
+        }
+        let account = try account()
+        let time = try at("2026-03-09T01:00:00Z")
+        account.store.add(
+            ["partial", "delivered", "cancelled"].map {
+                FairStackTransaction(id: $0, time: time, model: "m", micro: 7, status: $0)
+            })
+        let usage = try send(account, "/v1/usage", ["from": "2026-03-09", "to": "2026-03-09"])
+        #expect(usage.body["generation_count"]?.number == ExactDecimal(2))
+        #expect(Set((0..<50).map { FairStackForms(seed: $0) }).count > 10)
+    }
+
     @Test("quirks delay daily usage, put old transactions on top, forget keys and return error objects")
     func quirks() throws {
         let range = ["from": "2026-03-01", "to": "2026-03-10"]
@@ -113,6 +167,9 @@ struct FairStackAPITests {
         odd.quirks.unknownKeys = ["key_web": try at(Self.now)]
         let rows = try send(odd, "/v1/usage/transactions", ["limit": "2"]).body["transactions"]?.elements
         #expect(rows?.map { $0["id"]?.text } == ["txn_5", "gen_3"])
+        odd.quirks.oldTransactionsOffset = 9
+        let last = try send(odd, "/v1/usage/transactions", ["limit": "2"]).body["transactions"]?.elements
+        #expect(last?.map { $0["id"]?.text } == ["gen_3", "txn_5"])
         let key = ["from": "2026-03-10", "to": "2026-03-10", "key_id": "key_web"]
         #expect(try send(odd, "/v1/usage", key).status == 404)
         odd.quirks.errorPercentage = 100

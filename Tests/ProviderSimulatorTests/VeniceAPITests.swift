@@ -132,6 +132,7 @@ struct VeniceAPITests {
     func keys() throws {
         for endpoint in [
             "billing/usage", "billing/usage-history", "billing/usage-analytics", "billing/balance", "api_keys",
+            "api_keys/rate_limits/log",
         ] {
             #expect(get("/api/v1/\(endpoint)", token: "infer").status == 401)
             #expect(get("/api/v1/\(endpoint)", token: "nobody").status == 401)
@@ -153,6 +154,70 @@ struct VeniceAPITests {
         #expect(get("/api/v1/billing/balance").body["balances"]?["usd"]?.number == (try usd("9.9")))
         let spent = get("/api/v1/api_keys").body["data"]?.elements?.first?["currentPeriodUsage"]?["usd"]
         #expect(spent?.text == "0.2000")
+    }
+
+    @Test("other units, cache writes, plans and refunds are rows as the provider writes them")
+    func newerRows() throws {
+        let time = try at("2026-06-15T19:00:00Z")
+        store.add(
+            VeniceCharge(
+                id: "audio", time: time, model: "whisper", work: .units(try usd("2.5"), unit: "minute"),
+                unitPrice: try usd("0.1")))
+        var cached = VeniceCharge(
+            id: "cached", time: time, model: "glm", work: .tokens(prompt: 1000, cached: 400, completion: 50),
+            unitPrice: try usd("0.1"))
+        cached.cacheWritten = 100
+        store.add(cached)
+        store.add(
+            VeniceCharge(
+                id: "plan", time: time, model: "pro-subscription", work: .subscription, unitPrice: ExactDecimal(18)))
+        store.add(VeniceIncome(refunding: try image("back", "2026-06-15T19:00:00Z", currency: "DIEM"), at: time))
+        let rows = try #require(history([:]).body["data"]?.elements)
+        #expect(
+            rows.map { $0["sku"]?.text } == [
+                "whisper-minute", "glm-llm-input-mtoken", "glm-llm-cache-input-mtoken", "glm-llm-cache-write-5m-mtoken",
+                "glm-llm-output-mtoken", "pro-subscription", "m-image-unit",
+            ])
+        #expect(rows.map { $0["units"]?.number?.description }.prefix(4) == ["2.5", "0.0005", "0.0004", "0.0001"])
+        #expect(rows[5]["inferenceDetails"] == .null)
+        #expect(rows[6]["amount"]?.number == (try usd("0.1")))
+        #expect(rows[6]["inferenceDetails"]?["requestId"]?.text == "back")
+        let truth = store.visibleTruth(from: time)
+        #expect(truth.requests == ["whisper-minute": 1, "glm": 1])
+        #expect(truth.tokens[["glm", "input"]] == 500)
+        #expect(truth.tokens[["glm", "cache_write"]] == 100)
+        #expect(truth.units == [["whisper-minute", "minute"]: try usd("2.5")])
+        #expect(truth.creditsRefunded == [["m", "diem"]: try usd("0.1")])
+        #expect(truth.modalityCost["video"] == (try usd("0.1")))
+    }
+
+    @Test("refused requests are listed newest first, at most 50")
+    func refusals() throws {
+        var account = VeniceAccount(
+            name: "a", adminToken: "admin", store: store, balance: PrepaidBalance(opening: ExactDecimal(10)))
+        account.listsModelTypes = true
+        account.keys = [VeniceKey(id: "k1", description: "", created: try at("2026-01-01"))]
+        let now = clock.now
+        account.refusals.add(
+            (0..<60).map { VeniceRefusal(time: now - .minutes(60 - $0), keyID: "k1", model: "m\($0)") })
+        account.refusals.add([VeniceRefusal(time: now + .minutes(1), keyID: nil, model: "later")])
+        let api = VeniceAPI(accounts: [account], availability: availability)
+        func get(_ endpoint: String, _ query: [String: String] = [:]) -> SimulatedResponse {
+            api.answer(
+                APIRequest(
+                    time: now, method: "GET", path: "", endpoint: endpoint, query: query, account: "a"), style: [])
+        }
+        let listed = try #require(get("/api/v1/api_keys/rate_limits/log").body["data"]?.elements)
+        #expect(listed.count == 50)
+        #expect(listed.first?["modelId"]?.text == "m59")
+        #expect(listed.last?["modelId"]?.text == "m10")
+        #expect(listed.first?["rateLimitType"]?.text == "RPM")
+        store.add(try image("a", "2026-06-15T19:00:00Z"))
+        let day = ["startDate": "2026-06-15", "endDate": "2026-06-15"]
+        let analytics = get("/api/v1/billing/usage-analytics", day).body
+        #expect(analytics["byModel"]?.elements?.first?["modelType"]?.text == "IMAGE")
+        #expect(analytics["byKey"]?.elements?.first?["description"]?.text == "Key ...k1")
+        #expect(get("/api/v1/api_keys").body["data"]?.elements?.first?["description"] == .null)
     }
 
     @Test("the demo's account has a month of usage, the same in every run")

@@ -25,7 +25,7 @@ extension ServedWorld {
 /// Asserts that texts expose no simulated account's key; the dictionary keys name the locations.
 func expectNoKeys(in shown: [String: String], sourceLocation: SourceLocation = #_sourceLocation) {
     for (location, text) in shown {
-        for secret in FaultRow.secrets {
+        for secret in FaultRow.secrets + [FaultRow.listedSecret] {
             let isShown = text.contains(secret)
             #expect(!isShown, "\(secret) in the \(location)", sourceLocation: sourceLocation)
         }

@@ -2,23 +2,34 @@ import Hummingbird
 import UsageModel
 
 /// The CheapestInference API: `GET /v1/usage`, `/api/usage`, `/api/usage/:keyId` and `/api/plans` as documented on the
-/// page "Usage", and `/api/billing/credits`, which one public source names.
+/// page "Usage"; `/api/keys`, `/api/billing/status` and `/api/billing/credits` as documented on "API Keys", "Billing &
+/// Subscriptions" and "Credits & Top-ups", in both published versions.
 package struct CheapestInferenceAPI: SimulatedProvider {
     package let name = "cheapestinference"
 
     private let accounts: [CheapestInferenceAccount]
     private let wrapsUsage: Bool
-    private let offersCredits: Bool
+    private let management: Management?
     /// How the API deviates from its documentation.
     package var quirks = CheapestInferenceQuirks()
 
     /// - Parameters:
     ///   - wrapsUsage: whether `/v1/usage` responds inside `{"success", "data"}` too.
-    ///   - offersCredits: whether `/api/billing/credits` exists.
-    package init(accounts: [CheapestInferenceAccount], wrapsUsage: Bool = false, offersCredits: Bool = true) {
+    ///   - management: the form of keys, billing status and credits; nil if these endpoints do not exist.
+    package init(
+        accounts: [CheapestInferenceAccount], wrapsUsage: Bool = false, management: Management? = .newer
+    ) {
         self.accounts = accounts
         self.wrapsUsage = wrapsUsage
-        self.offersCredits = offersCredits
+        self.management = management
+    }
+
+    /// The published versions of the endpoints for keys and billing.
+    package enum Management: Sendable, Hashable, CaseIterable {
+        /// Bare bodies, amounts as text, flat plans, no secrets.
+        case older
+        /// Bodies in an envelope, amounts as numbers, pools, and each key's secret.
+        case newer
     }
 
     /// The account's name for a management key, `account/key id` for a consumption key.
@@ -40,15 +51,15 @@ package struct CheapestInferenceAPI: SimulatedProvider {
         let forms = CheapestInferenceForms(style)
         switch request.endpoint {
         case "/v1/usage": return usage(request, forms)
-        case "/api/plans": return SimulatedResponse(body: CheapestInferenceForms.plans)
+        case "/api/plans": return SimulatedResponse(body: quirks.omitsPlans ? .array([]) : CheapestInferenceForms.plans)
         default: break
         }
         guard request.endpoint.hasPrefix("/api/") else { return error(404, "Not found") }
         guard let account = accounts.first(where: { $0.name == request.account }) else {
             return error(401, "Unauthorized")
         }
-        if request.endpoint == "/api/billing/credits", offersCredits {
-            return success(["remaining": .number(account.remaining)])
+        if let management, let body = forms.management(management, request.endpoint, account, at: request.time) {
+            return management == .older ? SimulatedResponse(body: body) : success(body)
         }
         guard request.endpoint == "/api/usage" || request.endpoint.hasPrefix("/api/usage/") else {
             return error(404, "Not found")
@@ -78,7 +89,7 @@ package struct CheapestInferenceAPI: SimulatedProvider {
         for account in accounts {
             for key in account.keys where account.name + "/" + key.properties.id == request.account {
                 guard key.isActive else { return error(403, "API key is deactivated") }
-                let usage = forms.usage(of: key, in: account, quirks.dip(at: request), quirks.omitsResets)
+                let usage = forms.usage(of: key, in: account, quirks.dip(at: request), quirks.reset(at: request))
                 return wrapsUsage ? success(usage) : SimulatedResponse(body: usage)
             }
         }
@@ -94,6 +105,10 @@ package struct CheapestInferenceQuirks: ErrorObjects, Sendable, Hashable {
     package var dipPercentage = 0
     /// Whether `budget.resets_at` is null.
     package var omitsResets = false
+    /// The share of responses whose `budget.resets_at` is empty text, in percent.
+    package var emptyResetPercentage = 0
+    /// Whether the price list is empty.
+    package var omitsPlans = false
     /// The share of requests that get an error object with status 200, in percent.
     package var errorPercentage = 0
     /// Selects those requests.
@@ -109,6 +124,14 @@ package struct CheapestInferenceQuirks: ErrorObjects, Sendable, Hashable {
         dipPercentage = random.below(3) * 20
         omitsResets = random.below(2) == 0
         errorPercentage = random.below(3) * 5
+        omitsPlans = random.below(2) == 0
+        emptyResetPercentage = random.below(3) * 50
+    }
+
+    /// The form of `budget.resets_at`.
+    func reset(at request: APIRequest) -> CheapestInferenceForms.Reset {
+        if omitsResets { return .null }
+        return request.isDrawn(percentage: emptyResetPercentage, seed: seed &+ 2) ? .emptyText : .time
     }
 
     /// How far the reported `spent` is below the actual amount, in USD.

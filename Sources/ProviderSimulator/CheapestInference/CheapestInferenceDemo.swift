@@ -1,7 +1,7 @@
 import UsageModel
 
 /// An account with keys of two teams and a nightly batch: a subscription near its budget, one with room, a credit
-/// key.
+/// key; and pledges to two pools, of which one is canceled.
 enum CheapestInferenceDemo: DemoPart {
     static func demo(
         _ clock: any WallClock, _ seed: UInt64, _ era: DemoWorld.Era
@@ -30,10 +30,17 @@ enum CheapestInferenceDemo: DemoPart {
                 properties, clock: clock,
                 traffic: era.traffic(of: "cheapestinference/\(key.name)", key.profile, seed: seed))
         }
+        var pledges = ["kimi26", "minimax-m3"].enumerated().map { index, pool in
+            CheapestInferenceSubscription(
+                id: "pledge-\(pool)", slug: pool, isPool: true,
+                periodEnd: era.start + era.history + .days(index == 0 ? 12 : 20))
+        }
+        pledges[1].cancelsAtPeriodEnd = true
         let account = CheapestInferenceAccount(
             name: "inference", managementToken: "demo-mk-inference", keys: keys,
             balance: PrepaidBalance(
-                opening: ExactDecimal(80), topUp: .init(below: ExactDecimal(15), amount: ExactDecimal(50))))
+                opening: ExactDecimal(80), topUp: .init(below: ExactDecimal(15), amount: ExactDecimal(50))),
+            subscriptions: pledges)
         let listed = keys.map { "{ name: \($0.properties.name), api_key: \($0.properties.token) }" }
         return (
             CheapestInferenceAPI(accounts: [account]),

@@ -8,11 +8,16 @@ struct CheapestInferenceForms {
         isFull = !style.contains(.withoutOptionalFields)
     }
 
+    /// The form of a budget's `resets_at`.
+    enum Reset {
+        case time, null, emptyText
+    }
+
     /// `GET /v1/usage`.
     ///
     /// - Parameter dip: USD subtracted from the reported `spent`.
     func usage(
-        of key: CheapestInferenceKey, in account: CheapestInferenceAccount, _ dip: ExactDecimal, _ omitsReset: Bool
+        of key: CheapestInferenceKey, in account: CheapestInferenceAccount, _ dip: ExactDecimal, _ reset: Reset
     ) -> JSONValue {
         let properties = key.properties
         var budget: [JSONValue.Member] = [
@@ -21,7 +26,13 @@ struct CheapestInferenceForms {
         ]
         if isFull {
             budget.append(.init("duration", .string("\(properties.budgetDays)d")))
-            budget.append(.init("resets_at", omitsReset ? .null : Self.timestamp(key.budgetPeriod.end)))
+            let resetsAt: JSONValue =
+                switch reset {
+                case .time: Self.timestamp(key.budgetPeriod.end)
+                case .null: .null
+                case .emptyText: ""
+                }
+            budget.append(.init("resets_at", resetsAt))
         }
         guard isFull else { return ["budget": .object(budget)] }
         return [
@@ -31,7 +42,7 @@ struct CheapestInferenceForms {
             ],
             "plan": [
                 "slug": properties.plan.map(JSONValue.string) ?? .null,
-                "status": properties.plan == nil ? .null : "active",
+                "status": properties.plan == nil ? .null : key.planStatus,
                 "expires_at": properties.expiresAt.map(Self.timestamp) ?? .null,
             ],
             "credits": ["balance": .number(account.remaining)],
@@ -58,7 +69,7 @@ struct CheapestInferenceForms {
             .init("isActive", .bool(key.isActive)), .init("usage", usage),
         ]
         if let expiresAt = properties.expiresAt {
-            members.append(.init("subscription", ["status": "active", "expiresAt": Self.timestamp(expiresAt)]))
+            members.append(.init("subscription", ["status": key.planStatus, "expiresAt": Self.timestamp(expiresAt)]))
         }
         members.append(.init("createdAt", Self.timestamp(properties.createdAt)))
         return .object(members)
@@ -85,12 +96,12 @@ struct CheapestInferenceForms {
         ]
     }
 
-    private static func type(of properties: CheapestInferenceKey.Properties) -> JSONValue {
+    static func type(of properties: CheapestInferenceKey.Properties) -> JSONValue {
         properties.plan == nil ? "credit" : "subscription"
     }
 
     /// `2026-02-15T10:00:00.000Z`, always with three fraction digits.
-    private static func timestamp(_ time: Timestamp) -> JSONValue {
+    static func timestamp(_ time: Timestamp) -> JSONValue {
         let text = time.description
         return .string(text.contains(".") ? text : text.dropLast() + ".000Z")
     }

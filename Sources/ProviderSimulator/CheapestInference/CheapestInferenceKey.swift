@@ -1,47 +1,6 @@
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// An account at the simulated CheapestInference.
-package final class CheapestInferenceAccount: Sendable {
-    /// The name in tests and in the request log.
-    package let name: String
-    package let managementToken: String
-    package let keys: [CheapestInferenceKey]
-    /// Prepaid balance, shared by all keys.
-    package let balance: PrepaidBalance
-
-    /// "Rate limited to 12 requests per 12 hours."
-    static let usageLimit = 12
-    static let usageSpan = Duration.hours(12)
-
-    private let usageRequests = NIOLockedValueBox<[Timestamp]>([])
-
-    package init(name: String, managementToken: String, keys: [CheapestInferenceKey], balance: PrepaidBalance) {
-        self.name = name
-        self.managementToken = managementToken
-        self.keys = keys
-        self.balance = balance
-    }
-
-    /// Remaining balance, in USD.
-    var remaining: ExactDecimal {
-        balance.remaining(afterSpending: keys.reduce(.zero) { $0 + $1.spentInAll })
-    }
-
-    /// Counts a request to the usage endpoints. Returns the seconds until the next one is allowed if the limit is
-    /// reached.
-    func takePlace(at now: Timestamp) -> Int? {
-        usageRequests.withLockedValue { requests in
-            requests.removeAll { $0 <= now - Self.usageSpan }
-            if requests.count >= Self.usageLimit, let oldest = requests.first {
-                return Int((oldest + Self.usageSpan - now).inSeconds.rounded(.up))
-            }
-            requests.append(now)
-            return nil
-        }
-    }
-}
-
 /// A key of a simulated CheapestInference account and all requests made with it.
 package final class CheapestInferenceKey: Sendable {
     /// Attributes that the API reports for a key, besides its usage.
@@ -64,6 +23,9 @@ package final class CheapestInferenceKey: Sendable {
         package var requestsPerMinute = 60
         /// Tokens per minute.
         package var tokensPerMinute = 3333
+
+        /// The secret that `GET /api/keys` holds in its newer version. It differs from `token`, which clients redact.
+        package var listedSecret: String { "sk-listed-" + id }
 
         /// A credit key.
         package init(id: String, name: String, token: String, createdAt: Timestamp) {
@@ -129,6 +91,17 @@ package final class CheapestInferenceKey: Sendable {
         state.withLockedValue { $0.requests[id.index] = nil }
     }
 
+    /// `active`, or `expired` once its subscription has ended.
+    var planStatus: JSONValue {
+        properties.expiresAt.map { $0 <= clock.now } ?? false ? "expired" : "active"
+    }
+
+    /// The time of the latest request visible now; nil if there is none.
+    var lastUsedAt: Timestamp? {
+        let now = clock.now
+        return generated(upTo: now).lazy.compactMap { $0 }.filter { $0.visibleFrom <= now }.map(\.time).max()
+    }
+
     /// Totals that the API reports for a span ending now: its start is exclusive, its end inclusive.
     package func rolling(_ span: Duration) -> CheapestInferenceTotals {
         let now = clock.now
@@ -160,7 +133,16 @@ package final class CheapestInferenceKey: Sendable {
 
     private func shown(_ isCounted: (CheapestInferenceRequest) -> Bool) -> CheapestInferenceTotals {
         let now = clock.now
-        return state.withLockedValue { state in
+        var totals = CheapestInferenceTotals()
+        for case let request? in generated(upTo: now) where request.visibleFrom <= now && isCounted(request) {
+            totals.add(request)
+        }
+        return totals
+    }
+
+    /// All requests, with the generator's up to the given time.
+    private func generated(upTo now: Timestamp) -> [CheapestInferenceRequest?] {
+        state.withLockedValue { state in
             if let traffic {
                 var hour = state.generatedUpTo ?? traffic.start
                 while hour <= now {
@@ -169,11 +151,7 @@ package final class CheapestInferenceKey: Sendable {
                 }
                 state.generatedUpTo = hour
             }
-            var totals = CheapestInferenceTotals()
-            for case let request? in state.requests where request.visibleFrom <= now && isCounted(request) {
-                totals.add(request)
-            }
-            return totals
+            return state.requests
         }
     }
 }

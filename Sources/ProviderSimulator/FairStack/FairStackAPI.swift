@@ -2,7 +2,7 @@ import Hummingbird
 import UsageModel
 
 /// The FairStack API: `GET /v1/usage`, `/v1/usage/daily` and `/v1/usage/transactions` as documented on the page "Usage
-/// API", and `GET /v1/credits`, which one public client uses.
+/// API", `GET /v1/credits`, and as options (`FairStackForms`) `GET /v1/account` and `GET /v1/api-keys`.
 package struct FairStackAPI: SimulatedProvider {
     package let name = "fairstack"
 
@@ -38,6 +38,7 @@ package struct FairStackAPI: SimulatedProvider {
         let refuse = { (status: Int, message: String) in error(status, message, wrapped: account.wrapsBodies) }
         guard request.method == "GET" else { return refuse(404, "Not found") }
         guard account.scopes.contains("credits:read") else { return refuse(403, "Missing scope credits:read") }
+        if let status = account.forms.refused[request.endpoint] { return refuse(status, "Not available") }
         if account.quirks.fails(request) { return SimulatedResponse(body: error(500, "Internal error").body) }
         let responses = FairStackResponses(account: account, style: style, now: request.time)
         let result: Result<JSONValue, FairStackResponses.Refusal>
@@ -45,7 +46,9 @@ package struct FairStackAPI: SimulatedProvider {
         case "/v1/usage": result = responses.usage(request.query)
         case "/v1/usage/daily": result = responses.daily(request.query)
         case "/v1/usage/transactions": result = responses.transactions(request.query)
-        case "/v1/credits" where account.hasCredits: result = .success(responses.credits(at: request.time))
+        case "/v1/credits" where account.hasCredits: result = .success(responses.credits())
+        case "/v1/account" where account.forms.hasAccount: result = .success(responses.details())
+        case "/v1/api-keys" where account.forms.hasKeyList: result = .success(responses.keys())
         default: return refuse(404, "Not found")
         }
         switch result {
@@ -91,8 +94,10 @@ package struct FairStackQuirks: ErrorObjects, Sendable, Hashable {
     package var dailyLag = Duration.zero
     /// Whether `GET /v1/usage/daily` ends with yesterday.
     package var dailyOmitsToday = false
-    /// How many of the oldest transactions precede the first page, as for jobs whose status changed late.
+    /// How many of the oldest transactions are on the first page, as for jobs whose status changed late.
     package var oldTransactionsOnTop = 0
+    /// The number of newer transactions that precede them.
+    package var oldTransactionsOffset = 0
     /// Ids of keys that become unknown, with the time from which they are.
     package var unknownKeys: [String: Timestamp] = [:]
     /// The share of requests that get an error object with status 200, in percent.
@@ -110,5 +115,6 @@ package struct FairStackQuirks: ErrorObjects, Sendable, Hashable {
         dailyOmitsToday = random.below(2) == 0
         oldTransactionsOnTop = random.below(6)
         errorPercentage = random.below(3) * 5
+        oldTransactionsOffset = [0, 40, 100][random.below(3)]
     }
 }

@@ -27,12 +27,17 @@ package struct FairStackAccount: Sendable {
     /// Whether `GET /v1/credits` exists.
     package var hasCredits = true
     package var caps: [Cap] = []
+    /// The keys of `GET /v1/api-keys`.
+    package var listedKeys: [FairStackListedKey] = []
+    /// The owner, in the response of `GET /v1/account`; no exporter may store or serve it.
+    package var owner = (name: "Ada Example", email: "ada@example.com")
     /// Whether responses are wrapped in `{"request_id", "data"}`, and errors have `type`.
     package var wrapsBodies = false
     package var currency = "USD"
     /// Rate limit; nil for none.
     package var rateLimit: FairStackRateLimit?
     package var quirks = FairStackQuirks()
+    package var forms = FairStackForms()
 
     package init(name: String, token: String, store: FairStackStore) {
         self.name = name
@@ -81,11 +86,11 @@ package struct FairStackTransaction: Sendable, Hashable {
     package var key: String?
     /// The model; nil unless this is a generation. Empty: counted in the totals, but listed under no model.
     package var model: String?
-    /// `image`, `video`, `voice` or `music`. Empty: counted in the totals, but listed under no modality.
+    /// `image`, `video`, `voice`, `music` or another one. Empty: counted in the totals, but listed under no modality.
     package var modality: String?
     /// The charge in millionths of a dollar; negative for top-ups and refunds.
     package var micro: Int
-    /// The final status: `completed`, `failed`, `refunded`.
+    /// The final status: `completed`, `succeeded`, `partial`, `failed`, `refunded`, `cancelled` or another word.
     package var status: String
     /// The status is `pending` before this time.
     package var decidedAt: Timestamp
@@ -113,8 +118,12 @@ package struct FairStackTransaction: Sendable, Hashable {
     /// The status that the API shows at the given time.
     func status(at now: Timestamp) -> String { decidedAt <= now ? status : "pending" }
 
+    /// The outcome at the given time.
+    func outcome(at now: Timestamp) -> FairStackOutcome { FairStackOutcome(status: status(at: now), micro: micro) }
+
+    /// Whether its amount is settled and shown at the given time.
+    func isSettled(at now: Timestamp) -> Bool { visibleFrom <= now && outcome(at: now) == .success }
+
     /// Whether `GET /v1/usage` counts it at the given time: "successful generations".
-    func isUsage(at now: Timestamp) -> Bool {
-        kind == .generation && visibleFrom <= now && status(at: now) == "completed"
-    }
+    func isUsage(at now: Timestamp) -> Bool { kind == .generation && isSettled(at: now) }
 }

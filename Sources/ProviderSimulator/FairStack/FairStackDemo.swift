@@ -1,6 +1,7 @@
 import UsageModel
 
-/// A product team at FairStack: two keys, a top-up every eight days, a cap for the organization.
+/// A product team at FairStack: two keys in the config and one that only FairStack lists, a top-up every eight days, a
+/// cap for the organization.
 enum FairStackDemo: DemoPart {
     static func demo(
         _ clock: any WallClock, _ seed: UInt64, _ era: DemoWorld.Era
@@ -23,6 +24,14 @@ enum FairStackDemo: DemoPart {
         account.caps = [
             .init(scope: "organization", micro: 250_000_000), .init(scope: "project", micro: nil),
             .init(scope: "key", micro: 400_000_000),
+        ]
+        account.forms.hasKeyList = true
+        account.listedKeys = [
+            FairStackListedKey(id: "key_web", name: "Web shop", createdAt: era.start - .days(90)),
+            FairStackListedKey(
+                id: "key_batch", name: "Batch", capTotalMicro: 400_000_000, createdAt: era.start - .days(40)),
+            FairStackListedKey(
+                id: "key_trial", name: "trial", capTotalMicro: 5_000_000, createdAt: era.start - .days(3)),
         ]
         // A large plan's limit, so that the demo starts quickly.
         account.rateLimit = FairStackRateLimit(perMinute: 6000)

@@ -43,7 +43,7 @@ package struct FairStackTruth: Sendable, Hashable {
     package private(set) var cost: [Labels: ExactDecimal] = [:]
     /// Successful generations.
     package private(set) var successes: [Labels: Int] = [:]
-    /// Generations with any other final status, by model.
+    /// Failed generations, by model.
     package private(set) var failures: [String: Int] = [:]
     /// Cost in USD by modality.
     package private(set) var modalityCost: [String: ExactDecimal] = [:]
@@ -52,24 +52,22 @@ package struct FairStackTruth: Sendable, Hashable {
     package private(set) var topUps = ExactDecimal.zero
     package private(set) var refunds = ExactDecimal.zero
 
-    mutating func count(_ transaction: FairStackTransaction, status: String) {
+    mutating func count(_ transaction: FairStackTransaction, _ outcome: FairStackOutcome) {
         let amount = ExactDecimal(micros: transaction.micro)
-        switch (transaction.kind, status) {
-        case (_, "pending"):
-            break
-        case (.generation, "completed"):
+        switch (transaction.kind, outcome) {
+        case (.generation, .success):
             let labels = Labels(key: transaction.key, model: transaction.model ?? "")
             cost[labels, default: .zero] += amount
             successes[labels, default: 0] += 1
             modalityCost[transaction.modality ?? "", default: .zero] += amount
             modalityCount[transaction.modality ?? "", default: 0] += 1
-        case (.generation, _):
+        case (.generation, .failure):
             failures[transaction.model ?? "", default: 0] += 1
-        case (.topUp, "completed"):
+        case (.topUp, .success):
             topUps += amount.magnitude
-        case (.refund, "completed"):
+        case (.refund, .success):
             refunds += amount.magnitude
-        case (.topUp, _), (.refund, _):
+        case (.generation, _), (.topUp, _), (.refund, _):
             break
         }
     }

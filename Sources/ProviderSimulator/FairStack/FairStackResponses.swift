@@ -66,8 +66,10 @@ struct FairStackResponses {
         let top =
             query["cursor"] == nil ? account.store.oldest(account.quirks.oldTransactionsOnTop, where: isWanted) : []
         let page = account.store.page(before: position, limit: max(1, limit - top.count), where: isWanted)
+        var rows = page.rows
+        rows.insert(contentsOf: top, at: min(account.quirks.oldTransactionsOffset, rows.count))
         var members: [JSONValue.Member] = [
-            .init("transactions", .array((top + page.rows).map { row($0.transaction, status: $0.status) })),
+            .init("transactions", .array(rows.map { row($0.transaction, status: $0.status) })),
             .init("has_more", .bool(page.hasMore)),
         ]
         if page.hasMore, let last = page.rows.last?.transaction {
@@ -78,16 +80,57 @@ struct FairStackResponses {
         return .success(.object(members))
     }
 
-    func credits(at now: Timestamp) -> JSONValue {
-        let month = now.day.startOfMonth.start
+    func credits() -> JSONValue {
         let caps = account.caps.map { cap -> JSONValue.Member in
-            let value = cap.micro.map { micro -> JSONValue in
-                ["micro": .count(micro), "used_micro": .count(account.store.spentMicros(since: month))]
-            }
+            let value = cap.micro.map { ["micro": .count($0), "used_micro": .count(spentThisMonth)] as JSONValue }
             return .init(cap.scope, value ?? .null)
         }
         return ["balance": money(-account.store.shownMicros, currency: true), "caps": .object(caps)]
     }
+
+    /// `GET /v1/account`, with the cap of the organization.
+    func details() -> JSONValue {
+        let balance = -account.store.shownMicros
+        let cap = account.caps.first { $0.scope == "organization" }?.micro
+        var members: [JSONValue.Member] = [
+            .init("id", "usr_1"), .init("name", .string(account.owner.name)),
+            .init("email", .string(account.owner.email)),
+        ]
+        if isFull { members.append(.init("plan", ["name": "Pro"])) }
+        members += [
+            .init("credits", .object(amount(balance, "balance_microdollars", "balance_usd"))),
+            .init(
+                "spending_cap",
+                .object(
+                    amount(cap, "monthly_microdollars", "monthly_usd")
+                        + amount(spentThisMonth, "used_this_month_microdollars", "used_this_month_usd"))),
+        ]
+        return .object(members)
+    }
+
+    /// An amount in the two units of `GET /v1/account`.
+    private func amount(_ micro: Int?, _ microName: String, _ usdName: String) -> [JSONValue.Member] {
+        let exact = JSONValue.Member(microName, micro.map { .count($0) } ?? .null)
+        let usd = JSONValue.Member(usdName, micro.map { .number(ExactDecimal(micros: $0)) } ?? .null)
+        return isFull ? [exact, usd] : [exact]
+    }
+
+    /// `GET /v1/api-keys`.
+    func keys() -> JSONValue {
+        let keys = account.listedKeys.map { key -> JSONValue in
+            [
+                "id": .string(key.id), "name": .string(key.name), "prefix": .string(FairStackListedKey.prefix),
+                "scopes": .array(["generate", "credits:read"]),
+                "cap_total_micro": key.capTotalMicro.map { .count($0) } ?? .null,
+                "created_at": .string("\(key.createdAt)"),
+                "last_used_at": account.store.lastUse(of: key.id).map { .string("\($0)") } ?? .null,
+            ]
+        }
+        return ["keys": .array(keys)]
+    }
+
+    /// Spending of the current month (UTC), in millionths of a dollar.
+    private var spentThisMonth: Int { account.store.spentMicros(since: now.day.startOfMonth.start) }
 
     private func range(_ query: [String: String]) -> Result<(UTCDay, UTCDay), Refusal> {
         guard let first = query["from"].flatMap({ UTCDay($0) }), let last = query["to"].flatMap({ UTCDay($0) }),
@@ -108,7 +151,8 @@ struct FairStackResponses {
         if let model = transaction.model { members.append(.init("model", .string(model))) }
         if let modality = transaction.modality { members.append(.init("modality", .string(modality))) }
         members += [
-            .init("cost", money(transaction.micro)), .init("status", .string(status)),
+            .init("cost", money(transaction.micro)),
+            .init("status", .string(account.forms.vocabulary.word(for: status))),
             .init("created_at", .string("\(transaction.time)")),
         ]
         return .object(members)

@@ -116,13 +116,17 @@ package final class FairStackStore: Sendable {
         sum { $0.time >= start && $0.kind == .generation }
     }
 
+    /// The time of a key's last transaction that is shown; nil if there is none.
+    func lastUse(of key: String) -> Timestamp? {
+        withTransactions { transactions, now in
+            transactions.last { $0.key == key && $0.visibleFrom <= now }?.time
+        }
+    }
+
     private func sum(_ isCounted: (FairStackTransaction) -> Bool) -> Int {
         withTransactions { transactions, now in
             transactions.reduce(0) { sum, transaction in
-                let counts =
-                    transaction.visibleFrom <= now && transaction.status(at: now) == "completed"
-                    && isCounted(transaction)
-                return sum + (counts ? transaction.micro : 0)
+                sum + (transaction.isSettled(at: now) && isCounted(transaction) ? transaction.micro : 0)
             }
         }
     }
@@ -132,7 +136,7 @@ package final class FairStackStore: Sendable {
         withTransactions { transactions, now in
             var truth = FairStackTruth()
             for transaction in transactions where period.contains(transaction.time) && transaction.visibleFrom <= now {
-                truth.count(transaction, status: transaction.decidedAt <= now ? transaction.status : "pending")
+                truth.count(transaction, transaction.outcome(at: now))
             }
             return truth
         }

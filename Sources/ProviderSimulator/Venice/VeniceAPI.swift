@@ -18,6 +18,14 @@ package struct VeniceAccount: Sendable {
     package var keys: [VeniceKey] = []
     /// Rate limits by model.
     package var limits: [VeniceModelLimit] = []
+    /// USD that was earned.
+    package var earnedCredits = ExactDecimal.zero
+    /// Whether the provider accepts requests of the key that is used, `accessPermitted`.
+    package var isAdmitted = true
+    /// Whether `usage-analytics` lists models with their types, as since 2026.
+    package var listsModelTypes = false
+    /// Requests that were refused.
+    package let refusals = VeniceRefusals()
 
     package init(name: String, adminToken: String, store: VeniceBillingStore, balance: PrepaidBalance) {
         self.name = name
@@ -60,7 +68,8 @@ package final class VeniceAvailability: Sendable {
     }
 }
 
-/// The Venice.ai API: both billing endpoints, the analytics by key, the balance, rate limits and keys.
+/// The Venice.ai API: both billing endpoints, the analytics by key and model, the balance, rate limits, refused requests
+/// and keys.
 package struct VeniceAPI: SimulatedProvider {
     package let name = "venice"
     package let availability: VeniceAvailability
@@ -111,6 +120,7 @@ package struct VeniceAPI: SimulatedProvider {
         case "/api/v1/billing/usage-analytics": return figures.analytics(request.query)
         case "/api/v1/billing/balance": return figures.balance
         case "/api/v1/api_keys": return figures.keys
+        case "/api/v1/api_keys/rate_limits/log": return figures.refusals
         default: return error(404, "Not found")
         }
     }

@@ -8,6 +8,10 @@ package struct VeniceCharge: Sendable, Hashable {
         case tokens(prompt: Int, cached: Int, completion: Int)
         /// The given number of images.
         case images(Int)
+        /// A quantity in another unit, such as minutes of audio, which its SKU ends with.
+        case units(ExactDecimal, unit: String)
+        /// A charge for a plan, without an inference.
+        case subscription
     }
 
     package var id: String
@@ -15,8 +19,11 @@ package struct VeniceCharge: Sendable, Hashable {
     package var time: Timestamp
     package var model: String
     package var work: Work
-    /// The price of a million cached tokens, or of an image; input costs four times that, output sixteen times.
+    /// The price of a million cached tokens, or of another unit; input costs four times that, tokens written to the
+    /// cache five times, and output sixteen times.
     package var unitPrice: ExactDecimal
+    /// Tokens of the prompt that were written to the cache.
+    package var cacheWritten = 0
     package var currency = "USD"
     /// The id of the key used; nil for the web app.
     package var keyID: String?
@@ -41,31 +48,80 @@ package struct VeniceCharge: Sendable, Hashable {
         visibleFrom = time
     }
 
-    /// Its rows, in order of time.
-    var rows: [VeniceBillingRow] {
-        var lines: [(sku: String, model: String, price: ExactDecimal, units: ExactDecimal, amount: ExactDecimal)] = []
-        func add(_ model: String, _ suffix: String, price: ExactDecimal, count: Int, exponent: Int) {
-            // price × count × 10^exponent, exactly.
-            let amount = ExactDecimal("\(price * count)e\(exponent)") ?? .zero
-            let units = ExactDecimal("\(count)e\(exponent)") ?? .zero
-            lines.append((model + suffix, model, price, units, amount))
+    /// The model as it is billed. A SKU without a known unit is a model as a whole.
+    package var billedModel: String {
+        if case .units(_, let unit) = work { "\(model)-\(unit)" } else { model }
+    }
+
+    /// `modelType` of `usage-analytics`; nil for a subscription.
+    var modelType: String? {
+        switch work {
+        case .tokens: "LLM"
+        case .images: "IMAGE"
+        case .units: "VIDEO"
+        case .subscription: nil
+        }
+    }
+
+    private struct Line {
+        let sku: String
+        let model: String
+        /// The unit of `count`; nil for tokens and subscriptions.
+        var unit: String?
+        let price: ExactDecimal
+        let units: ExactDecimal
+        let amount: ExactDecimal
+    }
+
+    private var lines: [Line] {
+        var lines: [Line] = []
+        func add(_ suffix: String, price: ExactDecimal, tokens: Int) {
+            // price × tokens / 10^6, exactly.
+            let amount = ExactDecimal("\(price * tokens)e-6") ?? .zero
+            let units = ExactDecimal("\(tokens)e-6") ?? .zero
+            lines.append(Line(sku: model + suffix, model: model, price: price, units: units, amount: amount))
         }
         switch work {
         case .tokens(let prompt, let cached, let completion):
-            add(model, "-llm-input-mtoken", price: unitPrice * 4, count: prompt - cached, exponent: -6)
-            if cached > 0 { add(model, "-llm-cache-input-mtoken", price: unitPrice, count: cached, exponent: -6) }
-            add(model, "-llm-output-mtoken", price: unitPrice * 16, count: completion, exponent: -6)
+            add("-llm-input-mtoken", price: unitPrice * 4, tokens: prompt - cached - cacheWritten)
+            if cached > 0 { add("-llm-cache-input-mtoken", price: unitPrice, tokens: cached) }
+            if cacheWritten > 0 { add("-llm-cache-write-5m-mtoken", price: unitPrice * 5, tokens: cacheWritten) }
+            add("-llm-output-mtoken", price: unitPrice * 16, tokens: completion)
         case .images(let count):
-            add(model, "-image-unit", price: unitPrice, count: count, exponent: 0)
+            lines.append(
+                Line(
+                    sku: model + "-image-unit", model: model, unit: "image", price: unitPrice,
+                    units: ExactDecimal(count), amount: unitPrice * count))
+        case .units(let count, let unit):
+            lines.append(
+                Line(
+                    sku: billedModel, model: billedModel, unit: unit, price: unitPrice, units: count,
+                    // The price is the charge here, whatever the quantity.
+                    amount: unitPrice))
+        case .subscription:
+            lines.append(
+                Line(sku: model, model: model, price: unitPrice, units: ExactDecimal(1), amount: unitPrice))
         }
         if searchesWeb {
-            add("search-augmentation", "", price: ExactDecimal(micros: 10_000), count: 1, exponent: 0)
+            let price = ExactDecimal(micros: 10_000)
+            lines.append(
+                Line(
+                    sku: "search-augmentation", model: "search-augmentation", unit: "unit", price: price,
+                    units: ExactDecimal(1), amount: price))
         }
-        return lines.enumerated().map { index, line in
+        return lines
+    }
+
+    /// Its rows, in order of time.
+    var rows: [VeniceBillingRow] {
+        lines.enumerated().map { index, line in
             VeniceBillingRow(
-                timestamp: time + rowSpacing * index, sku: line.sku, model: line.model, price: line.price,
-                units: line.units, amount: -line.amount, currency: currency, notes: "API Inference", keyID: keyID,
-                inference: hasDetails ? self : nil, visibleFrom: max(visibleFrom, time + rowSpacing * index))
+                timestamp: time + rowSpacing * index, sku: line.sku, model: line.model, unit: line.unit,
+                modelType: line.model == billedModel ? modelType : nil, price: line.price, units: line.units,
+                amount: -line.amount, currency: currency,
+                notes: work == .subscription ? "Monthly plan" : "API Inference", keyID: keyID,
+                inference: hasDetails && work != .subscription ? self : nil,
+                visibleFrom: max(visibleFrom, time + rowSpacing * index))
         }
     }
 }
@@ -75,6 +131,10 @@ struct VeniceBillingRow: Sendable, Hashable {
     let sku: String
     /// The model of the SKU, which the exporter has to derive.
     let model: String
+    /// The unit of the SKU; nil for tokens and subscriptions.
+    let unit: String?
+    /// Nil if the row belongs to no model.
+    let modelType: String?
     let price: ExactDecimal
     let units: ExactDecimal
     let amount: ExactDecimal

@@ -23,6 +23,7 @@ enum VeniceDemo: DemoPart {
                 opening: ExactDecimal(100), topUp: .init(below: ExactDecimal(15), amount: ExactDecimal(100))))
         account.keys = keys
         account.diemAllocation = ExactDecimal(12)
+        account.listsModelTypes = true
         account.limits = TrafficProfile.assistantTeam.models.map { model in
             VeniceModelLimit(
                 model: model.id,

@@ -4,12 +4,15 @@ import UsageModel
 /// A key of a simulated Venice account.
 package struct VeniceKey: Sendable, Hashable {
     package let id: String
+    /// Empty for none.
     package var description: String
     /// `INFERENCE` or `ADMIN`.
     package let type: String
     package let created: Timestamp
-    /// Spending limit in USD per period; nil for no limit.
+    /// Spending limit in USD per period; nil for no limit, 0 for no spending in USD.
     package var usdLimit: ExactDecimal?
+    /// Spending limit in DIEM per period; nil for no limit.
+    package var diemLimit: ExactDecimal?
     /// `EPOCH`, `MONTH` or `LIFETIME`.
     package var period = "EPOCH"
     /// Expiry; nil for never.
@@ -76,8 +79,22 @@ struct VeniceFigures {
             ]
         }
         return SimulatedResponse(body: [
-            "lookback": "custom", "byDate": .array(days), "byModel": .array([]), "byKey": .array(keys),
+            "lookback": "custom", "byDate": .array(days),
+            "byModel": .array(account.listsModelTypes ? models(rows) : []), "byKey": .array(keys),
         ])
+    }
+
+    /// The rows of each model with a type. Charges for plans belong to no model.
+    private func models(_ rows: [VeniceBillingRow]) -> [JSONValue] {
+        let typed = rows.filter { $0.modelType != nil }
+        return Dictionary(grouping: typed, by: \.model).sorted { $0.key < $1.key }.map { model, rows in
+            [
+                "modelName": .string(model), "modelType": rows[0].modelType.map(JSONValue.string) ?? .null,
+                "unitType": .string(rows[0].unit ?? "tokens"),
+                "totalUsd": .number(sum(rows) { Self.counted.contains($0.currency) }),
+                "totalDiem": .number(sum(rows) { $0.currency == "DIEM" }), "totalUnits": .count(rows.count),
+            ]
+        }
     }
 
     /// The rows of each listed key, and of the others together.
@@ -93,22 +110,35 @@ struct VeniceFigures {
 
     private func description(of id: String?) -> String {
         guard let id else { return "Web App" }
-        return account.keys.first { $0.id == id }?.description ?? "Key ...\(id.suffix(6))"
+        let description = account.keys.first { $0.id == id }?.description ?? ""
+        guard !description.isEmpty else { return "Key ...\(id.suffix(6))" }
+        let isShared = account.keys.contains { $0.id != id && $0.description == description }
+        return isShared ? "\(description) (...\(id.suffix(6)))" : description
+    }
+
+    private var remainingUSD: ExactDecimal {
+        account.balance.remaining(afterSpending: spent(since: Timestamp(seconds: 0)) { $0.currency == "USD" })
+    }
+
+    /// Nil if no DIEM is staked.
+    private var remainingDIEM: ExactDecimal? {
+        account.diemAllocation.map { allocation in
+            max(.zero, allocation - spent(since: now.day.start) { $0.currency == "DIEM" })
+        }
     }
 
     /// `GET /api/v1/billing/balance`. Both balances are the remainder after all usage shown so far.
     var balance: SimulatedResponse {
-        let usd = account.balance.remaining(
-            afterSpending: spent(since: Timestamp(seconds: 0)) { $0.currency == "USD" })
-        let diem = account.diemAllocation.map { allocation -> ExactDecimal in
-            max(.zero, allocation - spent(since: now.day.start) { $0.currency == "DIEM" })
-        }
+        let (usd, diem) = (remainingUSD, remainingDIEM)
+        let earned = account.earnedCredits
+        let spendable = max(.zero, usd) + (diem ?? .zero) + earned
         return SimulatedResponse(
             body: [
-                "canConsume": .bool(true), "consumptionCurrency": diem == nil ? "USD" : "DIEM",
+                "canConsume": .bool(spendable >= ExactDecimal(micros: 100_000)),
+                "consumptionCurrency": diem == nil ? "USD" : "DIEM",
                 "balances": [
                     "diem": diem.map(JSONValue.number) ?? .null, "usd": usd > .zero ? .number(usd) : .null,
-                    "bundledCredits": .null,
+                    "bundledCredits": .null, "earnedCredits": earned > .zero ? .number(earned) : .null,
                 ],
                 "diemEpochAllocation": account.diemAllocation.map(JSONValue.number) ?? .null,
             ])
@@ -125,12 +155,28 @@ struct VeniceFigures {
         return SimulatedResponse(
             body: [
                 "data": [
-                    "accessPermitted": .bool(true), "apiTier": ["id": "paid", "isCharged": .bool(true)],
-                    "balances": ["USD": .count(1), "DIEM": .count(0)], "keyExpiration": .null,
+                    "accessPermitted": .bool(account.isAdmitted),
+                    "apiTier": ["id": "paid", "isCharged": .bool(true)],
+                    "balances": [
+                        "USD": .number(max(.zero, remainingUSD)), "DIEM": .number(remainingDIEM ?? .zero),
+                    ],
+                    "keyExpiration": .null,
                     "nextEpochBegins": .string(now.day.advanced(by: 1).start.description),
                     "rateLimits": .array(models),
                 ]
             ])
+    }
+
+    /// `GET /api/v1/api_keys/rate_limits/log`.
+    var refusals: SimulatedResponse {
+        let refusals = account.refusals.newest(before: now).map { refusal -> JSONValue in
+            [
+                "apiKeyId": refusal.keyID.map(JSONValue.string) ?? .null, "modelId": .string(refusal.model),
+                "rateLimitTier": "paid", "rateLimitType": .string(refusal.type),
+                "timestamp": .string(refusal.time.description),
+            ]
+        }
+        return SimulatedResponse(body: ["object": "list", "data": .array(refusals)])
     }
 
     /// `GET /api/v1/api_keys`.
@@ -138,26 +184,29 @@ struct VeniceFigures {
         let keys = account.keys.map { key -> JSONValue in
             var members: [JSONValue.Member] = [
                 .init("id", .string(key.id)), .init("apiKeyType", .string(key.type)),
-                .init("description", .string(key.description)), .init("createdAt", .string(key.created.description)),
+                .init("description", key.description.isEmpty ? .null : .string(key.description)),
+                .init("createdAt", .string(key.created.description)),
                 .init("expiresAt", key.expires.map { .string($0.description) } ?? .null),
                 .init("lastUsedAt", .null), .init("last6Chars", .string(String(key.id.suffix(6)))),
                 .init(
                     "consumptionLimits",
-                    ["usd": key.usdLimit.map(JSONValue.number) ?? .null, "diem": .null, "vcu": .null]),
+                    [
+                        "usd": key.usdLimit.map(JSONValue.number) ?? .null,
+                        "diem": key.diemLimit.map(JSONValue.number) ?? .null, "vcu": .null,
+                    ]),
                 .init("limitPeriod", .string(key.period)),
             ]
-            if key.usdLimit != nil {
+            if key.usdLimit != nil || key.diemLimit != nil {
                 let start: Timestamp =
                     switch key.period {
                     case "EPOCH": now.day.start
                     case "MONTH": now.day.startOfMonth.start
                     default: Timestamp(seconds: 0)
                     }
-                let spent = spent(since: start) { $0.keyID == key.id && Self.counted.contains($0.currency) }
-                members.append(
-                    .init(
-                        "currentPeriodUsage",
-                        ["usd": .string(String(format: "%.4f", spent.doubleValue)), "diem": "0.0000"]))
+                let usd = spent(since: start) { $0.keyID == key.id && Self.counted.contains($0.currency) }
+                let diem = spent(since: start) { $0.keyID == key.id && $0.currency == "DIEM" }
+                func text(_ amount: ExactDecimal) -> JSONValue { .string(String(format: "%.4f", amount.doubleValue)) }
+                members.append(.init("currentPeriodUsage", ["usd": text(usd), "diem": text(diem)]))
             }
             return .object(members)
         }

@@ -10,10 +10,16 @@ package struct VeniceTruth: Sendable, Hashable {
     package private(set) var requests: [String: Int] = [:]
     /// Tokens by model and type.
     package private(set) var tokens: [[String]: Int] = [:]
+    /// Quantities that are not tokens, by model and unit.
+    package private(set) var units: [[String]: ExactDecimal] = [:]
     /// Durations in milliseconds by model.
     package private(set) var durations: [String: [Int]] = [:]
     package private(set) var topups = ExactDecimal.zero
     package private(set) var refunds = ExactDecimal.zero
+    /// Refunds in other currencies by model and lower-case currency.
+    package private(set) var creditsRefunded: [[String]: ExactDecimal] = [:]
+    /// USD, bundled credits included, by lower-case `modelType` (empty: no type).
+    package private(set) var modalityCost: [String: ExactDecimal] = [:]
     /// USD, bundled credits included, by the key's id (empty: the web app).
     package private(set) var keyCost: [String: ExactDecimal] = [:]
     /// DIEM by the key's id.
@@ -29,27 +35,38 @@ package struct VeniceTruth: Sendable, Hashable {
             } else {
                 credits[[row.model, charge.currency.lowercased()], default: .zero] += paid
             }
+            if let unit = row.unit { units[[row.model, unit], default: .zero] += row.units }
             switch charge.currency {
-            case "USD", "BUNDLED_CREDITS": keyCost[charge.keyID ?? "", default: .zero] += paid
+            case "USD", "BUNDLED_CREDITS":
+                keyCost[charge.keyID ?? "", default: .zero] += paid
+                modalityCost[row.modelType?.lowercased() ?? "", default: .zero] += paid
             case "DIEM": keyDiem[charge.keyID ?? "", default: .zero] += paid
             default: break
             }
         }
+        guard charge.work != .subscription else { return }
         guard charge.hasDetails else {
             for row in charge.rows { requests[row.model, default: 0] += 1 }
             return
         }
-        requests[charge.model, default: 0] += 1
-        if let time = charge.milliseconds { durations[charge.model, default: []].append(time) }
+        let model = charge.billedModel
+        requests[model, default: 0] += 1
+        if let time = charge.milliseconds { durations[model, default: []].append(time) }
         if case .tokens(let prompt, let cached, let completion) = charge.work {
-            tokens[[charge.model, "input"], default: 0] += prompt - cached
+            tokens[[charge.model, "input"], default: 0] += prompt - cached - charge.cacheWritten
             tokens[[charge.model, "output"], default: 0] += completion
             if cached > 0 { tokens[[charge.model, "cache_input"], default: 0] += cached }
+            if charge.cacheWritten > 0 { tokens[[charge.model, "cache_write"], default: 0] += charge.cacheWritten }
         }
     }
 
     mutating func add(_ income: VeniceIncome) {
-        guard income.currency == "USD" else { return }
+        guard income.currency == "USD" else {
+            if income.isRefund {
+                creditsRefunded[[income.row.model, income.currency.lowercased()], default: .zero] += income.amount
+            }
+            return
+        }
         if income.isRefund { refunds += income.amount } else { topups += income.amount }
     }
 }
@@ -61,20 +78,34 @@ package struct VeniceIncome: Sendable, Hashable {
     package let amount: ExactDecimal
     package let currency: String
     package let isRefund: Bool
+    /// The inference that is refunded; nil for others.
+    private let refunded: VeniceCharge?
 
     package init(time: Timestamp, amount: ExactDecimal, currency: String = "USD", isRefund: Bool = false) {
         self.time = time
         self.amount = amount
         self.currency = currency
         self.isRefund = isRefund
+        refunded = nil
+    }
+
+    /// Refunds the first row of an inference in its own currency.
+    package init(refunding charge: VeniceCharge, at time: Timestamp) {
+        self.time = time
+        amount = charge.rows.first.map { -$0.amount } ?? .zero
+        currency = charge.currency
+        isRefund = true
+        refunded = charge
     }
 
     var row: VeniceBillingRow {
-        VeniceBillingRow(
-            timestamp: time, sku: isRefund ? "usd-refund" : "usd-credit-purchase", model: "", price: ExactDecimal(1),
-            units: amount, amount: amount, currency: currency, notes: isRefund ? "Refund" : "Credit purchase",
-            keyID: nil,
-            inference: nil, visibleFrom: time)
+        let charged = refunded?.rows.first
+        let sku = charged?.sku ?? (isRefund ? "usd-refund" : "usd-credit-purchase")
+        return VeniceBillingRow(
+            timestamp: time, sku: sku, model: charged?.model ?? sku, unit: nil, modelType: nil,
+            price: charged?.price ?? ExactDecimal(1), units: charged?.units ?? amount, amount: amount,
+            currency: currency, notes: isRefund ? "Refund" : "Credit purchase", keyID: nil,
+            inference: charged?.inference, visibleFrom: time)
     }
 }
 

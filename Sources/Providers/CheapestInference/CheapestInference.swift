@@ -3,7 +3,7 @@ import UsageModel
 import Upstream
 
 /// CheapestInference: cost, budget, limits and plan of each consumption key; requests and tokens of all keys of an
-/// account; the balance; the price list.
+/// account; the balance, top-ups and subscriptions; the price list.
 ///
 /// An account has a management key, consumption keys, or both. Endpoints that need a missing key are not read.
 package enum CheapestInference: Provider {
@@ -55,7 +55,8 @@ package struct CheapestInferenceOptions: ProviderOptions {
 
     package var scope: [String] { keyIDs }
 
-    /// Returns `usage` (consumption keys), `api_usage` and `billing_credits` (management key), and `plans` (no key).
+    /// Returns `usage` (consumption keys), `api_usage`, `api_keys`, `billing_credits` and `billing_status` (management
+    /// key), and `plans` (no key).
     package func sources(for account: ProviderAccount) -> [any UsageSource] {
         var sources: [any UsageSource] = []
         let keys = keys.filter { $0.credential != nil }.map { key in
@@ -63,15 +64,22 @@ package struct CheapestInferenceOptions: ProviderOptions {
                 name: key.name, api: account.api(for: CheapestInferenceKeySource.endpoint, with: .key(key.name)))
         }
         if !keys.isEmpty { sources.append(CheapestInferenceKeySource(keys: keys)) }
-        if managementKey != nil {
-            sources.append(
-                CheapestInferenceAccountSource(
-                    api: account.api(for: CheapestInferenceAccountSource.endpoint, with: .management), keyIDs: keyIDs))
-            sources.append(
-                CheapestInferenceCreditsSource(
-                    api: account.api(for: CheapestInferenceCreditsSource.endpoint, with: .management)))
-        }
+        if managementKey != nil { sources += managementSources(for: account, readDirectly: Set(keys.map(\.name))) }
         sources.append(CheapestInferencePlansSource(api: account.api(for: CheapestInferencePlansSource.endpoint)))
         return sources
+    }
+
+    private func managementSources(
+        for account: ProviderAccount, readDirectly: Set<String>
+    ) -> [any UsageSource] {
+        func api(for source: String) -> any UpstreamAPI { account.api(for: source, with: .management) }
+        return [
+            CheapestInferenceAccountSource(
+                api: api(for: CheapestInferenceAccountSource.endpoint), keyIDs: keyIDs, readDirectly: readDirectly),
+            CheapestInferenceKeyListSource(
+                api: api(for: CheapestInferenceKeyListSource.endpoint), keyIDs: keyIDs, readDirectly: readDirectly),
+            CheapestInferenceCreditsSource(api: api(for: CheapestInferenceCreditsSource.endpoint)),
+            CheapestInferenceBillingSource(api: api(for: CheapestInferenceBillingSource.endpoint)),
+        ]
     }
 }

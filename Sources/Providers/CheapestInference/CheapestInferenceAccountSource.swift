@@ -24,17 +24,16 @@ struct CheapestInferenceAccountSource: UsageSource {
     let quota: Quota? = allowance
     let api: any UpstreamAPI
     let keyIDs: [String]
+    /// Labels of the keys that the source `usage` reads.
+    var readDirectly: Set<String> = []
 
     private static let families: [GaugeFamily] = [
-        .windowRequests, .windowTokens, .planInfo, .planExpiry, .keyInfo, .keyActive, .keyCreated,
+        .windowRequests, .windowTokens, .planInfo, .planExpiry, .keyInfo, .keyActive, .keyCreated, .spendingAllowed,
     ]
 
     /// The longest gap between readings across a midnight after which usage can still be assigned to a day. Readings
     /// are at full hours, and two of them a day are skipped.
     static let longestGap = Duration.hours(2) + .minutes(10)
-
-    /// The end of the running totals' slices: the last second that RFC 3339 can represent.
-    private static let neverEnding = Timestamp(seconds: 253_402_300_799)
 
     func sync(_ context: any SyncContext) async throws {
         if keyIDs.isEmpty {
@@ -117,17 +116,17 @@ struct CheapestInferenceAccountSource: UsageSource {
         try await gauges.keep(Set(kept.compactMap { labels.byID[$0] }), from: context)
         var coverage: [String: KeyCoverage] = try await context.remembered("coverage") ?? [:]
         var seen: Set<String> = []
-        for key in Self.oldestFirst(keys) {
+        for key in CheapestInferenceAccountKey.oldestFirst(keys) {
             // A key without id and name cannot be identified.
             guard let id = requestedID ?? key.identity, seen.insert(id).inserted else { continue }
             let label = labels.label(id: id, name: key.name?.value)
             let usage = RollingUsage(key.usage)
             usage.addGauges(of: label, to: &gauges)
-            key.addGauges(label: label, to: &gauges)
+            key.addGauges(label: label, isReadDirectly: readDirectly.contains(label), at: requestedAt, to: &gauges)
             let memory = "counters/" + id
             var counters = try await context.remembered(memory) ?? KeyCounters()
             // All usage of a key that was created after the ledger's start belongs to the ledger.
-            let isYounger = key.createdAt.value.map { $0.value >= context.ledgerStart } ?? false
+            let isYounger = key.createdAt.value?.value.map { $0 >= context.ledgerStart } ?? false
             let before = counters.cells(key: label)
             // At the first sync the windows' usage is history. A key that is read for the first time later starts at 0.
             let start = context.isFirst ? context.ledgerStart : requestedAt
@@ -141,7 +140,7 @@ struct CheapestInferenceAccountSource: UsageSource {
             reading.coverage[label] = days.coverage
             reading.slices.append(
                 SliceReading(
-                    SliceID(scope: id, period: Period(start: context.ledgerStart, end: Self.neverEnding)),
+                    SliceID(scope: id, period: Period(start: context.ledgerStart, end: .neverEnding)),
                     cells: cells, readAt: requestedAt, attribution: attribution))
         }
         // Keys that were removed from the account or from `key_ids` no longer delay the coverage of the others.
@@ -159,30 +158,22 @@ struct CheapestInferenceAccountSource: UsageSource {
         reading.completesHistory = requestedID == nil
         try await context.commit(reading)
     }
-
-    /// Sorts keys by age, so that the oldest of several keys with one name gets it as its label.
-    private static func oldestFirst(_ keys: [CheapestInferenceAccountKey]) -> [CheapestInferenceAccountKey] {
-        keys.sorted {
-            ($0.createdAt.value?.value.milliseconds ?? .max, $0.identity ?? "")
-                < ($1.createdAt.value?.value.milliseconds ?? .max, $1.identity ?? "")
-        }
-    }
 }
 
 extension CheapestInferenceAccountKey {
-    /// The id, or else the name; nil if the response has neither.
-    var identity: String? {
-        [id?.value, name?.value].compactMap { $0 }.first { !$0.isEmpty }
-    }
-
     /// Adds the gauges of the key itself.
-    func addGauges(label: String, to gauges: inout KeyGauges) {
+    ///
+    /// - Parameter isReadDirectly: whether the source `usage` reads the key. It reports more often whether the key can
+    ///   be used, and a figure from here would hide its own.
+    func addGauges(label: String, isReadDirectly: Bool, at now: Timestamp, to gauges: inout KeyGauges) {
         if let plan = plan.value?.value {
             gauges.add(.planInfo, [label, plan, subscription?.status.value?.value ?? ""], 1)
         }
-        gauges.add(.planExpiry, [label], subscription?.expiresAt.value?.value.seconds)
+        gauges.add(.planExpiry, [label], subscription?.expiresAt.value?.value?.seconds)
         gauges.add(.keyInfo, [label, id?.value ?? "", type.value?.value ?? ""], 1)
+        gauges.add(.keyCreated, [label], createdAt.value?.value?.seconds)
+        guard !isReadDirectly else { return }
         gauges.add(.keyActive, [label], isActive.value.map { $0.value ? 1 : 0 })
-        gauges.add(.keyCreated, [label], createdAt.value?.value.seconds)
+        gauges.add(.spendingAllowed, [label], subscription?.state.hasEnded(at: now) == true ? 0 : nil)
     }
 }

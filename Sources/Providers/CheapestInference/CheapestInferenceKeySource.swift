@@ -5,7 +5,8 @@ import Upstream
 /// `GET /v1/usage` with each of the configured consumption keys: cost, budget, limits, plan, and the balance.
 ///
 /// Keys are read one after the other. If one fails, the others are committed, its own figures stay unchanged, and the
-/// sync ends with its failure. A deactivated key (403) is not a failure: `genai_key_active` is 0.
+/// sync ends with its failure. A deactivated key (403) is not a failure: `genai_key_active` and
+/// `genai_spending_allowed` are 0.
 ///
 /// Usage between the last reading of a budget period and the period's end is lost, because no response contains it.
 struct CheapestInferenceKeySource: UsageSource {
@@ -31,8 +32,10 @@ struct CheapestInferenceKeySource: UsageSource {
 
     private static let families: [GaugeFamily] = [
         .budgetLimit, .budgetSpent, .budgetReset, .budgetPeriod, .rateLimitRequestsPerMinute,
-        .rateLimitTokensPerMinute, .planInfo, .planExpiry, .keyInfo, .keyActive, .keyCreated,
+        .rateLimitTokensPerMinute, .planInfo, .planExpiry, .keyInfo, .keyActive, .keyCreated, .spendingAllowed,
     ]
+    /// The families that a deactivated key's 403 replaces.
+    private static let permissions: [GaugeFamily] = [.keyActive, .spendingAllowed]
 
     func sync(_ context: any SyncContext) async throws {
         var reading = Reading()
@@ -46,16 +49,17 @@ struct CheapestInferenceKeySource: UsageSource {
             do {
                 let usage = try await usage(of: key, context)
                 succeeded += 1
-                Self.addGauges(of: usage, key: key.name, to: &gauges)
+                Self.addGauges(of: usage, key: key.name, at: requestedAt, to: &gauges)
                 // The balance belongs to the account, so the first key that has it is enough.
                 balance = balance ?? usage.credits?.balance?.value.doubleValue
                 let fingerprint = try key.api.credentialFingerprint()
                 history.observe(usage, of: key.name, fingerprint: fingerprint, at: requestedAt, to: &reading)
-            } catch let error as UpstreamFailure where error.isDeactivatedKey {
+            } catch let error as UpstreamFailure where error.isRefusedByAPI {
                 succeeded += 1
                 history.observeDeactivated(key.name, at: requestedAt)
-                try await gauges.keep([key.name], of: Self.families.filter { $0 != .keyActive }, from: context)
-                gauges.add(.keyActive, [key.name], 0)
+                let unaffected = Self.families.filter { !Self.permissions.contains($0) }
+                try await gauges.keep([key.name], of: unaffected, from: context)
+                for family in Self.permissions { gauges.add(family, [key.name], 0) }
             } catch let error as any ReasonedFailure where error.reason != .storage {
                 failure = failure ?? Self.failure(error, of: key.name)
                 try await gauges.keep([key.name], from: context)
@@ -88,11 +92,13 @@ struct CheapestInferenceKeySource: UsageSource {
         return usage
     }
 
-    static func addGauges(of usage: CheapestInferenceKeyUsage, key: String, to gauges: inout KeyGauges) {
+    private static func addGauges(
+        of usage: CheapestInferenceKeyUsage, key: String, at now: Timestamp, to gauges: inout KeyGauges
+    ) {
         let budget = usage.budget
         gauges.add(.budgetLimit, [key, "key"], limit(budget?.limit))
         gauges.add(.budgetSpent, [key, "key"], budget?.spent?.value.doubleValue)
-        gauges.add(.budgetReset, [key, "key"], budget?.resets_at.value?.value.seconds)
+        gauges.add(.budgetReset, [key, "key"], budget?.resets_at.value?.value?.seconds)
         gauges.add(
             .budgetPeriod, [key, "key"], budget?.duration.value.flatMap { budgetDuration($0.value)?.inSeconds })
         gauges.add(.rateLimitRequestsPerMinute, [key, ""], limit(usage.rate_limits?.rpm))
@@ -100,11 +106,12 @@ struct CheapestInferenceKeySource: UsageSource {
         if let plan = usage.plan?.slug.value?.value {
             gauges.add(.planInfo, [key, plan, usage.plan?.status.value?.value ?? ""], 1)
         }
-        gauges.add(.planExpiry, [key], usage.plan?.expires_at.value?.value.seconds)
+        gauges.add(.planExpiry, [key], usage.plan?.expires_at.value?.value?.seconds)
         // The response has no id; the list of keys (management key) has it.
         gauges.add(.keyInfo, [key, "", usage.key?.type.value?.value ?? ""], 1)
-        gauges.add(.keyCreated, [key], usage.key?.created_at.value?.value.seconds)
+        gauges.add(.keyCreated, [key], usage.key?.created_at.value?.value?.seconds)
         gauges.add(.keyActive, [key], 1)
+        gauges.add(.spendingAllowed, [key], usage.plan?.state.hasEnded(at: now) == true ? 0 : nil)
     }
 
     /// Returns a limit; nil if there is none. A limit of 0 or less means none, because it would allow no spending.
@@ -200,9 +207,4 @@ private struct KeyHistory {
             reading.coverage[name] = known[name]?.coverage ?? Coverage()
         }
     }
-}
-
-extension UpstreamFailure {
-    /// Whether the API reports a deactivated key (403), rather than a firewall in front of the API.
-    fileprivate var isDeactivatedKey: Bool { status == 403 && reason == .auth }
 }

@@ -1,7 +1,8 @@
 import Upstream
 import UsageModel
 
-/// `GET /api/plans`: the price list. It needs no key, and none is sent. It may be empty or missing (404).
+/// `GET /api/plans`: the price list. It needs no key, and none is sent. It may be empty, since the flat plans are
+/// retired, or missing (404).
 struct CheapestInferencePlansSource: UsageSource {
     static let endpoint = "plans"
 
@@ -11,24 +12,23 @@ struct CheapestInferencePlansSource: UsageSource {
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
 
+    private static let families: [GaugeFamily] = [.planPrice, .planRequestsPerMinute, .planTokensPerMinute]
+
     func sync(_ context: any SyncContext) async throws {
+        let call = UpstreamCall(.get, "/api/plans", authenticated: false)
+        guard let response = try await api.sendIfPresent(call, mayBeForbidden: true, for: Self.families, context) else {
+            return
+        }
+        let plans = try CheapestInferenceEnvelope<LenientArray<CheapestInferencePlan>>.payload(of: response) {
+            context.remark($0)
+        }
         var reading = Reading()
-        reading.gauges = Self.gauges(of: try await plans(context))
+        reading.gauges = Self.gauges(of: plans.values)
         try await context.commit(reading)
     }
 
-    private func plans(_ context: any SyncContext) async throws -> [CheapestInferencePlan] {
-        let call = UpstreamCall(.get, "/api/plans", authenticated: false)
-        guard let response = try await api.sendIfPresent(call) else { return [] }
-        return try CheapestInferenceEnvelope<LenientArray<CheapestInferencePlan>>.payload(of: response) {
-            context.remark($0)
-        }.values
-    }
-
     static func gauges(of plans: [CheapestInferencePlan]) -> [GaugeFamily: [GaugeSample]] {
-        var gauges: [GaugeFamily: [GaugeSample]] = [
-            .planPrice: [], .planRequestsPerMinute: [], .planTokensPerMinute: [],
-        ]
+        var gauges = Dictionary(uniqueKeysWithValues: families.map { ($0, [GaugeSample]()) })
         for plan in plans {
             guard let slug = plan.slug?.value, !slug.isEmpty else { continue }
             let figures: [(GaugeFamily, ExactDecimal?)] = [
@@ -42,28 +42,5 @@ struct CheapestInferencePlansSource: UsageSource {
             }
         }
         return gauges
-    }
-}
-
-/// `GET /api/billing/credits` (management key): the account's credit in USD. It is not documented, so a 404 is not a
-/// failure: there is no series, and the consumption keys may still report a balance.
-struct CheapestInferenceCreditsSource: UsageSource {
-    static let endpoint = "billing_credits"
-
-    let name = endpoint
-    let minimumInterval = Duration.seconds(60)
-    let slicing: Slicing? = nil
-    let api: any UpstreamAPI
-
-    func sync(_ context: any SyncContext) async throws {
-        var reading = Reading()
-        reading.gauges[.balanceUSD] = try await remaining().map { [GaugeSample([], $0)] } ?? []
-        try await context.commit(reading)
-    }
-
-    private func remaining() async throws -> Double? {
-        guard let response = try await api.sendIfPresent(UpstreamCall(.get, "/api/billing/credits")) else { return nil }
-        let credits = try CheapestInferenceEnvelope<CheapestInferenceCredits>.payload(of: response)
-        return credits.remaining.value.doubleValue
     }
 }

@@ -68,3 +68,25 @@ struct KeyLabels: Codable, Equatable {
         return label
     }
 }
+
+/// A key in a list of an account's keys.
+protocol ListedKey {
+    var id: LenientString? { get }
+    var name: LenientString? { get }
+    var createdAt: Decoration<OptionalTimestamp> { get }
+}
+
+extension ListedKey {
+    /// The id, or else the name; nil if the response has neither.
+    var identity: String? {
+        [id?.value, name?.value].compactMap { $0 }.first { !$0.isEmpty }
+    }
+
+    /// Sorts keys by age, so that the oldest of several keys with one name gets it as its label.
+    static func oldestFirst(_ keys: [Self]) -> [Self] {
+        keys.sorted {
+            ($0.createdAt.value?.value?.milliseconds ?? .max, $0.identity ?? "")
+                < ($1.createdAt.value?.value?.milliseconds ?? .max, $1.identity ?? "")
+        }
+    }
+}

@@ -2,7 +2,8 @@ import ConfigReading
 import UsageModel
 import Upstream
 
-/// FairStack: cost and generations by key, model, modality and UTC day; failures, top-ups, refunds, balance and caps.
+/// FairStack: cost and generations by key, model, modality and UTC day; failures, top-ups, refunds, balance, caps and
+/// the list of keys.
 package enum FairStack: Provider {
     package typealias Options = FairStackOptions
 
@@ -40,13 +41,14 @@ package struct FairStackOptions: ProviderOptions {
 
     package var scope: [String] { keys.compactMap(\.id) }
 
-    /// Returns the sources `usage` (with `daily`), `transactions` and `credits`.
+    /// Returns the sources `usage` (with `daily`), `transactions`, `credits` (or `account`) and `api_keys`.
     package func sources(for account: ProviderAccount) -> [any UsageSource] {
         let keys = keys.compactMap { key in key.id.map { FairStackKey(id: $0, name: key.name) } }
         return [
             FairStackUsageSource(api: account.api(for: FairStackUsageSource.endpoint), keys: keys),
             FairStackTransactionsSource(api: account.api(for: FairStackTransactionsSource.endpoint)),
             FairStackCreditsSource(api: account.api(for: FairStackCreditsSource.endpoint)),
+            FairStackKeysSource(api: account.api(for: FairStackKeysSource.endpoint), configured: keys),
         ]
     }
 }

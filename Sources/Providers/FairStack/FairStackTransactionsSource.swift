@@ -124,20 +124,24 @@ struct FairStackPageWalk {
     /// The maximum number of transactions of one traversal: about 20,000 a day for a month of history.
     static let longest = 600_000
 
+    /// The number of last rows that determine the progress. Old rows among newer ones, such as late failures listed by
+    /// the time of their change, must not end the traversal.
+    static let tailLength = 10
+
     private var ids: Set<String> = []
     private var cursors: Set<String> = []
-    /// The number of rows at the end of a page that determine the progress. A single old row among newer ones, such as
-    /// a late failure listed by the time of its change, must not end the traversal.
-    static let tail = 10
+    /// The times of the last rows, over as many pages as needed.
+    private var tail: [Timestamp] = []
 
-    /// The time after which every transaction was seen; nil before the first page and if all pages so far were empty.
-    private(set) var passed: Timestamp?
+    /// The time after which every transaction was seen; nil before there are enough rows to determine it.
+    ///
+    /// It is the newest time of the last rows, because single rows may violate the order "most recent first".
+    var passed: Timestamp? { tail.count < Self.tailLength ? nil : tail.max() }
 
     /// Processes a page. Returns the transactions that are new, and the next step.
     mutating func take(_ page: FairStackPage) -> (new: [FairStackTransactionRow], step: Step) {
         let new = page.transactions.values.filter { ids.insert($0.id.value).inserted }.map(FairStackTransactionRow.init)
-        // The newest of the last rows, because single rows may violate the order "most recent first".
-        passed = page.transactions.values.suffix(Self.tail).map(\.created_at.value).max() ?? passed
+        tail = (tail + page.transactions.values.map(\.created_at.value)).suffix(Self.tailLength)
         guard let cursor = page.nextCursor else { return (new, .end) }
         guard !new.isEmpty, ids.count <= Self.longest, cursors.insert(cursor).inserted else { return (new, .broken) }
         return (new, .page(cursor: cursor))
@@ -148,15 +152,15 @@ struct FairStackPageWalk {
 struct FairStackTransactionRow: Equatable {
     /// The effect of a transaction on the ledger.
     enum Meaning: Equatable {
-        /// A generation that did not complete; `""` if the model is not named.
+        /// A generation that failed; `""` if the model is not named.
         case failure(model: String)
         /// Money paid in, in USD.
         case topUp(ExactDecimal)
         /// Money refunded, in USD.
         case refund(ExactDecimal)
-        /// A transaction without a final status.
+        /// A transaction without a known final status.
         case pending
-        /// A transaction that is not counted here: completed generations are in `usage`, cancelled ones are neither
+        /// A transaction that is not counted here: successful generations are in `usage`, cancelled ones are neither
         /// success nor failure, and other types are unknown.
         case nothing
     }
@@ -172,12 +176,19 @@ struct FairStackTransactionRow: Equatable {
     /// The model and its modality, if both are named.
     let model: Model?
 
-    /// Status values of a generation in progress. A value in none of these sets is a failure.
+    // FairStack's documents list different words for the same status. A word in none of these sets is a success if the
+    // generation is charged, because a failed one is not; without a charge its outcome is not known.
+
+    /// Status values of a generation in progress, also if an amount is reserved for it.
     private static let pendingWords: Set<String> = [
         "pending", "queued", "created", "submitted", "starting", "started", "processing", "running", "in_progress",
     ]
     /// Status values of a success. `partial` is charged and has results.
     private static let successWords: Set<String> = ["completed", "complete", "succeeded", "success", "partial"]
+    /// Status values of a failure, also if a cost is named.
+    private static let failureWords: Set<String> = [
+        "failed", "failure", "error", "errored", "refunded", "rejected", "expired", "timeout", "timed_out",
+    ]
     /// Status values of a generation that its user cancelled: neither success nor failure.
     private static let withdrawnWords: Set<String> = ["cancelled", "canceled"]
 
@@ -194,21 +205,32 @@ struct FairStackTransactionRow: Equatable {
 
     private static func meaning(of row: FairStackPage.Transaction) -> Meaning {
         let status = row.status?.value.lowercased() ?? "completed"
-        if pendingWords.contains(status) { return .pending }
-        let succeeded = successWords.contains(status)
         // Top-ups and refunds are negative, because usage is positive; the code does not rely on the sign. The families
         // are in USD, so money in another currency is not counted.
         let amount = row.cost?.foreignUnit == nil ? row.cost?.amount?.magnitude : nil
         switch row.type?.value.lowercased() {
         case "generation":
-            return succeeded || withdrawnWords.contains(status) ? .nothing : .failure(model: row.model?.value ?? "")
+            return meaning(ofGeneration: status, row)
         case "top_up":
-            return succeeded ? amount.map(Meaning.topUp) ?? .nothing : .nothing
+            return settled(status, amount.map(Meaning.topUp))
         case "refund":
-            return succeeded ? amount.map(Meaning.refund) ?? .nothing : .nothing
+            return settled(status, amount.map(Meaning.refund))
         default:
             return .nothing
         }
+    }
+
+    private static func meaning(ofGeneration status: String, _ row: FairStackPage.Transaction) -> Meaning {
+        if failureWords.contains(status) { return .failure(model: row.model?.value ?? "") }
+        if successWords.contains(status) || withdrawnWords.contains(status) { return .nothing }
+        let isCharged = (row.cost?.micro?.value ?? 0) > 0
+        return isCharged && !pendingWords.contains(status) ? .nothing : .pending
+    }
+
+    /// Returns the meaning of money that was paid in or given back. An unknown status is not counted.
+    private static func settled(_ status: String, _ money: Meaning?) -> Meaning {
+        if pendingWords.contains(status) { return .pending }
+        return successWords.contains(status) ? money ?? .nothing : .nothing
     }
 }
 

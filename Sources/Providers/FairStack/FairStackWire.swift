@@ -115,9 +115,6 @@ struct FairStackCredits: Decodable {
     struct Cap: Decodable {
         let micro: Decoration<LenientInt>
         let used_micro: Decoration<LenientInt>
-
-        /// Millionths of a dollar; nil if there is no limit, in any notation of the API.
-        var limit: Int? { micro.value.flatMap { $0.value > 0 ? $0.value : nil } }
     }
 
     struct Caps: Decodable {
@@ -135,11 +132,83 @@ struct FairStackCredits: Decodable {
 
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        let hasError = fields.contains(.error) && (try? fields.decodeNil(forKey: .error)) != true
-        guard !hasError, fields.contains(.balance) || fields.contains(.caps) else {
-            throw SourceFailure(.decode, "credits: expected balance or caps, found neither or an error")
-        }
+        try fields.requireField(besides: .error, in: "credits", expected: "balance or caps")
         balance = try fields.decodeIfPresent(FairStackMoney.self, forKey: .balance)
         caps = try fields.decode(Decoration<Caps>.self, forKey: .caps)
+    }
+}
+
+/// `GET /v1/account`. The balance is money and decoded strictly; the cap and the plan are optional.
+///
+/// Each of these fields may be missing, but not all of them. Not read: the owner (`id`, `name`, `email`), because it is
+/// personal data.
+struct FairStackAccountDetails: Decodable {
+    struct Credits: Decodable {
+        /// The balance in USD; nil if there is none.
+        let balance: ExactDecimal?
+
+        private enum CodingKeys: String, CodingKey {
+            case balance_microdollars, balance_usd
+        }
+
+        init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            if let micro = try fields.decodeIfPresent(LenientInt.self, forKey: .balance_microdollars) {
+                balance = ExactDecimal(micros: micro.value)
+            } else {
+                balance = try fields.decodeIfPresent(LenientDecimal.self, forKey: .balance_usd)?.value
+            }
+        }
+    }
+
+    /// The cap of the organization in a calendar month.
+    struct SpendingCap: Decodable {
+        private let monthly_microdollars: Decoration<LenientInt>
+        private let monthly_usd: Decoration<LenientDecimal>
+        private let used_this_month_microdollars: Decoration<LenientInt>
+        private let used_this_month_usd: Decoration<LenientDecimal>
+
+        /// In USD; nil or not positive if there is no limit.
+        var limit: ExactDecimal? { Self.usd(monthly_microdollars, monthly_usd) }
+
+        /// In USD.
+        var spent: ExactDecimal? { Self.usd(used_this_month_microdollars, used_this_month_usd) }
+
+        private static func usd(_ micro: Decoration<LenientInt>, _ usd: Decoration<LenientDecimal>) -> ExactDecimal? {
+            micro.value.map { ExactDecimal(micros: $0.value) } ?? usd.value?.value
+        }
+    }
+
+    struct Plan: Decodable {
+        let name: Decoration<LenientString>
+    }
+
+    let credits: Credits?
+    let spending_cap: Decoration<SpendingCap>
+    let plan: Decoration<Plan>
+
+    private enum CodingKeys: String, CodingKey {
+        case credits, spending_cap, plan, error
+    }
+
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        try fields.requireField(besides: .error, in: "account", expected: "credits, spending_cap or plan")
+        credits = try fields.decodeIfPresent(Credits.self, forKey: .credits)
+        spending_cap = try fields.decode(Decoration<SpendingCap>.self, forKey: .spending_cap)
+        plan = try fields.decode(Decoration<Plan>.self, forKey: .plan)
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// Rejects a response with an error, and one without any of its documented fields.
+    ///
+    /// - Parameter error: the key of the error.
+    /// - Throws: `SourceFailure` with the reason `decode`.
+    func requireField(besides error: Key, in endpoint: String, expected: String) throws {
+        let hasError = contains(error) && (try? decodeNil(forKey: error)) != true
+        guard !hasError, allKeys.contains(where: { $0.stringValue != error.stringValue }) else {
+            throw SourceFailure(.decode, "\(endpoint): expected \(expected), found none of them or an error")
+        }
     }
 }

@@ -16,7 +16,8 @@ struct UseAPIAccountSource: UsageSource {
     func sync(_ context: any SyncContext) async throws {
         // An older page of the documentation lacks this endpoint. If it is missing, there are no series.
         let status = try await api.sendIfPresent(
-            UpstreamCall(.get, "/v2/account", longestAnswer: Self.longestAnswer).explained(by: UseAPI.meanings)
+            UpstreamCall(.get, "/v2/account", longestAnswer: Self.longestAnswer).explained(by: UseAPI.meanings),
+            for: [.planInfo, .upstreamAccounts], context
         ).map { response in
             try JSONBody.decode(UseAPIAccountStatus.self, from: response) { context.remark($0) }
         }

@@ -2,8 +2,8 @@ import ConfigReading
 import Upstream
 import UsageModel
 
-/// Venice.ai: cost, credits, requests, tokens and durations by model and UTC hour, cost by key and UTC day, balances,
-/// rate limits, and keys with their budgets.
+/// Venice.ai: cost, credits, requests, tokens, other units and durations by model and UTC hour, cost by key and by
+/// modality and UTC day, balances, rate limits and refused requests, and keys with their budgets.
 package enum Venice: Provider {
     package typealias Options = VeniceOptions
 
@@ -31,9 +31,9 @@ package struct VeniceOptions: ProviderOptions {
 
     package var scope: [String] { [endpoint.rawValue] }
 
-    /// Returns the sources `usage`, `usage_analytics`, `balance`, `rate_limits` and `api_keys`. All but `rate_limits`
-    /// require an ADMIN key: with an inference key those four fail with the reason `auth`, and `rate_limits` still
-    /// works.
+    /// Returns the sources `usage`, `usage_analytics`, `balance`, `rate_limits`, `api_keys` and `rate_limit_log`. All but
+    /// `rate_limits` require an ADMIN key: with an inference key the others fail with the reason `auth`, except for
+    /// `rate_limit_log`, which then has no series, and `rate_limits` still works.
     package func sources(for account: ProviderAccount) -> [any UsageSource] {
         [
             VeniceUsageSource(api: account.api(for: VeniceUsageSource.endpoint), setting: endpoint),
@@ -41,6 +41,7 @@ package struct VeniceOptions: ProviderOptions {
             VeniceBalanceSource(api: account.api(for: VeniceBalanceSource.endpoint)),
             VeniceRateLimitsSource(api: account.api(for: VeniceRateLimitsSource.endpoint)),
             VeniceKeysSource(api: account.api(for: VeniceKeysSource.endpoint)),
+            VeniceThrottleSource(api: account.api(for: VeniceThrottleSource.endpoint)),
         ]
     }
 }

@@ -1,11 +1,13 @@
 import Upstream
 import UsageModel
 
-/// `GET /api/v1/billing/usage-analytics`: charges by key, one UTC day per slice.
+/// `GET /api/v1/billing/usage-analytics`: charges by key and by modality, one UTC day per slice, and the modality of
+/// each model.
 ///
 /// This is the provider's own view, not an addition to `usage`: its USD includes what bundled credits paid, and its
-/// responses are up to ten minutes old. Not read: `byModel` and similar fields, which `usage` has by hour and row;
-/// `byKeyDaily`, which sums USD and DIEM; `totalUnits`, which sums tokens and images.
+/// responses are up to ten minutes old. The names of keys come from `api_keys`, once per sync. Not read: the other fields
+/// of `byModel`, which `usage` has by hour and row; `byKeyDaily`, which sums USD and DIEM, and `byModelDailyUsd` and
+/// `byKeyDailyUsd`, which one day per query makes redundant; `totalUnits`, which sums tokens and images.
 struct VeniceAnalyticsSource: UsageSource {
     static let endpoint = "usage_analytics"
 
@@ -23,51 +25,64 @@ struct VeniceAnalyticsSource: UsageSource {
             query: [("startDate", "\(days.lowerBound)"), ("endDate", "\(days.upperBound)")])
     }
 
-    func sync(_ context: any SyncContext) async throws {
-        var due = context.dueSlices[...]
+    /// The state of one sync.
+    private struct Progress {
         var parts = VeniceParts()
         var read: Set<SliceID> = []
+        /// Nil until the first day was read, because a key that cannot read it cannot read `api_keys` either.
+        var names: VeniceKeyNames?
+    }
+
+    func sync(_ context: any SyncContext) async throws {
+        var due = context.dueSlices[...]
+        var progress = Progress()
         // The open day first. If it fails permanently, nothing else is queried.
-        guard let open = due.popFirst(), try await tryReading(open, context, &parts, &read) else {
-            return try parts.finish()
+        guard let open = due.popFirst(), try await tryReading(open, context, &progress) else {
+            return try progress.parts.finish()
         }
         var late = try await VeniceLateCharges(context, api)
-        for day in due + late.slices where !read.contains(day.slice) {
-            guard try await tryReading(day, context, &parts, &read) else { break }
+        for day in due + late.slices where !progress.read.contains(day.slice) {
+            guard try await tryReading(day, context, &progress) else { break }
         }
-        try await late.confirm(read: read, context)
-        try parts.finish()
+        try await late.confirm(read: progress.read, context)
+        try progress.parts.finish()
     }
 
     /// Reads one day. Its failure need not stop the others. Returns false if the endpoint is missing.
     private func tryReading(
-        _ due: DueSlice, _ context: any SyncContext, _ parts: inout VeniceParts, _ read: inout Set<SliceID>
+        _ due: DueSlice, _ context: any SyncContext, _ progress: inout Progress
     ) async throws -> Bool {
         do {
-            guard try await self.read(due, context) else { return false }
-            parts.succeed()
-            read.insert(due.slice)
+            guard try await read(due, context, &progress) else { return false }
+            progress.parts.succeed()
+            progress.read.insert(due.slice)
         } catch let failure as any ReasonedFailure {
-            try parts.fail(failure)
+            try progress.parts.fail(failure)
         }
         return true
     }
 
     /// Reads one day and commits it. Returns false if the endpoint is missing.
-    private func read(_ due: DueSlice, _ context: any SyncContext) async throws -> Bool {
+    private func read(_ due: DueSlice, _ context: any SyncContext, _ progress: inout Progress) async throws -> Bool {
         let day = due.slice.period.start.day
         let requested = context.now
-        guard let response = try await api.sendIfPresent(Self.call(day...day)) else { return false }
+        guard let response = try await api.sendIfPresent(Self.call(day...day), for: [], context) else { return false }
         let analytics = try JSONBody.decode(VeniceAnalytics.self, from: response) { context.remark($0) }
+        let known = if let names = progress.names { names } else { try await VeniceKeyNames.current(context, api) }
+        let isFirst = progress.names == nil
+        progress.names = known
         let names: [String: String]? = try await context.remembered(Self.namesName(day))
         let moved: [String: VeniceMovedUsage]? = try await context.remembered(Self.movedName(day))
-        var memory = VeniceDayMemory(names: VeniceDayNames(names ?? [:]), moved: moved ?? [:])
+        var memory = VeniceDayMemory(names: VeniceDayNames(names ?? [:]), known: known, moved: moved ?? [:])
         let earlier = due.lastRead == nil ? [] : try await context.cells(of: due.slice)
         var reading = Reading()
         reading.slices = [
             SliceReading(
                 due.slice, cells: try analytics.cells(of: day, earlier: earlier, &memory), readAt: requested)
         ]
+        let models = try await context.gauges(.modelInfo)
+        reading.gauges[.modelInfo] = analytics.modelInfo(after: models)
+        if isFirst { reading.memory[VeniceKeyNames.memoryName] = try RememberedJSON.text(of: known) }
         if names == nil { Self.forgetDays(before: day, in: &reading) }
         if memory.names.byID != names {
             reading.memory[Self.namesName(day)] = try RememberedJSON.text(of: memory.names.byID)
@@ -93,98 +108,6 @@ struct VeniceAnalyticsSource: UsageSource {
             let old = day.advanced(by: -age)
             reading.memory[namesName(old)] = .some(nil)
             reading.memory[movedName(old)] = .some(nil)
-        }
-    }
-}
-
-/// The used fields of the response of `usage-analytics` for one day.
-struct VeniceAnalytics: Decodable {
-    struct Key: Decodable {
-        let apiKeyId: Decoration<LenientString>
-        let description: Decoration<LenientString>
-        let totalUsd: LenientDecimal?
-        let totalDiem: LenientDecimal?
-    }
-
-    let byKey: BoundedArray<Key>
-    let byDate: LenientArray<VeniceDayFigures>
-
-    /// The name of the entry that sums the keys beyond the listed ones.
-    static let other = "Other"
-
-    /// Returns the cells of the day. The part of the day's total beyond its keys gets the empty key.
-    ///
-    /// - Parameters:
-    ///   - earlier: the cells of the day's last read; empty for the first read.
-    ///   - memory: the stored state of the day.
-    /// - Throws: `SourceFailure` for a response without keys and total if the day had usage; missing data is not zero.
-    func cells(of day: UTCDay, earlier: [Cell], _ memory: inout VeniceDayMemory) throws -> [Cell] {
-        let total = byDate.values.first { $0.day == day }?.usd
-        guard !byKey.values.isEmpty || total != nil || earlier.allSatisfy(\.value.isZero) else {
-            throw SourceFailure(.decode, "usage-analytics has neither keys nor a total for \(day), which had usage")
-        }
-        var usd: [String: ExactDecimal] = [:]
-        var diem: [String: ExactDecimal] = [:]
-        for key in byKey.values {
-            let name = memory.names.name(of: key)
-            if let amount = key.totalUsd?.value { usd[name, default: .zero] += amount }
-            if let amount = key.totalDiem?.value { diem[name, default: .zero] += amount }
-        }
-        let remainder = Remainder(total: total, parts: Array(usd.values))
-        if !remainder.unlisted.isZero { usd["", default: .zero] += remainder.unlisted }
-        memory.settle(&usd, of: .keyCost, earlier: earlier, rests: [Self.other, ""])
-        memory.settle(&diem, of: .keyCredits, earlier: earlier, rests: [Self.other])
-        var cells = usd.map { Cell(.keyCost, [$0], $1) }
-        cells += diem.map { Cell(.keyCredits, [$0, "diem"], $1) }
-        if total != nil { cells.append(Cell(.reconciliation, [], remainder.difference)) }
-        return cells
-    }
-}
-
-/// One entry of `byDate`: the total of a UTC day. USD includes usage paid by bundled credits, not by earned credits.
-struct VeniceDayFigures: Decodable {
-    /// Nil if the date is invalid.
-    let day: UTCDay?
-    let usd: ExactDecimal?
-    let diem: ExactDecimal?
-
-    private enum CodingKeys: String, CodingKey {
-        case date
-        case usd = "USD"
-        case diem = "DIEM"
-    }
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        day = try container.decode(Decoration<LenientTimestamp>.self, forKey: .date).value?.value.day
-        usd = try container.decodeIfPresent(LenientDecimal.self, forKey: .usd)?.value
-        diem = try container.decodeIfPresent(LenientDecimal.self, forKey: .diem)?.value
-    }
-}
-
-/// The stored state of one day, kept as long as the ledger keeps the day's cells.
-struct VeniceDayMemory {
-    var names: VeniceDayNames
-    /// Moved usage by family and rest.
-    private(set) var moved: [String: VeniceMovedUsage]
-
-    init(names: VeniceDayNames, moved: [String: VeniceMovedUsage]) {
-        self.names = names
-        self.moved = moved
-    }
-
-    /// Keeps usage that moved between labels at the label where it was first counted.
-    mutating func settle(
-        _ amounts: inout [String: ExactDecimal], of family: LedgerFamily, earlier: [Cell], rests: [String]
-    ) {
-        let before = Dictionary(
-            earlier.filter { $0.family == family }.map { ($0.labels.first ?? "", $0.value) }, uniquingKeysWith: +)
-        guard !before.isEmpty else { return }
-        for rest in rests {
-            let name = "\(family.name)/\(rest)"
-            var usage = moved[name] ?? VeniceMovedUsage()
-            usage.settle(&amounts, rest: rest, rests: rests, earlier: before)
-            moved[name] = usage.isEmpty ? nil : usage
         }
     }
 }

@@ -1,10 +1,10 @@
 import UsageModel
 import Upstream
 
-/// `GET /api/v1/billing/balance`: the balances by currency.
+/// `GET /api/v1/billing/balance`: the balances by currency, the daily allocation of DIEM, and whether the account may
+/// spend.
 ///
-/// Not read: `diemEpochAllocation`, an allowance in DIEM (budgets are USD); `consumptionCurrency` and `canConsume`,
-/// which follow from the balances.
+/// Not read: `consumptionCurrency`, the currency that is charged next, which follows from the balances.
 struct VeniceBalanceSource: UsageSource {
     static let endpoint = "balance"
 
@@ -13,10 +13,12 @@ struct VeniceBalanceSource: UsageSource {
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
 
+    static let call = UpstreamCall(.get, "/api/v1/billing/balance")
+
     func sync(_ context: any SyncContext) async throws {
-        let response = try await api.sendIfPresent(UpstreamCall(.get, "/api/v1/billing/balance"))
+        let response = try await api.sendIfPresent(Self.call, for: [.balanceUSD, .balanceCredits], context)
         var reading = Reading()
-        reading.gauges = try VeniceBalance.gauges(response)
+        reading.gauges = try VeniceBalance.gauges(response) { context.remark($0) }
         try await context.commit(reading)
     }
 }
@@ -55,19 +57,32 @@ struct VeniceBalance: Decodable {
     }
 
     let balances: Balances
+    /// Whether the spendable total is at least 0.10 USD. It does not follow from the balances, because not all of a
+    /// balance may be spendable.
+    let canConsume: Decoration<LenientFlag>
+    let diemEpochAllocation: Decoration<LenientDecimal>
 
     /// Returns the gauges of a response, without samples if the endpoint is missing.
-    static func gauges(_ response: UpstreamResponse?) throws -> [GaugeFamily: [GaugeSample]] {
-        let balances = try response.map { try JSONBody.decode(VeniceBalance.self, from: $0) }?.balances
+    ///
+    /// - Parameter remark: is called for each field other than a balance that could not be decoded.
+    static func gauges(
+        _ response: UpstreamResponse?, remark: (String) -> Void = { _ in }
+    ) throws -> [GaugeFamily: [GaugeSample]] {
+        let body = try response.map { try JSONBody.decode(VeniceBalance.self, from: $0, remark: remark) }
+        let balances = body?.balances
         let credits = [
             ("diem", balances?.diem), ("bundled_credits", balances?.bundledCredits),
             ("earned_credits", balances?.earnedCredits),
         ]
+        let allocation = body?.diemEpochAllocation.value.flatMap { $0.value > .zero ? $0.value.doubleValue : nil }
+        let isAllowed = body?.canConsume.value?.value
         return [
             .balanceUSD: balances?.usd.map { [GaugeSample([], $0.doubleValue)] } ?? [],
             .balanceCredits: credits.compactMap { unit, amount in
                 amount.map { GaugeSample([unit], $0.doubleValue) }
             },
+            .balanceAllocation: allocation.map { [GaugeSample(["", "", "diem"], $0)] } ?? [],
+            .spendingAllowed: isAllowed.map { [GaugeSample([""], $0 ? 1 : 0)] } ?? [],
         ]
     }
 }

@@ -8,18 +8,23 @@ struct VeniceHour {
         var sku: VeniceSKU
         var promptTokens: ExactDecimal?
         var completionTokens: ExactDecimal?
-        /// The sum of the rows for cached tokens.
+        /// The sum of the rows for tokens read from the cache.
         var cachedTokens: ExactDecimal?
+        /// The sum of the rows for tokens written to the cache.
+        var writtenTokens: ExactDecimal?
         var milliseconds: ExactDecimal?
 
-        /// The cached tokens of the prompt, which count only as `cache_input`. Zero if they exceed the prompt.
-        var cachedInPrompt: ExactDecimal {
-            guard let promptTokens, let cachedTokens, cachedTokens <= promptTokens else { return .zero }
-            return cachedTokens
+        /// The tokens of the prompt that count only as `cache_input` or `cache_write`. Tokens that exceed the prompt
+        /// cannot be part of it, those written first.
+        var otherwiseCounted: ExactDecimal {
+            guard let promptTokens else { return .zero }
+            let cached = cachedTokens ?? .zero
+            let all = cached + (writtenTokens ?? .zero)
+            return [all, cached].first { $0 <= promptTokens } ?? .zero
         }
     }
 
-    private struct Credit: Hashable {
+    private struct UnitOfModel: Hashable {
         let model: String
         let unit: String
     }
@@ -30,9 +35,12 @@ struct VeniceHour {
     }
 
     private var cost: [String: ExactDecimal] = [:]
-    private var credits: [Credit: ExactDecimal] = [:]
+    private var credits: [UnitOfModel: ExactDecimal] = [:]
+    /// Quantities that are not tokens.
+    private var units: [UnitOfModel: ExactDecimal] = [:]
     private var topups: ExactDecimal?
     private var refunds: ExactDecimal?
+    private var creditsRefunded: [UnitOfModel: ExactDecimal] = [:]
     private var requests: [String: Request] = [:]
     /// Charges without details by model; each counts as a request.
     private var anonymous: [String: Int] = [:]
@@ -41,14 +49,17 @@ struct VeniceHour {
     mutating func add(_ row: VeniceRow, _ sku: VeniceSKU) {
         let amount = row.amount.value
         guard amount <= .zero else {
-            addIncome(amount, row)
+            addIncome(amount, row, sku)
             return
         }
         addCharge(-amount, of: sku.model, currency: row.currency?.value ?? "")
         guard let details = row.inferenceDetails else {
+            if sku.isSubscription || row.notes.map({ VeniceSKU.isSubscription($0.value) }) == true { return }
             anonymous[sku.model, default: 0] += 1
+            addUnits(row, sku)
             return
         }
+        addUnits(row, sku)
         let id = VeniceHour.requestID(of: row, details, sku)
         var request = requests[id] ?? Request(sku: sku)
         // The rows of a request repeat the same figures. If they differ, the result must not depend on their order.
@@ -58,13 +69,10 @@ struct VeniceHour {
         if let time = details.inferenceExecutionTime?.value, !time.isNegative, LenientDecimal.isPlausible(time) {
             request.milliseconds = max(request.milliseconds ?? time, time)
         }
-        if sku.kind == .cacheInput, let units = row.units?.value ?? row.unit?.value {
-            // A unit is a million tokens; binary floating point in the JSON may leave a small fraction.
-            if let cached = Int(exactly: (units * 1_000_000).doubleValue.rounded()), cached >= 0,
-                LenientDecimal.isPlausible(cached)
-            {
-                request.cachedTokens = (request.cachedTokens ?? .zero) + ExactDecimal(cached)
-            }
+        switch sku.kind {
+        case .cacheInput: request.cachedTokens = sum(request.cachedTokens, billedTokens(of: row))
+        case .cacheWrite: request.writtenTokens = sum(request.writtenTokens, billedTokens(of: row))
+        case .extra, .work, .tokens: break
         }
         requests[id] = request
     }
@@ -81,23 +89,41 @@ struct VeniceHour {
         if currency.uppercased() == "USD" {
             cost[model, default: .zero] += charge
         } else {
-            credits[Credit(model: model, unit: currency.lowercased()), default: .zero] += charge
+            credits[UnitOfModel(model: model, unit: currency.lowercased()), default: .zero] += charge
         }
+    }
+
+    private mutating func addUnits(_ row: VeniceRow, _ sku: VeniceSKU) {
+        guard let unit = sku.unit, let count = row.units?.value ?? row.unit?.value, !count.isNegative else { return }
+        units[UnitOfModel(model: sku.model, unit: unit), default: .zero] += count
+    }
+
+    /// Returns the tokens that a row bills; nil for an invalid number.
+    private func billedTokens(of row: VeniceRow) -> ExactDecimal? {
+        guard let units = row.units?.value ?? row.unit?.value else { return nil }
+        // A unit is a million tokens; binary floating point in the JSON may leave a small fraction.
+        let count = Int(exactly: (units * 1_000_000).doubleValue.rounded())
+        return count.flatMap { $0 >= 0 && LenientDecimal.isPlausible($0) ? ExactDecimal($0) : nil }
     }
 
     /// Words in `sku` or `notes` that distinguish refunds from top-ups.
     private static let refundWords = ["refund", "reversal", "reimburse"]
 
-    /// Adds money that came in. Only USD has families for that. Allocations in other currencies (the daily DIEM, a
-    /// plan's bundled credits) show in the balance.
-    private mutating func addIncome(_ amount: ExactDecimal, _ row: VeniceRow) {
-        guard row.currency?.value.uppercased() == "USD" else { return }
+    /// Adds money that came in: refunds in every currency, and top-ups in USD. Allocations in other currencies (the
+    /// daily DIEM, a plan's bundled credits) show in the balance.
+    private mutating func addIncome(_ amount: ExactDecimal, _ row: VeniceRow, _ sku: VeniceSKU) {
+        let currency = row.currency?.value ?? ""
+        let isUSD = currency.uppercased() == "USD"
         let text = [row.sku?.value, row.notes?.value].compactMap { $0?.lowercased() }.joined(separator: " ")
         // A positive row with an inference is the refund of that inference.
-        if row.inferenceDetails != nil || Self.refundWords.contains(where: text.contains) {
-            refunds = (refunds ?? .zero) + amount
-        } else {
-            topups = (topups ?? .zero) + amount
+        let isRefund = row.inferenceDetails != nil || Self.refundWords.contains(where: text.contains)
+        if isRefund, !isUSD {
+            let credit = UnitOfModel(model: sku.model, unit: currency.lowercased())
+            creditsRefunded[credit, default: .zero] += amount
+        } else if isRefund {
+            refunds = sum(refunds, amount)
+        } else if isUSD {
+            topups = sum(topups, amount)
         }
     }
 
@@ -110,9 +136,12 @@ struct VeniceHour {
         var durations: [String: DurationSum] = [:]
         for (id, request) in requests {
             let model = request.sku.model
-            var input = -request.cachedInPrompt
+            var input = -request.otherwiseCounted
             if let cached = request.cachedTokens {
                 tokens[TokenType(model: model, type: "cache_input"), default: .zero] += cached
+            }
+            if let written = request.writtenTokens {
+                tokens[TokenType(model: model, type: "cache_write"), default: .zero] += written
             }
             if !earlier.contains(id) {
                 counts[model, default: 0] += 1
@@ -126,12 +155,19 @@ struct VeniceHour {
         }
         var cells = cost.map { Cell(.cost, ["", $0], $1) }
         cells += credits.map { Cell(.credits, ["", $0.model, $0.unit], $1) }
+        cells += units.map { Cell(.units, ["", $0.model, $0.unit], $1) }
+        cells += creditsRefunded.map { Cell(.creditsRefunded, [$0.model, $0.unit], $1) }
         cells += counts.map { Cell(.requests, ["", $0], ExactDecimal($1)) }
         cells += tokens.map { Cell(.tokens, ["", $0.model, $0.type], $1) }
         cells += durations.flatMap { $1.cells(model: $0) }
         if let topups { cells.append(Cell(.topups, [], topups)) }
         if let refunds { cells.append(Cell(.refunds, [], refunds)) }
         return cells.sorted { ($0.family.name, $0.labels.joined()) < ($1.family.name, $1.labels.joined()) }
+    }
+
+    /// Returns the sum; nil if neither is known.
+    private func sum(_ left: ExactDecimal?, _ right: ExactDecimal?) -> ExactDecimal? {
+        left == nil ? right : (left ?? .zero) + (right ?? .zero)
     }
 
     private func larger(_ left: ExactDecimal?, _ right: ExactDecimal?) -> ExactDecimal? {

@@ -3,8 +3,10 @@ import UsageModel
 
 /// `GET /api/v1/api_keys`: the account's keys and their budgets.
 ///
-/// Not read: limits and usage in DIEM (`consumptionLimits.diem`, `.vcu`), because budgets are USD; `usage`, a trailing
-/// week without a family; `modelPrivacy`, which is unrelated to usage.
+/// If a key may not spend USD, `balance` is read too, because the key may still spend the account's DIEM.
+///
+/// Not read: `consumptionLimits.vcu`, the former name of DIEM; `usage`, a trailing week without a family;
+/// `modelPrivacy`, which is unrelated to usage; `last6Chars`, a part of the secret.
 struct VeniceKeysSource: UsageSource {
     static let endpoint = "api_keys"
 
@@ -13,105 +15,52 @@ struct VeniceKeysSource: UsageSource {
     let slicing: Slicing? = nil
     let api: any UpstreamAPI
 
+    static let call = UpstreamCall(.get, "/api/v1/api_keys")
+
+    /// The names of the current day's keys.
+    private struct Names: Codable, Equatable {
+        let day: String
+        let byID: [String: String]
+    }
+
+    private static let namesName = "names"
+
     func sync(_ context: any SyncContext) async throws {
-        let response = try await api.sendIfPresent(UpstreamCall(.get, "/api/v1/api_keys"))
+        let today = context.now.day
+        let response = try await api.sendIfPresent(Self.call, for: [.keyInfo], context)
+        let list = try response.map { response in
+            try JSONBody.decode(VeniceKeys.self, from: response) { context.remark($0) }
+        }
+        let stored: Names? = try await context.remembered(Self.namesName)
+        var names = VeniceDayNames(stored?.day == today.description ? stored?.byID ?? [:] : [:])
+        let diem = list?.needsDIEM == true ? try await accountDIEM(context) : .unknown
         var reading = Reading()
-        reading.gauges = try VeniceKeys.gauges(response, today: context.now.day) { context.remark($0) }
+        reading.gauges = VeniceKeys.gauges(list, &names, accountDIEM: diem, today: today)
+        let used = Names(day: today.description, byID: names.byID)
+        if used != stored { reading.memory[Self.namesName] = try RememberedJSON.text(of: used) }
         try await context.commit(reading)
     }
-}
 
-/// The used fields of the response of `api_keys`.
-struct VeniceKeys: Decodable {
-    struct Limits: Decodable {
-        let usd: Decoration<VeniceLimit>
-    }
-
-    struct Usage: Decodable {
-        let usd: LenientDecimal?
-    }
-
-    struct Key: Decodable {
-        let id: Decoration<LenientString>
-        let apiKeyType: Decoration<LenientString>
-        let description: Decoration<LenientString>
-        let createdAt: Decoration<VeniceMoment>
-        let lastUsedAt: Decoration<VeniceMoment>
-        let expiresAt: Decoration<VeniceMoment>
-        let consumptionLimits: Decoration<Limits>
-        let limitPeriod: Decoration<LenientString>
-        let currentPeriodUsage: Usage?
-    }
-
-    let data: BoundedArray<Key>
-
-    /// Returns the gauges of a response, without samples if the endpoint is missing.
-    ///
-    /// - Parameters:
-    ///   - today: the UTC day, which determines the end of a budget's current period.
-    ///   - remark: is called for each field other than money that could not be decoded.
-    static func gauges(
-        _ response: UpstreamResponse?, today: UTCDay, remark: (String) -> Void = { _ in }
-    ) throws -> [GaugeFamily: [GaugeSample]] {
-        let families: [GaugeFamily] = [
-            .keyInfo, .keyCreated, .keyLastUsed, .keyExpiry, .budgetLimit, .budgetSpent, .budgetPeriod, .budgetReset,
-        ]
-        var gauges = Dictionary(uniqueKeysWithValues: families.map { ($0, [GaugeSample]()) })
-        guard let response else { return gauges }
-        let keys = try JSONBody.decode(VeniceKeys.self, from: response, remark: remark).data.values
-        for (key, name) in zip(keys, names(of: keys)) {
-            let type = key.apiKeyType.value?.value ?? ""
-            gauges[.keyInfo]?.append(GaugeSample([name, key.id.value?.value ?? "", type], 1))
-            for (family, date) in [
-                (GaugeFamily.keyCreated, key.createdAt), (.keyLastUsed, key.lastUsedAt), (.keyExpiry, key.expiresAt),
-            ] {
-                if let date = date.value?.value { gauges[family]?.append(GaugeSample([name], date.seconds)) }
+    /// Reads whether the account has DIEM to spend. A failure yields `unknown`, and never fails the sync.
+    private func accountDIEM(_ context: any SyncContext) async throws -> VeniceAccountDIEM {
+        do {
+            let response = try await api.send(VeniceBalanceSource.call.incidental)
+            let balance = try JSONBody.decode(VeniceBalance.self, from: response)
+            return balance.balances.diem.map { $0 > .zero } == true ? .available : .exhausted
+        } catch let failure as any ReasonedFailure {
+            let isMissing = (failure as? UpstreamFailure)?.status == 404
+            if !isMissing {
+                context.remark("cannot decide whether keys without USD may spend DIEM: \(failure.message)")
             }
-            guard let limit = key.consumptionLimits.value?.usd.value?.value else { continue }
-            let labels = [name, "key"]
-            gauges[.budgetLimit]?.append(GaugeSample(labels, limit))
-            if let spent = key.currentPeriodUsage?.usd?.value {
-                gauges[.budgetSpent]?.append(GaugeSample(labels, spent.doubleValue))
-            }
-            if let period = period(key.limitPeriod.value?.value, today: today) {
-                gauges[.budgetPeriod]?.append(GaugeSample(labels, (period.end - period.start).inSeconds))
-                gauges[.budgetReset]?.append(GaugeSample(labels, period.end.seconds))
-            }
-        }
-        return gauges
-    }
-
-    /// Returns the current period of a budget: an epoch is a UTC day, a month a calendar month in UTC, a lifetime nil.
-    static func period(_ name: String?, today: UTCDay) -> Period? {
-        switch name?.uppercased() {
-        case "EPOCH":
-            return today.period
-        case "MONTH":
-            let nextMonth = today.startOfMonth.advanced(by: 31).startOfMonth
-            return Period(start: today.startOfMonth.start, end: nextMonth.start)
-        default:
-            return nil
-        }
-    }
-
-    /// Returns the names of the keys. The end of the id distinguishes equal descriptions, as in the provider's lists.
-    private static func names(of keys: [Key]) -> [String] {
-        let plain = keys.map { VeniceKeyName.of(description: $0.description.value?.value, id: $0.id.value?.value) }
-        let counts = Dictionary(plain.map { ($0, 1) }, uniquingKeysWith: +)
-        return zip(keys, plain).map { key, name in
-            guard counts[name, default: 0] > 1, let id = key.id.value?.value else { return name }
-            return "\(name) (...\(id.suffix(6)))"
+            return .unknown
         }
     }
 }
 
-/// A limit: a number; a negative one means no limit.
-struct VeniceLimit: Decodable {
-    /// Nil if there is no limit.
-    let value: Double?
-
-    init(from decoder: any Decoder) throws {
-        let number = try LenientDecimal(from: decoder).value
-        value = number.isNegative ? nil : number.doubleValue
-    }
+/// Whether the account has DIEM to spend now.
+enum VeniceAccountDIEM {
+    case available
+    /// None is staked, or the epoch's allocation is spent.
+    case exhausted
+    case unknown
 }

@@ -49,53 +49,6 @@ extension VeniceRow {
     var isIdentified: Bool { inferenceDetails?.requestId?.whole.isEmpty == false }
 }
 
-/// The parts of a SKU: a model and a unit, joined by a hyphen (`zai-org-glm-5-1-llm-output-mtoken`).
-///
-/// SKUs are an open set. If the unit is unknown, the whole SKU is the model.
-struct VeniceSKU: Hashable {
-    enum Kind: Int, Hashable {
-        /// A service that a request uses in addition to its model, such as web search.
-        case extra
-        /// Images, video, or other work that is not counted in tokens.
-        case work
-        /// Tokens of a model.
-        case tokens
-        /// Tokens of a prompt that were read from the cache.
-        case cacheInput
-    }
-
-    /// The full id of the model.
-    let model: String
-    let kind: Kind
-
-    /// Units by the suffix of the SKU. A longer suffix comes before one that it ends with.
-    static let units: [(suffix: String, kind: Kind)] = [
-        ("-llm-cache-input-mtoken", .cacheInput),
-        // Tokens written to the cache are part of the prompt, not read from the cache.
-        ("-llm-cache-write-5m-mtoken", .tokens),
-        ("-llm-cache-write-1h-mtoken", .tokens),
-        ("-llm-cache-write-mtoken", .tokens),
-        ("-llm-input-mtoken", .tokens),
-        ("-llm-output-mtoken", .tokens),
-        ("-mtoken", .tokens),
-        ("-image-unit", .work),
-        ("-request", .work),
-    ]
-
-    /// SKU prefixes of services that a request uses in addition to its model.
-    static let extras = ["search-augmentation", "web-search", "websearch"]
-
-    init(_ sku: String) {
-        let unit = Self.units.first { sku.utf8.count > $0.suffix.utf8.count && sku.hasSuffix($0.suffix) }
-        // Truncated after the unit was removed, because truncation would cut off the unit.
-        model = LongName.bounded(unit.map { String(sku.dropLast($0.suffix.count)) } ?? sku)
-        kind = Self.extras.contains { sku.hasPrefix($0) } ? .extra : unit?.kind ?? .work
-    }
-
-    /// The priority by which a row determines the model of its request: tokens over other work over extra services.
-    var rank: Int { kind == .cacheInput ? Kind.tokens.rawValue : kind.rawValue }
-}
-
 /// A timestamp that may be an empty string if there is none.
 struct VeniceMoment: Decodable {
     let value: Timestamp?

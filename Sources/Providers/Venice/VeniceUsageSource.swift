@@ -4,7 +4,8 @@ import Upstream
 /// `GET /api/v1/billing/usage` or its successor `/api/v1/billing/usage-history`: every charge, by UTC hour.
 ///
 /// Both return the same rows, so both are one source `usage`, and an account that moves from one to the other keeps its
-/// slices. Outcomes are unknown here, because failures are not charged.
+/// slices. Outcomes are unknown here, because failures are not charged. Some models are billed under another name than
+/// the one in `rate_limits`; the cost keeps the billed name, and `genai_model_alias_info` joins the two.
 struct VeniceUsageSource: UsageSource {
     static let endpoint = "usage"
 
@@ -124,6 +125,24 @@ struct VeniceUsageSource: UsageSource {
         guard !hours.isEmpty else { return }
         var reading = Reading()
         reading.slices = hours.map { SliceReading($0.slice, cells: $0.cells, readAt: readAt) }
+        let aliases = Set(hours.flatMap(\.cells).compactMap(Self.alias))
+        if !aliases.isEmpty {
+            let known = Set(try await context.gauges(.modelAliasInfo).map(\.labels))
+            // Limited, because new names in every response must not grow the family without bound.
+            reading.gauges[.modelAliasInfo] = known.union(aliases).sorted { $0[0] < $1[0] }.prefix(longestArray)
+                .map { GaugeSample($0, 1) }
+        }
         try await context.commit(reading)
+    }
+
+    /// The end of billed models that the other endpoints list without it (`claude-sonnet-5-api`).
+    private static let aliasSuffix = "-api"
+
+    /// Returns the billed model of a cell and its name in the rate limits; nil if they do not differ.
+    private static func alias(of cell: Cell) -> [String]? {
+        guard cell.family == .requests, let model = cell.labels.last, model.hasSuffix(aliasSuffix),
+            model.utf8.count > aliasSuffix.utf8.count
+        else { return nil }
+        return [model, String(model.dropLast(aliasSuffix.count))]
     }
 }

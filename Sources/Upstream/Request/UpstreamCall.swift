@@ -104,17 +104,6 @@ package protocol UpstreamAPI: Sendable {
 extension UpstreamAPI {
     /// Returns nil: an API without a credential.
     package func credentialFingerprint() throws -> String? { nil }
-
-    /// Sends a call to an endpoint that an account or an older API may not have.
-    ///
-    /// - Returns: nil on 404.
-    package func sendIfPresent(_ call: UpstreamCall) async throws -> UpstreamResponse? {
-        do {
-            return try await send(call)
-        } catch let failure as UpstreamFailure where failure.status == 404 {
-            return nil
-        }
-    }
 }
 
 /// Observes requests and responses for metrics.

@@ -4,9 +4,9 @@ import UsageModel
 
 /// Checks a ledger file: SQLite's own check, and whether the stored sums agree with each other.
 package struct LedgerVerification: Sendable {
-    /// What the file contains.
+    /// The contents of the file.
     package let contents: LedgerContents
-    /// What is wrong, at most `mostProblems`; empty if the file is intact.
+    /// The problems found, at most `mostProblems`; empty if the file is intact.
     package let problems: [String]
 
     /// The maximum number of reported problems.

@@ -27,8 +27,9 @@ import UsageModel
                 try await rig.rig.withExporter { exporter in
                     let total = rig.server.log.total
                     let sync = Task { try await exporter.syncOnce() }
-                    // Three keys, the balance, the price list, and the endpoint that hangs.
-                    try await rig.server.log.wait(forTotal: total + 6)
+                    // Three keys, their list, the balance, the subscriptions, the price list, and the endpoint that
+                    // hangs.
+                    try await rig.server.log.wait(forTotal: total + 8)
                     sync.cancel()
                     _ = try? await sync.value
                 }

@@ -13,14 +13,36 @@ import UsageModel
 struct CheapestInferenceRig {
     let clock: ManualClock
     let keys: [CheapestInferenceKey]
+    let account: CheapestInferenceAccount
     let server: SimulatorServer
     let rig: ExporterRig
     let random: SeededRandom
 
+    /// A flat plan of the first key, one of two keys, and two pledges to pools, of which one is not renewed.
+    static let subscriptions: [CheapestInferenceSubscription] = {
+        var own = CheapestInferenceSubscription(
+            id: "sub-1", slug: "pro", isPool: false, periodEnd: friday + .days(40))
+        own.keyIDs = ["id-100"]
+        var shared = CheapestInferenceSubscription(
+            id: "sub-2", slug: "standard", isPool: false, periodEnd: friday + .days(9))
+        shared.keyIDs = ["id-70", "id-10"]
+        let pledge = CheapestInferenceSubscription(
+            id: "pledge-1", slug: "kimi26", isPool: true, periodEnd: friday + .days(20))
+        var canceled = CheapestInferenceSubscription(
+            id: "pledge-2", slug: "minimax-m3", isPool: true, periodEnd: friday + .days(5))
+        canceled.cancelsAtPeriodEnd = true
+        return [own, shared, pledge, canceled]
+    }()
+
     /// Runs a body with an account `ci`: two old keys, and one created ten days ago.
+    ///
+    /// - Parameters:
+    ///   - management: the form of the endpoints for keys and billing; nil if they do not exist.
+    ///   - wrapsUsage: whether `/v1/usage` responds in the envelope.
     static func run(
         seed: UInt64, history: Duration = .days(30), isolation: isolated (any Actor)? = #isolation,
         quirks: CheapestInferenceQuirks = CheapestInferenceQuirks(),
+        management: CheapestInferenceAPI.Management? = .newer, wrapsUsage: Bool = false,
         adjust: (inout AccountConfiguration) -> Void = { _ in },
         _ body: (CheapestInferenceRig) async throws -> Void
     ) async throws {
@@ -34,8 +56,10 @@ struct CheapestInferenceRig {
             return CheapestInferenceKey(properties, clock: clock)
         }
         let account = CheapestInferenceAccount(
-            name: "ci", managementToken: "mk-ci", keys: keys, balance: PrepaidBalance(opening: ExactDecimal(5000)))
-        var provider = CheapestInferenceAPI(accounts: [account])
+            name: "ci", managementToken: "mk-ci", keys: keys, balance: PrepaidBalance(opening: ExactDecimal(5000)),
+            subscriptions: subscriptions.filter { $0.isPool == (management == .newer) })
+        var provider = CheapestInferenceAPI(
+            accounts: [account], wrapsUsage: wrapsUsage, management: management)
         provider.quirks = quirks
         try await withTemporaryFolder { folder in
             try await withSimulator([provider], clock: clock) { server, baseURL in
@@ -49,7 +73,7 @@ struct CheapestInferenceRig {
                 adjust(&configured)
                 try await body(
                     CheapestInferenceRig(
-                        clock: clock, keys: keys, server: server,
+                        clock: clock, keys: keys, account: account, server: server,
                         rig: ExporterRig(
                             clock: clock, folder: folder,
                             configuration: ExporterConfiguration(accounts: [configured])),

@@ -68,9 +68,16 @@ import UsageModel
         }
     }
 
-    @Test("dips and error objects neither lose nor double spending", arguments: [1, 2, 3] as [UInt64])
+    @Test(
+        "dips, error objects and newer forms neither lose nor double spending", arguments: 1...6 as ClosedRange<UInt64>
+    )
     func quirks(seed: UInt64) async throws {
-        try await CheapestInferenceRig.run(seed: seed, quirks: CheapestInferenceQuirks(seed: seed)) { rig in
+        let draw = SeededRandom(seed)
+        let management = [nil, .older, .newer][Int(seed % 3)] as CheapestInferenceAPI.Management?
+        try await CheapestInferenceRig.run(
+            seed: seed, quirks: CheapestInferenceQuirks(seed: seed), management: management,
+            wrapsUsage: draw.int(0...1) == 1
+        ) { rig in
             rig.use(300, in: month)
             func truth(_ key: CheapestInferenceKey) -> Double { key.truth(after: friday - .days(10)).cost.doubleValue }
             func cost(_ key: CheapestInferenceKey, _ scrape: Scrape) -> Double? {
@@ -78,8 +85,20 @@ import UsageModel
             }
             try await rig.rig.withExporter { exporter in
                 _ = try await exporter.syncOnce()
+                // The first total is history: only later top-ups count.
+                for _ in 0..<9 {
+                    let isCounting = try exporter.scrape().value("genai_topups_usd_total") != nil
+                    guard management != nil, !isCounting else { break }
+                    rig.clock.advance(by: .minutes(1))
+                    _ = try await exporter.syncOnce()
+                }
                 var last = try exporter.scrape()
+                var toppedUp = management == nil ? nil : 0 as Double?
                 for _ in 0..<40 {
+                    if let before = toppedUp, draw.int(0...4) == 0 {
+                        rig.account.topUp(ExactDecimal(20))
+                        toppedUp = before + 20
+                    }
                     _ = try await rig.hour(exporter, use: 3)
                     let scrape = try exporter.scrape()
                     expectNoFall(from: last, to: scrape)
@@ -87,11 +106,15 @@ import UsageModel
                     last = scrape
                 }
                 // Until a response is right again.
-                for _ in 0..<20 where !rig.keys.allSatisfy({ cost($0, last) == truth($0) }) {
+                for _ in 0..<20
+                where !rig.keys.allSatisfy({ cost($0, last) == truth($0) })
+                    || last.value("genai_topups_usd_total") != toppedUp
+                {
                     _ = try await rig.hour(exporter, use: 0)
                     last = try exporter.scrape()
                 }
                 for key in rig.keys { #expect(cost(key, last) == truth(key)) }
+                #expect(last.value("genai_topups_usd_total") == toppedUp)
             }
         }
     }
@@ -206,7 +229,7 @@ import UsageModel
             try await rig.rig.withExporter { exporter in
                 #expect(try await !exporter.syncOnce())
                 let scrape = try exporter.scrape()
-                for source in ["usage", "api_usage", "billing_credits"] {
+                for source in ["usage", "api_usage", "api_keys", "billing_credits", "billing_status"] {
                     #expect(scrape.value("genai_up", ["source": source]) == 0)
                     #expect(scrape.value("genai_syncs_total", ["source": source, "result": "auth"]) == 1)
                 }

@@ -137,6 +137,10 @@ struct FairStackTraffic {
     ]
 
     let random: SeededRandom
+    /// The statuses of generations, each as frequent as it is listed.
+    var statuses = ["completed", "completed", "completed", "completed", "failed", "refunded"]
+    /// The modality of each model.
+    var modalities = ["image", "image", "video", "voice", "", "music"]
 
     /// `count` transactions spread over a period.
     func transactions(_ count: Int, in period: Period) -> [FairStackTransaction] {
@@ -157,8 +161,8 @@ struct FairStackTraffic {
         let index = random.int(0...(Self.models.count - 1))
         return FairStackTransaction(
             id: id, time: time, key: [nil, "key_web", "key_batch"][random.int(0...2)], model: Self.models[index],
-            modality: ["image", "image", "video", "voice", "", "music"][index], micro: random.int(1...99_999),
-            status: ["completed", "completed", "completed", "completed", "failed", "refunded"][random.int(0...5)])
+            modality: modalities[index], micro: random.int(1...99_999),
+            status: statuses[random.int(0...(statuses.count - 1))])
     }
 }
 

@@ -222,6 +222,7 @@ import UsageModel
         var simulated = FairStackAccount(name: "stack", token: "test-token-stack", store: store)
         simulated.keyIDs = Set(FairStackRig.keys.compactMap(\.id))
         simulated.rateLimit = FairStackRateLimit(perMinute: 60)
+        simulated.forms.hasKeyList = true
         let traffic = FairStackTraffic(random: SeededRandom(8))
         store.add(traffic.transactions(2000, in: Period(start: friday - .days(30), end: friday)))
         // Usage that arrives meanwhile has a key: usage without a key must neither grow nor shrink.

@@ -15,17 +15,32 @@ struct VeniceRig {
         VeniceKey(id: "key-revised", description: "revised", created: friday - .days(90)),
     ]
 
+    /// Keys without a description, and with equal ones.
+    static let unnamedKeys = [
+        VeniceKey(id: "key-nameless-a1b2c3", description: "", created: friday - .days(90)),
+        VeniceKey(id: "key-twin-111111", description: "twin", created: friday - .days(90)),
+        VeniceKey(id: "key-twin-222222", description: "twin", created: friday - .days(90)),
+    ]
+
     let clock: ManualClock
     let store: VeniceBillingStore
     let availability: VeniceAvailability
+    let refusals: VeniceRefusals
+    /// Whether models have types.
+    let hasModelTypes: Bool
     let server: SimulatorServer
     let rig: ExporterRig
 
     /// Runs a body with a simulated account `stack`.
     ///
-    /// - Parameter wrap: wraps the simulated API.
+    /// - Parameters:
+    ///   - newerForms: whether there are keys without a description of their own, and models have types.
+    ///   - change: changes the account.
+    ///   - wrap: wraps the simulated API.
     static func run(
         availability: VeniceAvailability = VeniceAvailability(), token: String = "test-admin",
+        newerForms: Bool = true, balance: ExactDecimal = ExactDecimal(5000),
+        change: (inout VeniceAccount) -> Void = { _ in },
         isolation: isolated (any Actor)? = #isolation,
         wrap: (VeniceAPI, VeniceBillingStore) -> any SimulatedProvider = { api, _ in api },
         _ body: (VeniceRig) async throws -> Void
@@ -33,13 +48,16 @@ struct VeniceRig {
         let clock = ManualClock(friday)
         let store = VeniceBillingStore(clock: clock)
         var account = VeniceAccount(
-            name: "stack", adminToken: "test-admin", store: store, balance: PrepaidBalance(opening: ExactDecimal(5000)))
+            name: "stack", adminToken: "test-admin", store: store, balance: PrepaidBalance(opening: balance))
         account.inferenceToken = "test-inference"
         account.keys = keys
         account.keys[0].usdLimit = ExactDecimal(40)
         account.keys[0].period = "MONTH"
         account.diemAllocation = ExactDecimal(100_000)
         account.limits = [VeniceModelLimit(model: "llama-3.3-70b", amounts: ["RPM": 50, "TPM": 750_000])]
+        if newerForms { account.keys += unnamedKeys }
+        account.listsModelTypes = newerForms
+        change(&account)
         let provider = wrap(VeniceAPI(accounts: [account], availability: availability), store)
         try await withTemporaryFolder { folder in
             try await withSimulator([provider], clock: clock) { server, baseURL in
@@ -48,7 +66,8 @@ struct VeniceRig {
                 configured.history = .days(5)
                 try await body(
                     VeniceRig(
-                        clock: clock, store: store, availability: availability, server: server,
+                        clock: clock, store: store, availability: availability, refusals: account.refusals,
+                        hasModelTypes: account.listsModelTypes, server: server,
                         rig: ExporterRig(
                             clock: clock, folder: folder, configuration: ExporterConfiguration(accounts: [configured])))
                 )
@@ -83,12 +102,20 @@ struct VeniceRig {
         expect("genai_credits_spent_total", ["model", "unit"], truth.credits.mapValues(\.doubleValue))
         expect("genai_requests_total", ["model"], byLabel(truth.requests, Double.init))
         expect("genai_tokens_total", ["model", "token_type"], truth.tokens.mapValues(Double.init))
+        expect("genai_usage_units_total", ["model", "unit"], truth.units.mapValues(\.doubleValue))
+        expect("genai_credits_refunded_total", ["model", "unit"], truth.creditsRefunded.mapValues(\.doubleValue))
+        expect(
+            "genai_modality_cost_usd_total", ["modality"],
+            hasModelTypes ? byLabel(truth.modalityCost, \.doubleValue) : [:])
         expect("genai_topups_usd_total", [], truth.topups.isZero ? [:] : [[]: truth.topups.doubleValue])
         expect("genai_refunds_usd_total", [], truth.refunds.isZero ? [:] : [[]: truth.refunds.doubleValue])
         // A key with usage has both series.
         let ids = Set(truth.keyCost.keys).union(truth.keyDiem.keys)
         func byKey(_ values: [String: ExactDecimal]) -> [[String]: Double] {
-            Dictionary(uniqueKeysWithValues: ids.map { ([Self.name(ofKey: $0)], values[$0]?.doubleValue ?? 0) })
+            Dictionary(
+                uniqueKeysWithValues: ids.map {
+                    ([Self.name(ofKey: $0, newerForms: hasModelTypes)], values[$0]?.doubleValue ?? 0)
+                })
         }
         expect("genai_key_cost_usd_total", ["key"], byKey(truth.keyCost))
         expect("genai_key_credits_spent_total", ["key"], byKey(truth.keyDiem))
@@ -96,8 +123,12 @@ struct VeniceRig {
         expectDurations(scrape, truth.durations, sourceLocation)
     }
 
-    static func name(ofKey id: String) -> String {
-        keys.first { $0.id == id }?.description ?? (id.isEmpty ? "Web App" : id)
+    /// The label of a key; without newer forms the account does not list the keys without a description of their own.
+    static func name(ofKey id: String, newerForms: Bool = true) -> String {
+        if id.isEmpty { return "Web App" }
+        if let key = keys.first(where: { $0.id == id }) { return key.description }
+        let end = "...\(id.suffix(6))"
+        return newerForms && id.hasPrefix("key-twin") ? "twin (\(end))" : "Key \(end)"
     }
 
     private func expectDurations(
@@ -122,10 +153,13 @@ struct VeniceRig {
     }
 }
 
-/// Realistic inferences: text and images, all currencies, cached tokens, searches, rows without details, and rows with
-/// different timestamps, which may be in two hours.
+/// Realistic charges: text, images, audio and plans, all currencies, cached tokens, searches, rows without details, and
+/// rows with different timestamps, which may be in two hours.
 struct VeniceTestTraffic {
-    static let models = ["llama-3.3-70b", "zai-org-glm-5-1", "模型-é \"q\"", "grok-imagine-image"]
+    static let models = [
+        "llama-3.3-70b", "zai-org-glm-5-1", "模型-é \"q\"", "claude-sonnet-5-api", "grok-imagine-image", "whisper-large",
+    ]
+    private static let keys = [nil, "key-a", "key-b", "key-nameless-a1b2c3", "key-twin-111111", "key-twin-222222"]
 
     let random: SeededRandom
 
@@ -138,24 +172,43 @@ struct VeniceTestTraffic {
     }
 
     func charge(at time: Timestamp) -> VeniceCharge {
-        let index = random.int(0...3)
+        let index = random.int(0...5)
         let prompt = random.int(0...4000)
+        let isCached = random.int(0...2) == 0
         let work: VeniceCharge.Work =
-            index == 3
-            ? .images(random.int(1...3))
-            : .tokens(
-                prompt: prompt, cached: random.int(0...2) == 0 ? prompt * random.int(1...9) / 10 : 0,
-                completion: random.int(0...900))
+            switch index {
+            case 4: .images(random.int(1...3))
+            case 5: .units(ExactDecimal(micros: random.int(1...90_000_000)), unit: "minute")
+            default:
+                .tokens(
+                    prompt: prompt, cached: isCached ? prompt * random.int(1...5) / 10 : 0,
+                    completion: random.int(0...900))
+            }
         var charge = VeniceCharge(
             id: "chatcmpl-\(random.next())", time: time, model: Self.models[index], work: work,
             unitPrice: ExactDecimal(micros: 175_000 + 13 * index))
+        if index == 3, random.int(0...1) == 0 { charge.cacheWritten = prompt * random.int(1...4) / 10 }
         charge.currency = ["USD", "USD", "DIEM", "BUNDLED_CREDITS", "EARNED_CREDITS", "VCU"][random.int(0...5)]
-        charge.keyID = [nil, "key-a", "key-b"][random.int(0...2)]
+        charge.keyID = Self.keys[random.int(0...5)]
         charge.milliseconds = random.int(0...9) == 0 ? nil : random.int(1...700_000)
         charge.hasDetails = random.int(0...19) > 0
-        charge.searchesWeb = index < 3 && random.int(0...9) == 0
+        charge.searchesWeb = index < 4 && random.int(0...9) == 0
         charge.rowSpacing = .milliseconds(random.int(0...1) * random.int(0...2500))
         return charge
+    }
+
+    /// Charges for plans, and refunds of other charges.
+    func addPlansAndRefunds(to store: VeniceBillingStore, in period: Period) {
+        for var plan in charges(3, in: period) {
+            plan = VeniceCharge(
+                id: plan.id, time: plan.time, model: "pro-subscription", work: .subscription,
+                unitPrice: ExactDecimal(18))
+            store.add(plan)
+        }
+        for charge in charges(12, in: period) {
+            store.add(charge)
+            store.add(VeniceIncome(refunding: charge, at: charge.time + .seconds(9)))
+        }
     }
 
     /// Inferences whose first row is in one hour and whose other rows are in the next.

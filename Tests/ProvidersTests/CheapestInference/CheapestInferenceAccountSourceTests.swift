@@ -174,4 +174,24 @@ import Upstream
         #expect(failure?.reason == .http4xx)
         expectExample(bench)
     }
+
+    @Test("whether a key can be used is left to the source that reads it directly")
+    func readDirectly() async throws {
+        let bench = CheapestInferenceBench()
+        let other = Self.item.replacing("key-uuid", with: "other").replacing("user-alice", with: "bob")
+            .replacing("true", with: "false")
+        bench.answer("/api/usage", "[\(Self.item),\(other)]")
+        try await CheapestInferenceAccountSource(api: bench, keyIDs: [], readDirectly: ["user-alice"]).sync(bench)
+        #expect(bench.shown(.keyActive) == [GaugeSample(["bob"], 0)])
+        #expect(bench.shown(.keyInfo).count == 2 && bench.shown(.planInfo).count == 2)
+    }
+
+    @Test("spending is refused if the subscription has ended")
+    func endedSubscription() async throws {
+        let ended = Self.item.replacing(#""status": "active""#, with: #""status": "expired""#)
+            .replacing("2026-04-23", with: "2026-03-23")
+        let bench = try await read("[\(ended)]")
+        #expect(bench.shown(.spendingAllowed) == [GaugeSample(["user-alice"], 0)])
+        #expect(try await read("[\(Self.item)]").shown(.spendingAllowed).isEmpty)
+    }
 }

@@ -17,6 +17,8 @@ final class CheapestInferenceBench: SyncContext, UpstreamAPI {
         var gauges: [GaugeFamily: [GaugeSample]] = [:]
         var slices: [SliceReading] = []
         var places = Int.max
+        var remarks: [String] = []
+        var fingerprint: String?
         var now: Timestamp
     }
 
@@ -37,13 +39,18 @@ final class CheapestInferenceBench: SyncContext, UpstreamAPI {
         state.withLockedValue { $0.answers[path, default: []] += bodies.map { .success($0) } }
     }
 
-    func fail(_ path: String, _ status: Int, _ reason: FailureReason) {
-        let failure = UpstreamFailure(reason: reason, status: status, message: "HTTP \(status)")
+    /// Scripts a failure; `text` is the API's message in the response.
+    func fail(_ path: String, _ status: Int, _ reason: FailureReason, saying text: String? = nil) {
+        let message = "HTTP \(status)" + (text.map { "; the API says: \($0)" } ?? "")
+        let failure = UpstreamFailure(reason: reason, status: status, apiMessage: text, message: message)
         state.withLockedValue { $0.answers[path, default: []].append(.failure(failure)) }
     }
 
     /// Sets the number of requests that the quota still allows.
     func allow(_ places: Int) { state.withLockedValue { $0.places = places } }
+
+    /// Replaces the credential.
+    func rotate(to fingerprint: String) { state.withLockedValue { $0.fingerprint = fingerprint } }
 
     func advance(by duration: Duration) { state.withLockedValue { $0.now = $0.now + duration } }
 
@@ -58,7 +65,15 @@ final class CheapestInferenceBench: SyncContext, UpstreamAPI {
 
     func shown(_ family: GaugeFamily) -> Set<GaugeSample> { state.withLockedValue { Set($0.gauges[family] ?? []) } }
 
+    var remarks: [String] { state.withLockedValue { $0.remarks } }
+    var memories: [String: String] { state.withLockedValue { $0.memory } }
+
+    /// The samples of all families.
+    var samples: [GaugeSample] { state.withLockedValue { Array($0.gauges.values.joined()) } }
+
     // MARK: UpstreamAPI
+
+    func credentialFingerprint() throws -> String? { state.withLockedValue { $0.fingerprint } }
 
     func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         try await call.permit?()
@@ -91,6 +106,8 @@ final class CheapestInferenceBench: SyncContext, UpstreamAPI {
             for (name, value) in reading.memory { state.memory[name] = value }
         }
     }
+
+    func remark(_ text: String) { state.withLockedValue { $0.remarks.append(text) } }
 
     func spend(from quota: Quota) async throws {
         try state.withLockedValue { state in

@@ -153,10 +153,56 @@ import Upstream
         let bench = CheapestInferenceBench()
         bench.answer(Self.path, Self.example)
         bench.fail(Self.path, 403, .auth)
+        bench.answer(Self.path, Self.example)
         try await read(bench)
         try await read(bench)
         #expect(bench.shown(.keyActive) == [GaugeSample(["prod"], 0)])
+        #expect(bench.shown(.spendingAllowed) == [GaugeSample(["prod"], 0)])
         #expect(bench.shown(.budgetSpent) == [GaugeSample(["prod", "key"], 1.23)])
+        // It is active again.
+        try await read(bench)
+        #expect(bench.shown(.keyActive) == [GaugeSample(["prod"], 1)])
+        #expect(bench.shown(.spendingAllowed).isEmpty)
+    }
+
+    @Test(
+        "spending is refused if the plan has ended, and unknown otherwise",
+        arguments: [
+            (#""slug":"pro","status":"expired","expires_at":"2026-03-31T00:00:00Z""#, true),
+            (#""slug":"pro","status":"Expired","expires_at":"""#, true), (#""status":"canceled""#, true),
+            // Paid until its end; contradictory; not documented.
+            (#""slug":"pro","status":"canceled","expires_at":"2026-05-01T00:00:00Z""#, false),
+            (#""slug":"pro","status":"active","expires_at":"2026-03-01T00:00:00Z""#, false),
+            (#""slug":"pro","status":"past_due""#, false), (#""slug":null,"status":null"#, false),
+        ])
+    func endedPlan(plan: String, isRefused: Bool) async throws {
+        let bench = try await read(#"{"budget":{"spent":1},"plan":{\#(plan)}}"#)
+        #expect(bench.shown(.spendingAllowed) == (isRefused ? [GaugeSample(["prod"], 0)] : []))
+        #expect(bench.shown(.keyActive) == [GaugeSample(["prod"], 1)])
+    }
+
+    @Test("empty text for a date means that there is none, without a remark")
+    func emptyDates() async throws {
+        let bench = try await read(
+            """
+            {"success":true,"data":{"budget":{"spent":"2.50","limit":null,"duration":"8h","resets_at":""},
+            "plan":{"slug":"pool","status":"active","expires_at":" "},"key":{"type":"subscription","created_at":""}}}
+            """)
+        #expect(bench.shown(.budgetSpent) == [GaugeSample(["prod", "key"], 2.5)])
+        #expect(bench.shown(.budgetPeriod) == [GaugeSample(["prod", "key"], 28_800)])
+        #expect(bench.shown(.planInfo) == [GaugeSample(["prod", "pool", "active"], 1)])
+        for family in [GaugeFamily.budgetLimit, .budgetReset, .planExpiry, .keyCreated] {
+            #expect(bench.shown(family).isEmpty, "\(family)")
+        }
+        #expect(bench.remarks.isEmpty)
+    }
+
+    @Test("a date that cannot be read is absent, with a remark")
+    func unreadableDate() async throws {
+        let bench = try await read(#"{"budget":{"spent":2,"resets_at":"soon"}}"#)
+        #expect(bench.shown(.budgetSpent) == [GaugeSample(["prod", "key"], 2)])
+        #expect(bench.shown(.budgetReset).isEmpty)
+        #expect(bench.remarks.count == 1 && bench.remarks.first?.contains("budget.resets_at") == true)
     }
 
     @Test func firewallPageDoesNotDeactivateTheKey() async throws {
@@ -169,7 +215,8 @@ import Upstream
 
     @Test(
         arguments: [
-            ("30d", 2_592_000), ("5h", 18_000), ("1h30m", 5400), ("90s", 90), ("2w", 1_209_600), ("1 d", 86_400),
+            ("30d", 2_592_000), ("5h", 18_000), ("8h", 28_800), ("1h30m", 5400), ("90s", 90), ("2w", 1_209_600),
+            ("1 d", 86_400),
             ("1mo", nil), ("", nil), ("30", nil), ("d", nil), ("-5h", nil), ("0s", nil), ("monthly", nil),
             ("99999999999999999999d", nil), ("9999999999w", nil), ("٣d", nil),
         ] as [(String, Int?)])

@@ -5,7 +5,7 @@ import Upstream
 
 @testable import Providers
 
-/// Tests of the price list, the balance, and the list of an account's sources.
+/// Tests of the price list, and of the list of an account's sources.
 @Suite struct CheapestInferenceListTests {
     /// The example response in the documentation, verbatim.
     static let planList = """
@@ -38,13 +38,6 @@ import Upstream
         return bench
     }
 
-    private func credits(_ body: String) async throws -> Set<GaugeSample> {
-        let bench = CheapestInferenceBench()
-        bench.answer("/api/billing/credits", body)
-        try await CheapestInferenceCreditsSource(api: bench).sync(bench)
-        return bench.shown(.balanceUSD)
-    }
-
     @Test(arguments: [planList, "{\"success\":true,\"data\":\(planList)}"])
     func plansOfTheDocumentationAreMappedFieldByField(body: String) async throws {
         let bench = try await plans(body)
@@ -66,26 +59,24 @@ import Upstream
         #expect(try await plans(#"[{"slug":"x","priceUsdc":-1}]"#).shown(.planPrice).isEmpty)
     }
 
-    @Test(arguments: [
-        (#"{"remaining":12.5}"#, 12.5), (#"{"remaining":"12.50"}"#, 12.5),
-        (#"{"success":true,"data":{"remaining":"-0.25"}}"#, -0.25),
-    ])
-    func creditsMayBeANumberOrText(body: String, balance: Double) async throws {
-        #expect(try await credits(body) == [GaugeSample([], balance)])
-    }
-
-    @Test(arguments: ["{}", #"{"remaining":null}"#, #"{"error":"x"}"#])
-    func responseWithoutCreditsFailsAndKeepsTheBalance(body: String) async {
-        await #expect(throws: SourceFailure.self) { _ = try await credits(body) }
-    }
-
-    @Test func missingEndpointsAreNotFailures() async throws {
+    @Test("a missing endpoint is not a failure, unless there are figures of an earlier response")
+    func missingEndpoint() async throws {
         let bench = CheapestInferenceBench()
         bench.fail("/api/plans", 404, .http4xx)
-        bench.fail("/api/billing/credits", 404, .http4xx)
-        try await CheapestInferencePlansSource(api: bench).sync(bench)
-        try await CheapestInferenceCreditsSource(api: bench).sync(bench)
-        #expect(bench.shown(.planPrice).isEmpty && bench.shown(.balanceUSD).isEmpty)
+        bench.answer("/api/plans", Self.planList)
+        bench.fail("/api/plans", 404, .http4xx)
+        bench.answer("/api/plans", "[]")
+        bench.fail("/api/plans", 404, .http4xx)
+        let source = CheapestInferencePlansSource(api: bench)
+        try await source.sync(bench)
+        #expect(bench.shown(.planPrice).isEmpty)
+        try await source.sync(bench)
+        await #expect(throws: UpstreamFailure.self) { try await source.sync(bench) }
+        #expect(bench.shown(.planPrice).count == 2)
+        // The flat plans are retired: an empty list removes the prices.
+        try await source.sync(bench)
+        #expect(bench.shown(.planPrice).isEmpty)
+        try await source.sync(bench)
     }
 
     @Test func accountHasTheSourcesOfItsKeys() {
@@ -98,8 +89,12 @@ import Upstream
             }
             return options.sources(for: ProviderAccount { _, _ in CheapestInferenceBench() }).map(\.name)
         }
-        #expect(names(keys: true, management: true) == ["usage", "api_usage", "billing_credits", "plans"])
+        #expect(
+            names(keys: true, management: true)
+                == ["usage", "api_usage", "api_keys", "billing_credits", "billing_status", "plans"])
         #expect(names(keys: true, management: false) == ["usage", "plans"])
-        #expect(names(keys: false, management: true) == ["api_usage", "billing_credits", "plans"])
+        #expect(
+            names(keys: false, management: true)
+                == ["api_usage", "api_keys", "billing_credits", "billing_status", "plans"])
     }
 }

@@ -5,8 +5,11 @@ import Upstream
 @testable import Providers
 
 @Suite struct FairStackCreditsTests {
+    /// 2026-02-13T15:00:00Z.
+    private static let now = Timestamp(seconds: 1_770_994_800)
+
     private func gauges(_ json: String) throws -> [GaugeFamily: [GaugeSample]] {
-        try FairStackBody<FairStackCredits>.payload(of: answer(json)).gauges
+        try FairStackBody<FairStackCredits>.payload(of: answer(json)).gauges(at: Self.now).families
     }
 
     @Test func balanceAndCapsBecomeGaugesByScope() throws {
@@ -22,10 +25,21 @@ import Upstream
         }
     }
 
+    @Test("the cap of the organization has the calendar month as its period, others have none")
+    func monthlyCap() throws {
+        let caps = #"{"caps":{"organization":{"micro":9},"project":{"micro":8},"key":{"micro":7}}}"#
+        let gauges = try gauges(caps)
+        #expect(gauges[.budgetLimit]?.count == 3)
+        let march = try #require(UTCDay("2026-03-01"))
+        #expect(gauges[.budgetReset] == [GaugeSample(["", "organization"], march.start.seconds)])
+        #expect(gauges[.budgetPeriod] == [GaugeSample(["", "organization"], 28 * 86_400)])
+    }
+
     @Test func missingOrNullFieldsRemoveEarlierSeries() throws {
         for json in ["{\"balance\":null,\"caps\":null}", "{\"balance\":{\"micro\":null},\"caps\":{\"key\":{}}}"] {
             let gauges = try gauges(json)
-            #expect(gauges == [.balanceUSD: [], .balanceCredits: [], .budgetLimit: [], .budgetSpent: []])
+            #expect(gauges == FairStackMoneyGauges().families)
+            #expect(gauges.count == 7 && gauges.values.allSatisfy(\.isEmpty))
         }
     }
 
@@ -41,7 +55,7 @@ import Upstream
         "{\"error\":{\"code\":\"x\",\"message\":\"y\"}}", "{\"error\":\"x\",\"balance\":null}", "[]",
     ])
     func responseWithoutDocumentedFieldsFailsWithoutCommit(json: String) async throws {
-        let context = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
+        let context = StoredVisit(now: Self.now)
         let failure = await #expect(throws: SourceFailure.self) {
             try await FairStackCreditsSource(api: AnsweringAPI { _, _ in json }).sync(context)
         }
@@ -50,7 +64,7 @@ import Upstream
     }
 
     @Test func invalidCapIsSkippedWithARemarkAndInvalidBalanceFails() async throws {
-        let context = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
+        let context = StoredVisit(now: Self.now)
         let caps =
             "\"caps\":{\"key\":\"none\",\"project\":{\"micro\":3999.6},\"organization\":{\"micro\":2000000,\"used_micro\":\"x\"}}"
         try await FairStackCreditsSource(api: AnsweringAPI { _, _ in "{\"balance\":{\"micro\":1500000},\(caps)}" })
@@ -64,10 +78,11 @@ import Upstream
     }
 
     @Test func missingEndpointHasNoSeries() async throws {
-        let context = StoredVisit(now: Timestamp(seconds: 1_770_994_800))
+        let context = StoredVisit(now: Self.now)
         let api = AnsweringAPI { _, _ in throw UpstreamFailure(reason: .http4xx, status: 404, message: "not found") }
         try await FairStackCreditsSource(api: api).sync(context)
         #expect(context.gauges[.balanceUSD] == [])
+        #expect(api.takeRequests() == ["/v1/credits", "/v1/account"])
     }
 
     @Test func balanceInAnotherCurrencyIsNotInUSD() throws {

@@ -89,6 +89,44 @@ import Upstream
         #expect(try meaning("\"type\":\"adjustment\",\"cost\":{\"micro\":-5}") == .nothing)
     }
 
+    @Test(
+        "a charged generation is a success whatever its status word, and an uncharged one without a known word has no outcome",
+        arguments: ["completed", "succeeded", "partial", "Success", "delivered", "something new", ""])
+    func chargedGeneration(status: String) throws {
+        let charged = "\"type\":\"generation\",\"model\":\"m\",\"cost\":{\"micro\":4000}"
+        #expect(try meaning("\(charged),\"status\":\"\(status)\"") == .nothing)
+        let free = try meaning("\"type\":\"generation\",\"cost\":{\"micro\":0},\"status\":\"\(status)\"")
+        #expect(free == (["delivered", "something new", ""].contains(status) ? .pending : .nothing))
+    }
+
+    @Test("known words of failures, cancellations and jobs in progress keep their meaning with a cost")
+    func knownWords() throws {
+        func charged(_ status: String) throws -> FairStackTransactionRow.Meaning {
+            try meaning("\"type\":\"generation\",\"model\":\"m\",\"cost\":{\"micro\":5},\"status\":\"\(status)\"")
+        }
+        for status in ["failed", "Failed", "error", "refunded", "timed_out"] {
+            #expect(try charged(status) == .failure(model: "m"))
+        }
+        for status in ["queued", "processing", "running", "pending"] { #expect(try charged(status) == .pending) }
+        for status in ["cancelled", "CANCELED"] { #expect(try charged(status) == .nothing) }
+    }
+
+    @Test("money with an unknown status is not counted")
+    func unknownMoney() throws {
+        #expect(try meaning("\"type\":\"top_up\",\"cost\":{\"micro\":-5},\"status\":\"reversed\"") == .nothing)
+        #expect(
+            try meaning("\"type\":\"refund\",\"cost\":{\"micro\":-5},\"status\":\"succeeded\"") == .refund(micros(5)))
+    }
+
+    @Test("the modality of a model may be any word", arguments: ["talkingHead", "threeD", "sfx", "новая"])
+    func openModalities(modality: String) throws {
+        let page = try page(
+            "{\"transactions\":[{\"id\":\"t\",\"created_at\":\"2026-03-10T14:30:00Z\",\"type\":\"generation\","
+                + "\"model\":\"m\",\"modality\":\"\(modality)\"}]}")
+        let row = FairStackTransactionRow(try #require(page.transactions.values.first))
+        #expect(row.model == .init(id: "m", modality: modality))
+    }
+
     @Test func hasMoreOrTheCursorDeterminesTheLastPage() throws {
         for end in [
             "", ",\"has_more\":false,\"cursor\":\"c\"", ",\"has_more\":\"false\",\"cursor\":\"c\"",

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import UsageModel
 import Upstream
@@ -22,9 +23,11 @@ import Upstream
     }
 
     /// Returns an API that pages through a list; the cursor is the index of the next row.
-    private func api(_ rows: [Row]) -> AnsweringAPI {
+    ///
+    /// - Parameter pageLength: the API's own maximum of rows in a page.
+    private func api(_ rows: [Row], pageLength: Int) -> AnsweringAPI {
         AnsweringAPI { _, query in
-            let limit = Int(query["limit"] ?? "") ?? 20
+            let limit = min(pageLength, Int(query["limit"] ?? "") ?? 20)
             let start = Int(query["cursor"] ?? "0") ?? 0
             let end = min(rows.count, start + limit)
             let page = rows[start..<end].map(\.json).joined(separator: ",")
@@ -32,8 +35,8 @@ import Upstream
         }
     }
 
-    private func sync(_ context: StoredVisit, _ rows: [Row]) async throws -> Int {
-        let api = api(rows)
+    private func sync(_ context: StoredVisit, _ rows: [Row], pageLength: Int = 100) async throws -> Int {
+        let api = api(rows, pageLength: pageLength)
         try await FairStackTransactionsSource(api: api).sync(context)
         return api.takeRequests().count
     }
@@ -49,6 +52,44 @@ import Upstream
         #expect(context.sum(.outcomes, on: noon.day) { $0[2] == "failure" } == ExactDecimal(150))
         #expect(context.sum(.outcomes) == ExactDecimal(159))
         #expect(context.sum(.topups) == ExactDecimal(9))
+    }
+
+    @Test("pages that are shorter than requested do not end at a few old rows", arguments: [1, 3, 7])
+    func shortPages(length: Int) async throws {
+        let context = StoredVisit(now: noon, days: 6)
+        let failures = (0..<60).map { Row(id: "f\($0)", time: noon - .minutes($0 * 20)) }
+        let old = (0..<9).map { Row(id: "old\($0)", time: noon - .hours(61)) }
+        // The old rows fill the first pages.
+        _ = try await sync(context, old + failures, pageLength: length)
+        #expect(context.sum(.outcomes, on: noon.day) { $0[2] == "failure" } == ExactDecimal(37))
+        #expect(context.sum(.outcomes) == ExactDecimal(69))
+    }
+
+    @Test("old rows anywhere in the list lose no newer ones at any sync", arguments: UInt64(0)..<40)
+    func oldRowsAnywhere(seed: UInt64) async throws {
+        let random = SeededRandom(seed)
+        let context = StoredVisit(now: noon, days: 6)
+        var rows = (0..<400).map { Row(id: "f\($0)", time: noon - .minutes(1 + $0 * 20)) }
+        for step in 0..<4 {
+            var list = rows.sorted { $0.time > $1.time }
+            for run in 0..<random.int(0...2) {
+                // Jobs of two days ago that failed now.
+                let old = (0...random.int(0...3)).map {
+                    Row(id: "old\(step)-\(run)-\($0)", time: noon - .minutes(random.int(50 * 60...60 * 60)))
+                }
+                list.insert(contentsOf: old, at: random.int(0...list.count))
+                rows += old
+            }
+            _ = try await sync(context, list)
+            let today = rows.count { $0.time.day == noon.day }
+            #expect(context.sum(.outcomes, on: noon.day) == ExactDecimal(today))
+            context.advance(by: .minutes(30))
+            rows += (0..<random.int(0...90)).map { Row(id: "n\(step)-\($0)", time: context.now - .seconds($0 * 15)) }
+        }
+        // Every day has its last scheduled reading.
+        context.advance(by: .days(4))
+        _ = try await sync(context, rows.sorted { $0.time > $1.time })
+        #expect(context.sum(.outcomes) == ExactDecimal(rows.count { $0.time >= context.ledgerStart }))
     }
 
     @Test func ordinaryListNeedsNoFurtherPage() async throws {

@@ -27,10 +27,10 @@ import Upstream
         #expect(
             Set(context.committed.flatMap(\.cells)) == [
                 Cell(.keyCost, ["Production Key"], try decimal("0.8")),
-                Cell(.keyCost, ["key_nameless"], try decimal("0.05")), Cell(.keyCost, ["Web App"], .zero),
+                Cell(.keyCost, ["Key ...meless"], try decimal("0.05")), Cell(.keyCost, ["Web App"], .zero),
                 Cell(.keyCost, [""], try decimal("0.15")),
                 Cell(.keyCredits, ["Production Key", "diem"], ExactDecimal(15)),
-                Cell(.keyCredits, ["key_nameless", "diem"], .zero),
+                Cell(.keyCredits, ["Key ...meless", "diem"], .zero),
                 Cell(.keyCredits, ["Web App", "diem"], ExactDecimal(4)),
                 Cell(.keyCredits, ["Other", "diem"], try decimal("0.5")),
                 Cell(.reconciliation, [], try decimal("0.15")),
@@ -97,7 +97,7 @@ import Upstream
         for source in sources { try await source.sync(context) }
         #expect(context.committed.isEmpty)
         #expect(context.gauges.values.allSatisfy { $0.isEmpty })
-        #expect(context.gauges.count == 13)
+        #expect(context.gauges.count == 17)
     }
 
     @Test func balancesAreShownByCurrencyAndNullIsZeroButForDiem() throws {
@@ -112,10 +112,16 @@ import Upstream
             gauges[.balanceCredits] == [
                 GaugeSample(["diem"], 90.5), GaugeSample(["bundled_credits"], 10), GaugeSample(["earned_credits"], 0),
             ])
+        #expect(gauges[.balanceAllocation] == [GaugeSample(["", "", "diem"], 100)])
+        #expect(gauges[.spendingAllowed] == [GaugeSample([""], 1)])
         let none = try VeniceBalance.gauges(veniceAnswer("{\"balances\":{\"diem\":null,\"usd\":null}}"))
-        #expect(none == [.balanceUSD: [GaugeSample([], 0)], .balanceCredits: []])
+        #expect(
+            none == [
+                .balanceUSD: [GaugeSample([], 0)], .balanceCredits: [], .balanceAllocation: [], .spendingAllowed: [],
+            ])
         let withoutUSD = try VeniceBalance.gauges(veniceAnswer("{\"balances\":{\"diem\":1}}"))
-        #expect(withoutUSD == [.balanceUSD: [], .balanceCredits: [GaugeSample(["diem"], 1)]])
+        #expect(withoutUSD[.balanceUSD] == [])
+        #expect(withoutUSD[.balanceCredits] == [GaugeSample(["diem"], 1)])
     }
 
     @Test func rateLimitsAreByModelAndKeyExpiryHasTheEmptyKey() throws {
@@ -136,42 +142,46 @@ import Upstream
                 .rateLimitTokensPerMinute: [GaugeSample(labels, 2_000_000)],
                 .rateLimitRequestsPerDay: [GaugeSample(labels, 5000)],
                 .keyExpiry: [GaugeSample([""], try moment("2026-12-31T23:59:59Z").seconds)],
+                .spendingAllowed: [GaugeSample(["api_key"], 1)], .balanceUSD: [], .balanceCredits: [],
             ])
         #expect(throws: SourceFailure.self) { try VeniceRateLimits.gauges(veniceAnswer("{\"object\":\"list\"}")) }
     }
 
     @Test func keysHaveBudgetsByPeriod() throws {
         let today = try #require(UTCDay("2026-02-10"))
-        let gauges = try VeniceKeys.gauges(
-            veniceAnswer(
-                """
-                {"object":"list","data":[{"id":"e28e82dc-9df2-4b47-b726-d0a222ef2ab5","apiKeyType":"INFERENCE",
-                "description":"backend prod","createdAt":"2025-10-01T12:00:00.000Z","expiresAt":null,
-                "lastUsedAt":"2026-02-09T10:05:00.000Z","last6Chars":"2V2jNW",
-                "consumptionLimits":{"usd":50,"diem":10,"vcu":null},"limitPeriod":"MONTH","modelPrivacy":"ALL",
-                "usage":{"trailingSevenDays":{"usd":"4.2000","vcu":"0.0000","diem":"0.0000"}},
-                "currentPeriodUsage":{"usd":"12.5000","diem":"0.0000"}},
-                {"id":"b","description":"daily","expiresAt":"2026-03-01","consumptionLimits":{"usd":"2.5"},
-                "limitPeriod":"EPOCH","currentPeriodUsage":{"usd":null}},
-                {"id":"c","description":"once","consumptionLimits":{"usd":0},"limitPeriod":"LIFETIME","expiresAt":""},
-                {"id":"same-111111","description":"twin"},{"id":"same-222222","description":"twin",
-                "consumptionLimits":{"usd":null,"diem":5}},{"id":"nameless","description":""}]}
-                """), today: today)
+        let gauges = try keyGauges(
+            """
+            {"object":"list","data":[{"id":"e28e82dc-9df2-4b47-b726-d0a222ef2ab5","apiKeyType":"INFERENCE",
+            "description":"backend prod","createdAt":"2025-10-01T12:00:00.000Z","expiresAt":null,
+            "lastUsedAt":"2026-02-09T10:05:00.000Z","last6Chars":"2V2jNW",
+            "consumptionLimits":{"usd":50,"diem":10,"vcu":null},"limitPeriod":"MONTH","modelPrivacy":"ALL",
+            "usage":{"trailingSevenDays":{"usd":"4.2000","vcu":"0.0000","diem":"0.0000"}},
+            "currentPeriodUsage":{"usd":"12.5000","diem":"0.0000"}},
+            {"id":"b","description":"daily","expiresAt":"2026-03-01","consumptionLimits":{"usd":"2.5"},
+            "limitPeriod":"EPOCH","currentPeriodUsage":{"usd":null}},
+            {"id":"c","description":"once","consumptionLimits":{"usd":0},"limitPeriod":"LIFETIME","expiresAt":""},
+            {"id":"same-111111","description":"twin"},{"id":"same-222222","description":"twin",
+            "consumptionLimits":{"usd":null,"diem":5}},{"id":"nameless","description":""}]}
+            """, today: today)
         let prod = ["backend prod", "key"]
         #expect(
             gauges[.keyInfo] == [
                 GaugeSample(["backend prod", "e28e82dc-9df2-4b47-b726-d0a222ef2ab5", "INFERENCE"], 1),
                 GaugeSample(["daily", "b", ""], 1), GaugeSample(["once", "c", ""], 1),
                 GaugeSample(["twin (...111111)", "same-111111", ""], 1),
-                GaugeSample(["twin (...222222)", "same-222222", ""], 1), GaugeSample(["nameless", "nameless", ""], 1),
+                GaugeSample(["twin (...222222)", "same-222222", ""], 1),
+                GaugeSample(["Key ...meless", "nameless", ""], 1),
             ])
         #expect(gauges[.keyCreated] == [GaugeSample(["backend prod"], try moment("2025-10-01T12:00:00Z").seconds)])
         #expect(gauges[.keyLastUsed] == [GaugeSample(["backend prod"], try moment("2026-02-09T10:05:00Z").seconds)])
         #expect(gauges[.keyExpiry] == [GaugeSample(["daily"], try moment("2026-03-01").seconds)])
+        // A limit of 0 USD yields no budget.
+        #expect(gauges[.budgetLimit] == [GaugeSample(prod, 50), GaugeSample(["daily", "key"], 2.5)])
         #expect(
-            gauges[.budgetLimit] == [
-                GaugeSample(prod, 50), GaugeSample(["daily", "key"], 2.5), GaugeSample(["once", "key"], 0),
+            gauges[.budgetLimitCredits] == [
+                GaugeSample(prod + ["diem"], 10), GaugeSample(["twin (...222222)", "key", "diem"], 5),
             ])
+        #expect(gauges[.budgetSpentCredits] == [GaugeSample(prod + ["diem"], 0)])
         #expect(gauges[.budgetSpent] == [GaugeSample(prod, 12.5)])
         #expect(
             gauges[.budgetPeriod] == [GaugeSample(prod, 28 * 86_400), GaugeSample(["daily", "key"], 86_400)])

@@ -52,34 +52,60 @@ func veniceCells(_ json: String, of hours: [SliceID], end: Timestamp? = nil) thr
     return tally.take(endingBy: last).map { Set($0.cells) }
 }
 
+/// Returns the gauges of `api_keys` on a day.
+func keyGauges(
+    _ json: String, today: UTCDay, accountDIEM: VeniceAccountDIEM = .unknown
+) throws -> [GaugeFamily: [GaugeSample]] {
+    let list = try JSONBody.decode(VeniceKeys.self, from: veniceAnswer(json))
+    var names = VeniceDayNames([:])
+    return VeniceKeys.gauges(list, &names, accountDIEM: accountDIEM, today: today)
+}
+
 /// An API with scripted responses that records calls.
 final class ScriptedVenice: UpstreamAPI {
-    private let calls = NIOLockedValueBox<(scripted: [UpstreamCall], totals: [UpstreamCall])>(([], []))
+    private struct Calls {
+        var scripted: [UpstreamCall] = []
+        var totals: [UpstreamCall] = []
+        var incidental: [UpstreamCall] = []
+    }
+
+    private let calls = NIOLockedValueBox(Calls())
     private let totals: @Sendable (UpstreamCall) throws -> UpstreamResponse
+    private let incidental: @Sendable (UpstreamCall) throws -> UpstreamResponse
     private let respond: @Sendable (UpstreamCall, Int) throws -> UpstreamResponse
 
     /// - Parameters:
     ///   - totals: returns the response to the query for late charges, which covers several days; 404 if not given.
+    ///   - incidental: returns the response to any other call that the source works without; 404 if not given.
     ///   - respond: returns the response to any other call, given the number of earlier calls.
     init(
         totals: @escaping @Sendable (UpstreamCall) throws -> UpstreamResponse = { _ in throw refusal(404) },
+        incidental: @escaping @Sendable (UpstreamCall) throws -> UpstreamResponse = { _ in throw refusal(404) },
         _ respond: @escaping @Sendable (UpstreamCall, Int) throws -> UpstreamResponse
     ) {
         self.totals = totals
+        self.incidental = incidental
         self.respond = respond
     }
 
-    /// `path?query` of all calls so far, except for those in `totalsAsked`.
+    /// `path?query` of all calls so far, except for those in `totalsAsked` and `incidentalPaths`.
     var asked: [String] { calls.withLockedValue { $0.scripted.map { "\($0.path)?\($0.query)" } } }
 
     /// `path?query` of the queries for late charges.
     var totalsAsked: [String] { calls.withLockedValue { $0.totals.map { "\($0.path)?\($0.query)" } } }
+
+    /// The paths of the calls that the source works without, except for the queries for late charges.
+    var incidentalPaths: [String] { calls.withLockedValue { $0.incidental.map(\.path) } }
 
     func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
         let days = call.query.split(separator: "&").compactMap { $0.split(separator: "=").last }
         if call.path.hasSuffix("usage-analytics"), days.first != days.last {
             calls.withLockedValue { $0.totals.append(call) }
             return try totals(call)
+        }
+        if call.isIncidental {
+            calls.withLockedValue { $0.incidental.append(call) }
+            return try incidental(call)
         }
         let count = calls.withLockedValue { calls in
             calls.scripted.append(call)
@@ -91,7 +117,13 @@ final class ScriptedVenice: UpstreamAPI {
 
 /// Returns a failure as the client reports it.
 func refusal(_ status: Int, headers: UpstreamHeaders = [:]) -> UpstreamFailure {
-    let reason: FailureReason = status == 410 ? .gone : status == 401 ? .auth : status >= 500 ? .http5xx : .http4xx
+    let reason: FailureReason =
+        switch status {
+        case 401, 403: .auth
+        case 410: .gone
+        case 500...: .http5xx
+        default: .http4xx
+        }
     return UpstreamFailure(reason: reason, status: status, headers: headers, message: "HTTP \(status)")
 }
 

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 import UsageModel
@@ -51,8 +52,8 @@ import Upstream
     }
 
     @Test func emptyListOfKeysIsValid() throws {
-        let gauges = try VeniceKeys.gauges(veniceAnswer("{\"data\":[]}"), today: try #require(UTCDay("2026-06-15")))
-        #expect(gauges.count == 8)
+        let gauges = try keyGauges("{\"data\":[]}", today: try #require(UTCDay("2026-06-15")))
+        #expect(gauges.count == 11)
         #expect(gauges.values.allSatisfy { $0.isEmpty })
     }
 
@@ -87,7 +88,9 @@ import Upstream
             {"data":[{"id":"a","consumptionLimits":{"usd":1},"currentPeriodUsage":{"usd":"∞"}}]}
             """
         let today = try #require(UTCDay("2026-06-15"))
-        #expect(throws: SourceFailure.self) { try VeniceKeys.gauges(veniceAnswer(body), today: today) }
+        #expect(throws: SourceFailure.self) { try keyGauges(body, today: today) }
+        let diem = body.replacingOccurrences(of: "usd", with: "diem")
+        #expect(throws: SourceFailure.self) { try keyGauges(diem, today: today) }
         #expect(throws: SourceFailure.self) {
             try VeniceBalance.gauges(veniceAnswer("{\"balances\":{\"usd\":\"∞\"}}"))
         }
@@ -104,7 +107,7 @@ import Upstream
         #expect(
             context.gauges == [
                 .rateLimitRequestsPerMinute: [], .rateLimitTokensPerMinute: [], .keyExpiry: [],
-                .rateLimitRequestsPerDay: [GaugeSample(["", "m"], 7)],
+                .rateLimitRequestsPerDay: [GaugeSample(["", "m"], 7)], .spendingAllowed: [],
             ])
         #expect(context.remarks.count == 4)
     }

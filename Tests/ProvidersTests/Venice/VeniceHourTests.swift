@@ -27,6 +27,7 @@ import UsageModel
             cells == [
                 Cell(.credits, ["", "grok-imagine-image", "diem"], try decimal("0.1")),
                 Cell(.requests, ["", "grok-imagine-image"], ExactDecimal(1)),
+                Cell(.units, ["", "grok-imagine-image", "image"], ExactDecimal(1)),
                 // The amount is used, not 0.000227 × 2.8.
                 Cell(.credits, ["", glm, "diem"], try decimal("0.06356")),
                 Cell(.requests, ["", glm], ExactDecimal(1)),
@@ -56,6 +57,7 @@ import UsageModel
         let expected: Set<Cell> = [
             Cell(.cost, ["", "grok-4-3"], try decimal("0.93")),
             Cell(.cost, ["", "search-augmentation"], try decimal("0.01")),
+            Cell(.units, ["", "search-augmentation", "unit"], ExactDecimal(1)),
             Cell(.requests, ["", "grok-4-3"], ExactDecimal(1)),
             Cell(.tokens, ["", "grok-4-3", "input"], ExactDecimal(700)),
             Cell(.tokens, ["", "grok-4-3", "cache_input"], ExactDecimal(300)),
