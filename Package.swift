@@ -253,11 +253,13 @@ let package = Package(
         .testTarget(
             name: "ExporterWebTests",
             dependencies: [
-                "ExporterCore", "ExporterWeb", "UsageModel",
+                "ExporterCore", "ExporterTestSupport", "ExporterWeb", "TestSupport", "UsageModel",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 nio("NIOConcurrencyHelpers"),
                 nio("NIOCore"),
+                nio("NIOEmbedded"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -17,13 +17,13 @@ package struct ExporterWebServer: Service {
         package var maximumConnections: Int
         /// TLS, passwords, headers and rate limit; nil for plain HTTP without authentication.
         package var configFile: String?
-        /// Whether `/-/reload` and `/-/sync` are enabled.
+        /// Whether reload and sync by request are enabled.
         package var isLifecycleEnabled = false
-        /// Additional address of `/-/healthy` and `/-/ready`, plain HTTP regardless of the web config; nil for none.
+        /// Additional address of the health checks, plain HTTP regardless of the web config; nil for none.
         package var healthAddress: ListenAddress?
         /// Path prefixes of requests and links.
         package var routes = WebRoutes.root
-        /// Reloads the config file for `POST /-/reload`; nil without a config file.
+        /// Reloads the config file by request; nil without a config file.
         package var reload: (@Sendable () async throws -> Void)?
 
         package init(
@@ -43,7 +43,7 @@ package struct ExporterWebServer: Service {
     private let settings: WebConfigurationStore
     /// Plain HTTP, for health checks.
     private let plain: WebConfigurationStore
-    private let pages = StatusPageCache()
+    private let endpoints: Endpoints
     private let connections: ConnectionLimit
     /// A separate limit, so that health checks do not wait for other connections.
     private let healthConnections: ConnectionLimit
@@ -52,7 +52,6 @@ package struct ExporterWebServer: Service {
     /// Descriptors that connections may take beyond `Options.maximumConnections`: those of health checks, and those
     /// that are being closed to make room.
     package static let descriptorsBeyondMaximum = mostHealthConnections + 2 * ConnectionLimit.excess
-    private let forcedSyncs = ForcedSyncs()
 
     /// Loads the web config file, if any.
     ///
@@ -65,6 +64,7 @@ package struct ExporterWebServer: Service {
     ) throws {
         settings = try WebConfigurationStore(path: options.configFile, logger: logger)
         plain = try WebConfigurationStore(path: nil, logger: logger)
+        endpoints = Endpoints(exporter: exporter, options: options, settings: settings)
         self.exporter = exporter
         self.options = options
         self.logger = logger
@@ -78,7 +78,7 @@ package struct ExporterWebServer: Service {
     package static func isFree(telemetryPath path: String) -> Bool {
         path.wholeMatch(of: #/(/[A-Za-z0-9._~-]+)+/?/#) != nil
             && !path.split(separator: "/").contains { $0.allSatisfy { $0 == "." } } && !path.hasPrefix("/-/")
-            && !["/probe", "/sd"].contains(path)
+            && !Route.fixed.contains { $0.path == path }
     }
 
     /// Checks a web config file, and the certificates and keys that it names.
@@ -114,14 +114,12 @@ package struct ExporterWebServer: Service {
             ? options.addresses.map { .address($0) } : options.inheritedSockets.map { .socket($0) }
     }
 
-    private func listener(at place: ListeningPlace) -> HTTPListener<AccessGate<ExporterResponder>> {
+    private func listener(at place: ListeningPlace) -> HTTPListener {
         HTTPListener(
             place: place,
-            responder: AccessGate(inner: responder, settings: settings, routes: options.routes),
-            settings: settings,
-            connections: connections,
-            now: { exporter.now },
-            logger: listenerLogger,
+            responder: ExporterResponder(
+                routes: [.metrics(at: options.telemetryPath)] + Route.fixed, settings: settings, endpoints: endpoints),
+            connections: connections, now: { exporter.now }, logger: listenerLogger,
             onListening: { place in
                 let isTLS = settings.current.tls != nil
                 let isOpen = settings.current.configuration.users.isEmpty
@@ -131,25 +129,14 @@ package struct ExporterWebServer: Service {
             })
     }
 
-    private func healthListener(at address: ListenAddress) -> HTTPListener<HealthResponder> {
+    private func healthListener(at address: ListenAddress) -> HTTPListener {
         HTTPListener(
-            place: .address(address), responder: HealthResponder(inner: responder), settings: plain,
+            place: .address(address),
+            responder: ExporterResponder(routes: Route.healthChecks, settings: plain, endpoints: endpoints),
             connections: healthConnections, now: { exporter.now }, logger: listenerLogger,
             onListening: { place in
                 logger.info("listening for health checks", metadata: ["address": "\(place)"])
             })
-    }
-
-    private var responder: ExporterResponder {
-        ExporterResponder(
-            exporter: exporter,
-            metrics: MetricsEndpoint(
-                store: exporter.store, scrapes: exporter.scrapes, maximumInFlight: options.maximumScrapes,
-                clock: exporter.clock),
-            lifecycle: LifecycleEndpoints(
-                exporter: exporter, isEnabled: options.isLifecycleEnabled,
-                externalAuthority: options.routes.external?.authority, forced: forcedSyncs, reload: options.reload),
-            telemetryPath: options.telemetryPath, settings: settings, pages: pages, routes: options.routes)
     }
 
     /// Logs warnings and above, because the server's info records about connections are of use for debugging only.

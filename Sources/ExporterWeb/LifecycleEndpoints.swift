@@ -4,42 +4,29 @@ import Hummingbird
 import NIOConcurrencyHelpers
 import UsageModel
 
-/// The lifecycle endpoints `/-/reload` and `/-/sync`, enabled by `--web.enable-lifecycle`.
-struct LifecycleEndpoints: Sendable {
-    static let reloadPath = "/-/reload"
-    static let syncPath = "/-/sync"
+/// Reload and sync by request, enabled by `--web.enable-lifecycle`.
+extension Endpoints {
+    /// Reloads the config file.
+    func reload(_ request: Request) async -> Response {
+        if let rejection = rejection(of: request) { return rejection }
+        guard let reload = options.reload else {
+            return .text("There is no config file to reload.\n", status: .notFound)
+        }
+        do {
+            try await reload()
+            return .text("Reloaded.\n")
+        } catch {
+            return .text("Failed to reload the config: \(error)\n", status: .internalServerError)
+        }
+    }
 
-    let exporter: Exporter
-    let isEnabled: Bool
-    /// Host and port of the external URL; nil if it is not configured.
-    let externalAuthority: String?
-    /// Shared by all listeners.
-    let forced: ForcedSyncs
-    /// Reloads the config file; nil without one.
-    let reload: (@Sendable () async throws -> Void)?
-
-    /// Handles a request to one of the two paths.
-    func respond(to request: Request) async -> Response {
-        guard request.method == .post else { return .methodNotAllowed(allow: "POST") }
-        guard isEnabled else {
-            return .text("Lifecycle API is not enabled: see --web.enable-lifecycle.\n", status: .forbidden)
-        }
-        guard !CrossSiteRequest.isCrossSite(request.head, external: externalAuthority) else {
-            return .text(
-                "Cross-site requests are rejected.\n", status: .forbidden)
-        }
-        guard request.uri.path.hasSuffix(Self.syncPath) else {
-            guard let reload else { return .text("There is no config file to reload.\n", status: .notFound) }
-            do {
-                try await reload()
-                return .text("Reloaded.\n")
-            } catch {
-                return .text("Failed to reload the config: \(error)\n", status: .internalServerError)
-            }
-        }
+    /// Syncs one account or all of them, or reads days of one account again.
+    func sync(_ request: Request) async -> Response {
+        if let rejection = rejection(of: request) { return rejection }
+        let path = Route.sync.path
         let query = QueryParameters(request.uri.query)
         guard query.names(except: ["account", "from", "to"]).isEmpty else {
-            return .text("Unknown parameter: /-/sync takes account, from and to.\n", status: .badRequest)
+            return .text("Unknown parameter: \(path) takes account, from and to.\n", status: .badRequest)
         }
         let accounts = query.values(of: "account")
         guard accounts.count <= 1 else {
@@ -49,7 +36,7 @@ struct LifecycleEndpoints: Sendable {
         var days: ClosedRange<UTCDay>?
         if !from.isEmpty || !to.isEmpty {
             guard !accounts.isEmpty else {
-                return .text("Dates need an account: /-/sync?account=NAME&from=DATE&to=DATE.\n", status: .badRequest)
+                return .text("Dates need an account: \(path)?account=NAME&from=DATE&to=DATE.\n", status: .badRequest)
             }
             guard from.count == 1, to.count == 1, let first = UTCDay(from[0]), let last = UTCDay(to[0]), first <= last
             else {
@@ -60,18 +47,18 @@ struct LifecycleEndpoints: Sendable {
             days = first...last
         }
         let names = await exporter.accountPlaces.map(\.name).filter { accounts.isEmpty || $0 == accounts[0] }
-        if let wait = forced.wait(for: names, at: exporter.now) {
+        if let wait = forcedSyncs.wait(for: names, at: exporter.now) {
             var response = Response.text(
                 "An account is synced by request at most every \(ForcedSyncs.interval.components.seconds) s.\n",
                 status: .tooManyRequests)
             response.headers[.retryAfter] = "\(max(1, Int(wait.inSeconds.rounded(.up))))"
             return response
         }
-        if let account = accounts.first, let days { return await sync(account, days) }
+        if let account = accounts.first, let days { return await reread(days, of: account) }
         guard let waiting = await exporter.syncSoon(account: accounts.first) else {
-            return .text("Unknown account: /sd lists the configured ones.\n", status: .notFound)
+            return .unknownAccount
         }
-        forced.note(names, at: exporter.now)
+        forcedSyncs.note(names, at: exporter.now)
         return .text(
             waiting == 0
                 ? "Syncing.\n"
@@ -79,17 +66,28 @@ struct LifecycleEndpoints: Sendable {
             status: .accepted)
     }
 
+    /// The response to a request that is not allowed; nil for others.
+    private func rejection(of request: Request) -> Response? {
+        guard options.isLifecycleEnabled else {
+            return .text("Lifecycle API is not enabled: see --web.enable-lifecycle.\n", status: .forbidden)
+        }
+        guard !CrossSiteRequest.isCrossSite(request.head, external: options.routes.external?.authority) else {
+            return .text("Cross-site requests are rejected.\n", status: .forbidden)
+        }
+        return nil
+    }
+
     /// Requests that days of one account are read again.
-    private func sync(_ account: String, _ days: ClosedRange<UTCDay>) async -> Response {
+    private func reread(_ days: ClosedRange<UTCDay>, of account: String) async -> Response {
         do {
             switch try await exporter.sync(account: account, days: days) {
             case .accepted:
-                forced.note([account], at: exporter.now)
+                forcedSyncs.note([account], at: exporter.now)
                 return .text(
                     "\(days.lowerBound) to \(days.upperBound) will be read by the next sync, which starts now unless the "
                         + "last one failed.\n", status: .accepted)
             case .unknownAccount:
-                return .text("Unknown account: /sd lists the configured ones.\n", status: .notFound)
+                return .unknownAccount
             case .daysNotKept:
                 return .text(
                     "No source of this account can read these days again: they are before the ledger's start or in the "

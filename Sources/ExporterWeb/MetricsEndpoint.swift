@@ -4,32 +4,27 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import PrometheusExposition
-import UsageModel
 
-/// Serves the newest snapshot, or a selection of it, at `/metrics` and `/probe`. Requests render nothing.
-struct MetricsEndpoint: Sendable {
-    let store: SnapshotStore
-    let scrapes: ScrapeTally
-    let maximumInFlight: Int
-    let clock: any WallClock
-
+extension Endpoints {
     /// Bytes written at a time over TLS; the next ones are encrypted once the client has read most of them.
     private static let encryptedAtOnce = 64 * 1024
 
-    /// Serves a scrape.
+    /// Serves the newest snapshot, or a selection of it. Requests render nothing.
     ///
     /// - Parameter account: index of the only account to return; nil for all accounts and the exporter's own series.
-    func respond(to request: Request, in context: ExporterRequestContext, account: Int? = nil) throws -> Response {
-        guard let scrape = scrapes.begin(limit: maximumInFlight) else {
+    func metrics(_ request: Request, in context: ExporterRequestContext, account: Int? = nil) throws -> Response {
+        let scrapes = exporter.scrapes
+        guard let scrape = scrapes.begin(limit: options.maximumScrapes) else {
             scrapes.answered(503)
             return .text(
-                "Too many scrapes at once: --web.max-requests is \(maximumInFlight).\n", status: .serviceUnavailable)
+                "Too many scrapes at once: --web.max-requests is \(options.maximumScrapes).\n",
+                status: .serviceUnavailable)
         }
         let format = negotiateFormat(accept: request.headers[.accept])
         let encoding = negotiateEncoding(acceptEncoding: request.headers[.acceptEncoding])
         let query = QueryParameters(request.uri.query)
         let selection = SnapshotSelection(account: account, names: Set(query.values(of: "name[]")))
-        let snapshot = store.current
+        let snapshot = exporter.store.current
         let body = try snapshot.body(format, encoding == .gzip ? .gzip : .identity, of: selection)
         var headers: HTTPFields = [
             .contentType: format.contentType, .contentLength: "\(body.length)",
@@ -41,7 +36,7 @@ struct MetricsEndpoint: Sendable {
         let eventLoop = context.channel.eventLoop
         return Response(
             status: .ok, headers: headers,
-            body: ResponseBody(contentLength: body.length) { [store, clock] writer in
+            body: ResponseBody(contentLength: body.length) { [exporter] writer in
                 let release = eventLoop.scheduleTask(in: AnswerTime.counting) { scrape.end() }
                 defer {
                     release.cancel()
@@ -58,7 +53,7 @@ struct MetricsEndpoint: Sendable {
                     if isShared { scrape.end() }
                 }
                 try await writer.finish(nil)
-                if selection.names.isEmpty { store.markServed(snapshot, account: account, at: clock.now) }
+                if selection.names.isEmpty { exporter.store.markServed(snapshot, account: account, at: exporter.now) }
             })
     }
 }

@@ -1,6 +1,4 @@
 import Foundation
-import Hummingbird
-import NIOCore
 
 /// Path prefixes of requests, and of links behind a reverse proxy.
 ///
@@ -53,9 +51,9 @@ package struct WebRoutes: Sendable, Hashable {
 
     /// A request's path without the prefix; nil if it does not begin with the prefix.
     ///
-    /// Health checks are served at the root too, because an orchestrator's probe does not know the prefix.
+    /// Health checks are served at the root too.
     func local(_ path: String) -> String? {
-        if prefix.isEmpty || HealthResponder.paths.contains(path) { return path }
+        if prefix.isEmpty || Route.healthChecks.contains(where: { $0.path == path }) { return path }
         guard path.hasPrefix(prefix) else { return nil }
         let rest = path.dropFirst(prefix.count)
         return rest.isEmpty ? "/" : rest.hasPrefix("/") ? String(rest) : nil
@@ -85,50 +83,5 @@ package struct WebRoutes: Sendable, Hashable {
         path.isEmpty
             || path.wholeMatch(of: #/(/[A-Za-z0-9._~-]+)+/#) != nil
                 && !path.split(separator: "/").contains { $0.allSatisfy { $0 == "." } }
-    }
-}
-
-/// Serves only the health checks, for the listener of `--web.health-address`.
-struct HealthResponder: HTTPResponder {
-    typealias Context = ExporterRequestContext
-
-    static let paths: Set<String> = ["/-/healthy", "/-/ready"]
-
-    let inner: ExporterResponder
-
-    func respond(to request: Request, context: Context) async throws -> Response {
-        guard inner.routes.local(request.uri.path).map(Self.paths.contains) == true else {
-            return .text("Not found. This address serves /-/healthy and /-/ready only.\n", status: .notFound)
-        }
-        return try await inner.respond(to: request, context: context)
-    }
-}
-
-/// Responds to plain HTTP on a TLS port with status 400, instead of only closing the connection.
-final class PlainTextResponse: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
-    /// The first byte of every TLS record that opens a connection (RFC 8446, section 5.1: handshake).
-    private static let handshake = UInt8(22)
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let buffer = unwrapInboundIn(data)
-        guard let first = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) else { return }
-        guard first != Self.handshake else {
-            context.fireChannelRead(data)
-            context.pipeline.syncOperations.removeHandler(self, promise: nil)
-            return
-        }
-        let text = "Client sent an HTTP request to an HTTPS server.\n"
-        let response = """
-            HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\
-            Content-Length: \(text.utf8.count)\r\n\r\n\(text)
-            """
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: response))).whenComplete { _ in
-            bound.value.close(promise: nil)
-        }
     }
 }

@@ -3,26 +3,32 @@ import HTTPTypes
 import Hummingbird
 import UsageModel
 
-/// Applies the web config to every request: rate limit, then authentication, then response headers.
-struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == ExporterRequestContext {
-    typealias Context = ExporterRequestContext
-
-    let inner: Inner
+/// Applies the web config to a request: TLS of its connection, then rate limit, then authentication, then response
+/// headers.
+struct AccessGate: Sendable {
     let settings: WebConfigurationStore
-    let routes: WebRoutes
 
-    func respond(to request: Request, context: Context) async throws -> Response {
+    /// Returns what `inner` returns to a client that is admitted, else a rejection.
+    func respond(
+        to request: Request, context: ExporterRequestContext, access: Route.Access,
+        _ inner: () async throws -> Response
+    ) async throws -> Response {
         let current = settings.current
-        var response = try await response(to: request, context: context, current)
+        var response =
+            if let rejection = await rejection(of: request, context: context, access: access, current) {
+                rejection
+            } else {
+                try await inner()
+            }
         for header in current.configuration.headers {
             if let name = HTTPField.Name(header.name) { response.headers[name] = header.value }
         }
         return response
     }
 
-    private func response(
-        to request: Request, context: Context, _ current: ActiveWebConfiguration
-    ) async throws -> Response {
+    private func rejection(
+        of request: Request, context: ExporterRequestContext, access: Route.Access, _ current: ActiveWebConfiguration
+    ) async -> Response? {
         if let tls = current.tls {
             // The connection was accepted before TLS was enabled, and is not encrypted.
             guard let earlier = context.tls else { return .reconnect("This server speaks TLS now: connect again.\n") }
@@ -30,11 +36,7 @@ struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == Ex
                 return .reconnect("This server checks client certificates differently now: connect again.\n")
             }
         }
-        // Health checks bypass the rate limit and authentication, because an orchestrator must not restart the exporter
-        // when other clients send too many requests.
-        if routes.local(request.uri.path).map(HealthResponder.paths.contains) == true {
-            return try await inner.respond(to: request, context: context)
-        }
+        guard access == .authorized else { return nil }
         guard current.allowsRequest() else {
             var response = Response.text(
                 "Too many requests: see rate_limit in the web config.\n", status: .tooManyRequests)
@@ -43,12 +45,12 @@ struct AccessGate<Inner: HTTPResponder>: HTTPResponder where Inner.Context == Ex
             return response
         }
         let users = current.configuration.users
-        if users.isEmpty { return try await inner.respond(to: request, context: context) }
+        guard !users.isEmpty else { return nil }
         guard let (user, password) = BasicCredentials.read(request.headers[.authorization]) else {
             return .unauthorized
         }
         switch await settings.passwords.isRight(user: user, password: password, users: users) {
-        case true?: return try await inner.respond(to: request, context: context)
+        case true?: return nil
         case false?: return .unauthorized
         case nil: return .text("Too many pending password checks.\n", status: .tooManyRequests)
         }

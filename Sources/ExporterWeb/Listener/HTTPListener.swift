@@ -13,10 +13,9 @@ import UsageModel
 /// Accepts connections at one address or inherited socket, and serves their requests.
 ///
 /// Hummingbird's own server binds addresses only; this one serves sockets passed by systemd too.
-struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context == ExporterRequestContext {
+struct HTTPListener: Service {
     let place: ListeningPlace
-    let responder: Responder
-    let settings: WebConfigurationStore
+    let responder: ExporterResponder
     /// Shared by all listeners.
     let connections: ConnectionLimit
     let now: @Sendable () -> Timestamp
@@ -24,28 +23,28 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
     let onListening: @Sendable (BoundPlace) -> Void
 
     /// Idle time after which a connection is closed. Without it a half-sent request would stay open forever.
-    private static var idleTimeout: TimeAmount { .seconds(120) }
+    private static let idleTimeout = TimeAmount.seconds(120)
     /// Connections that the kernel queues until they are accepted, limited by net.core.somaxconn.
-    private static var backlog: CInt { 1024 }
+    private static let backlog: CInt = 1024
 
     /// Unsent bytes that the kernel buffers for a connection (tcp(7), TCP_NOTSENT_LOWAT). Without this limit a thousand
     /// slow clients exhaust the kernel's memory for all connections of the machine, and stall them.
-    private static var unsentInKernel: Int { 128 * 1024 }
+    private static let unsentInKernel = 128 * 1024
 
     /// Bytes of a connection that are read at a time, so that a thousand requests in one packet are not parsed while
     /// other connections wait.
-    private static var readAtOnce: Int { 4096 }
+    private static let readAtOnce = 4096
 
     /// Serves until graceful shutdown.
     ///
     /// - Throws: `ListenFailure` if the address cannot be bound.
     func run() async throws {
         let quiescing = ServerQuiescingHelper(group: MultiThreadedEventLoopGroup.singleton)
-        let securable = NegotiatingChannel(settings: settings, idleTimeout: Self.idleTimeout) {
+        let securable = NegotiatingChannel(settings: responder.settings, idleTimeout: Self.idleTimeout) {
             transport, tls, unanswered in
             { request, writer, channel in
                 try await serve(
-                    request, by: writer, ExporterRequestContext(channel, transport, tls: tls, logger: logger))
+                    request, by: writer, ExporterRequestContext(channel: channel, transport: transport, tls: tls))
                 try await unanswered.finishOne(on: channel.eventLoop)
             }
         }
@@ -56,7 +55,8 @@ struct HTTPListener<Responder: HTTPResponder>: Service where Responder.Context =
                 do {
                     try await server.executeThenClose { accepted in
                         for try await connection in accepted {
-                            let executor = settings.isFixed ? ConnectionExecutor(connection.channel.eventLoop) : nil
+                            let executor =
+                                responder.settings.isFixed ? ConnectionExecutor(connection.channel.eventLoop) : nil
                             group.addTask(executorPreference: executor) {
                                 await securable.handle(value: connection, logger: logger)
                             }

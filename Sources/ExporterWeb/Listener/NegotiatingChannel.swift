@@ -101,6 +101,55 @@ struct NegotiatingChannel: ServerChildChannel {
     }
 }
 
+/// The protocol of a connection.
+enum Transport: Sendable {
+    case plain
+    case tls
+    /// Always over TLS.
+    case http2
+}
+
+/// The context of a request: the connection on which it arrived.
+struct ExporterRequestContext: Sendable {
+    /// The connection, or the stream of an HTTP/2 connection.
+    let channel: any Channel
+    let transport: Transport
+    /// The TLS settings of the connection's handshake; nil for plain HTTP.
+    let tls: ServerTLS?
+
+    /// The connection; for an HTTP/2 stream its parent channel.
+    var connection: any Channel { transport == .http2 ? channel.parent ?? channel : channel }
+}
+
+/// Responds to plain HTTP on a TLS port with status 400, instead of only closing the connection.
+final class PlainTextResponse: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// The first byte of every TLS record that opens a connection (RFC 8446, section 5.1: handshake).
+    private static let handshake = UInt8(22)
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        guard let first = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) else { return }
+        guard first != Self.handshake else {
+            context.fireChannelRead(data)
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+            return
+        }
+        let text = "Client sent an HTTP request to an HTTPS server.\n"
+        let response = """
+            HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\
+            Content-Length: \(text.utf8.count)\r\n\r\n\(text)
+            """
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: response))).whenComplete { _ in
+            bound.value.close(promise: nil)
+        }
+    }
+}
+
 /// Admits a client only if its certificate has an allowed subject alternative name (`client_allowed_sans`).
 final class ClientSANFilter: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer

@@ -1,6 +1,7 @@
 import Crypto
 import ExporterCore
 import Foundation
+import Hummingbird
 import NIOCore
 import UsageModel
 
@@ -40,7 +41,7 @@ struct StatusPage {
         <h1>GenAI usage exporter</h1>
         <p>\(summary) Days and times are UTC; now \(now.clockText).</p>
         <nav aria-label="Pages"><a href="\(escaped(linkPrefix + telemetryPath))">Metrics</a> \
-        <a href="\(escaped(linkPrefix))/-/ready">Readiness</a></nav>
+        <a href="\(escaped(linkPrefix + Route.ready.path))">Readiness</a></nav>
         \(notices.map { "<p class=\"notice\" role=\"alert\">\(escaped($0))</p>" }.joined(separator: "\n"))
         </header>
         <main>
@@ -123,6 +124,36 @@ actor StatusPageCache {
         let page = Task { ByteBuffer(string: try await make()) }
         newest = (page, now())
         return try await page.value
+    }
+}
+
+extension Endpoints {
+    /// Serves the status page.
+    func statusPage() async throws -> Response {
+        let page = try await pages.newest {
+            StatusPage(
+                accounts: try await exporter.overview(), telemetryPath: options.telemetryPath,
+                linkPrefix: options.routes.linkPrefix,
+                now: exporter.now, notices: await notices
+            ).html
+        }
+        var response = Response.bytes(page, type: "text/html; charset=utf-8")
+        response.headers[.contentSecurityPolicy] = StatusPage.contentSecurityPolicy
+        return response
+    }
+
+    /// Problems of the exporter itself, for the status page.
+    private var notices: [String] {
+        get async {
+            var notices: [String] = []
+            if await !exporter.isConfigurationCurrent {
+                notices.append("The config file could not be applied: an older one is active. See the log.")
+            }
+            if !settings.isCurrent {
+                notices.append("The web config file cannot be used: an older one is active. See the log.")
+            }
+            return notices
+        }
     }
 }
 

@@ -81,10 +81,13 @@ final class WebConfigurationStore: Sendable {
 
     /// The active config, reloaded if a file has changed.
     var current: ActiveWebConfiguration {
-        guard let path else { return state.withLockedValue { $0.active } }
+        let seen = state.withLockedValue { $0 }
+        // Without the lock, so that requests do not wait for each other while a slow disk is checked.
+        guard let path, needsReload(seen, Self.stamps(path, seen.active.configuration)) else { return seen.active }
         return state.withLockedValue { state in
             let stamps = Self.stamps(path, state.active.configuration)
-            guard stamps != state.stamps || isRetryDue(state) else { return state.active }
+            // Another request may have reloaded it meanwhile.
+            guard needsReload(state, stamps) else { return state.active }
             do {
                 let newest = try WebConfiguration.load(path: path)
                 // From before the read, so that a file that changes meanwhile is read again.
@@ -132,8 +135,8 @@ final class WebConfigurationStore: Sendable {
         }
     }
 
-    private func isRetryDue(_ state: State) -> Bool {
-        state.failure.map { now() - $0.tried >= Self.retryInterval } ?? false
+    private func needsReload(_ state: State, _ stamps: [Stamp?]) -> Bool {
+        stamps != state.stamps || state.failure.map { now() - $0.tried >= Self.retryInterval } ?? false
     }
 
     private static func stamps(_ path: String?, _ configuration: WebConfiguration) -> [Stamp?] {
