@@ -66,6 +66,11 @@ extension AccountConfiguration {
         set { edit(UseAPIOptions.self) { $0.prices = newValue } }
     }
 
+    package var costByKey: Bool {
+        get { (provider.options as? WaveSpeedOptions)?.costByKey ?? false }
+        set { edit(WaveSpeedOptions.self) { $0.costByKey = newValue } }
+    }
+
     package var successByModel: Bool {
         get { (provider.options as? WaveSpeedOptions)?.successByModel ?? true }
         set { edit(WaveSpeedOptions.self) { $0.successByModel = newValue } }

@@ -145,6 +145,25 @@ struct UseAPIAPITests {
         #expect(codes("2026-02-14") == [])
     }
 
+    @Test("a retired bot is refused or lists nothing, and other bots are not affected")
+    func retiredBots() throws {
+        store.add(try flow("2026-02-14T11:00:00Z"))
+        store.add(UseAPIRequest(time: clock.now, bot: "kling", config: "c", endpoint: "post-videos"))
+        for status in [400, 404, 410] {
+            store.retire("google-flow", .refused(status))
+            let response = send(["bot": "google-flow"])
+            #expect(response.status == status)
+            #expect(text(response) == #"{"error":"Bot (google-flow) is discontinued"}"#)
+        }
+        store.retire("google-flow", .emptied)
+        #expect(
+            text(send(["bot": "google-flow"]))
+                == #"{"bot":"google-flow","date":"2026-02-14","total":0,"data":[]}"#)
+        #expect(send(["bot": "kling"]).body["total"] == .count(1))
+        store.retire("google-flow", nil)
+        #expect(send(["bot": "google-flow"]).body["total"] == .count(1))
+    }
+
     @Test("quirks truncate, delay and hide the list, and return error objects")
     func quirks() throws {
         for minutes in 0..<4 {

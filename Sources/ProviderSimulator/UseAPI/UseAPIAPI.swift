@@ -88,6 +88,7 @@ package struct UseAPIAPI: SimulatedProvider {
     private func stats(of account: UseAPIAccount, _ request: APIRequest, _ style: AnswerStyle) -> SimulatedResponse {
         guard let bot = request.query["bot"], !bot.isEmpty else { return error(400, "Parameter bot is required") }
         guard Self.bots.contains(bot) else { return error(400, "Parameter bot (\(bot)) is not supported") }
+        if let status = account.store.refusal(of: bot) { return error(status, "Bot (\(bot)) is discontinued") }
         let config = request.query["config"].flatMap { $0.isEmpty ? nil : $0 }
         if let text = request.query["limit"] {
             guard let limit = Int(text), (1...Self.largestLimit).contains(limit) else {

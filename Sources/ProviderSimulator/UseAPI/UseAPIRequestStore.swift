@@ -11,7 +11,16 @@ package final class UseAPIRequestStore: Sendable {
         let index: Int
     }
 
+    /// The statistics of a bot that useapi.net has discontinued.
+    package enum Retirement: Sendable, Hashable {
+        /// An error with this HTTP status.
+        case refused(Int)
+        /// Empty, also on days that had requests.
+        case emptied
+    }
+
     private struct State {
+        var retirements: [String: Retirement] = [:]
         var requests: [UseAPIRequest?] = []
         var byDay: [UTCDay: [Int]] = [:]
         var generatedUpTo: Timestamp?
@@ -67,10 +76,21 @@ package final class UseAPIRequestStore: Sendable {
         }
     }
 
+    /// Discontinues a bot; nil makes it available again.
+    package func retire(_ bot: String, _ retirement: Retirement?) {
+        state.withLockedValue { $0.retirements[bot] = retirement }
+    }
+
+    /// The status with which the statistics refuse a bot; nil if they do not.
+    func refusal(of bot: String) -> Int? {
+        state.withLockedValue { if case .refused(let status)? = $0.retirements[bot] { status } else { nil } }
+    }
+
     /// The requests of a bot that the statistics show now, oldest first: of one UTC day or of all, of one config or of
     /// all.
     package func shown(bot: String, day: UTCDay? = nil, config: String? = nil) -> [UseAPIRequest] {
         withState { state, now in
+            guard state.retirements[bot] != .emptied else { return [] }
             let days = day.map { [$0] } ?? Array(state.byDay.keys)
             return days.filter { $0.start > now - Self.retention }
                 .flatMap { state.byDay[$0] ?? [] }

@@ -12,6 +12,7 @@ enum VeniceDemo: DemoPart {
         ]
         keys[0].usdLimit = ExactDecimal(150)
         keys[0].period = "MONTH"
+        keys[0].diemLimit = ExactDecimal(250)
         keys[1].usdLimit = ExactDecimal(5)
         let traffic = VeniceTraffic(
             generator: era.traffic(of: "venice/assistant", .assistantTeam, seed: seed),
@@ -24,6 +25,10 @@ enum VeniceDemo: DemoPart {
         account.keys = keys
         account.diemAllocation = ExactDecimal(12)
         account.listsModelTypes = true
+        account.refusals.add(
+            (1...4).map { hour in
+                VeniceRefusal(time: clock.now - .days(3) + .hours(hour), keyID: keys[1].id, model: "claude-opus-4-8")
+            })
         account.limits = TrafficProfile.assistantTeam.models.map { model in
             VeniceModelLimit(
                 model: model.id,

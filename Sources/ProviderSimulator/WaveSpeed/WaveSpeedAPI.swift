@@ -18,8 +18,8 @@ package struct WaveSpeedAccount: Sendable {
     }
 }
 
-/// The WaveSpeedAI API: `POST /api/v3/user/usage_stats` as documented on the page "How to Check Usage", and
-/// `GET /api/v3/balance`, which the provider's clients use.
+/// The WaveSpeedAI API: `POST /api/v3/user/usage_stats` as documented on the page "How to Check Usage",
+/// `GET /api/v3/balance`, which the provider's clients use, and if enabled the lists of billing records and jobs.
 package struct WaveSpeedAPI: SimulatedProvider {
     package let name = "wavespeed"
 
@@ -45,6 +45,12 @@ package struct WaveSpeedAPI: SimulatedProvider {
         case ("GET", "/api/v3/balance"):
             let left = account.balance.remaining(afterSpending: account.store.shownCost)
             return success(["balance": .number(left)])
+        case ("POST", "/api/v3/billings/search") where !account.quirks.keys.isEmpty:
+            let lists = WaveSpeedLists(store: account.store, quirks: account.quirks, now: request.time)
+            return lists.billings(request.body).map(success) ?? error(400, "invalid time range")
+        case ("POST", "/api/v3/predictions") where account.quirks.listsJobs:
+            let lists = WaveSpeedLists(store: account.store, quirks: account.quirks, now: request.time)
+            return success(lists.predictions(request.body))
         default:
             return error(404, "not found")
         }
@@ -88,6 +94,12 @@ package struct WaveSpeedQuirks: ErrorObjects, Sendable, Hashable {
     package var writesTimestamps = false
     /// Whether models omit `total_count`.
     package var omitsModelCounts = false
+    /// The keys that billing records name; without keys the API has no list of them.
+    package var keys: [WaveSpeedAccessKey] = []
+    /// Whether the API lists the jobs that run.
+    package var listsJobs = false
+    /// Whether lists end by `total`, as documented, and not by `has_more`, as newer clients read.
+    package var endsPagesByTotal = false
     /// The share of requests that get an error object with status 200, in percent.
     package var errorPercentage = 0
     /// Selects those requests.
@@ -103,5 +115,6 @@ package struct WaveSpeedQuirks: ErrorObjects, Sendable, Hashable {
         writesTimestamps = random.below(2) == 0
         omitsModelCounts = random.below(2) == 0
         errorPercentage = random.below(3) * 3
+        endsPagesByTotal = random.below(2) == 0
     }
 }

@@ -52,24 +52,34 @@ struct SummaryDiscrepancy {
 struct UnlistedRequests {
     private let models: Part
     private let codes: Part
+    private let successes: Int
+    private let failures: Int
     private let tiers: Part
     private let captchaAttempts: [String: Int]
     private let havePlans: Bool
 
     /// - Parameters:
-    ///   - total: the number of requests that are not listed.
-    ///   - summary: counts that include the listed rows.
-    ///   - rows: the listed rows.
-    init(_ total: Int, _ summary: UseAPISummary?, beyond rows: UseAPIRows) {
-        models = Part(summary?.by_model.value, beyond: rows.counts(by: \.model), of: total)
-        codes = Part(summary?.by_code.value, beyond: rows.counts(by: \.code), of: total)
-        let listedTiers = rows.counts(byPlan: { $0.tier.isEmpty ? UseAPIPlanNames.none : $0.tier })
-        tiers = Part(summary?.by_tier.value, beyond: listedTiers, of: total)
+    ///   - total: the number of requests, listed or not.
+    ///   - summary: counts that include the listed requests.
+    init(_ total: Int, _ summary: UseAPISummary?, beyond listed: ListedRequests) {
+        models = Part(summary?.by_model.value, beyond: listed.models, of: total)
+        let codes = Part(summary?.by_code.value, beyond: listed.codes, of: total)
+        self.codes = codes
+        tiers = Part(summary?.by_tier.value, beyond: listed.tiers, of: total)
+        func unlisted(_ outcome: String, _ isSuccess: Bool) -> Int {
+            func sum(_ codes: [String: Int]?) -> Int {
+                (codes ?? [:]).filter { UseAPICode.isSuccess($0.key) == isSuccess }.values.reduce(0, +)
+            }
+            guard let outcomes = listed.outcomes, !codes.named.isEmpty else { return sum(codes.named) }
+            return max(0, sum(summary?.by_code.value?.values) - outcomes[outcome, default: 0])
+        }
+        successes = unlisted("success", true)
+        failures = unlisted("failure", false)
         // Attempts may exceed the requests, so there is no total to compare them with.
         captchaAttempts = (summary?.by_captcha_provider.value?.values ?? [:])
-            .merging(rows.captchaAttempts.mapValues { -$0 }) { max(0, $0 + $1) }
+            .merging(listed.captchaAttempts.mapValues { -$0 }) { max(0, $0 + $1) }
             .filter { $0.value > 0 }
-        havePlans = rows.havePlans || summary?.hasPlans == true
+        havePlans = listed.havePlans || summary?.hasPlans == true
     }
 
     func cells(bot: String, names: UseAPIPlanNames) -> [Cell] {
@@ -78,8 +88,6 @@ struct UnlistedRequests {
         cells += codes.named.map { Cell(.useapiResponses, [bot, "", "", $0.key], ExactDecimal($0.value)) }
         cells.append(Cell(.useapiResponses, [bot, "", "", ""], ExactDecimal(codes.unnamed)))
         if !codes.named.isEmpty {
-            let successes = codes.named.filter { UseAPICode.isSuccess($0.key) == true }.values.reduce(0, +)
-            let failures = codes.named.filter { UseAPICode.isSuccess($0.key) == false }.values.reduce(0, +)
             cells.append(Cell(.outcomes, ["", "", "success"], ExactDecimal(successes)))
             cells.append(Cell(.outcomes, ["", "", "failure"], ExactDecimal(failures)))
         }
@@ -100,13 +108,14 @@ struct UnlistedRequests {
 
         /// A summary that counts more than the total contradicts itself, so it is ignored.
         init(_ counts: UseAPICounts?, beyond listed: [String: Int], of total: Int) {
-            unnamed = total
+            let rest = max(0, total - listed.values.reduce(0, +))
+            unnamed = rest
             for (name, count) in counts?.values ?? [:] {
                 let more = count - listed[name, default: 0]
                 guard more > 0 else { continue }
                 guard more <= unnamed else {
                     named = [:]
-                    unnamed = total
+                    unnamed = rest
                     return
                 }
                 named[name] = more

@@ -35,6 +35,20 @@ struct UseAPIAccountStatus: Decodable {
         let total: Decoration<LenientInt>
         let active: Decoration<LenientInt>
         let error: Decoration<LenientInt>
+
+        private enum CodingKeys: String, CodingKey {
+            case total, active, error
+        }
+
+        init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            total = try fields.decode(Decoration<LenientInt>.self, forKey: .total)
+            active = try fields.decode(Decoration<LenientInt>.self, forKey: .active)
+            // The API leaves `error` out where it is 0 (its page "Query API subscription information").
+            let hasOthers = [total, active].allSatisfy { $0.value.map { $0.value >= 0 } ?? false }
+            let isZero = hasOthers && !fields.contains(.error)
+            error = isZero ? Decoration(LenientInt(0)) : try fields.decode(Decoration<LenientInt>.self, forKey: .error)
+        }
     }
 
     let subscriptionIsActive: Decoration<LenientFlag>

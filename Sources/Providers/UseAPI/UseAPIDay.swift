@@ -41,11 +41,28 @@ struct UseAPIDay {
     /// Returns the same day with the rows of the linked accounts' own lists.
     ///
     /// - Parameter isIncomplete: whether one of those lists is truncated too. The day is also incomplete if its summary
-    ///   counts fewer requests than they list: it then covers only the truncated list, and accounts may be missing from
-    ///   both.
+    ///   covers only the truncated list and those lists have more rows: accounts may then be missing from both. A
+    ///   summary that counts more than the truncated list covers the day; rows beyond it arrived since.
     func split(into rows: UseAPIRows, isIncomplete: Bool) -> UseAPIDay {
-        UseAPIDay(self, rows: rows, isIncomplete: isIncomplete || Self.sum(summary?.by_config) < rows.count)
+        let counted = Self.sum(summary?.by_config)
+        let misses = counted <= self.rows.count && counted < rows.count
+        return UseAPIDay(self, rows: rows, isIncomplete: isIncomplete || misses)
     }
+
+    /// The time up to which the day counts as read.
+    ///
+    /// An open day: up to the newest request in the summary, and at least up to the documented latency before the query;
+    /// up to the query without a summary. A closed day: up to the query, because the schedule reads it again after the
+    /// latency, and a time before its end would have every sync until then read the whole day.
+    func reach(requestedAt: Timestamp) -> Timestamp {
+        guard requestedAt < day.period.end, let newest = summary?.to.value.flatMap({ Timestamp($0.value) }) else {
+            return requestedAt
+        }
+        return min(requestedAt, max(newest, requestedAt - UseAPIStatsSource.latency))
+    }
+
+    /// Whether the API counts no requests at all.
+    var isEmpty: Bool { total == 0 && rows.count == 0 }
 
     /// The linked accounts in the summary.
     var configs: Set<String> {
@@ -104,15 +121,28 @@ struct UseAPIDay {
         let form = Form(of: earlier)
         let hasRowsMissing = rows.count == 0 && total > 0
         if form == .summary || (form == nil && hasRowsMissing && isSettled) {
-            return UnlistedRequests(total, summary, beyond: UseAPIRows()).cells(bot: bot, names: names)
+            return UnlistedRequests(total, summary, beyond: ListedRequests(UseAPIRows())).cells(bot: bot, names: names)
         }
         if hasRowsMissing {
             guard isSettled else { return nil }
             throw SourceFailure(.decode, "\(day): stats no longer lists rows, but counts \(total)")
         }
-        let listed = requestCells(price: price) + durationCells() + captchaCells() + planCells(names)
-        guard isSettled, total > rows.count else { return listed }
-        return listed + UnlistedRequests(total - rows.count, summary, beyond: rows).cells(bot: bot, names: names)
+        let current = requestCells(price: price) + durationCells() + captchaCells() + planCells(names)
+        // A truncated list may have other rows at each reading.
+        let cells = isIncomplete ? Self.most(of: current, earlier) : current
+        let listed = isIncomplete ? ListedRequests(cells, bot: bot) : ListedRequests(rows)
+        guard isSettled, total > listed.count else { return cells }
+        return cells + UnlistedRequests(total, summary, beyond: listed).cells(bot: bot, names: names)
+    }
+
+    /// Returns the larger value of each series. The rows of each reading are requests of the day, so that no series of
+    /// the day is smaller.
+    private static func most(of cells: [Cell], _ earlier: [Cell]) -> [Cell] {
+        func sums(_ cells: [Cell]) -> [LedgerFamily: [[String]: ExactDecimal]] {
+            cells.reduce(into: [:]) { $0[$1.family, default: [:]][$1.labels, default: .zero] += $1.value }
+        }
+        let most = sums(cells).merging(sums(earlier)) { $0.merging($1) { max($0, $1) } }
+        return most.flatMap { family, values in values.map { Cell(family, $0.key, $0.value) } }
     }
 
     /// Returns the label `model` of a request; the bot's name for a request without a model.

@@ -15,7 +15,13 @@ extension LedgerFamily {
         "useapi.net requests by Google plan: tier and SKU with their names.")
 }
 
+extension GaugeFamily {
+    static let truncatedDays = GaugeFamily(
+        "genai_useapi_truncated_days", ["bot"], merging: .sum,
+        "Days of which the provider returned only part of the rows, by bot.")
+}
+
 extension UseAPI {
     package static let families = UsageFamilies(
-        ledger: [.useapiResponses, .captchaAttempts, .captchaRetries, .tierRequests])
+        ledger: [.useapiResponses, .captchaAttempts, .captchaRetries, .tierRequests], gauges: [.truncatedDays])
 }

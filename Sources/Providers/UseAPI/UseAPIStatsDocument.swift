@@ -69,15 +69,16 @@ struct UseAPIStatsHead: Decodable {
 /// `summary`: missing if there are no data. The rows are counted; the summary is a check and counts requests that are
 /// not listed, so a field of it that cannot be decoded is ignored.
 ///
-/// Not read: `from`, `to` and `time_span`, the times of the first and the last row, which have no family; `by_status`,
-/// the text of `by_code`; `success_rate`, `avg_msec` and `avg_captcha_retry`, which are rounded, while their inputs are
-/// counted exactly here.
+/// Not read: `from` and `time_span`, which have no family; `by_status`, the text of `by_code`; `success_rate`,
+/// `avg_msec` and `avg_captcha_retry`, which are rounded, while their inputs are counted exactly here.
 struct UseAPISummary: Decodable {
     struct Lookup: Decodable {
         let tiers: [String: LenientString?]?
         let skus: [String: LenientString?]?
     }
 
+    /// The time of the newest counted request, ISO 8601.
+    let to: Decoration<LenientString>
     let by_config: Decoration<UseAPICounts>
     let by_code: Decoration<UseAPICounts>
     let by_endpoint: Decoration<UseAPICounts>
@@ -146,11 +147,21 @@ struct UseAPIStatsQuery {
         return (whole, unsplit)
     }
 
+    /// The responses by which the API refuses a bot.
+    private var refusals: [Int: StatusMeaning] {
+        let text =
+            "the API has no statistics of the bot \(bot): if it was retired, take it out of `bots:`, and its counters "
+            + "stay; else check its name and base_url"
+        return [
+            400: StatusMeaning(.http4xx, text), 404: StatusMeaning(.http4xx, text), 410: StatusMeaning(.gone, text),
+        ]
+    }
+
     private func send(_ day: UTCDay, config: String? = nil) async throws -> UpstreamResponse {
         let query = [(name: "bot", value: bot), (name: "date", value: day.description)]
         let filter = config.map { [(name: "config", value: $0)] } ?? []
         return try await api.send(
             UpstreamCall(.get, "/v2/account/stats", query: query + filter, longestAnswer: Self.longestAnswer)
-                .explained(by: UseAPI.meanings))
+                .explained(by: UseAPI.meanings.merging(refusals) { $1 }))
     }
 }

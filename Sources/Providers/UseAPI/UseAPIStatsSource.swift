@@ -17,7 +17,8 @@ struct UseAPIStatsSource: UsageSource {
 
     /// The documented retention: "Data is retained for 3 months". That is at least 89 days (with February); one day
     /// less, so that no day is read while it is being deleted.
-    let slicing: Slicing? = Slicing(unit: .day, kept: .days(88))
+    let slicing: Slicing? = Slicing(unit: .day, kept: .days(Self.keptDays))
+    private static let keptDays = 88
 
     /// The cost is an estimate, which needs prices.
     var reportsCost: Bool { !prices.isEmpty }
@@ -66,12 +67,27 @@ struct UseAPIStatsSource: UsageSource {
         let prices = UseAPIPrices(
             self.prices, remembered: remembered, isFirst: due.lastRead == nil, isOpen: isOpen, bot: bot)
         let earlier = due.lastRead == nil ? [] : try await context.cells(of: due.slice)
-        guard let cells = try usage.cells(earlier: earlier, isSettled: isSettled, price: prices.price(of:)) else {
+        var cells = try usage.cells(earlier: earlier, isSettled: isSettled, price: prices.price(of:))
+        let isGone = usage.isEmpty && !earlier.isEmpty
+        if isGone {
+            // An absence is not a figure: a bot that was retired may list nothing of its past.
+            context.remark("\(day): the API lists no requests of \(bot) any more; the day keeps its figures")
+            cells = earlier
+        }
+        guard let cells else {
             context.remark("\(day): the API counts requests of \(bot) but lists none yet; the day will be read again")
             return
         }
         var reading = Reading()
-        reading.slices = [SliceReading(due.slice, cells: cells, readAt: requestedAt)]
+        let reach = usage.reach(requestedAt: requestedAt)
+        reading.slices = [SliceReading(due.slice, cells: cells, readAt: reach)]
+        let knownTruncated = UseAPITruncatedDays(stored: try await context.memory(UseAPITruncatedDays.name))
+        let oldest = context.now.day.advanced(by: -Self.keptDays)
+        let truncated = knownTruncated.after(isGone ? nil : usage, keptFrom: oldest)
+        if truncated != knownTruncated {
+            reading.memory.updateValue(try truncated.encoded(), forKey: UseAPITruncatedDays.name)
+        }
+        reading.gauges[.truncatedDays] = [GaugeSample([bot], Double(truncated.count))]
         if prices.text != remembered { reading.memory.updateValue(prices.text, forKey: memory) }
         if isRepaired { reading.memory.updateValue(nil, forKey: UseAPIUnreadableDay.name(of: day)) }
         if due.lastRead == nil {

@@ -6,7 +6,8 @@ import Upstream
 ///
 /// Each sync starts with one query over the last 31 days. A day that has left the schedule is read again if its figures
 /// differ from those of its last read, so that late charges of a month are counted at the next sync. At a first sync
-/// the same query shows which days are empty.
+/// the same query shows which days are empty. Each sync ends with the list of running jobs
+/// (``WaveSpeedRunningJobs``).
 ///
 /// The documentation does not state the time zone of a day; UTC is assumed because its examples use `Z`.
 struct WaveSpeedUsageSource: UsageSource {
@@ -27,12 +28,15 @@ struct WaveSpeedUsageSource: UsageSource {
 
     static let totalsMemory = "totals"
     static let outcomesMemory = "outcomes"
+    /// Set once the list of running jobs could be read: `genai_pending_requests` then comes from it.
+    static let jobsMemory = "jobs"
 
     func sync(_ context: any SyncContext) async throws {
         var parts = UnreadableParts()
         var state = State(
             totals: try await context.remembered(Self.totalsMemory) ?? WaveSpeedTotals(),
-            outcomes: try await context.remembered(Self.outcomesMemory) ?? WaveSpeedOutcomes())
+            outcomes: try await context.remembered(Self.outcomesMemory) ?? WaveSpeedOutcomes(),
+            listsJobs: try await context.memory(Self.jobsMemory) != nil)
         let today = context.now.day
         state.totals.forget(before: today.advanced(by: -WaveSpeedTotals.kept))
         state.outcomes.forget(before: today.advanced(by: -7))
@@ -62,13 +66,51 @@ struct WaveSpeedUsageSource: UsageSource {
             try await parts.isolate { try await read(slice, in: newest, byModel: true, context, &state) }
         }
         try await readHistory(history, newest, context, &parts, &state)
+        try await readRunningJobs(context, &parts, state)
         try parts.check()
+    }
+
+    /// Reads the jobs that run now, last, because no figure of the ledger depends on them.
+    ///
+    /// Until the list could be read once, its failure is not the account's: `genai_pending_requests` stays estimated.
+    /// The same applies if the API no longer has the list.
+    private func readRunningJobs(
+        _ context: any SyncContext, _ parts: inout UnreadableParts, _ state: State
+    ) async throws {
+        var reading = Reading()
+        do {
+            let jobs = try await WaveSpeedRunningJobs.read(api, context)
+            if jobs == nil {
+                context.remark(
+                    "more than \(WaveSpeedRunningJobs.mostPages * WaveSpeedPages.size) jobs run now; "
+                        + "genai_pending_requests is absent")
+            }
+            let known = state.outcomes.pending(at: context.now).map(\.labels[0])
+            reading.gauges[.pendingRequests] = jobs?.samples(knownModels: known) ?? []
+            reading.memory[Self.jobsMemory] = "listed"
+        } catch let failure as UpstreamFailure where failure.status == 404 || failure.status == 410 {
+            guard state.listsJobs else { return }
+            reading.gauges[.pendingRequests] = state.outcomes.pending(at: context.now)
+            reading.memory[Self.jobsMemory] = .some(nil)
+        } catch let failure as any ReasonedFailure {
+            if state.listsJobs {
+                parts.record(failure)
+            } else {
+                context.remark(
+                    "predictions could not be read, so genai_pending_requests is estimated from usage_stats: "
+                        + failure.message)
+            }
+            return
+        }
+        try await context.commit(reading)
     }
 
     /// The state that is stored between syncs.
     private struct State: Equatable {
         var totals: WaveSpeedTotals
         var outcomes: WaveSpeedOutcomes
+        /// Whether an earlier sync could read the running jobs.
+        let listsJobs: Bool
     }
 
     /// Returns the slices that changed since their last read according to the range query.
@@ -210,7 +252,7 @@ struct WaveSpeedUsageSource: UsageSource {
         var reading = Reading()
         reading.slices = [SliceReading(due.slice, cells: usage.cells(outcomes: known), readAt: requestedAt)]
         reading.gauges = models.gauges
-        reading.gauges[.pendingRequests] = state.outcomes.pending(at: requestedAt)
+        if !state.listsJobs { reading.gauges[.pendingRequests] = state.outcomes.pending(at: requestedAt) }
         if state.totals != before.totals {
             reading.memory[Self.totalsMemory] = try RememberedJSON.text(of: state.totals)
         }

@@ -16,7 +16,7 @@ struct LedgerCommand: AsyncParsableCommand {
             commandName: "snapshot",
             abstract: "Write a consistent copy of the ledger to a file.",
             discussion: """
-                Runs beside an exporter that uses the same storage. To restore it, stop the exporter and place the file as \
+                Runs beside an exporter that uses the same storage. To restore it, stop the exporter and copy the file to \
                 ledger.sqlite in an empty storage folder.
                 """)
 

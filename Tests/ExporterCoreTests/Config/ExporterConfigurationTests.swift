@@ -41,6 +41,7 @@ struct ExporterConfigurationTests {
         }
         var media = account("media", .wavespeed, .environment(name: "WAVESPEED_API_KEY", value: "ws-0a1b2c3d4e5f"))
         media.successByModel = false
+        media.costByKey = true
         media.monthlyBudget = ExactDecimal("500.5")
         media.baseURL = "https://wavespeed.example.com/prefix"
         media.syncInterval = .seconds(1)

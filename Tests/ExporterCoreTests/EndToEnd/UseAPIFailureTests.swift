@@ -67,7 +67,7 @@ import UsageModel
         }
     }
 
-    @Test("linked accounts are shown, and a missing endpoint is not a failure")
+    @Test("linked accounts are shown, and stay if the endpoint is missing later")
     func linkedAccounts() async throws {
         try await UseAPIRig.run { rig in
             try await rig.rig.withExporter { exporter in
@@ -76,16 +76,18 @@ import UsageModel
                 let first = try exporter.scrape()
                 #expect(first.value(family, ["upstream_service": "Midjourney API", "state": "active"]) == 2)
                 #expect(first.value(family, ["upstream_service": "Midjourney API", "state": "error"]) == 1)
-                #expect(first.samples(family).count == 3)
+                // A count of errors is left out where it is 0.
+                #expect(first.value(family, ["upstream_service": "Kling API", "state": "error"]) == 0)
+                #expect(first.samples(family).count == 4)
                 #expect(first.value("genai_plan_info", ["status": "active"]) == 1)
 
                 rig.server.faults.stand(.status(404), at: "/useapi/v2/account")
                 rig.server.faults.stand(.style([]), at: "/useapi/v2/account/stats")
-                #expect(try await exporter.syncOnce())
+                #expect(try await !exporter.syncOnce())
                 let second = try exporter.scrape()
-                #expect(second.samples(family).isEmpty)
-                #expect(second.samples("genai_plan_info").isEmpty)
-                #expect(second.value("genai_up", ["source": "account"]) == 1)
+                #expect(second.samples(family) == first.samples(family))
+                #expect(second.value("genai_plan_info", ["status": "active"]) == 1)
+                #expect(second.value("genai_up", ["source": "account"]) == 0)
             }
         }
     }

@@ -21,17 +21,19 @@ struct UseAPIRig {
     let ledgerStart: Timestamp
 
     static func run(
-        at now: Timestamp = friday, isSubscribed: Bool = true, isolation: isolated (any Actor)? = #isolation,
+        at now: Timestamp = friday, isSubscribed: Bool = true, longestList: Int? = nil,
+        isolation: isolated (any Actor)? = #isolation,
         adjust: (inout AccountConfiguration) -> Void = { _ in }, _ body: (UseAPIRig) async throws -> Void
     ) async throws {
         let clock = ManualClock(now)
         let store = UseAPIRequestStore(clock: clock)
-        let account = UseAPIAccount(
+        var account = UseAPIAccount(
             name: "studio", token: "test-token-studio", store: store,
             services: [
                 UseAPIAccount.Service("Midjourney API", active: 2, error: 1),
                 UseAPIAccount.Service("Kling API", active: 1),
             ], isSubscribed: isSubscribed)
+        account.quirks.longestList = longestList
         try await withTemporaryFolder { folder in
             try await withSimulator([UseAPIAPI(accounts: [account])], clock: clock) { server, baseURL in
                 var configured = AccountConfiguration(
@@ -67,6 +69,11 @@ struct UseAPIRig {
     func sync(_ exporter: Exporter, _ truth: inout UseAPITruth) async throws -> Scrape {
         truth.see(visible)
         #expect(try await exporter.syncOnce())
+        return try await released(exporter)
+    }
+
+    /// Scrapes once new series are released.
+    func released(_ exporter: Exporter) async throws -> Scrape {
         _ = try exporter.scrape()
         clock.advance(by: .minutes(2))
         try await exporter.tick()

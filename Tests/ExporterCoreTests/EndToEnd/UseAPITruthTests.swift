@@ -160,4 +160,64 @@ import UsageModel
             }
         }
     }
+
+    @Test("bots that retire and return, refused requests and idle days leave every counter right", arguments: 1...4)
+    func newForms(seed: Int) async throws {
+        try await UseAPIRig.run { rig in
+            let random = SeededRandom(UInt64(seed))
+            let traffic = UseAPITestTraffic(random: random)
+            rig.requests.add(traffic.requests(200, in: Self.lastDays))
+            // The requests of retired bots, as they were last read.
+            var frozen: [String: [UseAPIRequest]] = [:]
+            var refused: Set<String> = []
+            var synced = rig.clock.now
+            try await rig.rig.withExporter { exporter in
+                var truth = UseAPITruth()
+                var last = try await rig.sync(exporter, &truth)
+                truth.expect(last)
+                for _ in 0..<8 {
+                    let visible = Dictionary(grouping: rig.visible, by: \.bot)
+                    // The statuses of retired bots, and an empty response; a refused bot may return.
+                    for bot in UseAPIRig.bots where random.int(0...5) == 0 {
+                        if refused.remove(bot) != nil {
+                            rig.requests.retire(bot, nil)
+                            frozen[bot] = nil
+                        } else if frozen[bot] == nil {
+                            let statuses = [400, 404, 410]
+                            let status = random.int(0...3)
+                            rig.requests.retire(
+                                bot, statuses.indices.contains(status) ? .refused(statuses[status]) : .emptied)
+                            if statuses.indices.contains(status) { refused.insert(bot) }
+                            frozen[bot] = visible[bot, default: []].filter { $0.visibleFrom <= synced }
+                        }
+                    }
+                    // Short steps within a day, and long ones over several.
+                    let step = Duration.minutes(random.int(0...2) == 0 ? random.int(600...2400) : random.int(20...300))
+                    let start = rig.clock.now
+                    rig.clock.advance(by: step)
+                    if random.int(0...2) > 0 {
+                        rig.requests.add(
+                            traffic.requests(random.int(1...60), in: Period(start: start, end: rig.clock.now)))
+                    }
+                    if random.int(0...2) == 0 {
+                        let body = #"{"error":"Too many requests","retryAfter":1}"#
+                        rig.server.faults.queue(
+                            .status(429, retryAfter: .seconds(1), body: body), at: "/useapi/v2/account/stats")
+                    }
+                    synced = rig.clock.now
+                    truth.see(frozen.values.joined() + rig.visible.filter { frozen[$0.bot] == nil })
+                    #expect(try await exporter.syncOnce() == refused.isEmpty)
+                    let scrape = try await rig.released(exporter)
+                    truth.expect(scrape)
+                    expectNoFall(from: last, to: scrape)
+                    for bot in UseAPIRig.bots {
+                        #expect(
+                            scrape.value("genai_up", ["source": "stats/\(bot)"]) == (refused.contains(bot) ? 0 : 1))
+                        #expect(scrape.value("genai_useapi_truncated_days", ["bot": bot]) == 0)
+                    }
+                    last = scrape
+                }
+            }
+        }
+    }
 }

@@ -56,6 +56,7 @@ struct ProviderRun {
     private static let options: [String: [any ProviderOptions]] = {
         var waveSpeed = WaveSpeedOptions(key: nil)
         waveSpeed.successByModel = false
+        waveSpeed.costByKey = true
         var fairStack = FairStackOptions(key: nil)
         fairStack.keys = [
             KeyConfiguration(name: "web", id: "key_web"), KeyConfiguration(name: "batch", id: "key_batch"),

@@ -20,8 +20,9 @@ import Upstream
         #expect(
             gauges[.upstreamAccounts] == [
                 GaugeSample(["Midjourney API", "active"], 2), GaugeSample(["Midjourney API", "error"], 1),
-                GaugeSample(["MiniMax API", "active"], 3), GaugeSample(["Odd", "active"], 1),
-                GaugeSample(["Odd", "error"], 1), GaugeSample(["Odd", ""], 3),
+                // A count of errors is left out where it is 0.
+                GaugeSample(["MiniMax API", "active"], 3), GaugeSample(["MiniMax API", "error"], 0),
+                GaugeSample(["Odd", "active"], 1), GaugeSample(["Odd", "error"], 1), GaugeSample(["Odd", ""], 3),
             ])
     }
 

@@ -33,6 +33,8 @@ final class WaveSpeedWorld: UpstreamAPI {
         var digits: Int?
         /// The text that replaces `data`.
         var data: String?
+        /// Returns `data` of the running jobs in a state, or fails; without it the API has no list of jobs.
+        var jobs: (@Sendable (_ state: String, _ page: Int) throws -> String)?
     }
 
     private struct State {
@@ -46,6 +48,11 @@ final class WaveSpeedWorld: UpstreamAPI {
         let start_time: String
         let end_time: String
         let model_uuid: String?
+    }
+
+    private struct JobsQuery: Decodable {
+        let status: String
+        let page: Int
     }
 
     private let state: NIOLockedValueBox<State>
@@ -79,6 +86,14 @@ final class WaveSpeedWorld: UpstreamAPI {
         guard let body = call.jsonBody else {
             let data = state.withLockedValue { $0.behaviour.data } ?? #"{"balance":5}"#
             return UpstreamResponse(status: 200, headers: [:], body: Array("{\"code\":200,\"data\":\(data)}".utf8))
+        }
+        if call.path.hasSuffix("/predictions") {
+            let query = try JSONDecoder().decode(JobsQuery.self, from: Data(body))
+            guard let jobs = state.withLockedValue({ $0.behaviour.jobs }) else {
+                throw UpstreamFailure(reason: .http4xx, status: 404, message: "not found")
+            }
+            let text = "{\"code\":200,\"data\":\(try jobs(query.status, query.page))}"
+            return UpstreamResponse(status: 200, headers: [:], body: Array(text.utf8))
         }
         let query = try JSONDecoder().decode(Query.self, from: Data(body))
         let text = try state.withLockedValue { state in

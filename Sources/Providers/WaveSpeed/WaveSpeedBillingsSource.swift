@@ -1,0 +1,122 @@
+import UsageModel
+import Upstream
+
+/// `POST /api/v3/billings/search`: cost by key and refunds, one UTC day per slice.
+///
+/// The records are another view of the cost of `usage_stats`: they are never added to it. A day is committed only when
+/// all its pages were read, so that no sum is partial.
+///
+/// The documentation gives times as milliseconds since 1970 in text, the provider's own client sends ISO 8601. This
+/// source sends ISO 8601, as for `usage_stats`, and rejects records outside the queried day, so that an API that ignores
+/// the form yields a failure and no figure.
+struct WaveSpeedBillingsSource: UsageSource {
+    static let endpoint = "billings"
+    /// The maximum number of pages of one sync.
+    static let pagesPerSync = 100
+    static let stateMemory = "state"
+
+    let name = endpoint
+    let minimumInterval = Duration.minutes(5)
+    let slicing: Slicing? = Slicing(unit: .day)
+    let api: any UpstreamAPI
+
+    private struct Filters: Encodable {
+        let billing_type: String
+        /// Oldest first, so that records that arrive meanwhile are on the last page.
+        let sort = "created_at ASC"
+        let start_time: String
+        let end_time: String
+    }
+
+    /// The state that is stored between syncs.
+    private struct State: Equatable, Codable {
+        var names = WaveSpeedKeyNames()
+        /// The day that the last sync could not finish.
+        var next: String?
+        /// Days with more pages than one sync may read.
+        var oversized: [String] = []
+    }
+
+    func sync(_ context: any SyncContext) async throws {
+        var state: State = try await context.remembered(Self.stateMemory) ?? State()
+        var pages = WaveSpeedPages(
+            api: api, path: "/api/v3/billings/search", endpoint: Self.endpoint, allowance: Self.pagesPerSync)
+        var parts = UnreadableParts()
+        var due = context.dueSlices.filter { !state.oversized.contains(Self.name(of: $0)) }
+        // With the whole allowance a day is either finished or known to be too large, so each sync makes progress.
+        if let index = due.firstIndex(where: { Self.name(of: $0) == state.next }) {
+            due.insert(due.remove(at: index), at: 0)
+        }
+        let before = state
+        state.next = nil
+        for slice in due where state.next == nil {
+            let hasWholeAllowance = pages.allowance == Self.pagesPerSync
+            var isFinished = true
+            try await parts.isolate { isFinished = try await read(slice, &pages, &state, context) }
+            guard !isFinished else { continue }
+            if hasWholeAllowance {
+                state.oversized = (state.oversized + [Self.name(of: slice)]).suffix(Self.mostOversized)
+            } else {
+                state.next = Self.name(of: slice)
+            }
+        }
+        if state != before {
+            var reading = Reading()
+            reading.memory[Self.stateMemory] = try RememberedJSON.text(of: state)
+            try await context.commit(reading)
+        }
+        let skipped = context.dueSlices.count { state.oversized.contains(Self.name(of: $0)) }
+        if skipped > 0 {
+            context.remark(
+                "\(skipped) days have more than \(Self.pagesPerSync * WaveSpeedPages.size) billing records, "
+                    + "the most that one sync reads; their cost by key and refunds are missing")
+        }
+        try parts.check()
+    }
+
+    /// The number of days remembered as too large.
+    private static let mostOversized = 1000
+
+    private static func name(of slice: DueSlice) -> String { slice.slice.period.start.day.description }
+
+    /// Reads a day and commits it.
+    ///
+    /// - Returns: false if the allowance does not suffice; nothing is committed then.
+    private func read(
+        _ due: DueSlice, _ pages: inout WaveSpeedPages, _ state: inout State, _ context: any SyncContext
+    ) async throws -> Bool {
+        let requestedAt = context.now
+        guard let charges = try await records("deduct", of: due.slice.period.start.day, &pages, context),
+            let refunds = try await records("refund", of: due.slice.period.start.day, &pages, context)
+        else { return false }
+        state.names.learn(charges)
+        var costs: [String: ExactDecimal] = [:]
+        for charge in charges { costs[state.names.name(of: charge), default: .zero] += charge.amount }
+        var cells = costs.sorted { $0.key < $1.key }.map { Cell(.keyCost, [$0.key], $0.value) }
+        // The list was read completely, so a day without refunds is a figure.
+        cells.append(Cell(.refunds, [], refunds.reduce(.zero) { $0 + $1.amount }))
+        var reading = Reading()
+        reading.slices = [SliceReading(due.slice, cells: cells, readAt: requestedAt)]
+        reading.memory[Self.stateMemory] = try RememberedJSON.text(of: state)
+        try await context.commit(reading)
+        return true
+    }
+
+    /// Returns the records of one type on a day; nil if the allowance does not suffice.
+    private func records(
+        _ type: String, of day: UTCDay, _ pages: inout WaveSpeedPages, _ context: any SyncContext
+    ) async throws -> [WaveSpeedBilling]? {
+        let filters = Filters(
+            billing_type: type, start_time: "\(day)T00:00:00.000Z", end_time: "\(day)T23:59:59.999Z")
+        let rows = try await pages.rows(of: WaveSpeedBilling.self, matching: filters, context)
+        if let stranger = rows?.first(where: { $0.created_at.value.day != day }) {
+            throw SourceFailure(
+                .decode,
+                "billings of \(day) list a record of \(stranger.created_at.value.day): "
+                    + "start_time and end_time were ignored"
+            )
+        }
+        // The filter by type may be ignored.
+        return rows?.filter { $0.billing_type.value == type }
+    }
+}
