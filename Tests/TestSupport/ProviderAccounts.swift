@@ -52,14 +52,15 @@ package struct ProviderAccounts: Sendable {
             name: "venice", adminToken: Provider.venice.token, store: venice, balance: balance)
         veniceAccount.keys = [VeniceKey(id: "key-a", description: "team a", created: now - .days(9))]
         veniceAccount.limits = [VeniceModelLimit(model: "model-0", amounts: ["RPM": 50])]
+        var fairStackAccount = FairStackAccount(
+            name: "fairstack", token: Provider.fairstack.token, store: fairStack)
+        fairStackAccount.forms.hasKeyList = true
         providers = [
             WaveSpeedAPI(accounts: [
                 WaveSpeedAccount(
                     name: "wavespeed", token: Provider.wavespeed.token, store: waveSpeed, balance: balance)
             ]),
-            FairStackAPI(accounts: [
-                FairStackAccount(name: "fairstack", token: Provider.fairstack.token, store: fairStack)
-            ]),
+            FairStackAPI(accounts: [fairStackAccount]),
             VeniceAPI(accounts: [veniceAccount]),
             CheapestInferenceAPI(accounts: [
                 CheapestInferenceAccount(

@@ -17,8 +17,8 @@ extension LedgerFamily {
 
 extension GaugeFamily {
     static let truncatedDays = GaugeFamily(
-        "genai_useapi_truncated_days", ["bot"], merging: .sum,
-        "Days of which the provider returned only part of the rows, by bot.")
+        "genai_useapi_truncated_lists", ["bot"], merging: .sum,
+        "Days whose list of requests the provider truncated, by bot.")
 }
 
 extension UseAPI {

@@ -75,7 +75,7 @@ import UsageModel
     @Test("a day with more requests than the API lists is shown as truncated, also after a restart, until it is whole")
     func truncatedDay() async throws {
         try await UseAPIRig.run(longestList: 50_000, adjust: { $0.bots = ["kling", "midjourney"] }) { rig in
-            let truncated = "genai_useapi_truncated_days"
+            let truncated = "genai_useapi_truncated_lists"
             let crowded = (0..<50_001).map { index in
                 rig.requests.add(request(friday - .hours(30) + .milliseconds(index)))
             }

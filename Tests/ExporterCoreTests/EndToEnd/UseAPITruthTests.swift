@@ -213,7 +213,7 @@ import UsageModel
                     for bot in UseAPIRig.bots {
                         #expect(
                             scrape.value("genai_up", ["source": "stats/\(bot)"]) == (refused.contains(bot) ? 0 : 1))
-                        #expect(scrape.value("genai_useapi_truncated_days", ["bot": bot]) == 0)
+                        #expect(scrape.value("genai_useapi_truncated_lists", ["bot": bot]) == 0)
                     }
                     last = scrape
                 }
