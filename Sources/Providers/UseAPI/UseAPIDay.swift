@@ -21,7 +21,7 @@ struct UseAPIDay {
         self.day = day
         self.rows = rows
         summary = head.summary.value
-        isCut = rows.count == UseAPIStatsQuery.longestList
+        isCut = rows.count >= UseAPIStatsQuery.longestList
         isIncomplete = isCut
         let listed = max(0, head.total?.value ?? rows.count)
         // For a truncated list, `total` may be the length of the list, and the summary may cover the whole day.
@@ -60,6 +60,10 @@ struct UseAPIDay {
         }
         return min(requestedAt, max(newest, requestedAt - UseAPIStatsSource.latency))
     }
+
+    /// Whether rows are missing although the truncated list was read by linked account: those of accounts that the
+    /// summary does not name, or without an account. Before the day is settled, the list may only lag behind the count.
+    var lacksRows: Bool { isCut && rows.count < total }
 
     /// Whether the API counts no requests at all.
     var isEmpty: Bool { total == 0 && rows.count == 0 }

@@ -40,6 +40,9 @@ struct UseAPIDocument {
         }
         head = try JSONBody.decode(UseAPIStatsHead.self, from: response.part(rest), remark: remark)
         self.listed = listed
+        guard head.error?.isSet != true else {
+            throw SourceFailure(.decode, "stats returned an error object with HTTP \(response.status)")
+        }
         // Usage counted for another day would be counted twice.
         if let date = head.date?.value, !date.isEmpty, Timestamp(date)?.day != day {
             throw SourceFailure(.decode, "stats returned another date than the requested \(day)")
@@ -63,7 +66,21 @@ extension UpstreamResponse {
 struct UseAPIStatsHead: Decodable {
     let date: LenientString?
     let total: LenientInt?
+    let error: UseAPIErrorMember?
     let summary: Decoration<UseAPISummary>
+}
+
+/// A member `error`, which a response with HTTP 200 may have too.
+struct UseAPIErrorMember: Decodable {
+    /// Whether it reports an error: null, false and an empty text do not.
+    let isSet: Bool
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        isSet =
+            !container.decodeNil() && (try? container.decode(Bool.self)) != false
+            && (try? container.decode(String.self)) != ""
+    }
 }
 
 /// `summary`: missing if there are no data. The rows are counted; the summary is a check and counts requests that are
@@ -121,10 +138,16 @@ struct UseAPIStatsQuery {
         guard let unsplit else { return whole }
         // The accounts' own lists replace their rows in the truncated one.
         var rows = unsplit
+        let listed = whole.rows.counts(by: \.key)
         var isIncomplete = false
         for config in whole.configs.sorted() {
             let response = try await send(day, config: config)
+            let before = rows.count
             let document = try UseAPIDocument(response, day: day, into: &rows) { $0.config == config }
+            guard rows.count - before >= listed[config, default: 0] else {
+                throw SourceFailure(
+                    .decode, "\(day): the list of one linked account is shorter than its part of the list of \(bot)")
+            }
             isIncomplete = isIncomplete || document.listed >= Self.longestList
         }
         return whole.split(into: rows, isIncomplete: isIncomplete)
@@ -162,6 +185,6 @@ struct UseAPIStatsQuery {
         let filter = config.map { [(name: "config", value: $0)] } ?? []
         return try await api.send(
             UpstreamCall(.get, "/v2/account/stats", query: query + filter, longestAnswer: Self.longestAnswer)
-                .explained(by: UseAPI.meanings.merging(refusals) { $1 }))
+                .explained(by: config == nil ? UseAPI.meanings.merging(refusals) { $1 } : UseAPI.meanings))
     }
 }

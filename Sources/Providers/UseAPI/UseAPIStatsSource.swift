@@ -83,7 +83,7 @@ struct UseAPIStatsSource: UsageSource {
         reading.slices = [SliceReading(due.slice, cells: cells, readAt: reach)]
         let knownTruncated = UseAPITruncatedDays(stored: try await context.memory(UseAPITruncatedDays.name))
         let oldest = context.now.day.advanced(by: -Self.keptDays)
-        let truncated = knownTruncated.after(isGone ? nil : usage, keptFrom: oldest)
+        let truncated = knownTruncated.after(isGone ? nil : usage, isSettled: isSettled, keptFrom: oldest)
         if truncated != knownTruncated {
             reading.memory.updateValue(try truncated.encoded(), forKey: UseAPITruncatedDays.name)
         }

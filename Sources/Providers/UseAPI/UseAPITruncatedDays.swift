@@ -18,10 +18,12 @@ struct UseAPITruncatedDays: Equatable {
 
     /// Returns the days after a reading, without those before `oldest`, which the API may no longer serve.
     ///
-    /// - Parameter day: the day as it was read; nil if the day keeps the figures of an earlier reading.
-    func after(_ day: UseAPIDay?, keptFrom oldest: UTCDay) -> UseAPITruncatedDays {
+    /// - Parameters:
+    ///   - day: the day as it was read; nil if the day keeps the figures of an earlier reading.
+    ///   - isSettled: whether the day's list is as complete as its count.
+    func after(_ day: UseAPIDay?, isSettled: Bool, keptFrom oldest: UTCDay) -> UseAPITruncatedDays {
         var after = self
-        if let day, day.isIncomplete {
+        if let day, day.isIncomplete || isSettled && day.lacksRows {
             after.days.insert(day.day.daysSinceEpoch)
         } else if let day {
             after.days.remove(day.day.daysSinceEpoch)

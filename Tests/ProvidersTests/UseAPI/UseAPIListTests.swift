@@ -70,6 +70,53 @@ import Upstream
         #expect(context.sum(.requests) == ExactDecimal(60_001))
     }
 
+    @Test("rows that are in no linked account's list are reported as missing once the day is settled")
+    func missingRowsWithoutAccount() async throws {
+        let context = StoredVisit(now: Self.noon)
+        let cut =
+            rows(30_000, config: "a") + "," + Array(repeating: #"{"code":200}"#, count: 20_000).joined(separator: ",")
+        let own = rows(30_001, config: "a")
+        let answer: @Sendable ([String: String]) -> String = { query in
+            switch (query["date"], query["config"]) {
+            case ("2026-11-20", "a"): #"{"total":30001,"data":[\#(own)]}"#
+            case ("2026-11-20", _):
+                #"{"total":50000,"summary":{"by_config":{"a":30001,"(empty)":30000}},"data":[\#(cut)]}"#
+            default: #"{"total":0,"data":[]}"#
+            }
+        }
+        _ = try await sync(context, answer)
+        #expect(context.gauges[.truncatedDays] == [GaugeSample(["kling"], 0)])
+        context.advance(by: .hours(13))
+        _ = try await sync(context, answer)
+        #expect(context.gauges[.truncatedDays] == [GaugeSample(["kling"], 1)])
+        #expect(context.sum(.requests) == ExactDecimal(60_001))
+    }
+
+    @Test("a linked account's list that is shorter than its part of the whole list changes nothing")
+    func shorterOwnList() async throws {
+        let context = StoredVisit(now: Self.noon)
+        let cut = rows(50_000, config: "a")
+        let failure = await #expect(throws: SourceFailure.self) {
+            _ = try await sync(context) { query in
+                query["config"] == nil
+                    ? #"{"total":50000,"summary":{"by_config":{"a":60000}},"data":[\#(cut)]}"#
+                    : #"{"total":0,"data":[]}"#
+            }
+        }
+        #expect(failure?.reason == .decode)
+        #expect(context.sum(.requests) == .zero)
+    }
+
+    @Test("an error object with HTTP 200 is a failure even with a total", arguments: [#""busy""#, #"{"code":500}"#])
+    func errorObject(error: String) async throws {
+        let context = StoredVisit(now: Self.noon)
+        let failure = await #expect(throws: SourceFailure.self) {
+            _ = try await sync(context) { _ in #"{"error":\#(error),"total":0,"data":[]}"# }
+        }
+        #expect(failure?.reason == .decode)
+        #expect(context.sum(.requests) == .zero)
+    }
+
     @Test func completeListOfMaximumLengthIsCounted() async throws {
         let context = StoredVisit(now: Self.noon - .days(1))
         let whole = rows(50_000, config: "a")
