@@ -78,7 +78,9 @@ import Upstream
         let known = UseAPITruncatedDays(stored: "[20000,20689,20700]")
         let after = known.after(nil, isSettled: true, keptFrom: Self.day.advanced(by: -88))
         #expect(try after.encoded() == "[20689,20700]")
-        #expect(try after.after(day(listed: 50_000, counted: 50_000), isSettled: true, keptFrom: Self.day).encoded() == "[20777]")
+        #expect(
+            try after.after(day(listed: 50_000, counted: 50_000), isSettled: true, keptFrom: Self.day).encoded()
+                == "[20777]")
     }
 
     @Test(
