@@ -73,10 +73,12 @@ extension FaultRow {
             // The API's response for a deactivated key.
             spares: ["cheapestinference/usage"]),
         FaultRow(
-            name: "404", cause: .answers(.status(404)), result: .http4xx, says: ["this path does not exist"],
+            name: "404", cause: .answers(.status(404)), result: .http4xx,
+            says: ["this path does not exist", "the API has no statistics of the bot"],
             spares: optional),
         FaultRow(
-            name: "410", cause: .answers(.status(410)), result: .gone, says: ["the provider has closed this endpoint"]),
+            name: "410", cause: .answers(.status(410)), result: .gone,
+            says: ["the provider has closed this endpoint", "the API has no statistics of the bot"]),
         FaultRow(name: "429", cause: .answers(.status(429)), result: .rateLimited, says: ["too many requests"]),
         FaultRow(
             name: "429 with Retry-After in seconds", cause: .answers(.status(429, retryAfter: .seconds(40))),
