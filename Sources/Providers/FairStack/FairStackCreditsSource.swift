@@ -26,11 +26,19 @@ struct FairStackCreditsSource: UsageSource {
             let credits = try FairStackBody<FairStackCredits>.payload(of: response) { context.remark($0) }
             return credits.gauges(at: Self.time(of: response, context))
         } catch let failure as UpstreamFailure where failure.isUnavailable {
+            guard try await !hasFiguresOfCreditsOnly(context) else { throw failure }
             if let account = try await account(context) { return account }
             // Forbidden or closed, and nothing replaces it.
             guard failure.status == 404 else { throw failure }
             return FairStackMoneyGauges()
         }
+    }
+
+    /// Whether figures were served that `GET /v1/account` does not have: they must not disappear.
+    private func hasFiguresOfCreditsOnly(_ context: any SyncContext) async throws -> Bool {
+        let caps = try await context.gauges(.budgetLimit)
+        let credits = try await context.gauges(.balanceCredits)
+        return !credits.isEmpty || caps.contains { $0.labels.last != "organization" }
     }
 
     /// Reads `GET /v1/account`; nil if the account never had it.

@@ -72,6 +72,8 @@ struct WaveSpeedBillingsSource: UsageSource {
                     + "the most that one sync reads; their cost by key and refunds are missing")
         }
         try parts.check()
+        // History that is counted by a later sync would be a live increase of the counters.
+        if context.isFirst, state.next != nil { throw SyncPostponed(until: context.now + minimumInterval) }
     }
 
     /// The number of days remembered as too large.
