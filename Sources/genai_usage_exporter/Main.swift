@@ -16,7 +16,7 @@ struct Main {
         exit(await run(Array(CommandLine.arguments.dropFirst())))
     }
 
-    /// Returns the exit code: 0 success, 1 invalid config or failed sync, 2 usage, 3 storage cannot be used.
+    /// Returns the exit code: 0 success, 1 failure, 2 usage, 3 storage cannot be used.
     static func run(_ arguments: [String]) async -> Int32 {
         do {
             var command = try RootCommand.parseAsRoot(arguments)
@@ -60,8 +60,7 @@ struct RootCommand: AsyncParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, DemoCommand.self, CheckCommand.self, OnceCommand.self, BackfillCommand.self,
-            LedgerCommand.self,
-            HealthCommand.self,
+            FocusCommand.self, LedgerCommand.self, HealthCommand.self,
         ],
         defaultSubcommand: ServeCommand.self)
 

@@ -86,10 +86,7 @@ package struct Backfill: Sendable {
         return try ledger.accounts().compactMap { account in
             var view = LabelView(LabelOptions(), salt: salt, limit: .max)
             if let configuration {
-                let configured = configuration.accounts.first {
-                    $0.name == account.name && $0.provider.name == account.provider
-                }
-                guard let configured else { return nil }
+                guard let configured = configuration.account(of: account) else { return nil }
                 view = LabelView(configured.labels, salt: salt, limit: configured.seriesLimit)
             }
             return BackfillGroup.groups(of: try ledger.series(of: account.id), account: account, view: view)
@@ -120,6 +117,13 @@ package struct Backfill: Sendable {
             }
             return times.count
         }
+    }
+}
+
+extension ExporterConfiguration {
+    /// The configured account of one of the ledger; nil if it is not configured.
+    func account(of stored: LedgerHistory.Account) -> AccountConfiguration? {
+        accounts.first { $0.name == stored.name && $0.provider.name == stored.provider }
     }
 }
 

@@ -8,8 +8,6 @@ package struct AccountConfiguration: Sendable, Hashable {
     package var name: String
     /// The provider whose API is read, with the options that only its accounts have.
     package var provider: ConfiguredProvider
-    /// A budget in USD per calendar month (UTC), set in the config.
-    package var monthlyBudget: ExactDecimal?
     /// The API's base URL without a trailing slash; nil for the provider's default.
     package var baseURL: String?
     /// Whether an `http://` address other than loopback is allowed.

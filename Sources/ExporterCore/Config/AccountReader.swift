@@ -33,7 +33,6 @@ struct AccountReader {
         readConnection(mapping, provider, into: &account)
         account.labels = LabelsSection.read(mapping["labels"], inherited: labels)
         account.seriesLimit = mapping["series_limit"]?.wholeNumber(in: ConfigurationLimits.series) ?? global.seriesLimit
-        account.monthlyBudget = budget(mapping)
         return name == nil || provider == nil ? nil : account
     }
 
@@ -141,18 +140,6 @@ struct AccountReader {
             value.problem("the file \(QuotedValue.text(text)) cannot be read: \(error.reason)")
         }
         return nil
-    }
-
-    private func budget(_ mapping: ConfigurationMapping) -> ExactDecimal? {
-        guard let value = mapping["budget"], let budget = value.mapping() else { return nil }
-        budget.rejectUnknownKeys(known: ["monthly_usd"])
-        let expected = "an amount of USD of at least 0.01, such as 500"
-        if global.retention < LedgerBeginning.monthlyRetention {
-            value.problem(
-                "a monthly budget needs global.retention of at least \(LedgerBeginning.monthlyRetentionText); it is "
-                    + DurationNotation.text(global.retention))
-        }
-        return budget.required("monthly_usd")?.amount(expected) { $0 >= ExactDecimal(micros: 10_000) }
     }
 }
 

@@ -53,9 +53,10 @@ extension ExporterConfiguration {
             return nil
         }
         guard let sections = document.mapping() else { return nil }
-        sections.rejectUnknownKeys(known: ["global", "labels", "accounts"])
+        sections.rejectUnknownKeys(known: ["global", "labels", "accounts", "budgets", "owners", "snapshot"])
         let global = GlobalSection.read(sections["global"], today: today)
         let labels = LabelsSection.read(sections["labels"], inherited: LabelOptions())
+        let snapshot = SnapshotSection.read(sections["snapshot"])
         guard let list = sections["accounts"] else {
             document.problem("missing section accounts: expected a list with at least one account")
             return nil
@@ -66,25 +67,37 @@ extension ExporterConfiguration {
             providers: providers, global: global, labels: labels, secrets: secrets, today: today,
             proxyEnvironment: ProxyEnvironment(secrets.environment))
         let accounts = (items ?? []).compactMap { item in reader.account(item).map { (item: item, account: $0) } }
-        rejectRepeatedNames(items ?? [])
+        let names = names(of: items ?? [])
+        rejectRepeated(names)
+        let owners = OwnersSection(accountNames: names.map(\.text), accounts: accounts.map(\.account))
+            .read(sections["owners"])
+        let budgets = BudgetsSection(accounts: accounts.map(\.account), owners: owners, retention: global.retention)
+            .read(sections["budgets"], ofAccounts: items ?? [])
         warnOfSharedKeys(accounts, files: secrets.files)
         warnOfSharedOrganizations(accounts)
         return ExporterConfiguration(
-            global: global, labels: labels, accounts: accounts.map(\.account), warnings: log.warnings.sorted(),
-            families: .all(of: providers))
+            global: global, labels: labels, snapshot: snapshot, accounts: accounts.map(\.account),
+            warnings: log.warnings.sorted(), families: .all(of: providers), owners: owners, budgets: budgets)
     }
 
-    private static func rejectRepeatedNames(_ items: [ConfigurationValue]) {
-        var lines: [String: Int] = [:]
-        for item in items {
+    /// The names of the accounts, also of those with problems.
+    private static func names(of items: [ConfigurationValue]) -> [(text: String, value: ConfigurationValue)] {
+        items.compactMap { item in
             guard case .mapping(let mapping) = item.node,
                 let name = ConfigurationMapping(value: item, mapping)["name"], case .scalar(let scalar) = name.node,
                 !scalar.string.isEmpty
-            else { continue }
-            if let line = lines[scalar.string] {
-                name.problem("duplicate account \(QuotedValue.text(scalar.string)): the other is on line \(line)")
+            else { return nil }
+            return (scalar.string, name)
+        }
+    }
+
+    private static func rejectRepeated(_ names: [(text: String, value: ConfigurationValue)]) {
+        var lines: [String: Int] = [:]
+        for (text, value) in names {
+            if let line = lines[text] {
+                value.problem("duplicate account \(QuotedValue.text(text)): the other is on line \(line)")
             } else {
-                lines[scalar.string] = scalar.mark?.line ?? 0
+                lines[text] = value.node.mark?.line ?? 0
             }
         }
     }

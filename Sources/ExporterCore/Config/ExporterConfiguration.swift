@@ -9,21 +9,31 @@ package struct ExporterConfiguration: Sendable, Hashable {
     package var global: GlobalConfiguration
     /// The section `labels`, which an account may override.
     package var labels: LabelOptions
+    /// The section `snapshot`; nil if there is none.
+    package var snapshot: SnapshotConfiguration?
     /// The accounts in the file's order; never empty if read from a file.
     package var accounts: [AccountConfiguration]
     /// Valid settings that are probably mistakes, sorted by position.
     package var warnings: [ConfigurationProblem]
     /// The metric families of the providers that an account may name.
     package var families: UsageFamilies
+    /// The section `owners`.
+    package var owners: Owners
+    /// The section `budgets`, and the budgets of single accounts. The names are unique.
+    package var budgets: [Budget]
 
     package init(
         global: GlobalConfiguration = .standard, labels: LabelOptions = LabelOptions(),
-        accounts: [AccountConfiguration], warnings: [ConfigurationProblem] = [],
-        families: UsageFamilies = MetricCatalogue.standard.usage
+        snapshot: SnapshotConfiguration? = nil, accounts: [AccountConfiguration],
+        warnings: [ConfigurationProblem] = [], families: UsageFamilies = MetricCatalogue.standard.usage,
+        owners: Owners = Owners(), budgets: [Budget] = []
     ) {
+        self.budgets = budgets
+        self.owners = owners
         self.families = families
         self.global = global
         self.labels = labels
+        self.snapshot = snapshot
         self.accounts = accounts
         self.warnings = warnings
     }

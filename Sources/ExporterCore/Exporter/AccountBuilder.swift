@@ -12,6 +12,7 @@ struct AccountBuilder {
     let configuration: ExporterConfiguration
     let ledger: UsageLedger
     let renderer: MetricsRenderer
+    let budgetBook: BudgetBook
     let connections: UpstreamConnections
     let storageErrors: StorageErrors
     /// The storage's salt for hashed labels.
@@ -33,14 +34,16 @@ struct AccountBuilder {
             now: now)
         try await noteBeginning(start, of: stored, logger)
         let overflowed = try await ledger.applySeriesLimit(account.seriesLimit, to: stored.id)
+        let view = LabelView(account.labels, salt: salt, limit: account.seriesLimit)
         let accountRenderer = AccountRenderer(
             AccountRenderer.Identity(index: index, provider: provider.name, name: account.name),
-            account: stored, ledger: ledger, renderer: renderer,
+            account: stored, ledger: ledger, renderer: renderer, budgetBook: budgetBook,
             options: AccountRenderer.Options(
                 windows: configuration.global.windows,
                 zeroFirst: environment.holdsNewSeries ? configuration.global.zeroFirst : nil,
-                view: LabelView(account.labels, salt: salt, limit: account.seriesLimit),
-                seriesLimit: account.seriesLimit, overflowed: overflowed, monthlyBudget: account.monthlyBudget),
+                view: view,
+                seriesLimit: account.seriesLimit, overflowed: overflowed,
+                budgets: configuration.budgetShares(of: account, view: view), owners: configuration.owners),
             clock: clock)
         let skew = ClockSkew()
 
@@ -68,7 +71,7 @@ struct AccountBuilder {
             let status = try await status(of: source, registered)
             restored.append(
                 AccountRenderer.Source(
-                    stored: registered, status: status, reportsCost: source.reportsCost,
+                    stored: registered, status: status, reportsCost: source.reportsCost, costViews: source.costViews,
                     reportsUsage: source.slicing != nil || source.countsOnReading))
             logger[metadataKey: "source"] = "\(source.name)"
             runners.append(

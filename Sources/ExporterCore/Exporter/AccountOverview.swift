@@ -32,22 +32,27 @@ package struct AccountOverview: Sendable {
 
     /// A budget and the amount spent.
     package struct Budget: Sendable {
-        /// The name of the budget's key, or its scope.
+        /// The budget's name in the config, else its key, or the provider's term for its scope.
         package let name: String
-        /// `config` for the config's budget, else the provider's term.
-        package let scope: String
-        /// USD.
+        /// The unit of the amounts, such as `diem`; nil for USD.
+        package let unit: String?
         package let limit: Double
-        /// USD; nil if unknown.
+        /// Nil if unknown.
         package let spent: Double?
+        /// Usage that may belong to the budget, but is not split by the provider; nil if everything is.
+        package let unattributed: Double?
         /// When the period ends; nil if unknown.
         package let resets: Timestamp?
 
-        package init(name: String, scope: String, limit: Double, spent: Double?, resets: Timestamp?) {
+        package init(
+            name: String, unit: String? = nil, limit: Double, spent: Double?, unattributed: Double? = nil,
+            resets: Timestamp?
+        ) {
             self.name = name
-            self.scope = scope
+            self.unit = unit
             self.limit = limit
             self.spent = spent
+            self.unattributed = unattributed
             self.resets = resets
         }
     }
@@ -90,4 +95,31 @@ package struct AccountOverview: Sendable {
 
     /// USD today; nil if the provider reports no cost, or no daily cost yet.
     package var costToday: ExactDecimal? { days.last?.cost }
+}
+
+extension AccountOverview.Budget {
+    /// The budgets with a limit, those in USD first.
+    ///
+    /// - Parameter samples: returns the samples of a family, with all of its labels.
+    static func all(from samples: (GaugeFamily) -> [GaugeSample]) -> [AccountOverview.Budget] {
+        let (spent, spentCredits) = (samples(.budgetSpent), samples(.budgetSpentCredits))
+        let (unattributed, unattributedCredits) = (samples(.budgetUnattributed), samples(.budgetUnattributedCredits))
+        let resets = samples(.budgetReset)
+        func budget(_ limit: GaugeSample, unit: String?, name: String, _ spent: [GaugeSample], _ rest: [GaugeSample])
+            -> AccountOverview.Budget
+        {
+            let (key, scope) = (limit.labels[0], limit.labels[1])
+            return AccountOverview.Budget(
+                name: !name.isEmpty ? name : key.isEmpty ? scope : key, unit: unit, limit: limit.value,
+                spent: spent.first { $0.labels == limit.labels }?.value,
+                unattributed: rest.first { $0.labels[0] == name && !name.isEmpty }?.value,
+                resets: resets.first { $0.labels == [key, scope, name] }.map {
+                    Timestamp(milliseconds: Int64(saturating: $0.value * 1000))
+                })
+        }
+        return samples(.budgetLimit).map { budget($0, unit: nil, name: $0.labels[2], spent, unattributed) }
+            + samples(.budgetLimitCredits).map {
+                budget($0, unit: $0.labels[2], name: $0.labels[3], spentCredits, unattributedCredits)
+            }
+    }
 }

@@ -8,6 +8,7 @@ actor AccountSupervisor {
     nonisolated let arrivals: AsyncStream<AccountRun>
     private let arrival: AsyncStream<AccountRun>.Continuation
     private let renderer: MetricsRenderer
+    private let budgetBook: BudgetBook
     private let readiness: Readiness
     private(set) var configuration: ExporterConfiguration
     private var runs: [AccountRun] = []
@@ -18,9 +19,13 @@ actor AccountSupervisor {
     /// Whether no source runs, because the storage could not be reopened yet.
     private(set) var isHalted = false
 
-    init(_ configuration: ExporterConfiguration, renderer: MetricsRenderer, readiness: Readiness) {
+    init(
+        _ configuration: ExporterConfiguration, renderer: MetricsRenderer, budgetBook: BudgetBook,
+        readiness: Readiness
+    ) {
         self.configuration = configuration
         self.renderer = renderer
+        self.budgetBook = budgetBook
         self.readiness = readiness
         (arrivals, arrival) = AsyncStream.makeStream()
     }
@@ -79,6 +84,8 @@ actor AccountSupervisor {
             newest.global.windows == configuration.global.windows
             && newest.global.zeroFirst == configuration.global.zeroFirst
             && newest.global.retention == configuration.global.retention
+            && newest.budgets == configuration.budgets
+            && (newest.owners == configuration.owners || newest.budgets.allSatisfy { $0.filter.owner == nil })
         let continuing = runs.filter { run in
             areGlobalsEqual && newest.accounts.contains(run.account.configuration)
         }
@@ -114,6 +121,8 @@ actor AccountSupervisor {
             newest.accounts.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         runs.sort { order[$0.account.name, default: 0] < order[$1.account.name, default: 0] }
         configuration = newest
+        try await budgetBook.configure(newest)
+        for run in continuing { await run.account.accountRenderer.show(newest.owners) }
     }
 
     /// Builds all of the accounts or none.

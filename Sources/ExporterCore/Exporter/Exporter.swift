@@ -36,10 +36,12 @@ package final class Exporter: Service {
 
     let renderer: MetricsRenderer
     private let ledger: UsageLedger
+    private let budgetBook: BudgetBook
     private let connections: UpstreamConnections
     private let supervisor: AccountSupervisor
     private let builder: @Sendable (ExporterConfiguration) -> AccountBuilder
     private let housekeeping: Housekeeping
+    let snapshots: LedgerSnapshots
     private let readiness: Readiness
     package let clock: any WallClock
     private let logger: Logger
@@ -73,24 +75,30 @@ package final class Exporter: Service {
         connections = UpstreamConnections()
         let errors = StorageErrors()
         let salt = try await StorageSupervisor.salt(of: ledger)
-        let builder = { @Sendable [ledger, renderer, connections] configuration in
+        budgetBook = BudgetBook(configuration, renderer: renderer, clock: clock)
+        let builder = { @Sendable [ledger, renderer, budgetBook, connections] configuration in
             AccountBuilder(
-                configuration: configuration, ledger: ledger, renderer: renderer, connections: connections,
-                storageErrors: errors, salt: salt, environment: environment)
+                configuration: configuration, ledger: ledger, renderer: renderer, budgetBook: budgetBook,
+                connections: connections, storageErrors: errors, salt: salt, environment: environment)
         }
         self.builder = builder
         readiness = Readiness(accounts: configuration.accounts.map(\.name))
-        supervisor = AccountSupervisor(configuration, renderer: renderer, readiness: readiness)
+        supervisor = AccountSupervisor(
+            configuration, renderer: renderer, budgetBook: budgetBook, readiness: readiness)
         let storage = StorageSupervisor(
             ledger: ledger, errors: errors, salt: salt, accounts: supervisor, builder: builder, clock: clock,
             logger: logger)
+        let rendering = ExporterRendering(build: environment.build, startedAt: now)
         housekeeping = Housekeeping(
-            storage: storage, renderer: renderer, scrapes: scrapes,
-            rendering: ExporterRendering(build: environment.build, startedAt: now), shard: environment.shard,
+            storage: storage, renderer: renderer, scrapes: scrapes, rendering: rendering, shard: environment.shard,
             retention: configuration.global.retention, clock: clock, logger: logger)
+        snapshots = LedgerSnapshots(
+            configuration.snapshot, of: ledger, renderer: renderer, rendering: rendering, shard: environment.shard,
+            clock: clock, logger: logger)
         do {
             try await storage.begin(configuration)
             try await housekeeping.begin(accounts: supervisor.accounts)
+            try await snapshots.begin()
         } catch {
             try? await connections.shutdown()
             try? await ledger.close()
@@ -142,6 +150,7 @@ package final class Exporter: Service {
         try result.get()
         // The operator may have fixed a failure whose back-off would last up to an hour.
         for runner in await supervisor.accounts.flatMap(\.runners) { await runner.retry() }
+        await snapshots.apply(configuration.snapshot)
     }
 
     /// Reports that a new config could not be read, and that the old one stays active.
@@ -234,6 +243,13 @@ package final class Exporter: Service {
         try await ledger.close()
     }
 
+    /// The budgets of the config that several accounts may share.
+    package func sharedBudgets() async -> [AccountOverview.Budget] {
+        await budgetBook.figures.flatMap { gauges in
+            AccountOverview.Budget.all { gauges[$0] ?? [] }
+        }
+    }
+
     /// Summarizes each account for the status page.
     ///
     /// - Throws: `LedgerError.storage`.
@@ -251,6 +267,7 @@ package final class Exporter: Service {
     private func work() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.housekeeping.run() }
+            group.addTask { try await self.snapshots.run() }
             for await run in supervisor.arrivals {
                 group.addTask { try await run.run() }
             }

@@ -32,6 +32,24 @@ struct ExporterRendering {
         [replace(.webReloadSuccessful, [ShownSample([], succeeded ? 1 : 0)])]
     }
 
+    /// The schedule and the results of ledger snapshots; absent if none are configured.
+    ///
+    /// - Parameters:
+    ///   - interval: the configured time between two snapshots; nil if no snapshots are configured.
+    ///   - newest: the time of the newest snapshot.
+    func snapshots(every interval: Duration?, newest: Timestamp?, counts: SnapshotCounts) -> [SeriesChange] {
+        let results = [("success", counts.successes), ("failure", counts.failures)]
+        return [
+            replace(
+                .snapshotLastSuccess,
+                interval == nil ? [] : newest.map { [ShownSample([], $0.seconds)] } ?? []),
+            replace(.snapshotInterval, interval.map { [ShownSample([], $0.inSeconds)] } ?? []),
+            replace(
+                .snapshots,
+                interval == nil ? [] : results.map { ShownSample([$0], Double($1), created: startedAt) }),
+        ]
+    }
+
     /// Families that change continuously.
     ///
     /// - Parameters:

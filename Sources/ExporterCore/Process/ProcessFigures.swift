@@ -79,7 +79,7 @@ struct ProcessFigures: Sendable {
 
 /// The labels of `genai_exporter_build_info`.
 package struct BuildInformation: Sendable {
-    package static let version = "0.1.0"
+    package static let version = "0.2.0"
 
     /// The git commit, or `unknown`.
     package let revision: String

@@ -9,8 +9,8 @@ extension AccountRenderer {
         let today = clock.now.day
         let from = costFrom
         let days = from == nil ? [] : try await costByDay(today.advanced(by: -29)...today)
-        let month = BudgetRendering.month(of: today)
-        let isMonthKnown = isMonthWhole(now: clock.now)
+        let month = WindowSpan.monthToDate.days(on: today)
+        let isMonthKnown = isCostKnown(of: month, now: clock.now)
         return AccountOverview(
             name: identity.name, provider: identity.provider, sources: sources, costFrom: from,
             isCostEstimated: isCostEstimated,
@@ -41,17 +41,5 @@ extension AccountRenderer {
         return all > .zero ? good.doubleValue / all.doubleValue : nil
     }
 
-    private var budgets: [AccountOverview.Budget] {
-        let spent = gauges.samples(of: .budgetSpent)
-        let resets = gauges.samples(of: .budgetReset)
-        return gauges.samples(of: .budgetLimit).map { limit in
-            let (key, scope) = (limit.labels[0], limit.labels[1])
-            return AccountOverview.Budget(
-                name: key.isEmpty ? scope : key, scope: scope, limit: limit.value,
-                spent: spent.first { $0.labels == limit.labels }?.value,
-                resets: resets.first { $0.labels == limit.labels }.map {
-                    Timestamp(milliseconds: Int64(saturating: $0.value * 1000))
-                })
-        }
-    }
+    private var budgets: [AccountOverview.Budget] { AccountOverview.Budget.all(from: gauges.samples) }
 }

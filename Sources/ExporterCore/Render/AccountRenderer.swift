@@ -21,7 +21,9 @@ actor AccountRenderer {
         let seriesLimit: Int
         /// Number of series that ever exceeded an earlier limit.
         let overflowed: Int
-        let monthlyBudget: ExactDecimal?
+        /// The account's shares of the budgets of the config.
+        let budgets: [BudgetShare]
+        let owners: Owners
     }
 
     /// A source with its stored status.
@@ -30,6 +32,8 @@ actor AccountRenderer {
         let status: SyncStatus
         /// Whether it reports money spent.
         let reportsCost: Bool
+        /// The other views of cost that it reports.
+        let costViews: Set<LedgerFamily>
         /// Whether it reports usage rather than gauges only.
         let reportsUsage: Bool
     }
@@ -37,6 +41,7 @@ actor AccountRenderer {
     /// The days that one source has read.
     private struct SourceDays {
         let reportsCost: Bool
+        let costViews: Set<LedgerFamily>
         let reportsUsage: Bool
         /// By the label `key`; under "" where keys are not read separately.
         var coverage: [String: Coverage]
@@ -49,6 +54,7 @@ actor AccountRenderer {
     let ledger: UsageLedger
     let view: LabelView
     private let renderer: MetricsRenderer
+    private let budgetBook: BudgetBook
     let clock: any WallClock
     private var series: LedgerSeriesRendering
     private var windows: WindowRendering
@@ -61,7 +67,10 @@ actor AccountRenderer {
     private(set) var isCostEstimated = false
     private var today: UTCDay
     private let seriesLimit: Int
-    private var budget: BudgetRendering?
+    private var budgets: AccountBudgets
+    /// When the budgets' gauges were computed.
+    private var budgetsShownAt = Timestamp(milliseconds: 0)
+    private var owners: OwnerRendering
     private let overflowed: Int
     private var seriesShown = 0
     /// Whether a change failed to render, so that the next tick renders everything.
@@ -71,8 +80,9 @@ actor AccountRenderer {
 
     init(
         _ identity: Identity, account: LedgerAccount, ledger: UsageLedger, renderer: MetricsRenderer,
-        options: Options, clock: any WallClock
+        budgetBook: BudgetBook, options: Options, clock: any WallClock
     ) {
+        self.budgetBook = budgetBook
         self.identity = identity
         id = account.id
         prunedBefore = account.prunedBefore
@@ -82,7 +92,8 @@ actor AccountRenderer {
         self.clock = clock
         seriesLimit = options.seriesLimit
         overflowed = options.overflowed
-        budget = options.monthlyBudget.map(BudgetRendering.init)
+        budgets = AccountBudgets(options.budgets)
+        owners = OwnerRendering(account: identity.name, view: options.view, owners: options.owners)
         let (index, labels) = (identity.index, identity.labels)
         series = LedgerSeriesRendering(
             account: index, accountLabels: labels, zeroFirst: options.zeroFirst, view: options.view,
@@ -102,7 +113,8 @@ actor AccountRenderer {
         var changes: [SeriesChange] = [ledgerStart(account.ledgerStart)]
         for source in restored {
             sources[source.stored.id] = SourceDays(
-                reportsCost: source.reportsCost, reportsUsage: source.reportsUsage, coverage: source.status.coverage)
+                reportsCost: source.reportsCost, costViews: source.costViews, reportsUsage: source.reportsUsage,
+                coverage: source.status.coverage)
             changes += gauges.changes(for: try await ledger.gauges(of: source.stored.id), from: source.stored.name)
             changes += gauges.changes(for: source.status, of: source.stored.name, now: clock.now)
             changes += statuses.changes(for: source.status, of: source.stored.name)
@@ -167,6 +179,7 @@ actor AccountRenderer {
         try await reading
         let snapshot = try await renderer.apply(try changesInCommon(now: now))
         series.appeared(in: snapshot, isFirst: false)
+        try await shareBudgets(now: now)
     }
 
     /// Renders a source's sync: what it committed, and its result.
@@ -175,13 +188,23 @@ actor AccountRenderer {
         defer { leave() }
         let now = clock.now
         try await renderer.apply(
-            gauges.changes(for: change.gauges, from: source.name) + statuses.changes(for: status, of: source.name))
+            gauges.changes(for: change.gauges, from: source.name) + statuses.changes(for: status, of: source.name)
+                + ownerChanges())
         _ = try await apply(gauges.changes(for: status, of: source.name, now: now))
         if take(status.coverage, of: source, now: now) {
             try await showAll()
         } else {
             try await showSeries(of: change, now: now)
         }
+    }
+
+    /// Renders the owners of a new config. If the ledger cannot be read, the next tick renders them.
+    func show(_ newest: Owners) async {
+        await enter()
+        defer { leave() }
+        guard owners.replace(newest) else { return }
+        isBehind = true
+        try? await showAll()
     }
 
     /// Renders totals that changed.
@@ -205,12 +228,13 @@ actor AccountRenderer {
     /// - Returns: whether windows of other series than the committed ones may change.
     private func take(_ coverage: [String: Coverage], of source: LedgerSource, now: Timestamp) -> Bool {
         guard var days = sources[source.id] else { return false }
-        let isMonthWhole = isMonthWhole(now: now)
+        let known = budgets.spans(on: now.day).map { isCostKnown(of: $0, now: now) }
         let visible = days.visible
         days.coverage = coverage
         days.visible = visibleWindows(coverage, now: now)
         sources[source.id] = days
-        return now.day != today || visible != days.visible || isMonthWhole != self.isMonthWhole(now: now)
+        return now.day != today || visible != days.visible
+            || known != budgets.spans(on: now.day).map { isCostKnown(of: $0, now: now) }
     }
 
     /// Applies changes that depend on time: series held at 0 get their value, windows roll over at midnight, and
@@ -226,6 +250,11 @@ actor AccountRenderer {
             return true
         }
         let hasExpired = try await apply(gauges.expire(now: now))
+        // The time at which a limit is passed depends on the time.
+        if !budgets.isEmpty, now - budgetsShownAt >= .minutes(1) || now < budgetsShownAt {
+            try await renderer.apply(budgetChanges(now: now))
+            try await shareBudgets(now: now)
+        }
         return try await release(now: now) || hasExpired
     }
 
@@ -286,12 +315,21 @@ actor AccountRenderer {
         return starts.max().map { max(UTCDay(firstFrom: $0), prunedBefore ?? UTCDay(firstFrom: $0)) }
     }
 
-    /// Whether the cost from the first of the month to the last sync is completely known.
-    func isMonthWhole(now: Timestamp) -> Bool {
-        let month = BudgetRendering.month(of: now.day)
-        let known = sources.values.filter(\.reportsCost).map(\.coverage)
-        return !known.isEmpty
-            && known.allSatisfy { !$0.isEmpty && $0.values.allSatisfy { covers($0, month, now: now) } }
+    /// Whether the cost of a span of days, up to the last sync, is completely known.
+    ///
+    /// - Parameters:
+    ///   - views: other views of cost that must be known too.
+    ///   - selects: returns whether a key counts, where keys are read separately.
+    func isCostKnown(
+        of days: ClosedRange<UTCDay>, views: Set<LedgerFamily> = [], now: Timestamp,
+        selects: (_ key: String) -> Bool = { _ in true }
+    ) -> Bool {
+        let known = sources.values.filter { $0.reportsCost || !$0.costViews.isDisjoint(with: views) }
+        return known.contains(where: \.reportsCost)
+            && known.allSatisfy { source in
+                let counted = source.coverage.filter { $0.key.isEmpty || selects($0.key) }
+                return !counted.isEmpty && counted.values.allSatisfy { covers($0, days, now: now) }
+            }
     }
 
     private func covers(_ coverage: Coverage, _ days: ClosedRange<UTCDay>, now: Timestamp) -> Bool {
@@ -327,7 +365,8 @@ actor AccountRenderer {
         begin(at: now)
         let all = try await ledger.series(of: id)
         let sums = try await windowSums(of: nil, now: now)
-        budget?.begin()
+        budgets.begin()
+        owners.begin()
         try await show(all, sums, now: now)
         isBehind = false
     }
@@ -337,38 +376,65 @@ actor AccountRenderer {
         if !series.held.isHolding { try await ledger.release(totals.filter(\.isNew).map(\.id)) }
         let snapshot = try await renderer.apply(try take(totals, sums, now: now) + changesInCommon(now: now))
         series.appeared(in: snapshot, isFirst: false)
+        try await shareBudgets(now: now)
     }
 
     /// Applies totals and their window sums, and returns the changes of series that are served unmerged.
     private func take(
         _ totals: [SeriesTotal], _ sums: [Int64: [ExactDecimal]], now: Timestamp
     ) throws -> [SeriesChange] {
-        for total in totals where BudgetRendering.families.contains(total.family) {
-            if total.family == .estimatedCost { isCostEstimated = true }
-        }
-        budget?.take(totals) { sums[$0]?.last }
+        if totals.contains(where: { $0.family == .estimatedCost }) { isCostEstimated = true }
+        budgets.take(totals) { sums[$0]?.dropFirst(windows.windows.count) }
+        owners.take(totals)
         seriesShown = totals.reduce(seriesShown) { max($0, $1.rank) }
         let (sources, none) = (sources, windows.windows.map { _ in false })
         return try series.take(totals)
             + windows.take(totals, sums: sums) { Self.visibleWindows(of: $0, by: sources, none: none) }
     }
 
-    /// The changes that depend on all applied totals: merged series, the budget and the series counts.
+    /// The changes that depend on all applied totals: merged series, budgets and the series counts.
     private func changesInCommon(now: Timestamp) throws -> [SeriesChange] {
         var changes = try series.groupChanges() + windows.groupChanges() + seriesCounts()
-        if let budget {
-            changes += gauges.changes(
-                for: budget.gauges(on: now.day, isWhole: isMonthWhole(now: now)), from: "config")
-        }
-        return changes
+        changes += budgetChanges(now: now)
+        return changes + ownerChanges()
     }
 
-    /// Sums the days of each window for the given series, or for all series of the account if nil. The budget's month
-    /// comes last, if there is a budget.
+    private func ownerChanges() -> [SeriesChange] {
+        owners.take(listed: gauges.keys(of: .keyInfo))
+        return owners.gauge().map { gauges.changes(for: [.keyOwnerInfo: $0], from: "config") } ?? []
+    }
+
+    private func budgetChanges(now: Timestamp) -> [SeriesChange] {
+        guard !budgets.isEmpty else { return [] }
+        budgetsShownAt = now
+        return gauges.changes(ofBudgets: budgets.own(at: now) { budgetPart(of: $0, now: now) })
+    }
+
+    /// Passes the account's parts of budgets that others share on.
+    private func shareBudgets(now: Timestamp) async throws {
+        try await budgetBook.take(budgets.shared { budgetPart(of: $0, now: now) }, of: identity)
+    }
+
+    /// The account's part of a budget; nil if it reports no money spent.
+    private func budgetPart(of share: BudgetShare, now: Timestamp) -> BudgetPart? {
+        guard sources.values.contains(where: \.reportsCost) else { return nil }
+        let days = share.budget.period.days(containing: now.day)
+        let recent = BudgetFigures.recentDays(on: now.day)
+        // Without cost by key the rest of an account cannot be separated from the keys of other owners.
+        let isSplit = !share.hasRest || sources.values.contains { !$0.costViews.isDisjoint(with: share.views) }
+        func isKnown(_ days: ClosedRange<UTCDay>) -> Bool {
+            isSplit && isCostKnown(of: days, views: share.views, now: now, selects: share.needs)
+        }
+        return share.part(on: now.day, knowing: (isKnown(days.lowerBound...now.day), isKnown(recent)))
+    }
+
+    /// Sums the days of each window for the given series, or for all series of the account if nil. The spans of the
+    /// budgets come last.
     private func windowSums(of totals: [SeriesTotal]?, now: Timestamp) async throws -> [Int64: [ExactDecimal]] {
-        let spans = windows.spans(at: now) + (budget == nil ? [] : [BudgetRendering.month(of: now.day)])
+        let spans = windows.spans(at: now) + budgets.spans(on: now.day)
         let ids = totals.map { totals in
-            totals.filter { WindowRendering.gauges[$0.family] != nil || $0.family == .estimatedCost }.map(\.id)
+            totals.filter { WindowRendering.gauges[$0.family] != nil || budgets.families.contains($0.family) }
+                .map(\.id)
         }
         return spans.isEmpty || ids?.isEmpty == true
             ? [:] : try await ledger.windowSums(of: id, series: ids, spans: spans)

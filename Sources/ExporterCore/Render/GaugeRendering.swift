@@ -31,8 +31,10 @@ struct GaugeRendering {
             samples.filter { !isExpired($0, of: family, from: source) }
         }
         for sample in current
-        where sample.labels.count == family.labelNames.count && measured.insert(sample.labels).inserted {
-            let labels = view.shown(sample.labels, of: family.labelNames)
+        where sample.labels.count <= family.labelNames.count && measured.insert(sample.labels).inserted {
+            // Trailing labels may be missing: the provider's budgets have no label `budget`.
+            let missing = Array(repeating: "", count: family.labelNames.count - sample.labels.count)
+            let labels = view.shown(sample.labels + missing, of: family.labelNames)
             if family == .keyInfo, sample.labels[1].isEmpty, identified.contains(sample.labels[0]) { continue }
             if let before = values[labels] {
                 values[labels] = family.merge(before, sample.value)
@@ -42,6 +44,19 @@ struct GaugeRendering {
             }
         }
         return order.map { GaugeSample($0, values[$0] ?? 0) }
+    }
+
+    /// The changes after the gauges of the config's budgets were computed; a missing family has no samples.
+    mutating func changes(ofBudgets gauges: [GaugeFamily: [GaugeSample]]) -> [SeriesChange] {
+        changes(
+            for: Dictionary(
+                GaugeFamily.budgets.map { ($0, gauges[$0] ?? []) }, uniquingKeysWith: { first, _ in first }),
+            from: "config")
+    }
+
+    /// The keys of a family whose first label is `key`, as the provider names them.
+    func keys(of family: GaugeFamily) -> Set<String> {
+        Set(bySource[family, default: [:]].values.joined().compactMap(\.labels.first))
     }
 
     /// The changes after a source reported new gauges.

@@ -171,6 +171,15 @@ extension Metric {
     static let storageSetAside = Metric(
         "genai_exporter_storage_set_aside_timestamp_seconds", .gauge, ["file"],
         "When a damaged ledger was quarantined, for as long as its file is kept in the storage folder.")
+    static let snapshotLastSuccess = Metric(
+        "genai_exporter_snapshot_last_success_timestamp_seconds", .gauge, [],
+        "Time of the newest scheduled snapshot of the ledger, seconds since the epoch.")
+    static let snapshotInterval = Metric(
+        "genai_exporter_snapshot_interval_seconds", .gauge, [],
+        "Configured time between two snapshots of the ledger in seconds.")
+    static let snapshots = Metric(
+        "genai_exporter_snapshots_total", .counter, ["result"],
+        "Scheduled snapshots of the ledger since the exporter started, by result: success or failure.")
     static let shard = Metric("genai_exporter_shard_ordinal", .gauge, [], "This exporter's shard, from 0.")
     static let shards = Metric("genai_exporter_shards", .gauge, [], "Shards that the accounts are shared out to.")
     static let processCPU = Metric(
@@ -194,7 +203,8 @@ extension Metric {
     /// In output order.
     static let exporter = [
         buildInfo, reloadSuccessful, reloadTime, webReloadSuccessful, accounts, scrapesInFlight, scrapes,
-        storageBytes, storageErrors, storageSetAside, shard, shards, processCPU, processResidentMemory,
-        processVirtualMemory, processOpenFiles, processMaximumFiles, processStart, processReceived, processSent,
+        storageBytes, storageErrors, storageSetAside, snapshotLastSuccess, snapshotInterval, snapshots, shard, shards,
+        processCPU, processResidentMemory, processVirtualMemory, processOpenFiles, processMaximumFiles, processStart,
+        processReceived, processSent,
     ]
 }

@@ -18,6 +18,7 @@ final class LedgerSyncContext: SyncContext {
     private let clock: any WallClock
     private let collected = NIOLockedValueBox(LedgerChange())
     private let completed = NIOLockedValueBox(false)
+    private let spent = NIOLockedValueBox(false)
     private let covered = NIOLockedValueBox<[String: Coverage]>([:])
     private let remarked = NIOLockedValueBox<[String]>([])
 
@@ -63,6 +64,9 @@ final class LedgerSyncContext: SyncContext {
     /// Whether a commit of this sync completed the source's history.
     var hasCompletedHistory: Bool { completed.withLockedValue { $0 } }
 
+    /// Whether a request of this sync counts against a quota.
+    var hasSpent: Bool { spent.withLockedValue { $0 } }
+
     func cells(of slice: SliceID) async throws -> [Cell] {
         try await storage { try await ledger.cells(of: source.id, slice: slice) }
     }
@@ -86,6 +90,7 @@ final class LedgerSyncContext: SyncContext {
     func spend(from quota: Quota) async throws {
         let decision = try await storage { try await ledger.spend(quota, of: source.id, now: clock.now) }
         if case .refused(let until) = decision { throw SyncPostponed(until: until) }
+        spent.withLockedValue { $0 = true }
     }
 
     func remark(_ text: String) {

@@ -157,7 +157,8 @@ actor SourceRunner {
         if context?.coverage.isEmpty == false { status.coverage[""] = nil }
         status.coverage = status.coverage.filter { !$0.value.spans.isEmpty }
         log.unexpected(context?.remarks ?? [], clockSkew: skew.excess)
-        let delay = await finish(started, elapsed: ContinuousClock.now - steady, failure: failure)
+        let delay = await finish(
+            started, elapsed: ContinuousClock.now - steady, failure: failure, hasSpent: context?.hasSpent ?? false)
         await show(context?.change ?? LedgerChange())
         return delay
     }
@@ -191,7 +192,11 @@ actor SourceRunner {
     }
 
     /// Stores the outcome of a sync before it is served. A sync whose outcome cannot be stored has failed.
-    private func finish(_ started: Timestamp, elapsed: Duration, failure: (any ReasonedFailure)?) async -> Duration {
+    ///
+    /// - Parameter hasSpent: whether it sent a request that counts against the source's quota.
+    private func finish(
+        _ started: Timestamp, elapsed: Duration, failure: (any ReasonedFailure)?, hasSpent: Bool
+    ) async -> Duration {
         let before = status
         var failure = failure
         var delay = conclude(started, elapsed: elapsed, failure: failure)
@@ -201,8 +206,11 @@ actor SourceRunner {
                 status.quota = quota.state(book: book, now: clock.now)
                 // An interval longer than the pace skips ticks.
                 let earliest = clock.now + max(.zero, schedule.interval - quota.pace - Quota.margin)
-                if let tick = quota.nextRegular(book: book, now: failure == nil ? earliest : clock.now) {
-                    // Retries keep to the pace too: an outage must not use the allowance up.
+                if failure == nil || hasSpent,
+                    let tick = quota.nextRegular(book: book, now: failure == nil ? earliest : clock.now)
+                {
+                    // Retries keep to the pace too: an outage must not use the allowance up. A sync that failed before it
+                    // sent a request, because the storage did, uses nothing up.
                     delay = max(failure == nil ? .zero : delay, tick - clock.now)
                     status.next = clock.now + delay
                 }

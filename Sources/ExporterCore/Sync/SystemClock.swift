@@ -13,7 +13,7 @@ package struct SystemClock: WallClock {
 
     /// Waits on the monotonic clock.
     package func sleep(for duration: Duration) async throws {
-        // Tests inject another clock. A negative duration has passed already.
+        // Real time is what this clock is for; tests inject another one. A negative duration has passed already.
         try await Task.sleep(for: max(.zero, duration))
     }
 }

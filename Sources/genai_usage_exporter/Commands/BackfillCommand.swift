@@ -1,7 +1,6 @@
 import ArgumentParser
 import ConfigReading
 import ExporterCore
-import Foundation
 import UsageModel
 
 /// `backfill`: writes the ledger's history as OpenMetrics, for import into a new Prometheus.
@@ -12,14 +11,7 @@ struct BackfillCommand: AsyncParsableCommand {
         discussion:
             "Runs beside an exporter that uses the same storage. Load the history once, before the first scrape.")
 
-    @Option(
-        name: .customLong("config.file"),
-        help: """
-            The config file, which selects the accounts and sets their labels; genai_usage_exporter.yml unless given, \
-            or every account of the storage if there is none.
-            """)
-    var configFile: String?
-
+    @OptionGroup var config: HistoryConfigOption
     @OptionGroup var storage: StorageOptions
     @OptionGroup var log: LogOptions
 
@@ -51,16 +43,7 @@ struct BackfillCommand: AsyncParsableCommand {
         let clock = SystemClock()
         let redaction = LogRedaction()
         let logger = log.logger(clock: clock, redaction: redaction)
-        var options = ConfigOptions()
-        options.file = configFile ?? ConfigOptions.defaultFile
-        let isConfigured = configFile != nil || FileManager.default.fileExists(atPath: options.file)
-        let configuration =
-            isConfigured ? try options.load(clock: clock, redaction: redaction, needsSecrets: false) : nil
-        if !isConfigured {
-            logger.warning(
-                "no config file: every account of the storage is written, under the provider's own labels; give --config.file if the exporter renames or hashes labels"
-            )
-        }
+        let configuration = try config.load(clock: clock, redaction: redaction, logger: logger)
         let backfill: Backfill
         do {
             backfill = try Backfill(

@@ -33,8 +33,9 @@ struct DemoCommand: AsyncParsableCommand {
         let options = try web.options()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await simulator.run() }
-            let configuration = try ExporterConfiguration.demo(
+            var configuration = try ExporterConfiguration.demo(
                 world, at: try await simulator.baseURL, today: clock.now.day)
+            configuration.snapshot = SnapshotConfiguration(every: .hours(1), keep: 2, path: folder + "/snapshots")
             var environment = Exporter.Environment(logger: logger)
             environment.build = RootCommand.build
             environment.showsCreated = web.openMetricsCreated
@@ -65,11 +66,25 @@ extension ExporterConfiguration {
             ]
             return "  - " + (lines + account.settings).joined(separator: "\n    ")
         }
-        let text = "global: { sync_interval: 30s }\naccounts:\n" + accounts.joined(separator: "\n")
+        let sections = [
+            "global: { sync_interval: 30s }", "accounts:", accounts.joined(separator: "\n"), demoBudgets, "owners:",
+            world.owners.map { "  - \($0)" }.joined(separator: "\n"),
+        ]
+        let text = sections.joined(separator: "\n")
         return try load(
             path: "demo", environment: [:], today: today, files: TextInMemory(bytes: Array(text.utf8)))
     }
 }
+
+/// Budgets of each kind.
+private let demoBudgets = """
+    budgets:
+      - { name: video-team, usd: 9000, period: month, where: { owner: video } }
+      - { name: kling-day, usd: 60, period: day, where: { account: media, model: "kwaivgi/kling-*" } }
+      - { name: web-week, usd: 25, period: week, where: { account: stack, key: web } }
+      - { name: speech-week, usd: 40, period: week, where: { account: studio, modality: text-to-audio } }
+      - { name: diem-day, credits: 40, unit: diem, period: day, where: { account: assistant } }
+    """
 
 /// A config file that is not on disk.
 private struct TextInMemory: FileReading {

@@ -84,10 +84,12 @@ struct LedgerCommand: AsyncParsableCommand {
 
         func run() async throws {
             let clock = SystemClock()
+            // First, so that a damaged file leaves no new storage folder.
+            let verified = try await LedgerVerification.intact(file)
             let ledger = try await UsageLedger.open(
                 folder: storage.path, families: MetricCatalogue.standard.usage, now: clock.now)
             do {
-                let imported = try await ledger.importAccounts(from: file)
+                let imported = try await ledger.importAccounts(from: verified)
                 try await ledger.close()
                 print(imported.added.summary)
                 if !imported.keepsHashes {

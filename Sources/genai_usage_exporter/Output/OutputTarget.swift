@@ -1,5 +1,6 @@
 import ExporterCore
 import Foundation
+import UsageLedger
 
 /// A command's output: standard output, or a file that is replaced atomically.
 struct OutputTarget {
@@ -20,6 +21,7 @@ struct OutputTarget {
         guard let path else {
             return try await body { try Self.write($0, to: STDOUT_FILENO, named: "to standard output") }
         }
+        guard !LedgerFile.isInUse(path) else { throw CommandFailure(message: "\(LedgerError.outputInUse(path: path))") }
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
             // A device or a pipe is written to directly, because a rename would replace it by a file.
