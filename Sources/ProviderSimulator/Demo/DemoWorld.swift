@@ -21,6 +21,13 @@ package struct DemoWorld: Sendable {
 
     /// The accounts, in the order in which a config should list them.
     package let accounts: [Account]
+    /// The items of the config's section `owners`. Every account has an owner.
+    package let owners = [
+        #"{ name: video, cost_center: "4711", accounts: [media, studio, clips] }"#,
+        #"{ name: support, cost_center: "0815", accounts: [assistant, inference] }"#,
+        #"{ name: website, cost_center: "4712", accounts: [stack], keys: [web] }"#,
+        "{ name: platform, accounts: [stack] }",
+    ]
     package let providers: [any SimulatedProvider]
 
     /// Start and volume of an account's traffic.

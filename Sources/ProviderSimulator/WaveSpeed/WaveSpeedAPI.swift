@@ -96,7 +96,7 @@ package struct WaveSpeedQuirks: ErrorObjects, Sendable, Hashable {
     package var omitsModelCounts = false
     /// The keys that billing records name; without keys the API has no list of them.
     package var keys: [WaveSpeedAccessKey] = []
-    /// Whether the API lists the jobs that run.
+    /// Whether the API lists jobs.
     package var listsJobs = false
     /// Whether lists end by `total`, as documented, and not by `has_more`, as newer clients read.
     package var endsPagesByTotal = false

@@ -12,8 +12,8 @@ package struct WaveSpeedAccessKey: Sendable, Hashable {
     }
 }
 
-/// The lists that the newer WaveSpeedAI API returns in pages: billing records and running jobs.
-struct WaveSpeedLists {
+/// The lists that the newer WaveSpeedAI API returns in pages: billing records and jobs.
+package struct WaveSpeedLists {
     let store: UsageEventStore
     let quirks: WaveSpeedQuirks
     let now: Timestamp
@@ -43,23 +43,32 @@ struct WaveSpeedLists {
         return page(of: rows, body)
     }
 
-    /// `POST /api/v3/predictions`: the jobs of one state. Jobs run for `quirks.runTime`; one in three was only created.
+    /// `POST /api/v3/predictions`: the jobs of the last seven days, newest first.
+    ///
+    /// Successful jobs run for `quirks.runTime`; one in three of the running ones was only created.
     func predictions(_ body: JSONValue?) -> JSONValue {
-        var rows: [JSONValue] = []
-        if quirks.runTime > .zero {
-            for (model, usage) in store.report(in: Period(start: now - quirks.runTime, end: now + .days(1))).models {
-                for index in 0..<usage.figures.successes {
-                    rows.append([
-                        "id": .string("job-\(model)-\(index)"), "model": .string(model),
-                        "status": index % 3 == 0 ? "created" : "processing", "created_at": .string(now.description),
-                        "error": "",
-                    ])
-                }
-            }
-        }
+        let after = body?["created_after"]?.text.flatMap { Timestamp($0) } ?? now - .days(7)
+        let before = body?["created_before"]?.text.flatMap { Timestamp($0) } ?? now
+        let period = Period(start: max(after, now - .days(7)), end: before + .milliseconds(1))
+        guard period.start < period.end else { return page(of: [], body) }
         let status = body?["status"]?.text
-        return page(of: rows.filter { status == nil || $0["status"]?.text == status }, body)
+        let rows = store.events(in: period).reversed().compactMap { number, event -> JSONValue? in
+            let isRunning = event.succeeded && event.time > now - quirks.runTime
+            let state =
+                isRunning ? (number % 3 == 0 ? "created" : "processing") : event.succeeded ? "completed" : "failed"
+            guard status == nil || status == state else { return nil }
+            return [
+                "id": .string("job-\(number)"), "model": .string(event.model), "status": .string(state),
+                "created_at": .string(event.time.description), "error": "",
+                "executionTime": .count(isRunning ? 0 : Self.executionTime(of: number)),
+                "timings": ["inference": .count(isRunning ? 0 : Self.executionTime(of: number))],
+            ]
+        }
+        return page(of: rows, body)
     }
+
+    /// The duration of a job in milliseconds.
+    package static func executionTime(of number: Int) -> Int { (number % 97 + 1) * 137 }
 
     /// The key of a model's usage: keys share the models in order.
     static func key(of model: String, among keys: [WaveSpeedAccessKey]) -> WaveSpeedAccessKey? {

@@ -25,6 +25,7 @@ struct CheapestInferenceKeySource: UsageSource {
     let slicing: Slicing? = nil
     let countsOnReading = true
     let reportsCost = true
+    let costViews: Set<LedgerFamily> = [.keyCost]
     let keys: [Key]
 
     /// The longest gap between readings across a midnight after which usage can still be assigned to a day.

@@ -43,33 +43,18 @@ struct FairStackCreditsSource: UsageSource {
 
     /// Reads `GET /v1/account`; nil if the account never had it.
     private func account(_ context: any SyncContext) async throws -> FairStackMoneyGauges? {
-        do {
-            let response = try await api.send(UpstreamCall(.get, "/v1/account").incidental)
+        let response = try await api.sendIfPresent(
+            UpstreamCall(.get, "/v1/account").incidental, mayBeForbidden: true, for: [.balanceUSD, .budgetLimit],
+            context)
+        return try response.map { response in
             let details = try FairStackBody<FairStackAccountDetails>.payload(of: response) { context.remark($0) }
             return details.gauges(at: Self.time(of: response, context))
-        } catch let failure as UpstreamFailure where failure.isUnavailable {
-            let earlier = try await context.gauges(.balanceUSD) + context.gauges(.budgetLimit)
-            // Figures that were served must not disappear, or an alert would resolve.
-            guard earlier.isEmpty else { throw failure }
-            return nil
         }
     }
 
     /// The provider's time of a response, because its month does not depend on this machine's clock.
     private static func time(of response: UpstreamResponse, _ context: any SyncContext) -> Timestamp {
         response.headers.first(name: "Date").flatMap { HTTPDate.parse($0, now: context.now) } ?? context.now
-    }
-}
-
-extension UpstreamFailure {
-    /// Whether the API reports that the endpoint does not exist or that the key may not read it. A page of a firewall
-    /// with the same status does not count.
-    var isUnavailable: Bool {
-        switch status {
-        case 404, 410: true
-        case 403: isRefusedByAPI
-        default: false
-        }
     }
 }
 

@@ -19,16 +19,13 @@ struct FairStackKeysSource: UsageSource {
     let configured: [FairStackKey]
 
     func sync(_ context: any SyncContext) async throws {
-        var reading = Reading()
-        do {
-            let response = try await api.send(UpstreamCall(.get, "/v1/api-keys"))
-            let list = try FairStackBody<FairStackKeyList>.payload(of: response) { context.remark($0) }
-            reading.gauges = list.gauges(configured: configured)
-        } catch let failure as UpstreamFailure where failure.isUnavailable {
-            // An account that had keys still has them: their gauges stay.
-            guard try await context.gauges(.keyInfo).isEmpty else { throw failure }
-            reading.gauges = FairStackKeyList.absent
+        let response = try await api.sendIfPresent(
+            UpstreamCall(.get, "/v1/api-keys"), mayBeForbidden: true, for: [.keyInfo], context)
+        let list = try response.map { response in
+            try FairStackBody<FairStackKeyList>.payload(of: response) { context.remark($0) }
         }
+        var reading = Reading()
+        reading.gauges = list?.gauges(configured: configured) ?? FairStackKeyList.absent
         try await context.commit(reading)
     }
 }

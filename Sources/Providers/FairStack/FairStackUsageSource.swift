@@ -13,6 +13,7 @@ struct FairStackUsageSource: UsageSource {
     let minimumInterval = Duration.seconds(60)
     let slicing: Slicing? = Slicing(unit: .day)
     let reportsCost = true
+    var costViews: Set<LedgerFamily> { keys.isEmpty ? [.modalityCost] : [.modalityCost, .keyCost, .keyCredits] }
     let upstream: FairStackUsageAPI
     let keys: [FairStackKey]
 

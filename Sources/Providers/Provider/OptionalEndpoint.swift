@@ -7,7 +7,8 @@ extension UpstreamAPI {
     /// - Parameters:
     ///   - mayBeForbidden: whether the endpoint counts as missing for a key that is not permitted to read it.
     ///   - families: the gauges that the source reports.
-    /// - Returns: nil on 404, and on 403 from the API itself if `mayBeForbidden`.
+    /// - Returns: nil on 404, on 410 unless the source has no gauges (it may have existed then, and was closed), and on 403
+    ///   from the API itself if `mayBeForbidden`.
     /// - Throws: `UpstreamFailure` for other failures, and for these if the source has gauges of an earlier response,
     ///   because the endpoint then exists: its figures must not disappear, or an alert would resolve.
     func sendIfPresent(
@@ -17,7 +18,8 @@ extension UpstreamAPI {
         do {
             return try await send(call)
         } catch let failure as UpstreamFailure
-            where failure.status == 404 || mayBeForbidden && failure.isRefusedByAPI
+            where failure.status == 404 || failure.status == 410 && !families.isEmpty
+            || mayBeForbidden && failure.isRefusedByAPI
         {
             for family in families {
                 guard try await context.gauges(family).isEmpty else { throw failure }
@@ -34,4 +36,8 @@ extension UpstreamFailure {
     /// Whether the API itself responded 403 (a deactivated key, a missing permission), rather than a firewall in front of
     /// it.
     var isRefusedByAPI: Bool { status == 403 && reason == .auth }
+
+    /// Whether the API reports that the endpoint does not exist or that the key may not read it. A page of a firewall
+    /// with the same status does not count.
+    var isUnavailable: Bool { status == 404 || status == 410 || isRefusedByAPI }
 }

@@ -82,6 +82,12 @@ struct UnlistedRequests {
         havePlans = listed.havePlans || summary?.hasPlans == true
     }
 
+    /// Whether a cell may hold requests that were not listed: it has no key, unlike nearly every row, or no SKU.
+    static func mayHold(_ cell: Cell) -> Bool {
+        if cell.family == .tierRequests { return cell.labels[2].isEmpty }
+        return cell.family.labelNames.firstIndex(of: "key").map { cell.labels[$0].isEmpty } ?? false
+    }
+
     func cells(bot: String, names: UseAPIPlanNames) -> [Cell] {
         var cells = models.named.map { Cell(.requests, ["", $0.key.isEmpty ? bot : $0.key], ExactDecimal($0.value)) }
         cells.append(Cell(.requests, ["", bot], ExactDecimal(models.unnamed)))

@@ -61,7 +61,7 @@ struct UseAPIAccountStatus: Decodable {
 
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        let hasError = fields.contains(.error) && (try? fields.decodeNil(forKey: .error)) != true
+        let hasError = try fields.decodeIfPresent(UseAPIErrorMember.self, forKey: .error)?.isSet == true
         guard !hasError, fields.allKeys.contains(where: { $0 != .error }) else {
             throw SourceFailure(
                 .decode, "account: expected subscriptionIsActive or accounts, found no field of an account")

@@ -145,7 +145,8 @@ struct UseAPIDay {
         func sums(_ cells: [Cell]) -> [LedgerFamily: [[String]: ExactDecimal]] {
             cells.reduce(into: [:]) { $0[$1.family, default: [:]][$1.labels, default: .zero] += $1.value }
         }
-        let most = sums(cells).merging(sums(earlier)) { $0.merging($1) { max($0, $1) } }
+        let listed = earlier.filter { !UnlistedRequests.mayHold($0) }
+        let most = sums(cells).merging(sums(listed)) { $0.merging($1) { max($0, $1) } }
         return most.flatMap { family, values in values.map { Cell(family, $0.key, $0.value) } }
     }
 
@@ -189,18 +190,7 @@ struct UseAPIDay {
     }
 
     private func durationCells() -> [Cell] {
-        let bounds = LedgerFamily.durationBounds.map { "\($0)" } + ["+Inf"]
-        var cells: [Cell] = []
-        for (operation, durations) in rows.durations {
-            let labels = [label(operation.model), operation.endpoint]
-            for (le, count) in zip(bounds, durations.counts) where count > 0 {
-                cells.append(Cell(.duration, labels + [le], ExactDecimal(count)))
-            }
-            // Milliseconds are converted to seconds by the decimal exponent, which is exact.
-            guard let seconds = ExactDecimal("\(durations.milliseconds)e-3") else { continue }
-            cells.append(Cell(.duration, labels + [LedgerFamily.durationSum], seconds))
-        }
-        return cells
+        rows.durations.flatMap { $1.cells(model: label($0.model), operation: $0.endpoint) }
     }
 
     private func captchaCells() -> [Cell] {

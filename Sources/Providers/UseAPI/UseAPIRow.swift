@@ -125,16 +125,10 @@ struct UseAPIRows {
         let sku: String
     }
 
-    struct Durations {
-        /// Counts by index in `LedgerFamily.durationBounds`, `+Inf` last; not cumulative.
-        var counts = Array(repeating: 0, count: LedgerFamily.durationBounds.count + 1)
-        var milliseconds = ExactDecimal.zero
-    }
-
     /// The number of rows.
     private(set) var count = 0
     private(set) var requests: [Request: Int] = [:]
-    private(set) var durations: [Operation: Durations] = [:]
+    private(set) var durations: [Operation: DurationHistogram] = [:]
     /// Counts by the unparsed list of a row, because few lists differ.
     private var captchaLists: [String: Int] = [:]
     /// Nil if no row has retries.
@@ -142,9 +136,6 @@ struct UseAPIRows {
     private(set) var plans: [Plan: Int] = [:]
     /// Whether any row has a tier or SKU, as only those of google-flow have.
     private(set) var havePlans = false
-
-    /// A longer duration than a day is invalid, and would permanently distort the sum.
-    static let longestMilliseconds = ExactDecimal(86_400_000)
 
     /// The maximum number of distinct label sets; each adds several series.
     static let mostRequests = 20_000
@@ -166,8 +157,8 @@ struct UseAPIRows {
         requests[
             Request(key: row.config ?? "", model: model, endpoint: endpoint, code: row.code ?? ""),
             default: 0] += 1
-        if let milliseconds = row.msec, milliseconds <= Self.longestMilliseconds {
-            durations[Operation(model: model, endpoint: endpoint), default: Durations()].add(milliseconds)
+        if let milliseconds = row.msec {
+            durations[Operation(model: model, endpoint: endpoint), default: DurationHistogram()].add(milliseconds)
         }
         if let list = row.captchaProviders { captchaLists[list, default: 0] += 1 }
         if let retries = row.captchaRetry { captchaRetries = (captchaRetries ?? .zero) + retries }
@@ -194,15 +185,6 @@ struct UseAPIRows {
     /// Returns the counts by one property of the plans.
     func counts(byPlan property: (Plan) -> String) -> [String: Int] {
         plans.reduce(into: [:]) { $0[property($1.key), default: 0] += $1.value }
-    }
-}
-
-extension UseAPIRows.Durations {
-    mutating func add(_ duration: ExactDecimal) {
-        milliseconds += duration
-        let written = duration.doubleValue
-        let index = LedgerFamily.durationBounds.firstIndex { written <= $0 * 1000 }
-        counts[index ?? LedgerFamily.durationBounds.count] += 1
     }
 }
 

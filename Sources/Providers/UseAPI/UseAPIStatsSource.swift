@@ -22,6 +22,7 @@ struct UseAPIStatsSource: UsageSource {
 
     /// The cost is an estimate, which needs prices.
     var reportsCost: Bool { !prices.isEmpty }
+    var costViews: Set<LedgerFamily> { prices.isEmpty ? [] : [.estimatedCost] }
 
     /// The time after a day's end from which its list counts as complete. The documentation says "Data latency … should
     /// not exceed 15 minutes"; five more are added as a margin.

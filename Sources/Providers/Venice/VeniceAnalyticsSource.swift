@@ -14,6 +14,7 @@ struct VeniceAnalyticsSource: UsageSource {
     let name = endpoint
     /// Ten minutes, because the API caches responses for that time.
     let minimumInterval = Duration.minutes(10)
+    let costViews: Set<LedgerFamily> = [.keyCost, .keyCredits, .modalityCost]
     /// The API keeps at most 90 days.
     let slicing: Slicing? = Slicing(unit: .day, kept: .days(90))
     let api: any UpstreamAPI

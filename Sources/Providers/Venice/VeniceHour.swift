@@ -133,7 +133,7 @@ struct VeniceHour {
     func cells(countedEarlier earlier: Set<String>) -> [Cell] {
         var counts = anonymous
         var tokens: [TokenType: ExactDecimal] = [:]
-        var durations: [String: DurationSum] = [:]
+        var durations: [String: DurationHistogram] = [:]
         for (id, request) in requests {
             let model = request.sku.model
             var input = -request.otherwiseCounted
@@ -149,7 +149,7 @@ struct VeniceHour {
                 if let output = request.completionTokens {
                     tokens[TokenType(model: model, type: "output"), default: .zero] += output
                 }
-                if let time = request.milliseconds { durations[model, default: DurationSum()].add(time) }
+                if let time = request.milliseconds { durations[model, default: DurationHistogram()].add(time) }
             }
             if request.promptTokens != nil { tokens[TokenType(model: model, type: "input"), default: .zero] += input }
         }
@@ -177,25 +177,5 @@ struct VeniceHour {
     /// Returns a count of tokens; nil for an invalid number.
     private func tokens(_ number: ExactDecimal?) -> ExactDecimal? {
         number.flatMap { $0.wholeNumber != nil && !$0.isNegative && LenientDecimal.isPlausible($0) ? $0 : nil }
-    }
-}
-
-/// Durations of one model: the number in each bucket, and their sum.
-private struct DurationSum {
-    private var buckets: [Int: Int] = [:]
-    private var sum = ExactDecimal.zero
-
-    private static let bounds = LedgerFamily.durationBounds.compactMap { ExactDecimal("\($0)") }
-    private static let names = LedgerFamily.durationBounds.map { "\($0)" } + ["+Inf"]
-
-    mutating func add(_ milliseconds: ExactDecimal) {
-        let seconds = ExactDecimal("\(milliseconds)e-3") ?? .zero
-        buckets[Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count, default: 0] += 1
-        sum += seconds
-    }
-
-    func cells(model: String) -> [Cell] {
-        buckets.map { Cell(.duration, [model, "", Self.names[$0]], ExactDecimal($1)) }
-            + [Cell(.duration, [model, "", LedgerFamily.durationSum], sum)]
     }
 }

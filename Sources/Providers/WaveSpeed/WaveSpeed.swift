@@ -2,8 +2,8 @@ import ConfigReading
 import UsageModel
 import Upstream
 
-/// WaveSpeedAI: cost, requests and outcomes by model and UTC day, running jobs, the balance, model metadata, and on
-/// request cost by key and refunds.
+/// WaveSpeedAI: cost, requests and outcomes by model and UTC day, running jobs, durations, the balance, model metadata,
+/// and on request cost by key and refunds.
 package enum WaveSpeed: Provider {
     package typealias Options = WaveSpeedOptions
 
@@ -35,11 +35,12 @@ package struct WaveSpeedOptions: ProviderOptions {
 
     package var credentials: [AccountCredential: SecretSource] { key.map { [.account: $0] } ?? [:] }
 
-    /// Returns the sources `usage_stats` and `balance`, and `billings` if `cost_by_key` is set.
+    /// Returns the sources `usage_stats`, `predictions` and `balance`, and `billings` if `cost_by_key` is set.
     package func sources(for account: ProviderAccount) -> [any UsageSource] {
         let sources: [any UsageSource] = [
             WaveSpeedUsageSource(
                 api: account.api(for: WaveSpeedUsageSource.endpoint), outcomesByModel: successByModel),
+            WaveSpeedPredictionsSource(api: account.api(for: WaveSpeedPredictionsSource.endpoint)),
             WaveSpeedBalanceSource(api: account.api(for: WaveSpeedBalanceSource.endpoint)),
         ]
         guard costByKey else { return sources }

@@ -18,6 +18,7 @@ struct WaveSpeedBillingsSource: UsageSource {
     let name = endpoint
     let minimumInterval = Duration.minutes(5)
     let slicing: Slicing? = Slicing(unit: .day)
+    let costViews: Set<LedgerFamily> = [.keyCost]
     let api: any UpstreamAPI
 
     private struct Filters: Encodable {
@@ -33,51 +34,59 @@ struct WaveSpeedBillingsSource: UsageSource {
         var names = WaveSpeedKeyNames()
         /// The day that the last sync could not finish.
         var next: String?
-        /// Days with more pages than one sync may read.
-        var oversized: [String] = []
+        /// Days with more pages than one sync may read, and when they were found so; nil in states of earlier versions.
+        var skipped: [String: Timestamp]? = [:]
     }
+
+    /// The time until a day of too many pages is read again: its `total` may have been wrong.
+    static let pause = Duration.hours(6)
+    /// The number of days for which it is remembered that they are too large.
+    private static let longestSkip = 400
 
     func sync(_ context: any SyncContext) async throws {
         var state: State = try await context.remembered(Self.stateMemory) ?? State()
         var pages = WaveSpeedPages(
             api: api, path: "/api/v3/billings/search", endpoint: Self.endpoint, allowance: Self.pagesPerSync)
         var parts = UnreadableParts()
-        var due = context.dueSlices.filter { !state.oversized.contains(Self.name(of: $0)) }
+        let before = state
+        let (start, now) = (context.now.day.advanced(by: -Self.longestSkip), context.now)
+        var skipped = (state.skipped ?? [:]).filter { UTCDay($0.key).map { $0 >= start } ?? false }
+        var due = context.dueSlices.filter { slice in
+            guard let found = skipped[Self.name(of: slice)] else { return true }
+            return found > now || found + Self.pause <= now
+        }
         // With the whole allowance a day is either finished or known to be too large, so each sync makes progress.
         if let index = due.firstIndex(where: { Self.name(of: $0) == state.next }) {
             due.insert(due.remove(at: index), at: 0)
         }
-        let before = state
         state.next = nil
         for slice in due where state.next == nil {
             let hasWholeAllowance = pages.allowance == Self.pagesPerSync
             var isFinished = true
             try await parts.isolate { isFinished = try await read(slice, &pages, &state, context) }
+            skipped[Self.name(of: slice)] = nil
             guard !isFinished else { continue }
             if hasWholeAllowance {
-                state.oversized = (state.oversized + [Self.name(of: slice)]).suffix(Self.mostOversized)
+                skipped[Self.name(of: slice)] = now
             } else {
                 state.next = Self.name(of: slice)
             }
         }
+        state.skipped = skipped
         if state != before {
             var reading = Reading()
             reading.memory[Self.stateMemory] = try RememberedJSON.text(of: state)
             try await context.commit(reading)
         }
-        let skipped = context.dueSlices.count { state.oversized.contains(Self.name(of: $0)) }
-        if skipped > 0 {
+        if !skipped.isEmpty {
             context.remark(
-                "\(skipped) days have more than \(Self.pagesPerSync * WaveSpeedPages.size) billing records, "
+                "\(skipped.count) days have more than \(Self.pagesPerSync * WaveSpeedPages.size) billing records, "
                     + "the most that one sync reads; their cost by key and refunds are missing")
         }
         try parts.check()
         // History that is counted by a later sync would be a live increase of the counters.
         if context.isFirst, state.next != nil { throw SyncPostponed(until: context.now + minimumInterval) }
     }
-
-    /// The number of days remembered as too large.
-    private static let mostOversized = 1000
 
     private static func name(of slice: DueSlice) -> String { slice.slice.period.start.day.description }
 
@@ -110,13 +119,12 @@ struct WaveSpeedBillingsSource: UsageSource {
     ) async throws -> [WaveSpeedBilling]? {
         let filters = Filters(
             billing_type: type, start_time: "\(day)T00:00:00.000Z", end_time: "\(day)T23:59:59.999Z")
-        let rows = try await pages.rows(of: WaveSpeedBilling.self, matching: filters, context)
-        if let stranger = rows?.first(where: { $0.created_at.value.day != day }) {
+        let rows = try await pages.rows(of: WaveSpeedBilling.self, matching: filters, context) { rows in
+            guard let stranger = rows.first(where: { $0.created_at.value.day != day }) else { return }
             throw SourceFailure(
                 .decode,
                 "billings of \(day) list a record of \(stranger.created_at.value.day): "
-                    + "start_time and end_time were ignored"
-            )
+                    + "start_time and end_time were ignored")
         }
         // The filter by type may be ignored.
         return rows?.filter { $0.billing_type.value == type }

@@ -55,16 +55,20 @@ struct WaveSpeedPages {
         self.allowance = allowance
     }
 
-    /// Returns all rows of a list, each once; nil if it has more pages than the allowance.
+    /// Returns all rows of a list, each once; nil if it has more pages than the allowance, or than `most`.
     ///
+    /// - Parameter check: throws for rows that the filters exclude. It is called before a total is believed.
     /// - Throws: if the list ends before its total, or does not advance: a partial list is not a figure.
     mutating func rows<Row: WaveSpeedRow>(
-        of type: Row.Type, matching filters: some Encodable, _ context: any SyncContext
+        of type: Row.Type, matching filters: some Encodable, most: Int = .max, _ context: any SyncContext,
+        check: ([Row]) throws -> Void = { _ in }
     ) async throws -> [Row]? {
         var rows: [Row] = []
         var ids: Set<String> = []
+        var left = min(most, allowance)
         for page in 1... {
-            guard allowance > 0 else { return nil }
+            guard left > 0 else { return nil }
+            left -= 1
             allowance -= 1
             let body = try JSONEncoder().encode(PagedQuery(filters: filters, page: page))
             let call = UpstreamCall(.post, path, jsonBody: Array(body))
@@ -73,6 +77,7 @@ struct WaveSpeedPages {
                 context.remark($0)
             }
             let found = data.items.values
+            try check(found)
             let new = found.filter { row in row.id.map { ids.insert($0.whole).inserted } ?? true }
             rows += new
             let isLast: Bool
@@ -89,7 +94,7 @@ struct WaveSpeedPages {
                         .decode, "\(endpoint) ended after \(rows.count) rows, but its total is \(total)")
                 }
                 // A list that does not fit costs only its first page.
-                guard total - rows.count <= allowance * Self.size else { return nil }
+                guard total - rows.count <= left * Self.size else { return nil }
             }
             if isLast { return rows }
             guard !new.isEmpty else {

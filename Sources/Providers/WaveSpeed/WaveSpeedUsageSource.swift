@@ -17,6 +17,7 @@ struct WaveSpeedUsageSource: UsageSource {
     let minimumInterval = Duration.seconds(10)
     let slicing: Slicing? = Slicing(unit: .day)
     let reportsCost = true
+    let costViews: Set<LedgerFamily> = [.modalityCost]
     let api: any UpstreamAPI
     let outcomesByModel: Bool
 

@@ -102,6 +102,13 @@ struct UsageBook {
             })
     }
 
+    /// The shown events of a period in ascending order, with their indices.
+    func events(in period: Period) -> [(number: Int, event: UsageEvent)] {
+        let days = shown.filter { $0.key.period.start < period.end && period.start < $0.key.period.end }
+        let found = days.values.flatMap(\.events).compactMap { index in events[index].map { (index, $0) } }
+        return found.filter { period.contains($0.1.time) }.sorted { ($0.1.time, $0.0) < ($1.1.time, $1.0) }
+    }
+
     /// Recounts the events independently of `report`.
     func recount(_ isCounted: (UsageEvent) -> Bool) -> UsageTotals {
         var totals = UsageTotals()

@@ -54,6 +54,11 @@ package final class UsageEventStore: Sendable {
         withBook { book, _ in book.report(in: period, model: model) }
     }
 
+    /// The shown events of a period in ascending order, with numbers that identify them.
+    package func events(in period: Period) -> [(number: Int, event: UsageEvent)] {
+        withBook { book, _ in book.events(in: period) }
+    }
+
     /// USD charged for all shown events.
     package var shownCost: ExactDecimal {
         withBook { book, _ in book.shownCost }
