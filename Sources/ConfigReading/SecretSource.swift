@@ -21,11 +21,12 @@ package enum SecretSource: Sendable, Hashable {
             do {
                 bytes = try files.contents(of: path, limit: SecretText.longest)
             } catch {
-                throw SecretFailure(file: path, complaint: "cannot be read: \(error.reason)")
+                throw SecretFailure(file: path, isUnreadable: true, complaint: "cannot be read: \(error.reason)")
             }
             switch SecretText.check(SecretText.trimmed(bytes)) {
             case .success(let secret): return secret
-            case .failure(let flaw): throw SecretFailure(file: path, complaint: flaw.description)
+            case .failure(let flaw):
+                throw SecretFailure(file: path, isUnreadable: false, complaint: flaw.description)
             }
         }
     }
@@ -54,6 +55,8 @@ package struct SecretFailure: ReasonedFailure, CustomStringConvertible {
     package var reason: FailureReason { .auth }
     /// The resolved path of the file.
     package let file: String
+    /// Whether the file could not be read, rather than holds no valid key.
+    let isUnreadable: Bool
     /// The problem and how to fix it, as the rest of a sentence that begins with the file.
     package let complaint: String
 
@@ -146,11 +149,23 @@ package struct SecretReader {
             return source
         } catch {
             if !isNeeded { return source }
+            if error.isUnreadable, isCredentialOfAnotherService(path) {
+                let message = "not checked: systemd makes this file when it starts the service, for the service only"
+                log.warning(message, at: value.node.mark?.place, path: value.path)
+                return source
+            }
             // A key pasted instead of its path must not be quoted; an absolute path is not a key.
             let isRepeatable = value.isRepeatablePath && path.hasPrefix("/") && !QuotedValue.looksLikeCredential(path)
             value.problem(isRepeatable ? error.message : "the key file that this names \(error.complaint)")
             return nil
         }
+    }
+
+    /// Whether a file is one of systemd's credentials, and this process is not the service that has it. An operator may
+    /// check the service's config.
+    private func isCredentialOfAnotherService(_ path: String) -> Bool {
+        let own = environment["CREDENTIALS_DIRECTORY"]
+        return path.hasPrefix("/run/credentials/") && own.map { !path.hasPrefix($0 + "/") } ?? true
     }
 
     private func literal(_ value: ConfigurationValue) -> SecretSource? {

@@ -40,7 +40,7 @@ package final class UsageLedger: Sendable {
         case certain
     }
 
-    private let folder: String
+    let folder: String
     private let file: LedgerFile
     private let openedAt: Timestamp
     private let state: NIOLockedValueBox<State>

@@ -58,14 +58,15 @@ extension GaugeFamily {
 }
 
 extension GaugeFamily {
-    private static let budget = ["key", "scope"]
+    /// `budget` is last, because only budgets of the config have it: a sample without it has an empty label.
+    private static let budget = ["key", "scope", "budget"]
     private static let generation = ["key", "model"]
 
     package static let balanceUSD = GaugeFamily("genai_balance_usd", [], merging: .sum, "Prepaid balance in USD.")
     package static let balanceCredits = GaugeFamily(
         "genai_balance_credits", ["unit"], merging: .sum, "Prepaid balance that is not USD, by unit.")
     package static let balanceAllocation = GaugeFamily(
-        "genai_balance_allocation_credits", budget + ["unit"], merging: .sum,
+        "genai_balance_allocation_credits", ["key", "scope", "unit"], merging: .sum,
         "Credits that the provider grants at the start of each epoch, by unit.")
     package static let spendingAllowed = GaugeFamily(
         "genai_spending_allowed", ["key"], merging: .minimum,
@@ -76,16 +77,34 @@ extension GaugeFamily {
     package static let budgetSpent = GaugeFamily(
         "genai_budget_spent_usd", budget, merging: .sum, "USD spent in the budget's current period.")
     package static let budgetLimitCredits = GaugeFamily(
-        "genai_budget_limit_credits", budget + ["unit"], merging: .sum,
+        "genai_budget_limit_credits", ["key", "scope", "unit", "budget"], merging: .sum,
         "Budget that is not USD, by unit; absent where there is no limit.")
     package static let budgetSpentCredits = GaugeFamily(
-        "genai_budget_spent_credits", budget + ["unit"], merging: .sum,
+        "genai_budget_spent_credits", ["key", "scope", "unit", "budget"], merging: .sum,
         "Credits spent in the budget's current period, by unit.")
     package static let budgetReset = GaugeFamily(
         "genai_budget_reset_timestamp_seconds", budget, merging: .minimum,
         "End of the budget's current period, seconds since the epoch.")
     package static let budgetPeriod = GaugeFamily(
         "genai_budget_period_seconds", budget, merging: .minimum, "Length of the budget's period in seconds.")
+    package static let budgetThreshold = GaugeFamily(
+        "genai_budget_threshold_ratio", ["budget", "threshold"], merging: .minimum,
+        "Share of the limit at which a budget of the config reaches the threshold, 1 for all of it.")
+    package static let budgetThresholdReached = GaugeFamily(
+        "genai_budget_threshold_reached", ["budget", "threshold"], merging: .maximum,
+        "1 if the share of the limit is spent, else 0; compared exactly.")
+    package static let budgetUnattributed = GaugeFamily(
+        "genai_budget_unattributed_usd", ["budget"], merging: .sum,
+        "USD of the period that may belong to the budget: the provider does not split it by key, model or modality.")
+    package static let budgetUnattributedCredits = GaugeFamily(
+        "genai_budget_unattributed_credits", ["budget", "unit"], merging: .sum,
+        "Credits of the period that may belong to the budget: the provider does not split them by key or model.")
+    package static let budgetTopShare = GaugeFamily(
+        "genai_budget_top_share_ratio", ["budget", "key", "model"], merging: .sum,
+        "Share of the spent amount, of the three keys and models that spent most.")
+    package static let budgetExhaustion = GaugeFamily(
+        "genai_budget_estimated_exhaustion_timestamp_seconds", ["budget"], merging: .minimum,
+        "Time at which the limit is passed at the pace of the last three days; absent if the period ends before.")
     package static let rateLimitRequestsPerMinute = GaugeFamily(
         "genai_rate_limit_requests_per_minute", generation, merging: .sum,
         "The provider's limit on requests in a minute.")
@@ -113,6 +132,9 @@ extension GaugeFamily {
     package static let keyInfo = GaugeFamily(
         "genai_key_info", ["key", "key_id", "key_type"], merging: .maximum,
         "The key's id and type, as labels; always 1.")
+    package static let keyOwnerInfo = GaugeFamily(
+        "genai_key_owner_info", ["key", "owner", "cost_center"], merging: .maximum,
+        "The key's owner and cost center in the config, as labels; always 1.")
     package static let keyActive = GaugeFamily(
         "genai_key_active", ["key"], merging: .maximum, "1 if the key can be used, else 0.")
     package static let keyCreated = GaugeFamily(
@@ -146,8 +168,17 @@ extension GaugeFamily {
     package static let common = [
         windowCost, windowRequests, windowTokens, windowSuccessRatio, balanceUSD, balanceCredits, balanceAllocation,
         spendingAllowed, budgetLimit, budgetSpent, budgetLimitCredits, budgetSpentCredits, budgetReset, budgetPeriod,
+        budgetThreshold, budgetThresholdReached, budgetUnattributed, budgetUnattributedCredits, budgetTopShare,
+        budgetExhaustion,
         rateLimitRequestsPerMinute, rateLimitTokensPerMinute, rateLimitRequestsPerDay, planInfo, planExpiry,
-        planRenews, planPrice, planRequestsPerMinute, planTokensPerMinute, keyInfo, keyActive, keyCreated, keyLastUsed,
-        keyExpiry, modelInfo, modelAliasInfo, modelUnitPrice, modelLastUsed, upstreamAccounts, pendingRequests,
+        planRenews, planPrice, planRequestsPerMinute, planTokensPerMinute, keyInfo, keyOwnerInfo, keyActive, keyCreated,
+        keyLastUsed, keyExpiry, modelInfo, modelAliasInfo, modelUnitPrice, modelLastUsed, upstreamAccounts,
+        pendingRequests,
+    ]
+
+    /// The families that budgets of the config have.
+    package static let budgets = [
+        budgetLimit, budgetSpent, budgetLimitCredits, budgetSpentCredits, budgetReset, budgetPeriod, budgetThreshold,
+        budgetThresholdReached, budgetUnattributed, budgetUnattributedCredits, budgetTopShare, budgetExhaustion,
     ]
 }

@@ -111,6 +111,8 @@ extension UsageSource {
     package var countsOnReading: Bool { false }
     /// Most sources report no cost.
     package var reportsCost: Bool { false }
+    /// Most sources report no other view of cost.
+    package var costViews: Set<LedgerFamily> { [] }
 }
 
 extension SyncContext {

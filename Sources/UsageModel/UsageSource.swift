@@ -22,6 +22,10 @@ package protocol UsageSource: Sendable {
     /// Whether the source reports cost, so that a budget is known only as far as the source was read.
     var reportsCost: Bool { get }
 
+    /// The other views of cost that the source reports (`keyCost`, `keyCredits`, `modalityCost`), so that a budget by key or
+    /// modality is known only as far as they were read.
+    var costViews: Set<LedgerFamily> { get }
+
     /// Reads the due slices and gauges and commits them.
     ///
     /// - Throws: a `ReasonedFailure` if the upstream or its response is faulty: the sync failed, earlier commits stay

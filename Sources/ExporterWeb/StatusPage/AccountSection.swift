@@ -16,7 +16,7 @@ struct AccountSection {
         \(figures.map { "<div><dt>\($0)</dt><dd>\($1)</dd></div>" }.joined(separator: "\n"))
         </dl>
         \(balance)
-        \(account.budgets.enumerated().map(budget).joined(separator: "\n"))
+        \(account.budgets.enumerated().map { $1.html(id: "budget-\(number)-\($0)") }.joined(separator: "\n"))
         \(account.days.isEmpty ? "" : chart)
         \(sources)
         </section>
@@ -63,31 +63,10 @@ struct AccountSection {
         guard let balance = account.balance, let pace else { return "" }
         let days = max(balance / pace, 0)
         let words = days >= 1000 ? "years" : days < 1 ? "less than a day" : "about \(days.daysText)"
-        return meter(
-            id: "balance-\(number)", "Balance \(balance.dollarText): \(words) at the last week's pace",
-            share: days / 30, state: days < 3 ? "over" : days < 7 ? "near" : "within", words: words)
-    }
-
-    private func meter(id: String, _ label: String, share: Double, state: String, words: String) -> String {
-        """
-        <p class="meter"><label for="\(id)">\(label)</label>
-        <meter class="\(state)" id="\(id)" min="0" max="1" value="\(min(max(share, 0), 1))">\(words)</meter></p>
-        """
-    }
-
-    private func budget(_ index: Int, _ budget: AccountOverview.Budget) -> String {
-        let id = "budget-\(number)-\(index)"
-        let name = budget.scope == "config" ? "of the config" : escaped(budget.name)
-        let until = budget.resets.map { ", until \($0.clockText)" } ?? ""
-        guard let spent = budget.spent else {
-            return "<p>Budget \(name): \(budget.limit.dollarText)\(until).</p>"
-        }
-        let share = budget.limit > 0 ? spent / budget.limit : 1
-        let state = share >= 1 ? "over" : share >= 0.9 ? "near" : "within"
-        return meter(
-            id: id,
-            "Budget \(name): \(spent.dollarText) of \(budget.limit.dollarText) (\(share.percentText))\(until)",
-            share: share, state: state, words: share.percentText)
+        return Meter(
+            id: "balance-\(number)", label: "Balance \(balance.dollarText): \(words) at the last week's pace",
+            share: days / 30, state: days < 3 ? "over" : days < 7 ? "near" : "within", words: words
+        ).html
     }
 
     private var sources: String {

@@ -11,6 +11,8 @@ import UsageModel
 /// and dark mode. Days and times are UTC, as in the metrics.
 struct StatusPage {
     let accounts: [AccountOverview]
+    /// Budgets that several accounts may share.
+    var budgets: [AccountOverview.Budget] = []
     let telemetryPath: String
     /// Prefix of links, if a reverse proxy serves the exporter at a sub-path.
     var linkPrefix = ""
@@ -46,6 +48,7 @@ struct StatusPage {
         </header>
         <main>
         \(AccountsTable(accounts: accounts).html)
+        \(SharedBudgets(budgets: budgets).html)
         \(accounts.enumerated().map { AccountSection(account: $1, number: $0, now: now).html }.joined(separator: "\n"))
         </main>
         <footer><p>Version \(escaped(BuildInformation.version)). Exact sums of what the providers' APIs \
@@ -84,11 +87,14 @@ extension Duration {
 
 extension Double {
     /// `$1,234.50`; four decimals below a dollar, because cents would be too coarse.
-    var dollarText: String {
+    var dollarText: String { (self < 0 ? "-$" : "$") + magnitude.amountText }
+
+    /// `1,234.50`; four decimals below 1.
+    var amountText: String {
         let sign = self < 0 ? "-" : ""
         let places = magnitude < 1 && magnitude > 0 ? 4 : 2
         var scaled = (magnitude * (places == 4 ? 10_000 : 100)).rounded()
-        guard scaled < 1e15 else { return "\(sign)$\(magnitude)" }
+        guard scaled < 1e15 else { return "\(sign)\(magnitude)" }
         let unit = places == 4 ? 10_000.0 : 100.0
         let whole = (scaled / unit).rounded(.down)
         scaled -= whole * unit
@@ -99,7 +105,7 @@ extension Double {
             offset -= 3
         }
         let fraction = String(Int(saturating: scaled))
-        return "\(sign)$\(digits)." + String(repeating: "0", count: places - fraction.count) + fraction
+        return "\(sign)\(digits)." + String(repeating: "0", count: places - fraction.count) + fraction
     }
 }
 
@@ -132,8 +138,8 @@ extension Endpoints {
     func statusPage() async throws -> Response {
         let page = try await pages.newest {
             StatusPage(
-                accounts: try await exporter.overview(), telemetryPath: options.telemetryPath,
-                linkPrefix: options.routes.linkPrefix,
+                accounts: try await exporter.overview(), budgets: await exporter.sharedBudgets(),
+                telemetryPath: options.telemetryPath, linkPrefix: options.routes.linkPrefix,
                 now: exporter.now, notices: await notices
             ).html
         }

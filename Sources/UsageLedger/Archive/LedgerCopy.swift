@@ -6,15 +6,21 @@ import UsageModel
 ///
 /// A copy is a ledger file of its own: a snapshot is restored by placing it as `ledger.sqlite` in a storage folder.
 package enum LedgerCopy {
+    /// The suffix of a copy's path until the copy is complete.
+    package static let draftSuffix = ".new"
+
     /// Writes a consistent copy of a ledger, beside an exporter that writes to it.
     ///
     /// - Parameters:
     ///   - folder: the ledger's folder.
     ///   - path: the file to write, which is replaced as a whole.
     /// - Returns: what the copy contains.
-    /// - Throws: as `LedgerHistory.read`, and `LedgerError.notWritable` or `.full` for the output.
+    /// - Throws: as `LedgerHistory.read`, and `LedgerError.copyNotWritable` or `.full` for the output.
     package static func snapshot(of folder: String, to path: String) async throws -> LedgerContents {
-        try await write(folder, to: path) { try LedgerContents(of: $0) }
+        try await write(to: path) { draft in
+            try await LedgerHistory.copy(folder: folder, to: draft)
+            return try await draft.connectForReading().read { try LedgerContents(of: $0) }
+        }
     }
 
     /// Writes one account of a ledger to a file, for `UsageLedger.importAccounts`.
@@ -24,7 +30,16 @@ package enum LedgerCopy {
     package static func export(
         account name: String, of folder: String, to path: String
     ) async throws -> LedgerContents {
-        try await write(folder, to: path) { db in
+        try await write(to: path) { draft in
+            try await LedgerHistory.copy(folder: folder, to: draft)
+            return try await reduce(draft, to: name)
+        }
+    }
+
+    /// Deletes all other accounts from a copy.
+    private static func reduce(_ draft: LedgerFile, to name: String) async throws -> LedgerContents {
+        let queue = try draft.connectForCopy()
+        let contents = try await queue.write { db in
             let accounts = try Int64.fetchAll(db, sql: "SELECT id FROM account WHERE name = ?", arguments: [name])
             guard !accounts.isEmpty else {
                 let known = try String.fetchAll(db, sql: "SELECT name FROM account ORDER BY name")
@@ -43,27 +58,68 @@ package enum LedgerCopy {
             }
             return try LedgerContents(of: db)
         }
+        // Free the pages of deleted rows, which contain names of other accounts.
+        try await queue.vacuum()
+        try queue.close()
+        return contents
     }
 
-    /// Copies the ledger to a draft, changes it in one transaction, and renames it.
-    private static func write(
-        _ folder: String, to path: String, _ change: @escaping @Sendable (Database) throws -> LedgerContents
+    /// Writes a copy by filling its draft, checks the copy, and renames it only if it is intact.
+    ///
+    /// - Throws: as `snapshot`, and `LedgerError.copyNotIntact`.
+    static func writeIntact(
+        to path: String, fill: (LedgerFile) async throws -> Void
     ) async throws -> LedgerContents {
+        try await write(to: path) { draft in
+            try await fill(draft)
+            do {
+                let verification = try await LedgerVerification.verify(draft.path)
+                if let problem = verification.problems.first {
+                    throw LedgerError.copyNotIntact(path: path, finding: problem)
+                }
+                return verification.contents
+            } catch LedgerError.damagedFile(_, let finding) {
+                throw LedgerError.copyNotIntact(path: path, finding: finding)
+            }
+        }
+    }
+
+    /// Fills a draft and renames it.
+    private static func write(
+        to path: String, fill: (LedgerFile) async throws -> LedgerContents
+    ) async throws -> LedgerContents {
+        guard !LedgerFile.isInUse(path) else { throw LedgerError.outputInUse(path: path) }
         let draft = LedgerFile(draftOf: path)
         do {
-            try draft.remove()
-            try await LedgerHistory.copy(folder: folder, to: draft.path)
-            let queue = try draft.connectForCopy()
-            let contents = try await queue.write(change)
-            // Free the pages of deleted rows, which contain names of other accounts.
-            try await queue.vacuum()
-            try queue.close()
-            try draft.finish(as: path)
+            try await BlockingFileAccess.run { try draft.prepare() }
+            let contents = try await fill(draft)
+            try await BlockingFileAccess.run { try draft.finish(as: path) }
             return contents
         } catch {
-            try? draft.remove()
+            try? await BlockingFileAccess.run { try draft.remove() }
             if let error = error as? DatabaseError { throw LedgerError(error, path: path) }
             throw error
+        }
+    }
+}
+
+extension UsageLedger {
+    /// Writes a copy of this ledger to a file while the ledger is in use, and checks it as `LedgerVerification` does.
+    ///
+    /// Syncs and scrapes continue meanwhile; only if `isExclusive`, commits wait until the copy is written.
+    ///
+    /// - Parameter path: the file, which is replaced as a whole.
+    /// - Returns: what the copy contains.
+    /// - Throws: `LedgerError.copyNotWritable`, `.copyNotIntact`, `.full`, or an error of reading the ledger; a file at the
+    ///   path is then unchanged.
+    package func snapshot(to path: String) async throws -> LedgerContents {
+        try await LedgerCopy.writeIntact(to: path) { draft in
+            if isExclusive {
+                // No second connection can read the ledger.
+                try await writeOutsideTransaction { try draft.fill(from: $0) }
+            } else {
+                try await LedgerHistory.copy(folder: folder, to: draft)
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ import UsageModel
 
 /// Checks a ledger file: SQLite's own check, and whether the stored sums agree with each other.
 package struct LedgerVerification: Sendable {
+    let path: String
     /// The contents of the file.
     package let contents: LedgerContents
     /// The problems found, at most `mostProblems`; empty if the file is intact.
@@ -26,13 +27,23 @@ package struct LedgerVerification: Sendable {
                 guard try LedgerSchema.migrator.hasCompletedMigrations(db) else {
                     throw LedgerError.olderSchema(path: path)
                 }
-                return LedgerVerification(contents: try LedgerContents(of: db), problems: try problems(db))
+                return LedgerVerification(
+                    path: path, contents: try LedgerContents(of: db), problems: try problems(db))
             }
         } catch let error as DatabaseError where LedgerFile.damage.contains(error.resultCode) {
             throw LedgerError.damagedFile(path: path, finding: error.message ?? "\(error.resultCode)")
         } catch let error as DatabaseError {
             throw LedgerError(error, path: path)
         }
+    }
+
+    /// Checks a file to import.
+    ///
+    /// - Throws: `LedgerError.damagedFile` if there is a problem, or as `verify`.
+    package static func intact(_ path: String) async throws -> LedgerVerification {
+        let verification = try await verify(path)
+        if let problem = verification.problems.first { throw LedgerError.damagedFile(path: path, finding: problem) }
+        return verification
     }
 
     private static func problems(_ db: Database) throws -> [String] {

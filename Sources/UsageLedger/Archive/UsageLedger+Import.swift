@@ -4,17 +4,16 @@ import UsageModel
 extension UsageLedger {
     /// Adds the accounts of another ledger file, with their counters, days, slices and stored state.
     ///
-    /// - Parameter path: a file of `LedgerCopy`.
+    /// - Parameter file: a file of `LedgerCopy`, from `LedgerVerification.intact`.
     /// - Returns: the added accounts, and whether their hashed labels keep their values: hashes depend on a salt, which
     ///   only a ledger without accounts adopts.
-    /// - Throws: `LedgerError.accountExists`, `.damagedFile`, as `LedgerVerification.verify`, or `.storage`; then nothing
-    ///   was changed.
-    package func importAccounts(from path: String) async throws -> (added: LedgerContents, keepsHashes: Bool) {
-        let verification = try await LedgerVerification.verify(path)
-        if let problem = verification.problems.first { throw LedgerError.damagedFile(path: path, finding: problem) }
+    /// - Throws: `LedgerError.accountExists` or `.storage`; then nothing was changed.
+    package func importAccounts(
+        from file: LedgerVerification
+    ) async throws -> (added: LedgerContents, keepsHashes: Bool) {
         let keepsHashes = try await writeOutsideTransaction { db in
             // SQLite attaches a database outside of transactions only.
-            try db.execute(sql: "ATTACH DATABASE ? AS other", arguments: ["file:\(Self.escaped(path))?mode=ro"])
+            try db.execute(sql: "ATTACH DATABASE ? AS other", arguments: ["file:\(Self.escaped(file.path))?mode=ro"])
             defer { try? db.execute(sql: "DETACH DATABASE other") }
             var keepsHashes = false
             try db.inTransaction {
@@ -23,7 +22,7 @@ extension UsageLedger {
             }
             return keepsHashes
         }
-        return (verification.contents, keepsHashes)
+        return (file.contents, keepsHashes)
     }
 
     /// Copies all accounts of the attached database.

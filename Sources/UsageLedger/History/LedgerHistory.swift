@@ -11,6 +11,8 @@ package struct LedgerHistory {
         package let name: String
         /// The label `provider`.
         package let provider: String
+        /// The first day whose daily totals are complete and kept.
+        package let firstDay: UTCDay
     }
 
     private let families: UsageFamilies
@@ -31,12 +33,12 @@ package struct LedgerHistory {
         }
     }
 
-    /// Copies a ledger to a new file, without the folder's lock, consistent as of one commit.
-    static func copy(folder: String, to path: String) async throws {
+    /// Copies a ledger to a draft, without the folder's lock, consistent as of one commit.
+    static func copy(folder: String, to draft: LedgerFile) async throws {
         try await opened(folder: folder) { queue in
             try await queue.writeWithoutTransaction { db in
                 try check(db, folder: folder)
-                try db.execute(sql: "VACUUM INTO ?", arguments: [path])
+                try draft.fill(from: db)
             }
         }
     }
@@ -68,8 +70,13 @@ package struct LedgerHistory {
     ///
     /// - Throws: GRDB's `DatabaseError`, which `read` translates.
     package func accounts() throws -> [Account] {
-        try Row.fetchAll(db, sql: "SELECT id, name, provider FROM account ORDER BY id").map {
-            Account(id: AccountID(row: $0[0]), name: $0[1], provider: $0[2])
+        let rows = try Row.fetchAll(
+            db, sql: "SELECT id, name, provider, ledger_start, pruned_before FROM account ORDER BY id")
+        return rows.map { row in
+            let start = UTCDay(firstFrom: row.timestamp(3))
+            let kept = (row[4] as Int?).map { UTCDay(daysSinceEpoch: $0) }
+            return Account(
+                id: AccountID(row: row[0]), name: row[1], provider: row[2], firstDay: max(start, kept ?? start))
         }
     }
 

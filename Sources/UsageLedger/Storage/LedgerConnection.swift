@@ -77,7 +77,13 @@ final class LedgerConnection: Sendable {
     // Synchronous, because GRDB's async calls fail in a cancelled task, which is common at shutdown.
     private func closeNow(copyingBack: Bool) throws {
         // This may be interrupted too. The next start reads what is not checkpointed from the WAL.
-        if copyingBack { try? queue.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) } }
+        if copyingBack {
+            try? queue.writeWithoutTransaction { db in
+                // A backup program reads the WAL as long as it runs: a shutdown must not wait for it.
+                try db.execute(sql: "PRAGMA busy_timeout = 0")
+                _ = try db.checkpoint(.truncate)
+            }
+        }
         try queue.close()
         state.withLockedValue { $0.identity.removeOrphanedLog() }
     }

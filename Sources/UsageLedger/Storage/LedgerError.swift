@@ -8,6 +8,12 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     case notWritable(path: String, reason: String)
     /// The file system lacks a feature that SQLite or the folder's lock requires, as network file systems often do.
     case networkStorage(path: String, obstacle: String)
+    /// The file of a copy cannot be written.
+    case copyNotWritable(path: String, reason: String)
+    /// The file of a copy is one of an exporter's storage.
+    case outputInUse(path: String)
+    /// A copy is not intact, although it was written completely: the ledger itself is damaged.
+    case copyNotIntact(path: String, finding: String)
     /// A file to verify or import is damaged.
     case damagedFile(path: String, finding: String)
     /// No account of the ledger has this name.
@@ -54,6 +60,12 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
                 "the file system of \(path) does not support \(obstacle), as network storage (NFS, SMB, Azure Files) often "
                 + "does not: put --storage.path on a local disk or block volume; or mount it so that this machine locks by "
                 + "itself (NFS: local_lock=all; SMB: nobrl) and run one exporter on it"
+        case .copyNotWritable(let path, let reason):
+            return "cannot write \(path): \(reason); its folder must exist, and this user must be able to write it"
+        case .outputInUse(let path):
+            return "\(path) belongs to an exporter's storage, and would be replaced while in use: choose another file"
+        case .copyNotIntact(let path, let finding):
+            return "\(path) was not kept, because the copied ledger is not intact: \(finding)"
         case .damagedFile(let path, let finding):
             return "\(path) is damaged: \(finding); use another copy"
         case .unknownAccount(let name, let known):

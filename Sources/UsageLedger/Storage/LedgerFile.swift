@@ -3,7 +3,7 @@ import GRDB
 import UsageModel
 
 /// The database file: opens and checks it, quarantines a damaged one, creates a missing one.
-struct LedgerFile {
+package struct LedgerFile {
     /// Its path; SQLite keeps `-wal` and `-shm` files next to it.
     let path: String
 
@@ -19,11 +19,20 @@ struct LedgerFile {
 
     /// Creates the reference to the draft of a copy that will be renamed to a path.
     init(draftOf path: String) {
-        self.init(path: path + ".new")
+        self.init(path: path + LedgerCopy.draftSuffix)
     }
 
     private init(path: String) {
         self.path = path
+    }
+
+    /// Returns whether a path is that of a database, or of a file next to it, in a folder that an exporter uses as storage:
+    /// an output must not replace it.
+    package static func isInUse(_ path: String) -> Bool {
+        let resolved = URL(filePath: path).resolvingSymlinksInPath()
+        let folder = resolved.deletingLastPathComponent().path
+        let names = LedgerFile(in: folder).parts + [folder + "/lock"]
+        return names.contains(resolved.path) && FileManager.default.fileExists(atPath: folder + "/lock")
     }
 
     /// The paths of the database, its WAL and its shared-memory file.
@@ -159,6 +168,35 @@ struct LedgerFile {
         return draft
     }
 
+    /// The error codes of a failed write.
+    private static let failedWrites: [ResultCode] = [
+        .SQLITE_IOERR_WRITE, .SQLITE_IOERR_TRUNCATE, .SQLITE_IOERR_FSYNC, .SQLITE_IOERR_DIR_FSYNC, .SQLITE_IOERR_CLOSE,
+    ]
+
+    /// Copies the database of a connection to this file, which `prepare` made, consistent as of one commit.
+    func fill(from db: Database) throws {
+        do {
+            try db.execute(sql: "VACUUM INTO ?", arguments: [path])
+        } catch let error as DatabaseError
+            where error.resultCode == .SQLITE_FULL || Self.failedWrites.contains(error.extendedResultCode)
+        {
+            // The copied database is only read: what could not be written is this file.
+            throw LedgerError(error, path: path)
+        }
+    }
+
+    /// Replaces the draft of a copy, which a killed process may have left, by an empty file that only this user can read.
+    func prepare() throws {
+        for part in parts + [path + "-journal"] where unlink(part) != 0 && errno != ENOENT {
+            throw LedgerError.copyNotWritable(path: path, reason: String(cString: strerror(errno)))
+        }
+        let descriptor = Foundation.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw LedgerError.copyNotWritable(path: path, reason: String(cString: strerror(errno)))
+        }
+        close(descriptor)
+    }
+
     /// Opens a copy for changes, in rollback mode, so that it stays one file.
     func connectForCopy() throws -> DatabaseQueue {
         var configuration = Configuration()
@@ -176,20 +214,32 @@ struct LedgerFile {
         configuration.label = "LedgerReading"
         configuration.readonly = true
         configuration.busyMode = .timeout(Double(Self.patience))
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA temp_store = MEMORY") }
         return try DatabaseQueue(path: path, configuration: configuration)
     }
 
-    /// Makes the file durable and renames it.
+    /// Renames a copy. It is durable under its name when this returns, so that older copies may be deleted.
     func finish(as target: String) throws {
+        do {
+            try Self.makeDurable(path)
+            try rename(to: target)
+            try Self.makeDurable(URL(fileURLWithPath: target).deletingLastPathComponent().path)
+        } catch LedgerError.notWritable(_, let reason) {
+            throw LedgerError.copyNotWritable(path: target, reason: reason)
+        }
+    }
+
+    /// Waits until a file or a folder's names are on the disk.
+    private static func makeDurable(_ path: String) throws {
         let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw LedgerError.notWritable(path: target, reason: String(cString: strerror(errno)))
+            throw LedgerError.notWritable(path: path, reason: String(cString: strerror(errno)))
         }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else {
-            throw LedgerError.notWritable(path: target, reason: String(cString: strerror(errno)))
+        // EINVAL: the file system cannot do this for a folder.
+        guard fsync(descriptor) == 0 || errno == EINVAL else {
+            throw LedgerError.notWritable(path: path, reason: String(cString: strerror(errno)))
         }
-        try rename(to: target)
     }
 
     /// Deletes the database, its WAL and its shared-memory file.
