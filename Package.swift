@@ -7,12 +7,13 @@ let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("E
 /// A module of SwiftNIO.
 func nio(_ module: String) -> Target.Dependency { .product(name: module, package: "swift-nio") }
 
-/// The README of each provider, to exclude from the sources.
+/// The README of each provider and of all, to exclude from the sources.
 let providerReadmes =
-    (try? FileManager.default.contentsOfDirectory(
+    ["README.md"]
+    + ((try? FileManager.default.contentsOfDirectory(
         atPath: Context.packageDirectory + "/Sources/Providers"))?
-    .map { "\($0)/README.md" }
-    .filter { FileManager.default.fileExists(atPath: Context.packageDirectory + "/Sources/Providers/" + $0) } ?? []
+        .map { "\($0)/README.md" }
+        .filter { FileManager.default.fileExists(atPath: Context.packageDirectory + "/Sources/Providers/" + $0) } ?? [])
 
 let package = Package(
     name: "genai-usage-exporter",
@@ -272,7 +273,7 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 nio("NIOConcurrencyHelpers"),
             ],
-            exclude: ["Browser/status_page.py"], swiftSettings: strict),
+            exclude: ["Browser/status_page.py", "StoredLedger/Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "ResilienceTests",
             dependencies: [
@@ -287,9 +288,12 @@ let package = Package(
                 "ExporterCore", "genai_usage_exporter", "TestSupport", .product(name: "Yams", package: "Yams"),
             ],
             exclude: [
-                "assemble_manifests.py", "dashboard.schema.json", "dashboard_lint.py", "dashboard_queries.py",
-                "expected-empty.json", "families.txt", "promql.py", "restricted_run.py", "restriction_probes.py",
-                "test_dashboard_checks.py",
+                "anomaly_evaluation.py", "assemble_manifests.py", "chart_checks.py", "chart_objects.py",
+                "dashboard.schema.json", "dashboard_lint.py", "dashboard_queries.py", "digest_figures.py",
+                "documented_commands.py", "expected-empty.json", "families.txt", "helm_chart.py",
+                "message_rendering.py", "message_sinks.py", "mixin_checks.py", "promql.py", "release_checks.py",
+                "restricted_run.py", "restriction_probes.py", "test_chart_checks.py", "test_dashboard_checks.py",
+                "usage_simulation.py",
             ], swiftSettings: strict),
     ]
 )

@@ -13,7 +13,7 @@ import Testing
     @Test("--help lists every command") func help() async throws {
         let outcome = try await ExporterProcess.run(["--help"])
         #expect(outcome.status == 0)
-        for command in ["serve", "demo", "check", "once", "backfill", "health"] {
+        for command in ["serve", "demo", "check", "once", "backfill", "focus", "health"] {
             #expect(outcome.output.contains(command))
         }
     }

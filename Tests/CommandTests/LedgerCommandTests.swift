@@ -35,6 +35,8 @@ import UsageModel
             let imported = try await ExporterProcess.run(add)
             #expect(imported.status == 0)
             #expect(imported.output == copied.output)
+            let unknown = ["ledger", "export"] + storage + ["--account", "a", "--output", file]
+            #expect(try await ExporterProcess.run(unknown).errors.contains("the ledger has no account a; it has media"))
             let again = try await ExporterProcess.run(add)
             #expect(again.status == 3)
             #expect(again.errors.contains("the ledger has the account media of wavespeed already"))
@@ -60,10 +62,11 @@ import UsageModel
             #expect(foreign.errors.contains("\(text) is damaged"))
             let refused = try await ExporterProcess.run(["ledger", "import", "--storage.path", folder + "/new", text])
             #expect(refused.status == 3)
+            #expect(!FileManager.default.fileExists(atPath: folder + "/new"))
             let empty = try await ExporterProcess.run(
                 ["ledger", "export", "--storage.path", folder + "/new", "--account", "a", "--output", folder + "/a"])
             #expect(empty.status == 3)
-            #expect(empty.errors.contains("the ledger has no account a"))
+            #expect(empty.errors.contains("there is no ledger at \(folder)/new"))
             #expect(try await ExporterProcess.run(["ledger", "snapshot", "--storage.path", folder]).status == 2)
         }
     }

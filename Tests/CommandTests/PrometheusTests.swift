@@ -56,6 +56,73 @@ import UsageModel
         }
     }
 
+    /// The counters cannot come from the provider again: the other exporter reads the last day only.
+    @Test("counters of an account that is moved to another exporter continue without a reset", .timeLimit(.minutes(10)))
+    func movedAccount() async throws {
+        try await SimulatedAccount.run(interval: "300ms") { account in
+            func spend(_ usd: Int, daysAgo: Int = 0) {
+                let time = RealClock().now - .days(daysAgo)
+                account.events.add([UsageEvent(time: time, model: "flux", unitPrice: .zero, cost: ExactDecimal(usd))])
+            }
+            for day in 1...3 { spend(100 * day, daysAgo: day) }
+            let targets = account.folder + "/targets.json"
+            func scrape(_ exporter: ExporterProcess) throws {
+                try "[{ \"targets\": [\"\(exporter.address)\"], \"labels\": { \"instance\": \"genai\" } }]"
+                    .write(toFile: targets, atomically: true, encoding: .utf8)
+            }
+            let first = try await ExporterProcess.start(account.serveArguments, environment: account.environment)
+            try await first.waitUntilReady()
+            try scrape(first)
+            let prometheus = try PrometheusServer(
+                """
+                global: { scrape_interval: 1s }
+                scrape_configs:
+                  - job_name: genai
+                    file_sd_configs: [{ files: ["\(targets)"], refresh_interval: 1s }]
+                """, in: account.folder)
+            defer { prometheus.stop() }
+            let cost = "genai_cost_usd_total{instance=\"genai\"}"
+            try await wait { try prometheus.query("count_over_time((\(cost) == 600)[5m:1s]) >= 10").count == 1 }
+            first.signal(SIGTERM)
+            #expect(try await first.waitForExit() == 0)
+
+            let (file, storage) = (account.folder + "/media.ledger", account.folder + "/other")
+            for arguments in [
+                ["export", "--storage.path", account.storage, "--account", "media", "--output", file],
+                ["import", "--storage.path", storage, file],
+            ] {
+                let outcome = try await ExporterProcess.run(["ledger"] + arguments)
+                #expect(outcome.status == 0, "\(outcome.errors)")
+            }
+            let config = try String(contentsOfFile: account.configFile, encoding: .utf8)
+            try config.replacing("history: 4d", with: "history: 1h")
+                .write(toFile: account.configFile, atomically: true, encoding: .utf8)
+            spend(3)
+            let second = try await ExporterProcess.start(
+                ["serve", "--config.file", account.configFile, "--storage.path", storage],
+                environment: account.environment)
+            try scrape(second)
+            try await wait { try prometheus.query("\(cost) == 603").count == 1 }
+            spend(4)
+            try await wait { try prometheus.query("count_over_time((\(cost) == 607)[5m:1s]) >= 5").count == 1 }
+
+            let spent = "max_over_time(\(cost)[10m]) - min_over_time(\(cost)[10m])"
+            #expect(try prometheus.query(spent).values.map { $0 } == [7])
+            // Every counter of the account, also those about syncs and upstream requests. resets() drops the name.
+            let counters = "{__name__=~\"genai_.+_(total|bucket|count|sum)\",account=\"media\"}"
+            let names = try prometheus.query("group by (__name__) (\(counters))").keys.compactMap { $0["__name__"] }
+            #expect(names.count > 5)
+            for name in names {
+                let resets = try prometheus.query("resets(\(name){account=\"media\"}[10m])")
+                #expect(!resets.isEmpty && resets.values.allSatisfy { $0 == 0 }, "\(name): \(resets)")
+            }
+            let increase = try #require(try prometheus.query("increase(\(cost)[10m])").values.first)
+            #expect((7.0...8.0).contains(increase), "\(increase)")
+            second.signal(SIGTERM)
+            #expect(try await second.waitForExit() == 0)
+        }
+    }
+
     @Test("increase() is the amount spent", .timeLimit(.minutes(10))) func amountSpent() async throws {
         try await SimulatedAccount.run(interval: "300ms") { account in
             let model = "wavespeed-ai/flux-dev"

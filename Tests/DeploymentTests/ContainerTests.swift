@@ -105,7 +105,7 @@ import Yams
         for kind in ["ServiceMonitor", "PrometheusRule"] {
             #expect(labels(kind).map { $0["release"] } == ["kube-prometheus-stack"])
         }
-        #expect(labels("ConfigMap").filter { $0["grafana_dashboard"] == "1" }.count == 5)
+        #expect(labels("ConfigMap").filter { $0["grafana_dashboard"] == "1" }.count == 6)
         #expect(labels("StatefulSet").first?["app.kubernetes.io/version"] != nil)
         #expect(output.contains("honorLabels: true"))
         #expect(output.contains(/replacement: genai\n\s+targetLabel: job|targetLabel: job\n\s+replacement: genai/))

@@ -115,7 +115,7 @@ import Yams
 
     @Test("every alert is documented and tested")
     func alertDocumentation() throws {
-        let readme = try Repository.text("README.md").lowercased()
+        let readme = try Repository.text("deploy/prometheus/README.md").lowercased()
         let tests = try Repository.files(in: Self.tests, endingIn: ".yml").map(Repository.text).joined()
         for alert in try Self.alerts() {
             let name = try #require(alert.alert)
@@ -124,9 +124,11 @@ import Yams
             let annotations = alert.annotations ?? [:]
             #expect(annotations["summary"]?.contains("{{") == false, "\(name): the summary is static")
             #expect(annotations["description"]?.isEmpty == false, "\(name)")
-            let anchor = try #require(annotations["runbook_url"]?.split(separator: "#").last, "\(name)")
+            let runbook = try #require(annotations["runbook_url"], "\(name)")
+            #expect(runbook.contains("/tree/main/deploy/prometheus#"), "\(name)")
+            let anchor = try #require(runbook.split(separator: "#").last, "\(name)")
             #expect(anchor == name.lowercased())
-            #expect(readme.contains("<a id=\"\(anchor)\"></a>"), "the README has no anchor for \(name)")
+            #expect(readme.contains("<a id=\"\(anchor)\"></a>"), "the rules' README has no anchor for \(name)")
             let dashboard = try #require(
                 annotations["dashboard"]?
                     .firstMatch(of: /^{{ \$externalLabels.dashboard_url }}\/d\/([a-z-]+)/), "\(name)")
@@ -148,17 +150,27 @@ import Yams
         #expect(try resource.spec.groups == Self.ruleFiles().flatMap(\.groups))
     }
 
-    @Test("rules use only families of the catalogue")
+    @Test("rules use only families of the catalogue, and what rules record")
     func families() throws {
         var served = Set(MetricCatalogue.standard.families.map(\.name))
         for family in MetricCatalogue.standard.families where family.type == .histogram {
             for suffix in ["_bucket", "_sum", "_count"] { served.insert(family.name + suffix) }
         }
-        for rule in try Self.ruleFiles().flatMap(\.groups).flatMap(\.rules) {
+        let rules = try Self.ruleFiles().flatMap(\.groups).flatMap(\.rules)
+        served.formUnion(rules.compactMap(\.record))
+        for rule in rules {
             // A recorded name has colons; the parts between them belong to it.
             for name in rule.expr.matches(of: /[A-Za-z_:][A-Za-z0-9_:]*/).map({ String($0.0) })
             where name.hasPrefix("genai_") {
                 #expect(served.contains(name), "\(rule.alert ?? rule.record ?? ""): \(name)")
+            }
+            // Annotations contain queries too. A name that ends with an underscore is the beginning of a format.
+            for text in (rule.annotations ?? [:]).values {
+                for name in text.matches(of: /[A-Za-z_:][A-Za-z0-9_:]*/).map({ String($0.0) })
+                where name.hasPrefix("genai_") && !name.contains(":") {
+                    let isServed = name.hasSuffix("_") ? served.contains { $0.hasPrefix(name) } : served.contains(name)
+                    #expect(isServed, "\(rule.alert ?? ""): \(name)")
+                }
             }
         }
     }

@@ -189,6 +189,9 @@ class Lint:
                 continue
             self.expression(where, match.group(1), held=False)
             for name in before:
+                # A budget has no owner, and an owner no budget.
+                if {name, variable["name"]} == {"budget", "owner"}:
+                    continue
                 if f'{name}=~"${name}"' not in match.group(1) and not (name == "key" and variable["name"] == "key"):
                     self.find(where, f"does not follow ${name}")
             before.append(variable["name"])

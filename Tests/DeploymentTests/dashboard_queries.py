@@ -492,10 +492,10 @@ def read_families(path):
     return {line for line in lines if line}
 
 
-def read_rules(folder):
+def read_rules(folder, pattern="*.yml"):
     """The kind, name and expression of each rule. Supports only the YAML syntax used in rule files."""
     out = []
-    for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
+    for path in sorted(folder.glob(pattern)):
         lines = path.read_text().splitlines()
         for number, line in enumerate(lines):
             match = re.match(r"(\s*)-\s+(alert|record):\s*(\S+)\s*(?:#.*)?$", line)

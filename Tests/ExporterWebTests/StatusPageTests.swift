@@ -42,9 +42,9 @@ import UsageModel
     @Test("extreme values do not crash") func extremeValues() {
         let page = page(
             account(budgets: [
-                .init(name: "key", scope: "key", limit: 1e-10, spent: 9e14, resets: nil),
+                .init(name: "key", limit: 1e-10, spent: 9e14, resets: nil),
                 .init(
-                    name: "key", scope: "key", limit: .leastNonzeroMagnitude, spent: .greatestFiniteMagnitude,
+                    name: "key", limit: .leastNonzeroMagnitude, spent: .greatestFiniteMagnitude,
                     resets: nil),
             ]))
         #expect(page.contains("$900000000000000"))
@@ -153,8 +153,20 @@ import UsageModel
     }
 
     @Test("a budget is a labelled meter") func budget() {
-        let budget = AccountOverview.Budget(name: "config", scope: "config", limit: 500, spent: 460, resets: nil)
-        #expect(page(account(budgets: [budget])).contains("Budget of the config: $460.00 of $500.00 (92%)"))
+        let budget = AccountOverview.Budget(name: "media", limit: 500, spent: 460, resets: nil)
+        let words = "Budget media: $460.00 of $500.00 (92%)"
+        #expect(page(account(budgets: [budget])).contains(words))
+        let shared = StatusPage(accounts: [], budgets: [budget], telemetryPath: "/metrics", now: now).html
+        #expect(shared.contains("Budgets over accounts"))
+        #expect(shared.contains(words))
+        #expect(!page(account()).contains("Budgets over accounts"))
+    }
+
+    @Test("a budget has its unit, and what the provider does not split") func budgetOfCredits() {
+        let budget = AccountOverview.Budget(
+            name: "agents", unit: "diem", limit: 2000, spent: 1500, unattributed: 0.25, resets: nil)
+        let words = "Budget agents: 1,500.00 diem of 2,000.00 diem (75%), and 0.2500 diem that may belong to it"
+        #expect(page(account(budgets: [budget])).contains(words))
     }
 
     @Test("ids are unique, and every chart has a name") func ids() {

@@ -55,11 +55,11 @@ package struct ProviderAccounts: Sendable {
         var fairStackAccount = FairStackAccount(
             name: "fairstack", token: Provider.fairstack.token, store: fairStack)
         fairStackAccount.forms.hasKeyList = true
+        var waveSpeedAccount = WaveSpeedAccount(
+            name: "wavespeed", token: Provider.wavespeed.token, store: waveSpeed, balance: balance)
+        waveSpeedAccount.quirks.listsJobs = true
         providers = [
-            WaveSpeedAPI(accounts: [
-                WaveSpeedAccount(
-                    name: "wavespeed", token: Provider.wavespeed.token, store: waveSpeed, balance: balance)
-            ]),
+            WaveSpeedAPI(accounts: [waveSpeedAccount]),
             FairStackAPI(accounts: [fairStackAccount]),
             VeniceAPI(accounts: [veniceAccount]),
             CheapestInferenceAPI(accounts: [

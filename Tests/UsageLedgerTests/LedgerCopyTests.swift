@@ -58,6 +58,52 @@ struct LedgerCopyTests {
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
     }
 
+    @Test("a checked snapshot of a ledger whose sums do not agree is refused, and an earlier one stays")
+    func checked() async throws {
+        let bench = try await ledgerWithTwoAccounts()
+        let copies = LedgerFolder()
+        try FileManager.default.createDirectory(atPath: copies.path, withIntermediateDirectories: true)
+        let path = copies.path + "/copy"
+        #expect(try await bench.ledger.snapshot(to: path).accounts.map(\.name) == ["media", "secret-client"])
+        #expect(try await LedgerVerification.verify(path).problems == [])
+        #expect(try copies.files == ["copy"])
+        let before = try Data(contentsOf: URL(fileURLWithPath: path))
+        let queue = try DatabaseQueue(path: bench.folder.database)
+        try await queue.write { try $0.execute(sql: "UPDATE day_total SET value = '400'") }
+        try queue.close()
+        let error = await #expect(throws: LedgerError.self) { try await bench.ledger.snapshot(to: path) }
+        #expect(error?.message.contains("the copied ledger is not intact: account media") == true)
+        #expect(try copies.files == ["copy"])
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+    }
+
+    @Test("a copy replaces what a killed copy left, with its journal, and is never readable by others")
+    func draft() async throws {
+        let bench = try await ledgerWithTwoAccounts()
+        let path = bench.folder.path + "/copy"
+        for left in [".new", ".new-journal", ".new-wal", ".new-shm"] {
+            try Data(repeating: 0xD9, count: 4096).write(to: URL(fileURLWithPath: path + left))
+        }
+        let copied = try await bench.ledger.snapshot(to: path)
+        #expect(try await LedgerVerification.verify(path).contents == copied)
+        #expect(try bench.folder.files.filter { $0.hasPrefix("copy") } == ["copy"])
+
+        let draft = LedgerFile(draftOf: path)
+        try draft.prepare()
+        let mode = try FileManager.default.attributesOfItem(atPath: draft.path)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+    }
+
+    @Test("a copy that cannot be written is refused with the reason and the copy's path")
+    func copyRefused() async throws {
+        let bench = try await ledgerWithTwoAccounts()
+        let path = bench.folder.path + "/none/copy"
+        let expected = LedgerError.copyNotWritable(path: path + ".new", reason: "No such file or directory")
+        await #expect(throws: expected) { try await bench.ledger.snapshot(to: path) }
+        await #expect(throws: expected) { try await LedgerCopy.snapshot(of: bench.folder.path, to: path) }
+        #expect(!bench.ledger.needsReopening)
+    }
+
     @Test("an exported account continues elsewhere with its counters, next to other accounts")
     func moved() async throws {
         let bench = try await ledgerWithTwoAccounts()
@@ -76,7 +122,7 @@ struct LedgerCopyTests {
         var reading = Reading()
         reading.slices = [SliceReading(.day(0), cells: [spent("hosted", "3")], readAt: .noon)]
         _ = try await ledger.commit(reading, to: source.id, now: .noon)
-        let imported = try await ledger.importAccounts(from: file)
+        let imported = try await ledger.importAccounts(from: .intact(file))
         #expect(imported.added == exported)
         #expect(!imported.keepsHashes)
 
@@ -107,20 +153,22 @@ struct LedgerCopyTests {
         _ = try await LedgerCopy.export(account: "media", of: bench.folder.path, to: file)
         let target = LedgerFolder()
         let ledger = try await target.open()
-        #expect(try await ledger.importAccounts(from: file).keepsHashes)
+        #expect(try await ledger.importAccounts(from: .intact(file)).keepsHashes)
         let before = try await LedgerVerification.verify(target.database).contents
         await #expect(throws: LedgerError.accountExists(name: "media", provider: "wavespeed")) {
-            try await ledger.importAccounts(from: file)
+            try await ledger.importAccounts(from: .intact(file))
         }
         var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
         bytes.replaceSubrange(4096..<8192, with: Data(repeating: 0x5A, count: 4096))
         let damaged = bench.folder.path + "/damaged"
         try bytes.write(to: URL(fileURLWithPath: damaged))
-        await #expect(throws: LedgerError.self) { try await ledger.importAccounts(from: damaged) }
+        await #expect(throws: LedgerError.self) { try await ledger.importAccounts(from: .intact(damaged)) }
         let text = bench.folder.path + "/text"
         try Data("not a ledger, but long enough to look like one".utf8).write(to: URL(fileURLWithPath: text))
-        await #expect(throws: LedgerError.self) { try await ledger.importAccounts(from: text) }
-        await #expect(throws: LedgerError.missing(path: "/none")) { try await ledger.importAccounts(from: "/none") }
+        await #expect(throws: LedgerError.self) { try await ledger.importAccounts(from: .intact(text)) }
+        await #expect(throws: LedgerError.missing(path: "/none")) {
+            try await ledger.importAccounts(from: .intact("/none"))
+        }
         #expect(try await LedgerVerification.verify(target.database).contents == before)
         try await ledger.close()
     }

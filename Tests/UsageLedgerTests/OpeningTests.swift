@@ -194,6 +194,28 @@ struct OpeningTests {
         #expect(error?.reason == .storage)
     }
 
+    @Test("closing does not wait for a program that reads the ledger, such as a backup")
+    func closingBesideReader() async throws {
+        let bench = try await LedgerBench()
+        try await bench.commit([spent("m", "1")])
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.allowsUnsafeTransactions = true
+        let reader = try DatabaseQueue(path: bench.folder.database, configuration: configuration)
+        try await reader.writeWithoutTransaction { db in
+            try db.execute(sql: "BEGIN")
+            _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM account")
+        }
+        try await bench.commit([spent("m", "3")])
+        let start = ContinuousClock.now
+        try await bench.ledger.close()
+        #expect(ContinuousClock.now - start < .seconds(1))
+        try reader.close()
+        let ledger = try await bench.folder.open()
+        #expect(try await ledger.series(of: bench.account.id).named[cost("m")]?.sum == 3)
+        try await ledger.close()
+    }
+
     @Test("a commit of a cancelled task is rolled back")
     func cancelled() async throws {
         let bench = try await LedgerBench()

@@ -27,6 +27,9 @@ struct ExporterConfigurationTests {
         labels.hashKeys = true
         labels.rename = ["key": ["a@example.com": "team-a"], "model": ["google/imagen-4": "imagen-4"]]
         #expect(configuration.labels == labels)
+        #expect(
+            configuration.snapshot
+                == SnapshotConfiguration(every: .hours(12), keep: 14, path: "/etc/exporter/backups"))
 
         func account(_ name: String, _ provider: ConfiguredProvider, _ credential: SecretSource?)
             -> AccountConfiguration
@@ -42,7 +45,6 @@ struct ExporterConfigurationTests {
         var media = account("media", .wavespeed, .environment(name: "WAVESPEED_API_KEY", value: "ws-0a1b2c3d4e5f"))
         media.successByModel = false
         media.costByKey = true
-        media.monthlyBudget = ExactDecimal("500.5")
         media.baseURL = "https://wavespeed.example.com/prefix"
         media.syncInterval = .seconds(1)
         media.isSyncIntervalOwn = true
@@ -80,6 +82,35 @@ struct ExporterConfigurationTests {
         studio.prices["veo-3"] = ExactDecimal("1.25")
 
         #expect(configuration.accounts == [media, stack, venice, ci, studio])
+
+        var clips = BudgetFilter(account: NamePattern("media"))
+        (clips.provider, clips.key, clips.model) = (
+            NamePattern("wavespeed"), NamePattern("ci-*"), NamePattern("kling-*")
+        )
+        var speech = BudgetFilter()
+        speech.modality = NamePattern("text-to-audio")
+        let half = BudgetThreshold(basisPoints: 5000)
+        #expect(
+            configuration.budgets == [
+                .monthly(ExactDecimal("500.5") ?? .zero, account: "media"),
+                Budget(
+                    name: "video day", limit: ExactDecimal(50), period: .day, filter: clips,
+                    thresholds: [half, BudgetThreshold(basisPoints: 10_000)]),
+                Budget(
+                    name: "epoch", limit: ExactDecimal(20), unit: "diem",
+                    period: .every(days: 14, from: try #require(UTCDay("2026-11-01"))),
+                    thresholds: [BudgetThreshold(basisPoints: 3333)]),
+                Budget(name: "speech", limit: ExactDecimal(5), period: .week, filter: speech, thresholds: []),
+            ])
+        let video = Owner(name: "video", costCenter: "4711")
+        #expect(
+            configuration.owners
+                == Owners([
+                    Owners.Claim(video, accounts: ["media", "venice"], keys: NamePattern("web")),
+                    Owners.Claim(video, accounts: ["media", "venice"], keys: NamePattern("ci-*")),
+                    Owners.Claim(Owner(name: "platform", costCenter: "0815"), keys: NamePattern("*")),
+                    Owners.Claim(Owner(name: "studio"), accounts: ["studio"]),
+                ]))
         #expect(configuration.warnings.isEmpty)
     }
 
@@ -96,6 +127,7 @@ struct ExporterConfigurationTests {
         #expect(global.windows == [.today, .yesterday, .monthToDate, .previousMonth])
         #expect(global.seriesLimit == 5000)
         #expect(global.retention == .seconds(400 * 86_400))
+        #expect(configuration.snapshot == nil)
         let account = try #require(configuration.accounts.first)
         #expect(account.syncInterval == .seconds(300))
         #expect(!account.isSyncIntervalOwn)
@@ -104,6 +136,17 @@ struct ExporterConfigurationTests {
         #expect(account.endpoint == .auto)
         #expect(account.baseURL == nil)
         #expect(account.labels == LabelOptions())
+    }
+
+    @Test("Snapshots are daily, and a week of them is kept")
+    func snapshotDefaults() throws {
+        let text = """
+            snapshot: { path: /var/backups/genai }
+            accounts: [ { name: a, provider: venice, api_key_env: VENICE_API_KEY } ]
+            """
+        #expect(
+            try ConfigurationFixtures.load(Array(text.utf8)).snapshot
+                == SnapshotConfiguration(every: .hours(24), keep: 7, path: "/var/backups/genai"))
     }
 
     @Test("An account's own history overrides a global ledger_start")
@@ -211,6 +254,31 @@ struct ExporterConfigurationTests {
         #expect(warnings.first?.message.contains("the same key as account \"a\"") == true)
         #expect(warnings.last?.message.contains("key \"two\"") == true)
         #expect(warnings.last?.message.contains("the same key as key \"one\"") == true)
+    }
+
+    @Test("a budget of something that no selected account reports is a warning")
+    func budgetOfNothing() throws {
+        func warnings(_ options: String, _ filter: String) throws -> [ConfigurationProblem] {
+            let text = """
+                accounts:
+                  - { name: a, api_key_file: /etc/exporter/secrets/venice, \(options) }
+                budgets:
+                  - { name: b, usd: 5, period: day, where: { \(filter) } }
+                """
+            return try ConfigurationFixtures.load(Array(text.utf8)).warnings
+        }
+        let noKeys = try warnings("provider: wavespeed", "key: web")
+        #expect(noKeys.map(\.path) == ["budgets[0].where.key"])
+        #expect(noKeys.first?.message.contains("no account that it selects (a) reports cost by key") == true)
+        #expect(try warnings("provider: wavespeed, cost_by_key: true", "key: web").isEmpty)
+        #expect(try warnings("provider: wavespeed", "modality: video").isEmpty)
+        let noCost = try warnings("provider: useapi, bots: [google-flow]", "account: a")
+        #expect(noCost.map(\.path) == ["budgets[0]"])
+        #expect(noCost.first?.message.contains("reports cost;") == true)
+        #expect(try warnings("provider: useapi, bots: [google-flow], prices: { imagen-4: 1 }", "key: web").isEmpty)
+        let noModality = try warnings(
+            "provider: useapi, bots: [google-flow], prices: { imagen-4: 1 }", "modality: video")
+        #expect(noModality.map(\.path) == ["budgets[0].where.modality"])
     }
 
     @Test("two accounts of one provider whose figures are an organization's are a warning")

@@ -85,6 +85,25 @@ struct SecretSourceTests {
         #expect(dumped.contains("environment variable WAVESPEED_API_KEY"))
     }
 
+    @Test("A missing credential of systemd is a problem for its service, and a warning for who checks the config")
+    func credentials() throws {
+        let path = "/run/credentials/genai.service/keys_media"
+        let config = "accounts: [ { name: media, provider: wavespeed, api_key_file: \(path) } ]"
+        func load(_ environment: [String: String], _ files: [String: String]) throws -> ExporterConfiguration {
+            try ExporterConfiguration.load(
+                path: "/etc/config.yml", environment: environment, today: ConfigurationFixtures.today,
+                files: MemoryFiles(files.merging(["/etc/config.yml": config]) { $1 }), redaction: LogRedaction())
+        }
+        for environment in [[:], ["CREDENTIALS_DIRECTORY": "/run/credentials/other.service"]] {
+            let warnings = try load(environment, [:]).warnings.map { "\($0)" }
+            #expect(warnings.count == 1 && warnings[0].contains("accounts[0].api_key_file: not checked"), "\(warnings)")
+            #expect(throws: ConfigurationProblems.self) { try load(environment, [path: "two words"]) }
+        }
+        let own = ["CREDENTIALS_DIRECTORY": "/run/credentials/genai.service"]
+        #expect(throws: ConfigurationProblems.self) { try load(own, [:]) }
+        #expect(try load(own, [path: "ws-0a1b2c3d4e5f"]).warnings.isEmpty)
+    }
+
     @Test("Loading a config registers all its secrets for log redaction")
     func registration() throws {
         let redaction = LogRedaction()

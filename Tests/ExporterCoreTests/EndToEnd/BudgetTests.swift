@@ -18,7 +18,7 @@ import UsageModel
     func monthly() async throws {
         let start = try #require(Timestamp("2026-11-30T12:00:00Z"))
         let adjust: (inout ExporterConfiguration) -> Void = {
-            $0.accounts[0].monthlyBudget = ExactDecimal(500)
+            $0.budgets = [.monthly(ExactDecimal(500), account: $0.accounts[0].name)]
             $0.accounts[0].history = .days(35)
         }
         try await WaveSpeedRig.run(at: start, adjust: adjust) { rig in
@@ -58,7 +58,7 @@ import UsageModel
     /// A provider with only running totals does not report in which month its past usage was.
     @Test("usage of unknown days belongs to no month")
     func unknownDays() async throws {
-        try await CheapestInferenceRig.run(seed: 3, adjust: { $0.monthlyBudget = ExactDecimal(500) }) { rig in
+        try await CheapestInferenceRig.run(seed: 3, budgets: [.monthly(ExactDecimal(500), account: "ci")]) { rig in
             rig.use(200, in: Period(start: friday - .days(25), end: friday))
             try await rig.rig.withExporter { exporter in
                 _ = try await exporter.syncOnce()
@@ -85,7 +85,8 @@ import UsageModel
 
     @Test("spending is absent in a month that began before the ledger")
     func partialMonth() async throws {
-        try await WaveSpeedRig.run(adjust: { $0.accounts[0].monthlyBudget = ExactDecimal(500) }) { rig in
+        try await WaveSpeedRig.run(adjust: { $0.budgets = [.monthly(ExactDecimal(500), account: $0.accounts[0].name)] })
+        { rig in
             try await rig.rig.withExporter { exporter in
                 _ = try await exporter.syncOnce()
                 let scrape = try exporter.scrape()
@@ -98,7 +99,7 @@ import UsageModel
     @Test("spending is absent before the first successful sync")
     func neverRead() async throws {
         try await WaveSpeedRig.run(adjust: {
-            $0.accounts[0].monthlyBudget = ExactDecimal(500)
+            $0.budgets = [.monthly(ExactDecimal(500), account: $0.accounts[0].name)]
             $0.accounts[0].credential = .literal("wrong")
         }) { rig in
             try await rig.rig.withExporter { exporter in
@@ -106,6 +107,83 @@ import UsageModel
                 let scrape = try exporter.scrape()
                 #expect(scrape.value("genai_budget_limit_usd") == 500)
                 #expect(scrape.value("genai_budget_spent_usd") == nil)
+            }
+        }
+    }
+
+    @Test("a budget over several accounts is the sum of their cost, known only when all of it is")
+    func shared() async throws {
+        var filter = BudgetFilter(account: NamePattern("media*"))
+        filter.model = NamePattern("m*")
+        let budget = Budget(name: "both", limit: ExactDecimal(100), filter: filter)
+        try await WaveSpeedRig.run(adjust: { configuration in
+            var second = configuration.accounts[0]
+            second.name = "media2"
+            second.credential = .literal("wrong")
+            configuration.accounts.append(second)
+            for index in configuration.accounts.indices { configuration.accounts[index].history = .days(30) }
+            configuration.budgets = [budget]
+        }) { rig in
+            rig.events.add([
+                try spend(20, at: "2026-11-19T10:00:00Z"), try spend(20, at: "2026-11-20T10:00:00Z"),
+                UsageEvent(time: friday - .hours(1), model: "", unitPrice: .zero, cost: ExactDecimal(3)),
+            ])
+            let labels = ["budget": "both", "scope": "config"]
+            try await rig.rig.withExporter { exporter in
+                _ = try await exporter.syncOnce()
+                #expect(try exporter.scrape().value("genai_budget_limit_usd", labels) == 100)
+                #expect(try exporter.scrape().value("genai_budget_spent_usd", labels) == nil)
+
+                var changed = rig.rig.configuration
+                changed.accounts[1].credential = .literal("test-token-rotated")
+                try await exporter.reload(changed)
+                #expect(try await exporter.syncOnce())
+                let scrape = try exporter.scrape()
+                #expect(scrape.value("genai_budget_spent_usd", labels) == 80)
+                #expect(scrape.value("genai_budget_unattributed_usd", ["budget": "both"]) == 6)
+                #expect(scrape.value("genai_budget_top_share_ratio", ["budget": "both", "model": "m20"]) == 1)
+                let reached = scrape.samples("genai_budget_threshold_reached").filter { $0.value == 1 }
+                #expect(Set(reached.map { $0.labels["threshold"] }) == ["50%", "80%"])
+                // 60 USD in two days and 15 hours; 20 are left.
+                let exhaustion = scrape.value("genai_budget_estimated_exhaustion_timestamp_seconds")
+                #expect(exhaustion.map { abs($0 - friday.seconds - 20 / 80 * 63 * 3600) < 1 } == true)
+
+                // Without the second account the budget is that of the first one, under the same labels.
+                changed.accounts.removeLast()
+                try await exporter.reload(changed)
+                let alone = try exporter.scrape()
+                #expect(alone.value("genai_budget_spent_usd", labels) == 40)
+                #expect(alone.samples("genai_budget_limit_usd").count == 1)
+            }
+            // A restart serves what was read before.
+            try await rig.rig.withExporter { exporter in
+                let scrape = try exporter.scrape()
+                #expect(scrape.samples("genai_budget_limit_usd").count == 1)
+            }
+        }
+    }
+
+    @Test("a removed budget has no series, and a changed one its new figures at once, without a sync")
+    func reloaded() async throws {
+        try await WaveSpeedRig.run(adjust: { configuration in
+            configuration.accounts[0].history = .days(30)
+            configuration.budgets = [
+                Budget(name: "a", limit: ExactDecimal(10)), Budget(name: "b", limit: ExactDecimal(10), period: .day),
+            ]
+        }) { rig in
+            rig.events.add([try spend(7, at: "2026-11-19T10:00:00Z"), try spend(2, at: "2026-11-20T10:00:00Z")])
+            try await rig.rig.withExporter { exporter in
+                #expect(try await exporter.syncOnce())
+                #expect(try exporter.scrape().value("genai_budget_spent_usd", ["budget": "b"]) == 2)
+                var changed = rig.rig.configuration
+                changed.budgets = [Budget(name: "a", limit: ExactDecimal(50), period: .week)]
+                try await exporter.reload(changed)
+                let scrape = try exporter.scrape()
+                #expect(scrape.value("genai_budget_spent_usd", ["budget": "a"]) == 9)
+                #expect(scrape.value("genai_budget_limit_usd", ["budget": "a"]) == 50)
+                for family in GaugeFamily.budgets {
+                    #expect(!scrape.samples(family.name).contains { $0.labels["budget"] == "b" }, "\(family)")
+                }
             }
         }
     }

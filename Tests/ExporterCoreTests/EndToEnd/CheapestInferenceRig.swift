@@ -43,7 +43,7 @@ struct CheapestInferenceRig {
         seed: UInt64, history: Duration = .days(30), isolation: isolated (any Actor)? = #isolation,
         quirks: CheapestInferenceQuirks = CheapestInferenceQuirks(),
         management: CheapestInferenceAPI.Management? = .newer, wrapsUsage: Bool = false,
-        adjust: (inout AccountConfiguration) -> Void = { _ in },
+        budgets: [Budget] = [], adjust: (inout AccountConfiguration) -> Void = { _ in },
         _ body: (CheapestInferenceRig) async throws -> Void
     ) async throws {
         let clock = ManualClock(friday)
@@ -76,7 +76,7 @@ struct CheapestInferenceRig {
                         clock: clock, keys: keys, account: account, server: server,
                         rig: ExporterRig(
                             clock: clock, folder: folder,
-                            configuration: ExporterConfiguration(accounts: [configured])),
+                            configuration: ExporterConfiguration(accounts: [configured], budgets: budgets)),
                         random: SeededRandom(seed)))
             }
         }

@@ -27,11 +27,12 @@ import UsageModel
         rig.server.log.requests.filter { $0.path.hasPrefix(Self.balance) }.map(\.time)
     }
 
-    /// Advances the clock until the balance was queried `count` times.
+    /// Advances the clock until the balance was queried `count` times, a minute whenever every task of the exporter waits
+    /// for it: three sources, and the housekeeping.
     private func advance(_ rig: WaveSpeedRig, untilQueries count: Int) async throws {
         while times(rig).count < count {
+            await rig.clock.untilAsleep(4)
             rig.clock.advance(by: .minutes(1))
-            try await Task.sleep(for: .milliseconds(2))
         }
     }
 

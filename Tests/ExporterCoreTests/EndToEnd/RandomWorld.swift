@@ -62,10 +62,13 @@ struct RandomWorld {
     private var downSince: Timestamp?
     private var before: [String: Double] = [:]
     private var log: [String] = []
+    /// The budgets of the current config.
+    private var budgets: [Budget]
 
     /// - Parameter keys: names by id.
     init(_ rig: ExporterRig, _ usage: any ChangeableUsage, faults: FaultPlan, keys: [String: String], seed: UInt64) {
         self.rig = rig
+        budgets = rig.configuration.budgets
         self.usage = usage
         self.faults = faults
         self.keys = keys
@@ -75,6 +78,9 @@ struct RandomWorld {
         ledgerStart = (rig.clock.now - .days(40)).day
         for _ in 0..<200 { add(at: right.now - .minutes(random.int(1...60 * 24 * 40))) }
     }
+
+    /// Returns to the config of the fixture, as a restart does.
+    mutating func restarted() { budgets = rig.configuration.budgets }
 
     /// Applies one random change, syncs, and recounts all served values.
     mutating func step(_ exporter: Exporter) async throws {
@@ -146,6 +152,11 @@ struct RandomWorld {
             var changed = rig.configuration
             changed.accounts[0].syncInterval = .seconds(random.int(60...600))
             if random.int(0...1) == 0 { changed.global.windows = WindowSpan.allCases.shuffled() }
+            if random.int(0...1) == 0 {
+                let dropped = random.int(0...RandomBudget.all.count)
+                changed.budgets = RandomBudget.all.enumerated().filter { $0.offset != dropped }.map(\.element.0)
+            }
+            budgets = changed.budgets
             // The credential is rotated; the account is the same.
             if random.int(0...1) == 0 { changed.accounts[0].credential = .literal("test-token-rotated") }
             try await exporter.reload(changed)
@@ -249,12 +260,81 @@ struct RandomWorld {
                 }
             }
         }
-        let month = WindowSpan.monthToDate.days(on: today)
-        let spent = scrape.value("genai_budget_spent_usd", ["scope": "config"])
-        let wanted = shown.values.flatMap { $0.filter { month.contains($0.key) }.values }.reduce(.zero, +)
-        let isKnown = readAt > month.lowerBound.start && month.lowerBound >= ledgerStart
-        if spent != (isKnown ? wanted.doubleValue : nil) {
-            Issue.record("budget spent is \(String(describing: spent)), not \(wanted), known: \(isKnown): \(log)")
+        for case (let budget, let counts) in RandomBudget.all where budgets.contains(budget) {
+            try check(budget, counts, scrape, readAt: readAt)
         }
     }
+
+    /// Compares a budget with a recount of the provider's usage.
+    private func check(
+        _ budget: Budget, _ counts: (_ key: String, _ model: String) -> Bool?, _ scrape: Scrape, readAt: Timestamp
+    ) throws {
+        let days = budget.period.days(containing: right.now.day)
+        // Without cost by key the rest of an account is not known.
+        let isSplit = !keys.isEmpty || budget.filter.owner == nil
+        let isKnown = isSplit && readAt > days.lowerBound.start && days.lowerBound >= ledgerStart
+        var (wanted, unattributed) = (ExactDecimal.zero, ExactDecimal.zero)
+        for (labels, byDay) in shown {
+            let sum = byDay.filter { days.contains($0.key) }.values.reduce(ExactDecimal.zero, +)
+            switch counts(labels.key, labels.model) {
+            case true?: wanted += sum
+            case nil: unattributed += sum
+            case false?: break
+            }
+        }
+        let name = ["budget": budget.name]
+        let spent = scrape.value("genai_budget_spent_usd", name)
+        if spent != (isKnown ? wanted.doubleValue : nil) {
+            Issue.record("\(budget.name) is \(String(describing: spent)), not \(wanted), known: \(isKnown): \(log)")
+        }
+        if budget.filter.key != nil {
+            let served = scrape.value("genai_budget_unattributed_usd", name)
+            if served != (isKnown ? unattributed.doubleValue : nil) {
+                Issue.record("\(budget.name) leaves \(String(describing: served)), not \(unattributed): \(log)")
+            }
+        }
+        for percent in [50, 80, 100] {
+            let reached = scrape.value(
+                "genai_budget_threshold_reached", name.merging(["threshold": "\(percent)%"]) { $1 })
+            let isReached = wanted * 100 >= budget.limit * percent
+            if reached != (isKnown ? (isReached ? 1 : 0) : nil) {
+                Issue.record("\(percent)% of \(budget.name) is \(String(describing: reached)), spent \(wanted): \(log)")
+            }
+        }
+    }
+}
+
+/// The budgets of the random worlds, each with a naive rule for what counts: nil is what the provider does not split.
+enum RandomBudget {
+    typealias Rule = @Sendable (_ key: String, _ model: String) -> Bool?
+
+    static let owners = Owners([
+        Owners.Claim(Owner(name: "front"), keys: NamePattern("we*")),
+        Owners.Claim(Owner(name: "rest"), accounts: ["media", "stack"]),
+    ])
+
+    static let all: [(Budget, Rule)] = {
+        var models = BudgetFilter()
+        models.model = NamePattern("*1")
+        var keys = BudgetFilter()
+        keys.key = NamePattern("ba*")
+        var both = BudgetFilter()
+        (both.key, both.model) = (NamePattern("web"), NamePattern("m3"))
+        var owned = BudgetFilter()
+        owned.owner = NamePattern("rest")
+        func entry(_ budget: Budget, _ rule: @escaping Rule) -> (Budget, Rule) { (budget, rule) }
+        let tenDays = BudgetPeriod.every(days: 10, from: UTCDay(daysSinceEpoch: 20_500))
+        return [
+            entry(Budget(name: "month", limit: ExactDecimal(100))) { _, _ in true },
+            entry(Budget(name: "day", limit: ExactDecimal("0.9") ?? .zero, period: .day)) { _, _ in true },
+            entry(Budget(name: "models", limit: ExactDecimal(20), period: .week, filter: models)) { $1 == "m1" },
+            entry(Budget(name: "keys", limit: ExactDecimal(15), period: tenDays, filter: keys)) { key, _ in
+                key.isEmpty ? nil : key == "batch"
+            },
+            entry(Budget(name: "both", limit: ExactDecimal(3), filter: both)) { key, model in
+                model != "m3" ? false : key.isEmpty ? nil : key == "web"
+            },
+            entry(Budget(name: "owned", limit: ExactDecimal(60), filter: owned)) { key, _ in key != "web" },
+        ]
+    }()
 }

@@ -20,7 +20,8 @@ import UsageModel
     private static func adjust(_ configuration: inout ExporterConfiguration) {
         configuration.global.zeroFirst = .zero
         configuration.accounts[0].history = .days(40)
-        configuration.accounts[0].monthlyBudget = ExactDecimal(1000)
+        configuration.budgets = RandomBudget.all.map(\.0)
+        configuration.owners = RandomBudget.owners
     }
 
     @Test("every value of WaveSpeed equals a recount", arguments: [1, 2, 5, 6])
@@ -57,6 +58,7 @@ import UsageModel
         var left = steps
         while left > 0 {
             let clock = world.clock
+            world.restarted()
             try await rig.withExporter(adjust: { $0.clock = clock }) { exporter in
                 // A number of steps, then a restart.
                 for _ in 0..<min(left, world.random.int(20...120)) {

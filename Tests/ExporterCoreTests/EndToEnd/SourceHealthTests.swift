@@ -27,7 +27,7 @@ import UsageModel
                 #expect(scrape.value("genai_up", ["source": "balance"]) == 1)
                 #expect(scrape.value("genai_balance_usd") == 5000)
                 // Every result has a series from the first sync on, so that the first failure is an increase.
-                #expect(scrape.samples("genai_syncs_total").count == 20)
+                #expect(scrape.samples("genai_syncs_total").count == 30)
             }
         }
     }

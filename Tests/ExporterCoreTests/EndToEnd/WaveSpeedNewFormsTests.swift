@@ -126,4 +126,66 @@ import UsageModel
             }
         }
     }
+
+    @Test(
+        "durations equal those of the finished jobs, over restarts, error objects and late ends", arguments: [1, 2, 3])
+    func durations(seed: UInt64) async throws {
+        var quirks = WaveSpeedQuirks(seed: seed)
+        quirks.listsJobs = true
+        quirks.runTime = .minutes(40)
+        try await Self.run(costByKey: false, quirks) { rig in
+            let random = SeededRandom(seed)
+            func use(_ count: Int, in period: Period) {
+                for _ in 0..<count {
+                    let time = period.start + .seconds(random.int(0...Int((period.end - period.start).inSeconds)))
+                    rig.events.add(
+                        UsageEvent(
+                            time: time, model: "m\(random.int(1...3))", unitPrice: ExactDecimal(1),
+                            cost: ExactDecimal(1), succeeded: random.int(0...9) > 0))
+                }
+            }
+            use(400, in: Period(start: friday - .days(5), end: friday))
+            let family = "genai_request_duration_seconds"
+            var buckets: [String: Double] = [:]
+            for _ in 0..<6 {
+                try await rig.rig.withExporter { exporter in
+                    for _ in 0..<6 {
+                        let now = rig.clock.now
+                        use(random.int(0...40), in: Period(start: now, end: now + .minutes(55)))
+                        rig.clock.advance(by: .minutes(55))
+                        // A sync that met an error object is followed by one that reads everything.
+                        while try await !exporter.syncOnce() { rig.clock.advance(by: .minutes(1)) }
+                    }
+                    try await exporter.tick()
+                    let scrape = try exporter.scrape()
+                    for sample in scrape.samples(family) where sample.name.hasSuffix("_bucket") {
+                        let name = "\(sample.labels["model", default: ""]) \(sample.labels["le", default: ""])"
+                        #expect(sample.value >= buckets[name, default: 0])
+                        buckets[name] = sample.value
+                    }
+                }
+            }
+            // The last jobs end.
+            rig.clock.advance(by: .hours(2))
+            try await rig.rig.withExporter { exporter in
+                while try await !exporter.syncOnce() { rig.clock.advance(by: .minutes(1)) }
+                try await exporter.tick()
+                let scrape = try exporter.scrape()
+                let whole = Period(start: friday - .days(6), end: rig.clock.now)
+                var wanted: [String: (count: Double, sum: ExactDecimal)] = [:]
+                for (number, event) in rig.events.events(in: whole) {
+                    wanted[event.model, default: (0, .zero)].count += 1
+                    wanted[event.model, default: (0, .zero)].sum += ExactDecimal(
+                        micros: WaveSpeedLists.executionTime(of: number) * 1000)
+                }
+                func served(_ suffix: String) -> [String: Double] {
+                    Dictionary(
+                        scrape.samples(family).filter { $0.name == family + suffix }
+                            .map { ($0.labels["model", default: ""], $0.value) }, uniquingKeysWith: +)
+                }
+                #expect(served("_count") == wanted.mapValues(\.count))
+                #expect(served("_sum") == wanted.mapValues { $0.sum.doubleValue })
+            }
+        }
+    }
 }

@@ -147,7 +147,7 @@ import UsageModel
             $0.global.retention = .days(5)
             $0.accounts[0].history = .days(5)
             $0.accounts[0].ledgerStart = UTCDay("2026-12-01")
-            $0.accounts[0].monthlyBudget = ExactDecimal(500)
+            $0.budgets = [.monthly(ExactDecimal(500), account: $0.accounts[0].name)]
         }
         try await WaveSpeedRig.run(at: start, adjust: adjust) { rig in
             for day in 1...20 { rig.events.add([try event("2026-12-\(day < 10 ? "0" : "")\(day)T01:00:00Z", "10")]) }

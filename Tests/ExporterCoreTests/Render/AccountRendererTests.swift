@@ -91,7 +91,7 @@ import UsageModel
 
             let before = try Shown(account, ledger, view: view, clock: clock)
             let restored = AccountRenderer.Source(
-                stored: source, status: status, reportsCost: false, reportsUsage: true)
+                stored: source, status: status, reportsCost: false, costViews: [], reportsUsage: true)
             try await before.accountRenderer.restore(account: account, sources: [restored])
             let change = try await ledger.commit(reading(cells), to: source.id, now: friday)
             try await before.accountRenderer.show(change, status, of: source)
@@ -134,7 +134,8 @@ import UsageModel
             try await shown.accountRenderer.restore(
                 account: account,
                 sources: sources.map {
-                    AccountRenderer.Source(stored: $0, status: status, reportsCost: false, reportsUsage: true)
+                    AccountRenderer.Source(
+                        stored: $0, status: status, reportsCost: false, costViews: [], reportsUsage: true)
                 })
             for (source, model) in zip(sources, ["a", "b"]) {
                 let change = try await ledger.commit(
@@ -192,9 +193,10 @@ import UsageModel
             accountRenderer = AccountRenderer(
                 AccountRenderer.Identity(index: 0, provider: "useapi", name: "studio"), account: account,
                 ledger: ledger, renderer: renderer,
+                budgetBook: BudgetBook(ExporterConfiguration(accounts: []), renderer: renderer, clock: clock),
                 options: AccountRenderer.Options(
                     windows: [.today, .yesterday], zeroFirst: .zero, view: view, seriesLimit: view.limit,
-                    overflowed: 0, monthlyBudget: nil),
+                    overflowed: 0, budgets: [], owners: Owners()),
                 clock: clock)
         }
 

@@ -24,9 +24,9 @@ import UsageModel
                 .windowRequests: [GaugeSample(["a", "", "last_1h"], 100), GaugeSample(["b", "", "last_1h"], 700)],
                 .keyActive: [GaugeSample(["a"], 0), GaugeSample(["b"], 1)],
             ], from: "usage")
-        #expect(rendering.samples(of: .budgetSpent) == [GaugeSample(["team", "key"], 12.5)])
-        #expect(rendering.samples(of: .budgetLimit) == [GaugeSample(["team", "key"], 20)])
-        #expect(rendering.samples(of: .budgetReset) == [GaugeSample(["team", "key"], 100)])
+        #expect(rendering.samples(of: .budgetSpent) == [GaugeSample(["team", "key", ""], 12.5)])
+        #expect(rendering.samples(of: .budgetLimit) == [GaugeSample(["team", "key", ""], 20)])
+        #expect(rendering.samples(of: .budgetReset) == [GaugeSample(["team", "key", ""], 100)])
         #expect(rendering.samples(of: .windowRequests) == [GaugeSample(["team", "", "last_1h"], 800)])
         #expect(rendering.samples(of: .keyActive) == [GaugeSample(["team"], 1)])
     }

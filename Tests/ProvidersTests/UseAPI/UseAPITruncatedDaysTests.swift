@@ -125,5 +125,11 @@ import Upstream
             #expect(third.of(family).values.reduce(.zero, +) == ExactDecimal(70_000))
         }
         #expect(sums(try cells(28_000, earlier: third, isSettled: true)) == sums(third))
+        // Rows that are listed later are no longer among those that are not.
+        let fourth = try cells(25_000, earlier: third, isSettled: true)
+        #expect(fourth.of(.requests) == [["a", "m"]: ExactDecimal(45_000), ["a", "n"]: ExactDecimal(25_000)])
+        for family in [LedgerFamily.outcomes, .useapiResponses] {
+            #expect(fourth.of(family).values.reduce(.zero, +) == ExactDecimal(70_000))
+        }
     }
 }

@@ -48,6 +48,8 @@ extension FaultRow {
     /// Endpoints without gauges that are optional according to the providers' documentation: 404 means that they are not
     /// offered. Those with gauges fail if they were there before.
     private static let optional: Set<String> = ["venice/usage_analytics"]
+    /// The fleet's API responds 404 here, with or without these faults.
+    private static let missing = "wavespeed/predictions"
 
     /// Timeout messages, without and with a partial response.
     private static let slowness = ["no complete response within", "the API is slow or hangs"]
@@ -71,14 +73,14 @@ extension FaultRow {
         FaultRow(
             name: "403", cause: .answers(.status(403)), result: .auth, says: ["HTTP 403"],
             // The API's response for a deactivated key.
-            spares: ["cheapestinference/usage"]),
+            spares: ["cheapestinference/usage", missing]),
         FaultRow(
             name: "404", cause: .answers(.status(404)), result: .http4xx,
             says: ["this path does not exist", "the API has no statistics of the bot"],
-            spares: optional),
+            spares: optional.union([missing])),
         FaultRow(
             name: "410", cause: .answers(.status(410)), result: .gone,
-            says: ["the provider has closed this endpoint", "the API has no statistics of the bot"]),
+            says: ["the provider has closed this endpoint", "the API has no statistics of the bot"], spares: [missing]),
         FaultRow(name: "429", cause: .answers(.status(429)), result: .rateLimited, says: ["too many requests"]),
         FaultRow(
             name: "429 with Retry-After in seconds", cause: .answers(.status(429, retryAfter: .seconds(40))),
@@ -103,13 +105,13 @@ extension FaultRow {
             says: slowness, isSlow: true),
         FaultRow(
             name: "truncated body", cause: .answers(.cutBody), result: .network,
-            says: ["the connection was closed before the response was complete"]),
+            says: ["the connection was closed before the response was complete"], spares: [missing]),
         FaultRow(
             name: "HTML page instead of JSON", cause: .answers(.htmlPage(status: 200)), result: .decode,
             says: ["the response is HTML, not JSON"]),
         FaultRow(
             name: "truncated JSON", cause: .answers(.truncatedJSON), result: .decode,
-            says: ["the response is"]),
+            says: ["the response is"], spares: [missing]),
         FaultRow(
             name: "deep JSON", cause: .answers(.deepJSON(depth: 500_000)), result: .decode,
             says: ["nested too deeply", "expected an object"]),

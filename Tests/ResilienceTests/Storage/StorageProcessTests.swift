@@ -82,9 +82,14 @@ import UsageModel
             // A mount with open files cannot be remounted read-only: another one is mounted over it.
             try disk.inside(exporter, ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", world.storage])
             try await syncNow(exporter)
-            let scrape = try await exporter.scrape { !$0.isAllUp(accounts: 6) }
+            let limited = ["source": "api_usage"]
+            let scrape = try await exporter.scrape { $0.value("genai_up", limited) == 0 }
             expectNothingFell(healthy.usage, scrape.usage)
             #expect(exporter.log.contains("Read-only file system"))
+            // No request was sent, so the retry does not wait for the next one that the provider's allowance plans.
+            let next = try #require(scrape.value("genai_sync_next_timestamp_seconds", limited))
+            let last = try #require(scrape.value("genai_sync_last_attempt_timestamp_seconds", limited))
+            #expect(next - last < 60)
             try await world.expectNoSecrets(of: exporter)
             try disk.inside(exporter, ["umount", world.storage])
             try await syncNow(exporter)

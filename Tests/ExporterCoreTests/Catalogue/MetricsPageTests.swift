@@ -4,10 +4,10 @@ import Testing
 
 @testable import ExporterCore
 
-/// Compares the README's table of metrics with the catalogue.
-@Suite struct ReadmeTests {
-    private static let readme = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("../../../README.md").standardized
+/// Compares the table of metrics in `deploy/prometheus/metrics.md` with the catalogue.
+@Suite struct MetricsPageTests {
+    private static let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("../../../deploy/prometheus/metrics.md").standardized
 
     /// A row per family, in the order of `/metrics`. Account families also have the labels `provider` and `account`.
     private static var rows: [String] {
@@ -20,10 +20,10 @@ import Testing
         }
     }
 
-    @Test("the README lists every metric as it is served")
+    @Test("the page of metrics lists every family as it is served")
     func metricsTable() throws {
-        let readme = try String(contentsOf: Self.readme, encoding: .utf8)
+        let page = try String(contentsOf: Self.page, encoding: .utf8)
         let table = Self.rows.joined(separator: "\n")
-        #expect(readme.contains(table), "the README's table of metrics should be:\n\(table)")
+        #expect(page.contains(table), "the table of metrics should be:\n\(table)")
     }
 }
