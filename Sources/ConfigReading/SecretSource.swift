@@ -214,11 +214,15 @@ package enum SecretText {
         case empty
         case unprintable
         case placeholder
+        case quoted
+        case assignment
 
         package var description: String {
             switch self {
             case .empty: "is empty: put the key there"
             case .unprintable: "holds a space, a line break or a character beyond ASCII: put only the key there"
+            case .quoted: "holds quotation marks around the key: put only the key there"
+            case .assignment: "holds NAME=key, as an environment file does: put only the key there"
             case .placeholder: "holds ${…}, and variables are not expanded: name the variable with a key ending in _env"
             }
         }
@@ -237,6 +241,19 @@ package enum SecretText {
         if bytes.isEmpty { return .failure(.empty) }
         guard bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else { return .failure(.unprintable) }
         let text = String(decoding: bytes, as: UTF8.self)
-        return text.contains("${") ? .failure(.placeholder) : .success(text)
+        if text.contains("${") { return .failure(.placeholder) }
+        let marks: [Character] = ["\"", "'"]
+        if let first = text.first, marks.contains(first), text.count > 1, text.last == first {
+            return .failure(.quoted)
+        }
+        return isAssignment(text) ? .failure(.assignment) : .success(text)
+    }
+
+    /// Whether a text is a line such as `VENICE_API_KEY=…`. Keys may contain `=` themselves, as base64 does.
+    private static func isAssignment(_ text: String) -> Bool {
+        guard let sign = text.firstIndex(of: "="), text.index(after: sign) < text.endIndex else { return false }
+        let name = text[..<sign]
+        return name.allSatisfy { $0.isUppercase || $0.isNumber || $0 == "_" }
+            && ["_KEY", "_TOKEN", "_SECRET"].contains(where: name.hasSuffix)
     }
 }

@@ -41,14 +41,17 @@ package final class UsageLedger: Sendable {
     }
 
     let folder: String
+    private let origin: LedgerOrigin
     private let file: LedgerFile
     private let openedAt: Timestamp
     private let state: NIOLockedValueBox<State>
 
     private init(
-        folder: String, families: UsageFamilies, setAside: String?, isExclusive: Bool, openedAt: Timestamp, state: State
+        folder: String, origin: LedgerOrigin, families: UsageFamilies, setAside: String?, isExclusive: Bool,
+        openedAt: Timestamp, state: State
     ) {
         self.folder = folder
+        self.origin = origin
         self.families = families
         self.isExclusive = isExclusive
         file = LedgerFile(in: folder)
@@ -61,19 +64,21 @@ package final class UsageLedger: Sendable {
     ///
     /// A damaged file is renamed to `ledger.sqlite.corrupt-…` and a new one is created.
     ///
-    /// - Parameter families: the families that readings may contain. Stored series of others are kept, but not served.
-    /// - Throws: `LedgerError.locked`, `.notWritable`, `.networkStorage`, `.full`, `.newerSchema`, `.foreignDatabase` or
-    ///   `.storage`.
+    /// - Parameters:
+    ///   - origin: the origin of its money.
+    ///   - families: the families that readings may contain. Stored series of others are kept, but not served.
+    /// - Throws: `LedgerError.locked`, `.notWritable`, `.networkStorage`, `.full`, `.newerSchema`, `.foreignDatabase`,
+    ///   `.otherOrigin` or `.storage`.
     package static func open(
-        folder: String, families: UsageFamilies, now: Timestamp
+        folder: String, origin: LedgerOrigin = .billed, families: UsageFamilies, now: Timestamp
     ) async throws -> UsageLedger {
         let lock = try makeFolder(folder, openedAt: now)
         let file = LedgerFile(in: folder)
-        let (queue, setAside) = try translated(file.path) { try file.open(now: now) }
+        let (queue, setAside) = try translated(file.path) { try file.open(for: origin, now: now) }
         let isExclusive = try translated(file.path) { try LedgerFile.isExclusive(queue) }
         return UsageLedger(
-            folder: folder, families: families, setAside: setAside, isExclusive: isExclusive, openedAt: now,
-            state: State(connection: LedgerConnection(queue, to: file), lock: lock))
+            folder: folder, origin: origin, families: families, setAside: setAside, isExclusive: isExclusive,
+            openedAt: now, state: State(connection: LedgerConnection(queue, to: file), lock: lock))
     }
 
     /// Checkpoints the WAL, closes the file and releases the lock. Closing twice does nothing.
@@ -192,6 +197,9 @@ package final class UsageLedger: Sendable {
     }
 
     private static func makeFolder(_ folder: String, openedAt: Timestamp) throws -> FolderLock {
+        if LedgerFile.isFile(folder) {
+            throw LedgerError.notWritable(path: folder, reason: "it is a file, not a folder")
+        }
         do {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -233,7 +241,7 @@ extension UsageLedger {
         try? await old?.close()
         try holdFolder()
         let (queue, setAside) = try Self.translated(file.path) {
-            try file.open(now: now, isKnownDamaged: damage == .certain)
+            try file.open(for: origin, now: now, isKnownDamaged: damage == .certain)
         }
         state.withLockedValue { state in
             state.connection = LedgerConnection(queue, to: file)

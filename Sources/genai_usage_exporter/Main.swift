@@ -1,4 +1,5 @@
 import ArgumentParser
+import ConfigReading
 import ExporterCore
 import Foundation
 import UsageLedger
@@ -18,6 +19,10 @@ struct Main {
 
     /// Returns the exit code: 0 success, 1 failure, 2 usage, 3 storage cannot be used.
     static func run(_ arguments: [String]) async -> Int32 {
+        if let name = arguments.first, let message = RootCommand.unknownCommand(name) {
+            printError(message)
+            return 2
+        }
         do {
             var command = try RootCommand.parseAsRoot(arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -65,6 +70,17 @@ struct RootCommand: AsyncParsableCommand {
         defaultSubcommand: ServeCommand.self)
 
     static let build = BuildInformation(revision: gitRevision)
+
+    /// Returns the message for a first argument that is neither an option nor a command: without it, ArgumentParser reports
+    /// an unexpected argument of `serve`.
+    static func unknownCommand(_ name: String) -> String? {
+        let names = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+        guard !name.hasPrefix("-"), !names.contains(name) else { return nil }
+        let hint =
+            NearestName.suggestion(for: name, among: names).map { "did you mean `\($0)`?" }
+            ?? "the commands are \(names.joined(separator: ", ")); the version is `--version`"
+        return "Error: no command \(QuotedValue.text(name)): \(hint)"
+    }
 
     private static var version: String {
         "genai_usage_exporter, version \(BuildInformation.version) (revision: \(build.revision))\n"

@@ -32,6 +32,50 @@ import Testing
         #expect(outcome.errors.contains("Usage:"))
     }
 
+    @Test(
+        "an unknown command is reported with the nearest one",
+        arguments: [("serv", "did you mean `serve`?"), ("version", "the version is `--version`")])
+    func unknownCommand(name: String, hint: String) async throws {
+        let outcome = try await ExporterProcess.run([name])
+        #expect(outcome.status == 2)
+        #expect(outcome.errors.contains("no command \"\(name)\": ") && outcome.errors.contains(hint))
+    }
+
+    @Test("a host that has no address, and an unusable storage path, are reported with what would be right")
+    func unusablePlaces() async throws {
+        try await withTemporaryFolder { folder in
+            let host = try await ExporterProcess.run(["demo", "--web.listen-address", "host.invalid:9000"])
+            #expect(host.status == 1)
+            #expect(host.errors.contains("cannot listen on host.invalid:9000: "))
+            #expect(host.errors.contains("the address must be one of this machine's"))
+            let file = folder + "/file"
+            try "".write(toFile: file, atomically: true, encoding: .utf8)
+            let inFile = try await ExporterProcess.run(["demo", "--storage.path", file])
+            #expect(inFile.status == 3)
+            #expect(inFile.errors.contains("\(file): it is a file, not a folder"))
+            let empty = try await ExporterProcess.run(["once", "--storage.path", ""])
+            #expect(empty.status == 2)
+            #expect(empty.errors.contains("--storage.path is empty"))
+        }
+    }
+
+    @Test("the storage of a demo is refused by other commands, because its money is simulated")
+    func storageOfDemo() async throws {
+        try await withTemporaryFolder { folder in
+            let storage = folder + "/data"
+            let demo = try await ExporterProcess.start(["demo", "--storage.path", storage])
+            try await demo.waitUntilReady()
+            demo.signal(SIGTERM)
+            #expect(try await demo.waitForExit() == 0)
+            let config = folder + "/config.yml"
+            try "accounts: [{ name: media, provider: wavespeed, api_key: test-key }]".write(
+                toFile: config, atomically: true, encoding: .utf8)
+            let once = try await ExporterProcess.run(["once", "--config.file", config, "--storage.path", storage])
+            #expect(once.status == 3)
+            #expect(once.errors.contains("holds simulated money of `demo`"))
+        }
+    }
+
     @Test("all errors of a config are reported with positions, without secrets") func configErrors() async throws {
         try await withTemporaryFolder { folder in
             let file = folder + "/config.yml"

@@ -173,6 +173,50 @@ struct LedgerCopyTests {
         try await ledger.close()
     }
 
+    @Test("simulated money never joins what was charged: neither in one folder, nor by an import")
+    func simulated() async throws {
+        let demo = LedgerFolder()
+        let ledger = try await demo.open(.simulated)
+        _ = try await ledger.registerAccount("media", provider: "wavespeed", proposedStart: .start, now: .noon)
+        try await ledger.close()
+        await #expect(throws: LedgerError.otherOrigin(path: demo.database, isSimulated: true)) {
+            try await demo.open(.billed)
+        }
+        try await demo.open(.simulated).close()
+
+        let bench = try await ledgerWithTwoAccounts()
+        try await bench.ledger.close()
+        await #expect(throws: LedgerError.otherOrigin(path: bench.folder.database, isSimulated: false)) {
+            try await bench.folder.open(.simulated)
+        }
+        let target = LedgerFolder()
+        let other = try await target.open()
+        let (file, all) = (bench.folder.path + "/exported", bench.folder.path + "/snapshot")
+        _ = try await LedgerCopy.export(account: "media", of: demo.path, to: file)
+        _ = try await LedgerCopy.snapshot(of: demo.path, to: all)
+        for copy in [file, all] {
+            await #expect(throws: LedgerError.otherOrigin(path: copy, isSimulated: true)) {
+                try await other.importAccounts(from: .intact(copy))
+            }
+        }
+        try await other.close()
+        #expect(try await LedgerVerification.verify(target.database).contents.accounts.isEmpty)
+    }
+
+    @Test("a folder, or a link to one, is neither verified nor replaced")
+    func folders() async throws {
+        let bench = try await ledgerWithTwoAccounts()
+        let link = bench.folder.path + "/link"
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: bench.folder.path)
+        for path in [bench.folder.path, link] {
+            await #expect(throws: LedgerError.folder(path: path)) { try await LedgerVerification.verify(path) }
+            await #expect(throws: LedgerError.copyNotWritable(path: path, reason: "Is a directory")) {
+                try await LedgerCopy.snapshot(of: bench.folder.path, to: path)
+            }
+        }
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == bench.folder.path)
+    }
+
     @Test("an unknown account is reported with the known ones")
     func unknown() async throws {
         let bench = try await ledgerWithTwoAccounts()

@@ -10,8 +10,8 @@ final class LedgerFolder: Sendable {
 
     var database: String { path + "/ledger.sqlite" }
 
-    func open(now: Timestamp = .noon) async throws -> UsageLedger {
-        try await UsageLedger.open(folder: path, families: .common, now: now)
+    func open(_ origin: LedgerOrigin = .billed, now: Timestamp = .noon) async throws -> UsageLedger {
+        try await UsageLedger.open(folder: path, origin: origin, families: .common, now: now)
     }
 
     var files: [String] {

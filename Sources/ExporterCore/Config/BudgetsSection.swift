@@ -192,9 +192,7 @@ struct BudgetsSection {
     private func warnOfMissingViews(_ budget: Budget, _ mapping: ConfigurationMapping) {
         let selected = accounts.filter { budget.filter.mayCount($0, owners: owners) }
         guard !selected.isEmpty else { return }
-        let sources = selected.flatMap { account in
-            account.provider.options.sources(for: ProviderAccount { _, _ in UnconnectedAPI() })
-        }
+        let sources = selected.flatMap(\.unconnectedSources)
         func warn(_ what: String, at value: ConfigurationValue?) {
             let value = value ?? mapping.value
             let names = selected.map(\.name).joined(separator: ", ")
@@ -212,9 +210,4 @@ struct BudgetsSection {
                 ? warn("cost by key", at: filter?["key"]) : warn("cost by modality", at: filter?["modality"])
         }
     }
-}
-
-/// The API of sources that report what they would read, and read nothing.
-private struct UnconnectedAPI: UpstreamAPI {
-    func send(_ call: UpstreamCall) async throws -> UpstreamResponse { throw CancellationError() }
 }

@@ -1,4 +1,5 @@
 import ConfigReading
+import UsageModel
 
 /// Reads the section `owners`.
 struct OwnersSection {
@@ -19,6 +20,7 @@ struct OwnersSection {
     func read(_ section: ConfigurationValue?) -> Owners {
         let stated = (section?.list(of: "owners") ?? []).flatMap(claims)
         if rejectTies(stated) == 0 { rejectMergedKeys(stated) }
+        warnOfMissingViews(stated)
         return Owners(stated.map(\.claim))
     }
 
@@ -138,6 +140,25 @@ struct OwnersSection {
                         + "\(Self.describe(first.claim.owner)) and \(Self.describe(other.claim.owner)): "
                         + "keep one of them")
             }
+        }
+    }
+
+    /// Warns of keys in an account whose cost is not reported by key: it belongs to the account's owner.
+    private func warnOfMissingViews(_ stated: [Stated]) {
+        let views: Set<LedgerFamily> = [.keyCost, .keyCredits, .estimatedCost]
+        let whole = accounts.filter { account in
+            let sources = account.unconnectedSources
+            return sources.contains(where: \.reportsCost)
+                && sources.allSatisfy { $0.costViews.isDisjoint(with: views) }
+        }
+        for claim in stated where claim.claim.keys != nil {
+            let names = whole.map(\.name).filter(claim.claim.accounts.contains)
+            guard !names.isEmpty else { continue }
+            claim.value.log.warning(
+                "no cost counts for this owner in account\(names.count > 1 ? "s" : "") \(names.joined(separator: ", ")), "
+                    + "because it is not reported by key: it belongs to the owner of the account; the page of the provider "
+                    + "says which config key adds it, if the provider has it",
+                at: claim.value.node.mark?.place, path: claim.value.path)
         }
     }
 

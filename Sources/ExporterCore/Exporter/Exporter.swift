@@ -17,6 +17,8 @@ package final class Exporter: Service {
         /// The shard whose accounts the config contains.
         package var shard = Shard.whole
         package var logger: Logger
+        /// The origin of the ledger's money.
+        package var origin = LedgerOrigin.billed
         /// Whether a new series is served as 0 until a scrape has seen it; false if the metrics are printed only once.
         package var holdsNewSeries = true
         /// Whether the OpenMetrics format has `_created` lines, each of which a scraper stores as another series.
@@ -68,7 +70,8 @@ package final class Exporter: Service {
         clock = environment.clock
         logger = environment.logger
         let now = clock.now
-        ledger = try await UsageLedger.open(folder: folder, families: configuration.families, now: now)
+        ledger = try await UsageLedger.open(
+            folder: folder, origin: environment.origin, families: configuration.families, now: now)
         renderer = try MetricsRenderer(
             publishingTo: store, catalogue: MetricCatalogue(configuration.families),
             showsCreated: environment.showsCreated)

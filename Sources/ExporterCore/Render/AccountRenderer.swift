@@ -420,10 +420,8 @@ actor AccountRenderer {
         guard sources.values.contains(where: \.reportsCost) else { return nil }
         let days = share.budget.period.days(containing: now.day)
         let recent = BudgetFigures.recentDays(on: now.day)
-        // Without cost by key the rest of an account cannot be separated from the keys of other owners.
-        let isSplit = !share.hasRest || sources.values.contains { !$0.costViews.isDisjoint(with: share.views) }
         func isKnown(_ days: ClosedRange<UTCDay>) -> Bool {
-            isSplit && isCostKnown(of: days, views: share.views, now: now, selects: share.needs)
+            isCostKnown(of: days, views: share.views, now: now, selects: share.needs)
         }
         return share.part(on: now.day, knowing: (isKnown(days.lowerBound...now.day), isKnown(recent)))
     }

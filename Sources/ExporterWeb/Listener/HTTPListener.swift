@@ -113,6 +113,8 @@ struct HTTPListener: Service {
                     host: address.bindHost, port: address.port, childChannelInitializer: setup)
             } catch let error as IOError {
                 throw ListenFailure(address: address, code: error.errnoCode)
+            } catch is SocketAddressError.UnknownHost {
+                throw ListenFailure(address: address, code: EADDRNOTAVAIL)
             } catch is SocketAddressError {
                 throw ListenFailure(address: address, code: EADDRNOTAVAIL)
             }

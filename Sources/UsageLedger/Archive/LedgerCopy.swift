@@ -51,7 +51,10 @@ package enum LedgerCopy {
                     arguments: [name])
             }
             try db.execute(sql: "DELETE FROM exporter_counter")
-            let kept = accounts.map { LedgerSchema.startSetting(of: $0) } + [LedgerSchema.saltSetting]
+            let kept =
+                accounts.map { LedgerSchema.startSetting(of: $0) } + [
+                    LedgerSchema.saltSetting, LedgerSchema.simulatedSetting,
+                ]
             let settings = try String.fetchAll(db, sql: "SELECT name FROM setting")
             for setting in settings where !kept.contains(setting) {
                 try db.execute(sql: "DELETE FROM setting WHERE name = ?", arguments: [setting])
@@ -89,6 +92,10 @@ package enum LedgerCopy {
         to path: String, fill: (LedgerFile) async throws -> LedgerContents
     ) async throws -> LedgerContents {
         guard !LedgerFile.isInUse(path) else { throw LedgerError.outputInUse(path: path) }
+        // A link to a folder would be replaced.
+        guard !LedgerFile.isFolder(path) else {
+            throw LedgerError.copyNotWritable(path: path, reason: String(cString: strerror(EISDIR)))
+        }
         let draft = LedgerFile(draftOf: path)
         do {
             try await BlockingFileAccess.run { try draft.prepare() }

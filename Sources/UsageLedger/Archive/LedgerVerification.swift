@@ -15,9 +15,10 @@ package struct LedgerVerification: Sendable {
 
     /// Checks a file without changing it.
     ///
-    /// - Throws: `LedgerError.missing`, `.foreignDatabase`, `.olderSchema`, `.newerSchema`, `.damaged` or `.storage`.
+    /// - Throws: `LedgerError.missing`, `.folder`, `.foreignDatabase`, `.olderSchema`, `.newerSchema`, `.damaged` or `.storage`.
     package static func verify(_ path: String) async throws -> LedgerVerification {
         guard FileManager.default.fileExists(atPath: path) else { throw LedgerError.missing(path: path) }
+        guard !LedgerFile.isFolder(path) else { throw LedgerError.folder(path: path) }
         do {
             let queue = try LedgerFile(at: path).connectForReading()
             return try await queue.read { db in

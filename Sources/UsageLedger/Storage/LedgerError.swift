@@ -22,6 +22,8 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     case accountExists(name: String, provider: String)
     /// There is no ledger to read.
     case missing(path: String)
+    /// A file is expected at the path of a folder.
+    case folder(path: String)
     /// The ledger exists, but this user cannot read it.
     case notReadable(path: String)
     /// The schema is older than this version's, and the ledger was opened read-only.
@@ -30,6 +32,8 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     case newerSchema(path: String)
     /// The file is an intact SQLite database, but not a ledger.
     case foreignDatabase(path: String)
+    /// The money of the ledger, or of a file to import, has the other origin.
+    case otherOrigin(path: String, isSimulated: Bool)
     /// A slice contains cells of a family that only the ledger itself maintains.
     case reservedFamily(LedgerFamily)
     /// A reading contains a metric family that its provider does not declare.
@@ -76,6 +80,8 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
                 + "ledger that has not read this account"
         case .missing(let path):
             return "there is no ledger at \(path): give the file, or the --storage.path, of an exporter that has run"
+        case .folder(let path):
+            return "\(path) is a folder: give the file, such as \(path)\(path.hasSuffix("/") ? "" : "/")ledger.sqlite"
         case .notReadable(let path):
             return "cannot read \(path): run this as the exporter's user, who may write the folder as well"
         case .olderSchema(let path):
@@ -83,7 +89,13 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
         case .newerSchema(let path):
             return "\(path) was written by a newer version of this exporter; run that version, or use another folder"
         case .foreignDatabase(let path):
-            return "\(path) is a database of another program; use another folder"
+            return
+                "\(path) is not a ledger, but a database of another program or an empty file; give a ledger's file, or a "
+                + "--storage.path of its own"
+        case .otherOrigin(let path, let isSimulated):
+            return isSimulated
+                ? "\(path) holds simulated money of `demo`, which must not be counted as charged: use another folder or file"
+                : "\(path) holds what real accounts were charged: give `demo` a folder of its own, or no --storage.path"
         case .reservedFamily(let family):
             return "a slice contains cells of \(family.name), which only the ledger itself maintains; omit them"
         case .undeclaredFamily(let name):

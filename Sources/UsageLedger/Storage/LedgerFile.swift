@@ -35,14 +35,40 @@ package struct LedgerFile {
         return names.contains(resolved.path) && FileManager.default.fileExists(atPath: folder + "/lock")
     }
 
+    /// Returns whether a path is a folder, or a link to one.
+    static func isFolder(_ path: String) -> Bool { kind(path) == S_IFDIR }
+
+    /// Returns whether a path exists and is not a folder.
+    static func isFile(_ path: String) -> Bool { kind(path).map { $0 != S_IFDIR } ?? false }
+
+    private static func kind(_ path: String) -> mode_t? {
+        var status = stat()
+        return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+    }
+
     /// The paths of the database, its WAL and its shared-memory file.
     var parts: [String] { ["", "-wal", "-shm"].map { path + $0 } }
 
     /// Opens or creates the database.
     ///
-    /// - Parameter isKnownDamaged: whether it is damaged even if SQLite's check passes.
+    /// - Parameters:
+    ///   - origin: the origin of its money.
+    ///   - isKnownDamaged: whether it is damaged even if SQLite's check passes.
     /// - Returns: the database, and the path to which a damaged one was moved.
-    func open(now: Timestamp, isKnownDamaged: Bool = false) throws -> (queue: DatabaseQueue, setAside: String?) {
+    func open(
+        for origin: LedgerOrigin, now: Timestamp, isKnownDamaged: Bool = false
+    ) throws -> (queue: DatabaseQueue, setAside: String?) {
+        let (queue, setAside) = try openAny(now: now, isKnownDamaged: isKnownDamaged)
+        do {
+            try queue.write { try origin.claim($0, path: path) }
+        } catch {
+            try? queue.close()
+            throw error
+        }
+        return (queue, setAside)
+    }
+
+    private func openAny(now: Timestamp, isKnownDamaged: Bool) throws -> (queue: DatabaseQueue, setAside: String?) {
         var setAside: String?
         if parts.contains(where: { FileManager.default.fileExists(atPath: $0) }) {
             if !isKnownDamaged, let queue = try openSound() { return (queue, nil) }

@@ -51,6 +51,9 @@ enum LedgerSchema {
     /// The setting with the salt of hashed labels.
     static let saltSetting = "label_salt"
 
+    /// The setting that marks a demo's ledger.
+    static let simulatedSetting = "simulated"
+
     /// The setting with the configured start of an account's ledger.
     static func startSetting(of account: Int64) -> String { "beginning \(account)" }
 

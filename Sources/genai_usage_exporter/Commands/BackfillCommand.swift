@@ -49,7 +49,7 @@ struct BackfillCommand: AsyncParsableCommand {
             backfill = try Backfill(
                 BackfillSpan(from: from, to: to, now: clock.now), configuration: configuration, scrapeLabels: labels)
         } catch {
-            throw ValidationError("--label: \(error)")
+            throw ValidationError("--label must name a label that the exporter does not write itself: \(error)")
         }
         let bar = ProgressBar(outputIsStandard: output == nil)
         let samples = try await OutputTarget(output).write { write in

@@ -5,6 +5,7 @@ import ExporterWeb
 import Foundation
 import Logging
 import ProviderSimulator
+import UsageLedger
 import UsageModel
 
 /// `demo`: the exporter on built-in simulated providers: no keys, no config, no network.
@@ -38,6 +39,7 @@ struct DemoCommand: AsyncParsableCommand {
             configuration.snapshot = SnapshotConfiguration(every: .hours(1), keep: 2, path: folder + "/snapshots")
             var environment = Exporter.Environment(logger: logger)
             environment.build = RootCommand.build
+            environment.origin = .simulated
             environment.showsCreated = web.openMetricsCreated
             let exporter = try await Exporter(configuration, storage: folder, environment: environment)
             try await Serving(

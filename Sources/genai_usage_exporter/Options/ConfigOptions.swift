@@ -55,6 +55,10 @@ struct ShardOptions: ParsableArguments {
 struct StorageOptions: ParsableArguments {
     @Option(name: .customLong("storage.path"), help: "Path to the ledger's folder.")
     var path = "data"
+
+    func validate() throws {
+        if path.isEmpty { throw ValidationError("--storage.path is empty: give the path of a folder") }
+    }
 }
 
 extension LogThreshold: ExpressibleByArgument {}

@@ -256,6 +256,25 @@ struct ExporterConfigurationTests {
         #expect(warnings.last?.message.contains("the same key as key \"one\"") == true)
     }
 
+    @Test("keys of an account whose cost is not reported by key are a warning, where an owner lists both")
+    func keysWithoutCost() throws {
+        func warnings(_ settings: String, _ owner: String) throws -> [ConfigurationProblem] {
+            let text = """
+                accounts: [{ name: media, api_key: vf-0a1b2c3d4e5f, \(settings) }]
+                owners: [{ name: web-team, \(owner) }]
+                """
+            return try ConfigurationFixtures.load(Array(text.utf8)).warnings
+        }
+        let found = try warnings("provider: wavespeed", "accounts: [media], keys: [web]")
+        #expect(found.map(\.line) == [2])
+        #expect(found.first?.message.hasPrefix("no cost counts for this owner in account media") == true)
+        for owner in ["accounts: [media]", "keys: [web]"] {
+            #expect(try warnings("provider: wavespeed", owner).isEmpty)
+        }
+        #expect(try warnings("provider: wavespeed, cost_by_key: true", "accounts: [media], keys: [web]").isEmpty)
+        #expect(try warnings("provider: venice", "accounts: [media], keys: [web]").isEmpty)
+    }
+
     @Test("a budget of something that no selected account reports is a warning")
     func budgetOfNothing() throws {
         func warnings(_ options: String, _ filter: String) throws -> [ConfigurationProblem] {

@@ -270,9 +270,7 @@ struct RandomWorld {
         _ budget: Budget, _ counts: (_ key: String, _ model: String) -> Bool?, _ scrape: Scrape, readAt: Timestamp
     ) throws {
         let days = budget.period.days(containing: right.now.day)
-        // Without cost by key the rest of an account is not known.
-        let isSplit = !keys.isEmpty || budget.filter.owner == nil
-        let isKnown = isSplit && readAt > days.lowerBound.start && days.lowerBound >= ledgerStart
+        let isKnown = readAt > days.lowerBound.start && days.lowerBound >= ledgerStart
         var (wanted, unattributed) = (ExactDecimal.zero, ExactDecimal.zero)
         for (labels, byDay) in shown {
             let sum = byDay.filter { days.contains($0.key) }.values.reduce(ExactDecimal.zero, +)
