@@ -233,6 +233,9 @@ class Lint:
                 self.find(name, "not an instant table")
             if panel["type"] == "timeseries" and len(target["legendFormat"]) == 0:
                 self.find(name, "no legend")
+            # A budget of several accounts has neither label, and its series may appear only after hours of data.
+            if "genai_budget_" in target["expr"] and re.search(r"{{ *(provider|account) *}}", target["legendFormat"]):
+                self.find(name, "the legend of a budget needs label_join: budgets of several accounts have no account")
             self.expression(name, target["expr"])
             self.windows(uid, name, panel, target)
         for link in self.links(panel):

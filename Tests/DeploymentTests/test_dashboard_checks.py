@@ -124,6 +124,9 @@ class LintTests(unittest.TestCase):
         self.assertFound(
             "leaves gaps", expression("Spend per day by provider", "sum(increase(genai_cost_usd_total{%s}[6h]))" % held)
         )
+        self.assertFound(
+            "needs label_join", expression("Spend per day by provider", "sum(genai_budget_spent_usd{%s})" % held)
+        )
         self.assertFound("irate", expression("Cost today", "sum(irate(genai_cost_usd_total{%s}[1h]))" % held))
 
 
