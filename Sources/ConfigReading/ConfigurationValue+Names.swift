@@ -33,7 +33,9 @@ extension ConfigurationValue {
     package func label() -> String? {
         let expected = "a name of at most 256 bytes on one line"
         guard let text = text(expected) else { return nil }
-        guard text.utf8.count <= 256, !text.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
+        guard text.utf8.count <= 256, !text.unicodeScalars.contains(where: { $0.value < 0x20 }),
+            !text.allSatisfy(\.isWhitespace)
+        else {
             mismatch(expected)
             return nil
         }

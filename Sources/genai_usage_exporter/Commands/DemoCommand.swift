@@ -22,6 +22,10 @@ struct DemoCommand: AsyncParsableCommand {
     @OptionGroup var web: WebOptions
     @OptionGroup var log: LogOptions
 
+    func validate() throws {
+        if let storagePath { try StorageOptions.reject(empty: storagePath) }
+    }
+
     func run() async throws {
         let clock = SystemClock()
         let logger = log.logger(clock: clock, redaction: LogRedaction())

@@ -57,6 +57,10 @@ struct StorageOptions: ParsableArguments {
     var path = "data"
 
     func validate() throws {
+        try Self.reject(empty: path)
+    }
+
+    static func reject(empty path: String) throws {
         if path.isEmpty { throw ValidationError("--storage.path is empty: give the path of a folder") }
     }
 }
