@@ -133,6 +133,7 @@ package struct SecretReader {
         case .failure(let flaw): value.problem("\(variable) \(flaw.description)")
         case .success(let secret):
             redaction.register(secret)
+            warn(of: secret, variable, value)
             return .environment(name: name, value: secret)
         }
         return nil
@@ -145,7 +146,9 @@ package struct SecretReader {
         guard let path = value.text("the path of a file that holds the key") else { return nil }
         let source = SecretSource.file(path: resolvedPath(path, besides: log.file))
         do {
-            redaction.register(try source.value(files: files))
+            let secret = try source.value(files: files)
+            redaction.register(secret)
+            warn(of: secret, "the key file", value)
             return source
         } catch {
             if !isNeeded { return source }
@@ -159,6 +162,12 @@ package struct SecretReader {
             value.problem(isRepeatable ? error.message : "the key file that this names \(error.complaint)")
             return nil
         }
+    }
+
+    /// Warns of a secret that is probably not only the key. A password may have such characters.
+    private func warn(of secret: String, _ place: String, _ value: ConfigurationValue) {
+        guard let doubt = SecretText.doubt(secret) else { return }
+        log.warning("\(place) \(doubt)", at: value.node.mark?.place, path: value.path)
     }
 
     /// Whether a file is one of systemd's credentials, and this process is not the service that has it. An operator may
@@ -214,15 +223,11 @@ package enum SecretText {
         case empty
         case unprintable
         case placeholder
-        case quoted
-        case assignment
 
         package var description: String {
             switch self {
             case .empty: "is empty: put the key there"
             case .unprintable: "holds a space, a line break or a character beyond ASCII: put only the key there"
-            case .quoted: "holds quotation marks around the key: put only the key there"
-            case .assignment: "holds NAME=key, as an environment file does: put only the key there"
             case .placeholder: "holds ${…}, and variables are not expanded: name the variable with a key ending in _env"
             }
         }
@@ -241,19 +246,21 @@ package enum SecretText {
         if bytes.isEmpty { return .failure(.empty) }
         guard bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else { return .failure(.unprintable) }
         let text = String(decoding: bytes, as: UTF8.self)
-        if text.contains("${") { return .failure(.placeholder) }
-        let marks: [Character] = ["\"", "'"]
-        if let first = text.first, marks.contains(first), text.count > 1, text.last == first {
-            return .failure(.quoted)
-        }
-        return isAssignment(text) ? .failure(.assignment) : .success(text)
+        return text.contains("${") ? .failure(.placeholder) : .success(text)
     }
 
-    /// Whether a text is a line such as `VENICE_API_KEY=…`. Keys may contain `=` themselves, as base64 does.
-    private static func isAssignment(_ text: String) -> Bool {
-        guard let sign = text.firstIndex(of: "="), text.index(after: sign) < text.endIndex else { return false }
-        let name = text[..<sign]
-        return name.allSatisfy { $0.isUppercase || $0.isNumber || $0 == "_" }
-            && ["_KEY", "_TOKEN", "_SECRET"].contains(where: name.hasSuffix)
+    /// The reason why a valid text is probably not only the key; nil if there is none.
+    static func doubt(_ text: String) -> String? {
+        let marks: [Character] = ["\"", "'", "`"]
+        if text.count > 1, let first = text.first, marks.contains(first), text.last == first {
+            return "holds quotation marks, which are sent as part of the key: put only the key there"
+        }
+        guard let sign = text.firstIndex(of: "="), let next = text[sign...].dropFirst().first, next != "=" else {
+            return nil
+        }
+        let name = text[..<sign].uppercased()
+        let isName = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
+        guard isName, ["KEY", "TOKEN", "SECRET", "PASSWORD"].contains(where: name.hasSuffix) else { return nil }
+        return "holds NAME=key, as an environment file does, all of which is sent as the key: put only the key there"
     }
 }

@@ -68,7 +68,7 @@ package final class UsageLedger: Sendable {
     ///   - origin: the origin of its money.
     ///   - families: the families that readings may contain. Stored series of others are kept, but not served.
     /// - Throws: `LedgerError.locked`, `.notWritable`, `.networkStorage`, `.full`, `.newerSchema`, `.foreignDatabase`,
-    ///   `.otherOrigin` or `.storage`.
+    ///   `.otherOrigin`, `.damagedDemo`, `.notFolder` or `.storage`.
     package static func open(
         folder: String, origin: LedgerOrigin = .billed, families: UsageFamilies, now: Timestamp
     ) async throws -> UsageLedger {
@@ -197,9 +197,7 @@ package final class UsageLedger: Sendable {
     }
 
     private static func makeFolder(_ folder: String, openedAt: Timestamp) throws -> FolderLock {
-        if LedgerFile.isFile(folder) {
-            throw LedgerError.notWritable(path: folder, reason: "it is a file, not a folder")
-        }
+        try LedgerFile.requireFolder(folder)
         do {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])

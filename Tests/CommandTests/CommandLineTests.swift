@@ -47,12 +47,12 @@ import Testing
             let host = try await ExporterProcess.run(["demo", "--web.listen-address", "host.invalid:9000"])
             #expect(host.status == 1)
             #expect(host.errors.contains("cannot listen on host.invalid:9000: "))
-            #expect(host.errors.contains("the address must be one of this machine's"))
+            #expect(host.errors.contains("the host has no address; give an IP address of this machine"))
             let file = folder + "/file"
             try "".write(toFile: file, atomically: true, encoding: .utf8)
             let inFile = try await ExporterProcess.run(["demo", "--storage.path", file])
             #expect(inFile.status == 3)
-            #expect(inFile.errors.contains("\(file): it is a file, not a folder"))
+            #expect(inFile.errors.contains("\(file) is a file: --storage.path is the folder"))
             let empty = try await ExporterProcess.run(["once", "--storage.path", ""])
             #expect(empty.status == 2)
             #expect(empty.errors.contains("--storage.path is empty"))
@@ -73,6 +73,12 @@ import Testing
             let once = try await ExporterProcess.run(["once", "--config.file", config, "--storage.path", storage])
             #expect(once.status == 3)
             #expect(once.errors.contains("holds simulated money of `demo`"))
+            for command in [["backfill"], ["focus", "--from", "2026-11-01", "--to", "2026-11-02"]] {
+                let written = try await ExporterProcess.run(
+                    command + ["--storage.path", storage, "--output", folder + "/out"])
+                #expect(written.status == 0)
+                #expect(written.errors.contains("the storage is that of a demo"))
+            }
         }
     }
 

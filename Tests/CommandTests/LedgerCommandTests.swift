@@ -59,7 +59,7 @@ import UsageModel
             try String(repeating: "not a ledger ", count: 100).write(toFile: text, atomically: true, encoding: .utf8)
             let foreign = try await ExporterProcess.run(["ledger", "verify", text])
             #expect(foreign.status == 3)
-            #expect(foreign.errors.contains("\(text) is damaged"))
+            #expect(foreign.errors.contains("\(text) is not a ledger"))
             let refused = try await ExporterProcess.run(["ledger", "import", "--storage.path", folder + "/new", text])
             #expect(refused.status == 3)
             #expect(!FileManager.default.fileExists(atPath: folder + "/new"))

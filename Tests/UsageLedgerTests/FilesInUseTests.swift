@@ -40,9 +40,7 @@ import UsageModel
         try FileManager.default.removeItem(atPath: bench.folder.path)
         try Data("in the way".utf8).write(to: URL(fileURLWithPath: bench.folder.path))
         for _ in 0..<2 {
-            #expect(
-                try await commitRefused(bench)
-                    == .notWritable(path: bench.folder.path, reason: "the folder cannot be made"))
+            #expect(try await commitRefused(bench) == .notFolder(path: bench.folder.path))
             #expect(try await bench.totals()[cost("m")]?.sum == 1)
         }
         try FileManager.default.removeItem(atPath: bench.folder.path)

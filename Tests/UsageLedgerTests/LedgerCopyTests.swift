@@ -98,7 +98,7 @@ struct LedgerCopyTests {
     func copyRefused() async throws {
         let bench = try await ledgerWithTwoAccounts()
         let path = bench.folder.path + "/none/copy"
-        let expected = LedgerError.copyNotWritable(path: path + ".new", reason: "No such file or directory")
+        let expected = LedgerError.copyNotWritable(path: path, reason: "No such file or directory")
         await #expect(throws: expected) { try await bench.ledger.snapshot(to: path) }
         await #expect(throws: expected) { try await LedgerCopy.snapshot(of: bench.folder.path, to: path) }
         #expect(!bench.ledger.needsReopening)
@@ -189,32 +189,65 @@ struct LedgerCopyTests {
         await #expect(throws: LedgerError.otherOrigin(path: bench.folder.database, isSimulated: false)) {
             try await bench.folder.open(.simulated)
         }
-        let target = LedgerFolder()
-        let other = try await target.open()
         let (file, all) = (bench.folder.path + "/exported", bench.folder.path + "/snapshot")
         _ = try await LedgerCopy.export(account: "media", of: demo.path, to: file)
         _ = try await LedgerCopy.snapshot(of: demo.path, to: all)
         for copy in [file, all] {
             await #expect(throws: LedgerError.otherOrigin(path: copy, isSimulated: true)) {
-                try await other.importAccounts(from: .intact(copy))
+                try await LedgerVerification.intact(copy)
             }
+            #expect(try await LedgerVerification.verify(copy).problems == [])
         }
-        try await other.close()
-        #expect(try await LedgerVerification.verify(target.database).contents.accounts.isEmpty)
+        #expect(try await LedgerHistory.isSimulated(folder: demo.path))
+        #expect(try await !LedgerHistory.isSimulated(folder: bench.folder.path))
     }
 
-    @Test("a folder, or a link to one, is neither verified nor replaced")
-    func folders() async throws {
+    @Test("a demo changes no ledger that may be of real accounts: neither a damaged one, nor one of an earlier version")
+    func demoOnOthers() async throws {
+        let damaged = LedgerFolder()
+        try await damaged.open().close()
+        try Data(repeating: 0x5A, count: 8192).write(to: URL(fileURLWithPath: damaged.database))
+        await #expect(throws: LedgerError.damagedDemo(path: damaged.database)) { try await damaged.open(.simulated) }
+        #expect(try damaged.files == ["ledger.sqlite", "lock"])
+
         let bench = try await ledgerWithTwoAccounts()
-        let link = bench.folder.path + "/link"
-        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: bench.folder.path)
-        for path in [bench.folder.path, link] {
-            await #expect(throws: LedgerError.folder(path: path)) { try await LedgerVerification.verify(path) }
-            await #expect(throws: LedgerError.copyNotWritable(path: path, reason: "Is a directory")) {
-                try await LedgerCopy.snapshot(of: bench.folder.path, to: path)
-            }
+        try await bench.ledger.close()
+        let queue = try DatabaseQueue(path: bench.folder.database)
+        try await queue.write { db in
+            try db.execute(sql: "ALTER TABLE quota_request DROP COLUMN counts_from")
+            try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier = 'quota book and wrong clocks'")
         }
-        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == bench.folder.path)
+        try queue.close()
+        await #expect(throws: LedgerError.otherOrigin(path: bench.folder.database, isSimulated: false)) {
+            try await bench.folder.open(.simulated)
+        }
+        await #expect(throws: LedgerError.olderSchema(path: bench.folder.database)) {
+            try await LedgerVerification.verify(bench.folder.database)
+        }
+    }
+
+    @Test("only regular files are verified and replaced, and of a link its target")
+    func otherFiles() async throws {
+        let bench = try await ledgerWithTwoAccounts()
+        func path(_ name: String) -> String { bench.folder.path + "/" + name }
+        try FileManager.default.createSymbolicLink(
+            atPath: path("folder link"), withDestinationPath: bench.folder.path)
+        mkfifo(path("pipe"), 0o600)
+        for (name, isFolder) in [("", true), ("folder link", true), ("pipe", false)] {
+            let refused = LedgerError.notFile(path: path(name), isFolder: isFolder)
+            await #expect(throws: refused) { try await LedgerVerification.verify(path(name)) }
+            await #expect(throws: refused) { try await LedgerCopy.snapshot(of: bench.folder.path, to: path(name)) }
+        }
+        try Data("old".utf8).write(to: URL(fileURLWithPath: path("target")))
+        try FileManager.default.createSymbolicLink(atPath: path("link"), withDestinationPath: path("target"))
+        _ = try await LedgerCopy.snapshot(of: bench.folder.path, to: path("link"))
+        for link in ["folder link", "link"] {
+            #expect((try? FileManager.default.destinationOfSymbolicLink(atPath: path(link))) != nil, "\(link)")
+        }
+        #expect(try await LedgerVerification.verify(path("target")).problems == [])
+        await #expect(throws: LedgerError.notFolder(path: path("target"))) {
+            try await LedgerCopy.snapshot(of: path("target"), to: path("other"))
+        }
     }
 
     @Test("an unknown account is reported with the known ones")

@@ -22,6 +22,9 @@ struct BudgetShare {
         static let credits = Families(money: [.credits], byKey: [.keyCredits])
     }
 
+    /// The views of cost by key, in USD and credits.
+    static let viewsByKey = Families.usd.byKey.union(Families.credits.byKey)
+
     /// How a series counts.
     private struct Weight {
         /// 1 to add to what is spent, −1 to subtract.
@@ -43,6 +46,8 @@ struct BudgetShare {
     private let ownsKey: (@Sendable (String) -> Bool)?
     /// Whether what has no key belongs to another owner, so that none of it is unattributed.
     private let hasOtherRest: Bool
+    /// Whether the provider reports cost by key. If not, cost of a model without a key belongs to the owner of the rest.
+    private let isReportedByKey: Bool
     private let shown: @Sendable (_ key: String, _ model: String) -> [String]
     private let families: Families
     private var entries: [Int64: Entry] = [:]
@@ -53,11 +58,13 @@ struct BudgetShare {
     /// - Parameter shown: returns the labels under which a key and a model are served: a filter may name either.
     init(
         _ budget: Budget, ownsKey: (@Sendable (String) -> Bool)?, hasOtherRest: Bool = false,
+        isReportedByKey: Bool = true,
         shown: @escaping @Sendable (_ key: String, _ model: String) -> [String] = { [$0, $1] }
     ) {
         self.shown = shown
         self.budget = budget
         self.hasOtherRest = hasOtherRest
+        self.isReportedByKey = isReportedByKey
         self.ownsKey = ownsKey
         families = budget.unit == nil ? .usd : .credits
     }
@@ -125,7 +132,8 @@ struct BudgetShare {
         let mayBeModel = model.isEmpty || selects(model: model)
         guard mayBeKey, mayBeModel else { return Weight() }
         // Cost of a model without a key may be of any key, also where the owner has the rest.
-        let isKnown = (!splitsByKey || !key.isEmpty) && (budget.filter.model == nil || !model.isEmpty)
+        let isKeyKnown = !splitsByKey || !key.isEmpty || hasRest && !isReportedByKey
+        let isKnown = isKeyKnown && (budget.filter.model == nil || !model.isEmpty)
         return isKnown ? Weight(spent: 1) : Weight(unattributed: 1)
     }
 

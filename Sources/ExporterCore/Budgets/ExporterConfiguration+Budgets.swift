@@ -9,6 +9,8 @@ extension ExporterConfiguration {
     /// - Parameter view: the labels under which the account's keys are served, which the entries of `owners` may list.
     func budgetShares(of account: AccountConfiguration, view: LabelView) -> [BudgetShare] {
         let shown: @Sendable (String, String) -> [String] = { view.shown([$0, $1], of: ["key", "model"]) }
+        let byKey = BudgetShare.viewsByKey
+        let isReportedByKey = account.unconnectedSources.contains { !$0.costViews.isDisjoint(with: byKey) }
         return budgets.compactMap { budget in
             guard accounts(of: budget).contains(where: { $0.name == account.name }) else { return nil }
             guard let owner = budget.filter.owner, owners.haveKeys(of: account.name) else {
@@ -21,7 +23,8 @@ extension ExporterConfiguration {
                     let shown = view.shown([key], of: ["key"])
                     let found = owners.owner(account: name, key: key, shownAs: shown.first ?? key)
                     return found.map { owner.matches($0.name) } ?? false
-                }, hasOtherRest: rest.map { !owner.matches($0.name) } ?? false, shown: shown)
+                }, hasOtherRest: rest.map { !owner.matches($0.name) } ?? false, isReportedByKey: isReportedByKey,
+                shown: shown)
         }
     }
 }
@@ -38,6 +41,12 @@ extension Owners {
     /// Whether an owner may have something of an account.
     func mayBelong(_ account: String, to owner: NamePattern) -> Bool {
         claims.contains { owner.matches($0.owner.name) && ($0.accounts.isEmpty || $0.accounts.contains(account)) }
+    }
+
+    /// Whether an account as a whole belongs to an owner.
+    func account(_ account: String, belongsTo pattern: NamePattern) -> Bool {
+        guard let found = owner(account: account, key: "", shownAs: "") else { return false }
+        return pattern.matches(found.name)
     }
 
     /// Whether single keys of an account have owners.

@@ -202,12 +202,20 @@ struct BudgetsSection {
                 at: value.node.mark?.place, path: value.path)
         }
         let filter = mapping["where"]?.mapping()
-        let views = BudgetShare(budget, ownsKey: nil).views
+        // An owner who has no account as a whole has only what is reported by key.
+        var ownsKey: (@Sendable (String) -> Bool)?
+        if let owner = budget.filter.owner, !selected.contains(where: { owners.account($0.name, belongsTo: owner) }) {
+            ownsKey = { _ in false }
+        }
+        let views = BudgetShare(budget, ownsKey: ownsKey).views
         if !sources.contains(where: \.reportsCost) {
             warn("cost", at: nil)
         } else if !views.isEmpty, sources.allSatisfy({ $0.costViews.isDisjoint(with: views) }) {
-            budget.filter.modality == nil
-                ? warn("cost by key", at: filter?["key"]) : warn("cost by modality", at: filter?["modality"])
+            if budget.filter.modality == nil {
+                warn("cost by key", at: filter?["key"] ?? filter?["owner"])
+            } else {
+                warn("cost by modality", at: filter?["modality"])
+            }
         }
     }
 }

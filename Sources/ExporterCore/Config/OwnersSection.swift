@@ -1,5 +1,4 @@
 import ConfigReading
-import UsageModel
 
 /// Reads the section `owners`.
 struct OwnersSection {
@@ -143,22 +142,26 @@ struct OwnersSection {
         }
     }
 
-    /// Warns of keys in an account whose cost is not reported by key: it belongs to the account's owner.
+    /// Warns of an entry whose keys have no cost, because none of its accounts reports cost by key.
     private func warnOfMissingViews(_ stated: [Stated]) {
-        let views: Set<LedgerFamily> = [.keyCost, .keyCredits, .estimatedCost]
         let whole = accounts.filter { account in
             let sources = account.unconnectedSources
             return sources.contains(where: \.reportsCost)
-                && sources.allSatisfy { $0.costViews.isDisjoint(with: views) }
+                && sources.allSatisfy { $0.costViews.isDisjoint(with: BudgetShare.viewsByKey) }
+        }.map(\.name)
+        let entries = Dictionary(grouping: stated.filter { $0.claim.keys != nil }) {
+            Owners.Claim($0.claim.owner, accounts: $0.claim.accounts)
         }
-        for claim in stated where claim.claim.keys != nil {
-            let names = whole.map(\.name).filter(claim.claim.accounts.contains)
-            guard !names.isEmpty else { continue }
-            claim.value.log.warning(
-                "no cost counts for this owner in account\(names.count > 1 ? "s" : "") \(names.joined(separator: ", ")), "
-                    + "because it is not reported by key: it belongs to the owner of the account; the page of the provider "
-                    + "says which config key adds it, if the provider has it",
-                at: claim.value.node.mark?.place, path: claim.value.path)
+        for entry in entries.values {
+            guard let first = entry.first else { continue }
+            let listed = first.claim.accounts
+            let names = whole.filter { listed.isEmpty || listed.contains($0) }
+            guard !names.isEmpty, !listed.isEmpty || names.count == accountNames.count else { continue }
+            first.value.log.warning(
+                "no cost counts for these keys in account\(names.count > 1 ? "s" : "") \(names.joined(separator: ", ")), "
+                    + "because it is not reported by key: all of it belongs to the account's owner, if it has one; the "
+                    + "page of the provider says which config key adds cost by key, if the provider has it",
+                at: first.value.node.mark?.place, path: first.value.path)
         }
     }
 

@@ -114,7 +114,7 @@ struct HTTPListener: Service {
             } catch let error as IOError {
                 throw ListenFailure(address: address, code: error.errnoCode)
             } catch is SocketAddressError.UnknownHost {
-                throw ListenFailure(address: address, code: EADDRNOTAVAIL)
+                throw ListenFailure(address: address, code: nil)
             } catch is SocketAddressError {
                 throw ListenFailure(address: address, code: EADDRNOTAVAIL)
             }

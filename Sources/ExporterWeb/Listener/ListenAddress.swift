@@ -68,10 +68,13 @@ extension ListenAddress {
 /// A failure to listen on an address.
 package struct ListenFailure: Error, Sendable, CustomStringConvertible {
     let address: ListenAddress
-    /// As in errno(3).
-    let code: CInt
+    /// As in errno(3); nil if the host has no address.
+    let code: CInt?
 
     package var description: String {
+        guard let code else {
+            return "cannot listen on \(address): the host has no address; give an IP address of this machine, or :PORT"
+        }
         let reason = String(cString: strerror(code))
         let advice =
             switch code {

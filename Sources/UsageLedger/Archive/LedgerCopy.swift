@@ -92,18 +92,20 @@ package enum LedgerCopy {
         to path: String, fill: (LedgerFile) async throws -> LedgerContents
     ) async throws -> LedgerContents {
         guard !LedgerFile.isInUse(path) else { throw LedgerError.outputInUse(path: path) }
-        // A link to a folder would be replaced.
-        guard !LedgerFile.isFolder(path) else {
-            throw LedgerError.copyNotWritable(path: path, reason: String(cString: strerror(EISDIR)))
-        }
-        let draft = LedgerFile(draftOf: path)
+        try LedgerFile.requireFile(path)
+        // The target of a symbolic link is replaced, not the link.
+        let target = LedgerFile.target(of: path)
+        let draft = LedgerFile(draftOf: target)
         do {
             try await BlockingFileAccess.run { try draft.prepare() }
             let contents = try await fill(draft)
-            try await BlockingFileAccess.run { try draft.finish(as: path) }
+            try await BlockingFileAccess.run { try draft.finish(as: target) }
             return contents
         } catch {
             try? await BlockingFileAccess.run { try draft.remove() }
+            if case LedgerError.copyNotWritable(_, let reason) = error {
+                throw LedgerError.copyNotWritable(path: path, reason: reason)
+            }
             if let error = error as? DatabaseError { throw LedgerError(error, path: path) }
             throw error
         }

@@ -5,6 +5,7 @@ import UsageModel
 /// Checks a ledger file: SQLite's own check, and whether the stored sums agree with each other.
 package struct LedgerVerification: Sendable {
     let path: String
+    let isSimulated: Bool
     /// The contents of the file.
     package let contents: LedgerContents
     /// The problems found, at most `mostProblems`; empty if the file is intact.
@@ -15,10 +16,10 @@ package struct LedgerVerification: Sendable {
 
     /// Checks a file without changing it.
     ///
-    /// - Throws: `LedgerError.missing`, `.folder`, `.foreignDatabase`, `.olderSchema`, `.newerSchema`, `.damaged` or `.storage`.
+    /// - Throws: `LedgerError.missing`, `.notFile`, `.foreignDatabase`, `.olderSchema`, `.newerSchema`, `.damaged` or `.storage`.
     package static func verify(_ path: String) async throws -> LedgerVerification {
         guard FileManager.default.fileExists(atPath: path) else { throw LedgerError.missing(path: path) }
-        guard !LedgerFile.isFolder(path) else { throw LedgerError.folder(path: path) }
+        try LedgerFile.requireFile(path)
         do {
             let queue = try LedgerFile(at: path).connectForReading()
             return try await queue.read { db in
@@ -29,8 +30,11 @@ package struct LedgerVerification: Sendable {
                     throw LedgerError.olderSchema(path: path)
                 }
                 return LedgerVerification(
-                    path: path, contents: try LedgerContents(of: db), problems: try problems(db))
+                    path: path, isSimulated: try LedgerOrigin.isSimulated(db), contents: try LedgerContents(of: db),
+                    problems: try problems(db))
             }
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
+            throw LedgerError.foreignDatabase(path: path)
         } catch let error as DatabaseError where LedgerFile.damage.contains(error.resultCode) {
             throw LedgerError.damagedFile(path: path, finding: error.message ?? "\(error.resultCode)")
         } catch let error as DatabaseError {
@@ -40,10 +44,11 @@ package struct LedgerVerification: Sendable {
 
     /// Checks a file to import.
     ///
-    /// - Throws: `LedgerError.damagedFile` if there is a problem, or as `verify`.
+    /// - Throws: `LedgerError.damagedFile` if there is a problem, `.otherOrigin` for that of a demo, or as `verify`.
     package static func intact(_ path: String) async throws -> LedgerVerification {
         let verification = try await verify(path)
         if let problem = verification.problems.first { throw LedgerError.damagedFile(path: path, finding: problem) }
+        if verification.isSimulated { throw LedgerError.otherOrigin(path: path, isSimulated: true) }
         return verification
     }
 

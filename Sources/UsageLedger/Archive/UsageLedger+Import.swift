@@ -7,7 +7,7 @@ extension UsageLedger {
     /// - Parameter file: a file of `LedgerCopy`, from `LedgerVerification.intact`.
     /// - Returns: the added accounts, and whether their hashed labels keep their values: hashes depend on a salt, which
     ///   only a ledger without accounts adopts.
-    /// - Throws: `LedgerError.accountExists`, `.otherOrigin` or `.storage`; then nothing was changed.
+    /// - Throws: `LedgerError.accountExists` or `.storage`; then nothing was changed.
     package func importAccounts(
         from file: LedgerVerification
     ) async throws -> (added: LedgerContents, keepsHashes: Bool) {
@@ -17,9 +17,6 @@ extension UsageLedger {
             defer { try? db.execute(sql: "DETACH DATABASE other") }
             var keepsHashes = false
             try db.inTransaction {
-                guard try !LedgerOrigin.isSimulated(db, schema: "other") else {
-                    throw LedgerError.otherOrigin(path: file.path, isSimulated: true)
-                }
                 keepsHashes = try Self.adopt(db)
                 return .commit
             }

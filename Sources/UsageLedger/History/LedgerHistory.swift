@@ -33,6 +33,13 @@ package struct LedgerHistory {
         }
     }
 
+    /// Returns whether a ledger is that of a demo.
+    ///
+    /// - Throws: as `read`.
+    package static func isSimulated(folder: String) async throws -> Bool {
+        try await read(folder: folder, families: .common) { try LedgerOrigin.isSimulated($0.db) }
+    }
+
     /// Copies a ledger to a draft, without the folder's lock, consistent as of one commit.
     static func copy(folder: String, to draft: LedgerFile) async throws {
         try await opened(folder: folder) { queue in
@@ -52,6 +59,7 @@ package struct LedgerHistory {
     private static func opened<Value>(
         folder: String, _ body: (DatabaseQueue) async throws -> Value
     ) async throws -> Value {
+        try LedgerFile.requireFolder(folder)
         let file = LedgerFile(in: folder)
         guard FileManager.default.fileExists(atPath: file.path) else { throw LedgerError.missing(path: file.path) }
         do {

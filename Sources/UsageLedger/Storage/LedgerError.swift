@@ -22,8 +22,10 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     case accountExists(name: String, provider: String)
     /// There is no ledger to read.
     case missing(path: String)
-    /// A file is expected at the path of a folder.
-    case folder(path: String)
+    /// A folder, a device or a pipe is at the path of a file.
+    case notFile(path: String, isFolder: Bool)
+    /// A file is at the path of the storage folder.
+    case notFolder(path: String)
     /// The ledger exists, but this user cannot read it.
     case notReadable(path: String)
     /// The schema is older than this version's, and the ledger was opened read-only.
@@ -34,6 +36,8 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
     case foreignDatabase(path: String)
     /// The money of the ledger, or of a file to import, has the other origin.
     case otherOrigin(path: String, isSimulated: Bool)
+    /// The ledger that a demo opens is damaged.
+    case damagedDemo(path: String)
     /// A slice contains cells of a family that only the ledger itself maintains.
     case reservedFamily(LedgerFamily)
     /// A reading contains a metric family that its provider does not declare.
@@ -80,8 +84,10 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
                 + "ledger that has not read this account"
         case .missing(let path):
             return "there is no ledger at \(path): give the file, or the --storage.path, of an exporter that has run"
-        case .folder(let path):
-            return "\(path) is a folder: give the file, such as \(path)\(path.hasSuffix("/") ? "" : "/")ledger.sqlite"
+        case .notFile(let path, let isFolder):
+            return "\(path) is \(isFolder ? "a folder: give a file in it" : "a device or a pipe: give a regular file")"
+        case .notFolder(let path):
+            return "\(path) is a file: --storage.path is the folder that holds ledger.sqlite"
         case .notReadable(let path):
             return "cannot read \(path): run this as the exporter's user, who may write the folder as well"
         case .olderSchema(let path):
@@ -90,12 +96,17 @@ package enum LedgerError: ReasonedFailure, Equatable, CustomStringConvertible {
             return "\(path) was written by a newer version of this exporter; run that version, or use another folder"
         case .foreignDatabase(let path):
             return
-                "\(path) is not a ledger, but a database of another program or an empty file; give a ledger's file, or a "
-                + "--storage.path of its own"
+                "\(path) is not a ledger: it is empty, belongs to another program, or its first page is damaged; use another "
+                + "file or folder"
         case .otherOrigin(let path, let isSimulated):
             return isSimulated
                 ? "\(path) holds simulated money of `demo`, which must not be counted as charged: use another folder or file"
-                : "\(path) holds what real accounts were charged: give `demo` a folder of its own, or no --storage.path"
+                : "\(path) holds what real accounts were charged, or a demo before version 0.2 wrote it: give `demo` a "
+                    + "folder of its own, or no --storage.path"
+        case .damagedDemo(let path):
+            return
+                "\(path) is damaged, and `demo` does not replace it, because it may hold what real accounts were charged: "
+                + "give `demo` a folder of its own, or no --storage.path"
         case .reservedFamily(let family):
             return "a slice contains cells of \(family.name), which only the ledger itself maintains; omit them"
         case .undeclaredFamily(let name):

@@ -35,15 +35,29 @@ package struct LedgerFile {
         return names.contains(resolved.path) && FileManager.default.fileExists(atPath: folder + "/lock")
     }
 
-    /// Returns whether a path is a folder, or a link to one.
-    static func isFolder(_ path: String) -> Bool { kind(path) == S_IFDIR }
+    /// Throws if a path exists and is not a folder, as a storage folder must be.
+    static func requireFolder(_ path: String) throws {
+        guard let kind = kind(path), kind != S_IFDIR else { return }
+        throw LedgerError.notFolder(path: path)
+    }
 
-    /// Returns whether a path exists and is not a folder.
-    static func isFile(_ path: String) -> Bool { kind(path).map { $0 != S_IFDIR } ?? false }
+    /// Throws if a path exists and is not a regular file: another kind would be replaced, or block a reader.
+    static func requireFile(_ path: String) throws {
+        guard let kind = kind(path), kind != S_IFREG else { return }
+        throw LedgerError.notFile(path: path, isFolder: kind == S_IFDIR)
+    }
 
+    /// Returns the type of a file, or of the target of a link; nil if there is none.
     private static func kind(_ path: String) -> mode_t? {
         var status = stat()
         return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+    }
+
+    /// Returns the target of a symbolic link, or the path itself.
+    static func target(of path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
     }
 
     /// The paths of the database, its WAL and its shared-memory file.
@@ -58,28 +72,18 @@ package struct LedgerFile {
     func open(
         for origin: LedgerOrigin, now: Timestamp, isKnownDamaged: Bool = false
     ) throws -> (queue: DatabaseQueue, setAside: String?) {
-        let (queue, setAside) = try openAny(now: now, isKnownDamaged: isKnownDamaged)
-        do {
-            try queue.write { try origin.claim($0, path: path) }
-        } catch {
-            try? queue.close()
-            throw error
-        }
-        return (queue, setAside)
-    }
-
-    private func openAny(now: Timestamp, isKnownDamaged: Bool) throws -> (queue: DatabaseQueue, setAside: String?) {
         var setAside: String?
         if parts.contains(where: { FileManager.default.fileExists(atPath: $0) }) {
-            if !isKnownDamaged, let queue = try openSound() { return (queue, nil) }
+            if !isKnownDamaged, let queue = try openSound(for: origin) { return (queue, nil) }
+            guard origin.mayQuarantine else { throw LedgerError.damagedDemo(path: path) }
             setAside = try putAside(now: now)
         }
-        try create()
+        try create(for: origin)
         return (try connect(), setAside)
     }
 
-    /// Opens the existing database and migrates it; nil if it is damaged.
-    private func openSound() throws -> DatabaseQueue? {
+    /// Opens the existing database and migrates it; nil if it is damaged. One of the other origin stays unchanged.
+    private func openSound(for origin: LedgerOrigin) throws -> DatabaseQueue? {
         // A new database is renamed when it is complete, so a file without a page (at least 512 bytes) was truncated. SQLite
         // would treat it as a new database and delete its WAL.
         guard fileSize(path) >= 512 else { return nil }
@@ -89,11 +93,12 @@ package struct LedgerFile {
         do {
             let queue = try connect()
             do {
-                guard try isSound(queue) else {
+                guard try isSound(queue, for: origin) else {
                     try queue.close()
                     return nil
                 }
                 try LedgerSchema.migrator.migrate(queue)
+                try origin.mark(queue)
                 return queue
             } catch {
                 try? queue.close()
@@ -107,12 +112,13 @@ package struct LedgerFile {
     /// SQLite's result codes for a corrupt file.
     static let damage: [ResultCode] = [.SQLITE_CORRUPT, .SQLITE_NOTADB]
 
-    private func isSound(_ queue: DatabaseQueue) throws -> Bool {
+    private func isSound(_ queue: DatabaseQueue, for origin: LedgerOrigin) throws -> Bool {
         try queue.read { db in
             try LedgerSchema.checkOwner(db, path: path)
             // Before anything else is read: truncated pages read as zeros.
             guard try String.fetchOne(db, sql: "PRAGMA quick_check(1)") == "ok" else { return false }
             try LedgerSchema.checkVersion(db, path: path)
+            try origin.check(db, path: path)
             return true
         }
     }
@@ -163,13 +169,14 @@ package struct LedgerFile {
     }
 
     /// Creates the database under another name and renames it, so that a crash leaves no partial one.
-    private func create() throws {
+    private func create(for origin: LedgerOrigin) throws {
         let draft = try emptyDraft()
         let queue = try Self.connect(draft.path)
         try queue.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA application_id = \(LedgerSchema.applicationID)")
         }
         try LedgerSchema.migrator.migrate(queue)
+        try origin.mark(queue)
         try queue.close()
         try draft.rename(to: path)
     }

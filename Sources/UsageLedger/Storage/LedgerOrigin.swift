@@ -6,20 +6,33 @@ package enum LedgerOrigin: Sendable {
     case billed
     case simulated
 
-    /// Throws `LedgerError.otherOrigin` unless the database has this origin or no account, and marks an empty one.
-    func claim(_ db: Database, path: String) throws {
-        let isMarked = try Self.isSimulated(db)
-        guard isMarked != (self == .simulated) else { return }
-        let holdsAccounts = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM account)") ?? false
-        guard !holdsAccounts, !isMarked else { throw LedgerError.otherOrigin(path: path, isSimulated: isMarked) }
-        try db.execute(
-            sql: "INSERT INTO setting (name, value) VALUES (?, 'true')", arguments: [LedgerSchema.simulatedSetting])
+    /// Whether a damaged ledger may be replaced: that of a demo may hold money that was charged.
+    var mayQuarantine: Bool { self == .billed }
+
+    /// Checks the origin of a database; one without accounts and mark has both.
+    ///
+    /// - Throws: `LedgerError.otherOrigin`.
+    func check(_ db: Database, path: String) throws {
+        let isSimulated = try Self.isSimulated(db)
+        guard isSimulated != (self == .simulated) else { return }
+        let hasAccounts = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM account)") ?? false
+        if isSimulated || hasAccounts { throw LedgerError.otherOrigin(path: path, isSimulated: isSimulated) }
     }
 
-    /// Returns whether a database, main or attached, is that of a demo.
-    static func isSimulated(_ db: Database, schema: String = "main") throws -> Bool {
+    /// Marks a checked database of a demo.
+    func mark(_ queue: DatabaseQueue) throws {
+        guard self == .simulated else { return }
+        try queue.write { db in
+            try db.execute(
+                sql: "INSERT OR IGNORE INTO setting (name, value) VALUES (?, 'true')",
+                arguments: [LedgerSchema.simulatedSetting])
+        }
+    }
+
+    /// Returns whether a database is that of a demo.
+    static func isSimulated(_ db: Database) throws -> Bool {
         try Bool.fetchOne(
-            db, sql: "SELECT EXISTS (SELECT 1 FROM \(schema).setting WHERE name = ?)",
-            arguments: [LedgerSchema.simulatedSetting]) ?? false
+            db, sql: "SELECT EXISTS (SELECT 1 FROM setting WHERE name = ?)", arguments: [LedgerSchema.simulatedSetting])
+            ?? false
     }
 }

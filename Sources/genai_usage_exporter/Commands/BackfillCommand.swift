@@ -51,6 +51,7 @@ struct BackfillCommand: AsyncParsableCommand {
         } catch {
             throw ValidationError("--label must name a label that the exporter does not write itself: \(error)")
         }
+        try await config.warnOfSimulation(in: storage.path, logger: logger)
         let bar = ProgressBar(outputIsStandard: output == nil)
         let samples = try await OutputTarget(output).write { write in
             try await backfill.run(folder: storage.path, write: write) { bar.show(done: $0.done, of: $0.total) }

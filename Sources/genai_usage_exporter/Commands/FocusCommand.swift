@@ -36,6 +36,7 @@ struct FocusCommand: AsyncParsableCommand {
         let clock = SystemClock()
         let redaction = LogRedaction()
         let logger = log.logger(clock: clock, redaction: redaction)
+        try await config.warnOfSimulation(in: storage.path, logger: logger)
         let export = FocusExport(
             days: from...to, version: version,
             configuration: try config.load(clock: clock, redaction: redaction, logger: logger))

@@ -3,6 +3,7 @@ import ConfigReading
 import ExporterCore
 import Foundation
 import Logging
+import UsageLedger
 import UsageModel
 
 /// `--config.file` of commands that write the ledger's history: without a config they write every account.
@@ -28,5 +29,12 @@ struct HistoryConfigOption: ParsableArguments {
             return nil
         }
         return try options.load(clock: clock, redaction: redaction, needsSecrets: false)
+    }
+
+    /// Warns if the storage is that of a demo.
+    func warnOfSimulation(in folder: String, logger: Logger) async throws {
+        guard try await LedgerHistory.isSimulated(folder: folder) else { return }
+        logger.warning(
+            "the storage is that of a demo: the file has simulated money", metadata: ["storage": "\(folder)"])
     }
 }

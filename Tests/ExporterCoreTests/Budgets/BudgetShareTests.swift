@@ -41,12 +41,13 @@ import UsageModel
 
     private static func part(
         of series: [Series], unit: String? = nil, ownsKey: (@Sendable (String) -> Bool)? = nil,
-        _ change: (inout BudgetFilter) -> Void
+        isReportedByKey: Bool = true, _ change: (inout BudgetFilter) -> Void
     ) -> BudgetPart {
         var filter = BudgetFilter()
         change(&filter)
         var share = BudgetShare(
-            Budget(name: "b", limit: ExactDecimal(100), unit: unit, filter: filter), ownsKey: ownsKey)
+            Budget(name: "b", limit: ExactDecimal(100), unit: unit, filter: filter), ownsKey: ownsKey,
+            isReportedByKey: isReportedByKey)
         for (index, series) in series.enumerated() {
             let total = total(of: series, index)
             // An earlier sum is replaced, not added to.
@@ -154,6 +155,10 @@ import UsageModel
             ($0.owner, $0.model) = (NamePattern("rest"), NamePattern("*"))
         }
         Self.expect(rest, spent: 0, unattributed: 85)
+        let whole = Self.part(of: Self.separate, ownsKey: { $0 != "web" }, isReportedByKey: false) {
+            ($0.owner, $0.model) = (NamePattern("rest"), NamePattern("*"))
+        }
+        Self.expect(whole, spent: 80, unattributed: 5)
         var filter = BudgetFilter()
         filter.key = NamePattern("shown web")
         var share = BudgetShare(

@@ -256,7 +256,26 @@ struct ExporterConfigurationTests {
         #expect(warnings.last?.message.contains("the same key as key \"one\"") == true)
     }
 
-    @Test("keys of an account whose cost is not reported by key are a warning, where an owner lists both")
+    @Test(
+        "A key with quotation marks or a name is a warning with its location, and is not repeated",
+        arguments: [
+            ("\"sk-1234567890ab\"", "quotation marks"), ("'sk-1234567890ab'", "quotation marks"),
+            ("VENICE_API_KEY=sk-1234567890ab", "NAME=key"), ("venice_key=sk-1234567890ab", "NAME=key"),
+            ("sk-1234567890ab==", nil), ("SK_KEY==", nil), ("a=1234567890ab", nil),
+        ])
+    func doubtfulKey(content: String, doubt: String?) throws {
+        let files = MemoryFiles([
+            "/etc/exporter/config.yml": "accounts: [{ name: a, provider: venice, api_key_file: key }]",
+            "/etc/exporter/key": content + "\n",
+        ])
+        let warnings = try ExporterConfiguration.load(
+            path: "/etc/exporter/config.yml", environment: [:], today: ConfigurationFixtures.today, files: files
+        ).warnings
+        #expect(warnings.map(\.path) == (doubt == nil ? [] : ["accounts[0].api_key_file"]))
+        #expect(warnings.allSatisfy { $0.message.contains(doubt ?? "") && !$0.message.contains("1234567890ab") })
+    }
+
+    @Test("keys of accounts whose cost is not reported by key are a warning, one for each entry of owners")
     func keysWithoutCost() throws {
         func warnings(_ settings: String, _ owner: String) throws -> [ConfigurationProblem] {
             let text = """
@@ -267,18 +286,18 @@ struct ExporterConfigurationTests {
         }
         let found = try warnings("provider: wavespeed", "accounts: [media], keys: [web]")
         #expect(found.map(\.line) == [2])
-        #expect(found.first?.message.hasPrefix("no cost counts for this owner in account media") == true)
-        for owner in ["accounts: [media]", "keys: [web]"] {
-            #expect(try warnings("provider: wavespeed", owner).isEmpty)
-        }
+        #expect(found.first?.message.hasPrefix("no cost counts for these keys in account media") == true)
+        #expect(try warnings("provider: wavespeed", "keys: [web, batch]").map(\.path) == ["owners[0].keys[0]"])
+        #expect(try warnings("provider: wavespeed", "accounts: [media]").isEmpty)
         #expect(try warnings("provider: wavespeed, cost_by_key: true", "accounts: [media], keys: [web]").isEmpty)
         #expect(try warnings("provider: venice", "accounts: [media], keys: [web]").isEmpty)
     }
 
     @Test("a budget of something that no selected account reports is a warning")
     func budgetOfNothing() throws {
-        func warnings(_ options: String, _ filter: String) throws -> [ConfigurationProblem] {
+        func warnings(_ options: String, _ filter: String, _ owners: String = "") throws -> [ConfigurationProblem] {
             let text = """
+                \(owners)
                 accounts:
                   - { name: a, api_key_file: /etc/exporter/secrets/venice, \(options) }
                 budgets:
@@ -291,6 +310,9 @@ struct ExporterConfigurationTests {
         #expect(noKeys.first?.message.contains("no account that it selects (a) reports cost by key") == true)
         #expect(try warnings("provider: wavespeed, cost_by_key: true", "key: web").isEmpty)
         #expect(try warnings("provider: wavespeed", "modality: video").isEmpty)
+        let noKeysOfOwner = try warnings("provider: wavespeed", "owner: o", "owners: [{ name: o, keys: [web] }]")
+        #expect(noKeysOfOwner.map(\.path).contains("budgets[0].where.owner"))
+        #expect(try warnings("provider: wavespeed", "owner: o", "owners: [{ name: o, accounts: [a] }]").isEmpty)
         let noCost = try warnings("provider: useapi, bots: [google-flow]", "account: a")
         #expect(noCost.map(\.path) == ["budgets[0]"])
         #expect(noCost.first?.message.contains("reports cost;") == true)
