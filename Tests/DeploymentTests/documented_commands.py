@@ -3,15 +3,17 @@
 
     documented_commands.py BINARY
 
-Each page has a folder of its own, with the README's config, the storage of a demo, and a demo that serves. Prints one
-line per finding; exits with 1 if there is any. A finding is a command that fails, a config that `check` refuses, or a
-command that is neither run nor listed in `ELSEWHERE` with the reason.
+Each page has a folder of its own, with the README's config, a ledger with the usage of a demo, and a demo that serves.
+Prints one line per finding; exits with 1 if there is any. A finding is a command that fails, a config that `check`
+refuses, or a command that is neither run nor listed in `ELSEWHERE` with the reason.
 """
 
+import contextlib
 import os
 import pathlib
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -117,6 +119,9 @@ class Reader:
         snapshot = f"genai_usage_exporter ledger snapshot --storage.path {self.folder}/demo --output data/ledger.sqlite"
         (folder / "data").mkdir()
         self.expect(self.shell(snapshot, folder), name, snapshot)
+        # It stands for the reader's own ledger, which is not a demo's.
+        with contextlib.closing(sqlite3.connect(folder / "data/ledger.sqlite")) as ledger, ledger:
+            ledger.execute("DELETE FROM setting WHERE name = 'simulated'")
         for part in ("Sources", "Tests", "deploy", "grafana"):
             (folder / part).symlink_to(ROOT / part)
         ran = 0
