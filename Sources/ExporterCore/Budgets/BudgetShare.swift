@@ -9,7 +9,8 @@ import UsageModel
 /// | `model` | cost of the models | cost without a model |
 /// | `key`, or an owner of keys | cost by key | cost less what is split by key |
 /// | an owner of the account, less the keys of others | cost less the cost of those keys | – |
-/// | `key` and `model` | cost of both | cost that lacks one of them and may be meant |
+/// | an owner of the account and `model`, without cost by key | cost of the models | cost without a model |
+/// | `key`, or an owner, and `model` | cost of both | cost that lacks one of them and may be meant |
 /// | `modality` | cost by modality | cost less what is split by modality |
 struct BudgetShare {
     /// The families of one unit.

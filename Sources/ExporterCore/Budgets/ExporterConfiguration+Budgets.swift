@@ -9,8 +9,6 @@ extension ExporterConfiguration {
     /// - Parameter view: the labels under which the account's keys are served, which the entries of `owners` may list.
     func budgetShares(of account: AccountConfiguration, view: LabelView) -> [BudgetShare] {
         let shown: @Sendable (String, String) -> [String] = { view.shown([$0, $1], of: ["key", "model"]) }
-        let byKey = BudgetShare.viewsByKey
-        let isReportedByKey = account.unconnectedSources.contains { !$0.costViews.isDisjoint(with: byKey) }
         return budgets.compactMap { budget in
             guard accounts(of: budget).contains(where: { $0.name == account.name }) else { return nil }
             guard let owner = budget.filter.owner, owners.haveKeys(of: account.name) else {
@@ -23,9 +21,16 @@ extension ExporterConfiguration {
                     let shown = view.shown([key], of: ["key"])
                     let found = owners.owner(account: name, key: key, shownAs: shown.first ?? key)
                     return found.map { owner.matches($0.name) } ?? false
-                }, hasOtherRest: rest.map { !owner.matches($0.name) } ?? false, isReportedByKey: isReportedByKey,
-                shown: shown)
+                }, hasOtherRest: rest.map { !owner.matches($0.name) } ?? false,
+                isReportedByKey: account.isCostReportedByKey, shown: shown)
         }
+    }
+}
+
+extension AccountConfiguration {
+    /// Whether a source of the account reports cost by key.
+    var isCostReportedByKey: Bool {
+        unconnectedSources.contains { !$0.costViews.isDisjoint(with: BudgetShare.viewsByKey) }
     }
 }
 

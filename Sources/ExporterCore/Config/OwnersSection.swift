@@ -145,9 +145,7 @@ struct OwnersSection {
     /// Warns of an entry whose keys have no cost, because none of its accounts reports cost by key.
     private func warnOfMissingViews(_ stated: [Stated]) {
         let whole = accounts.filter { account in
-            let sources = account.unconnectedSources
-            return sources.contains(where: \.reportsCost)
-                && sources.allSatisfy { $0.costViews.isDisjoint(with: BudgetShare.viewsByKey) }
+            !account.isCostReportedByKey && account.unconnectedSources.contains(where: \.reportsCost)
         }.map(\.name)
         let entries = Dictionary(grouping: stated.filter { $0.claim.keys != nil }) {
             Owners.Claim($0.claim.owner, accounts: $0.claim.accounts)

@@ -94,7 +94,7 @@ package enum LedgerCopy {
         guard !LedgerFile.isInUse(path) else { throw LedgerError.outputInUse(path: path) }
         try LedgerFile.requireFile(path)
         // The target of a symbolic link is replaced, not the link.
-        let target = LedgerFile.target(of: path)
+        let target = LedgerFile.target(of: path) ?? path
         let draft = LedgerFile(draftOf: target)
         do {
             try await BlockingFileAccess.run { try draft.prepare() }

@@ -16,7 +16,8 @@ package struct LedgerVerification: Sendable {
 
     /// Checks a file without changing it.
     ///
-    /// - Throws: `LedgerError.missing`, `.notFile`, `.foreignDatabase`, `.olderSchema`, `.newerSchema`, `.damaged` or `.storage`.
+    /// - Throws: `LedgerError.missing`, `.notFile`, `.foreignDatabase`, `.olderSchema`, `.newerSchema`, `.damagedFile` or
+    ///   `.storage`.
     package static func verify(_ path: String) async throws -> LedgerVerification {
         guard FileManager.default.fileExists(atPath: path) else { throw LedgerError.missing(path: path) }
         try LedgerFile.requireFile(path)

@@ -53,11 +53,12 @@ package struct LedgerFile {
         return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
     }
 
-    /// Returns the target of a symbolic link, or the path itself.
-    static func target(of path: String) -> String {
-        guard let resolved = realpath(path, nil) else { return path }
-        defer { free(resolved) }
-        return String(cString: resolved)
+    /// Returns the path of a file without symbolic links; nil if there is none.
+    package static func target(of path: String) -> String? {
+        realpath(path, nil).map { resolved in
+            defer { free(resolved) }
+            return String(cString: resolved)
+        }
     }
 
     /// The paths of the database, its WAL and its shared-memory file.

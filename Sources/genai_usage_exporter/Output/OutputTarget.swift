@@ -28,10 +28,7 @@ struct OutputTarget {
             return try await Self.write(to: open(path, O_WRONLY | O_CLOEXEC), named: path, body)
         }
         // The target of a symbolic link is replaced, not the link.
-        let target = realpath(path, nil).map { resolved in
-            defer { free(resolved) }
-            return String(cString: resolved)
-        }
+        let target = LedgerFile.target(of: path)
         // In the same folder, so that it can be renamed; with a fixed name, so that killed runs leave only one file.
         let draft = (target ?? path) + ".new"
         // An existing file is another run's or a planted link, neither of which is written to.
