@@ -69,6 +69,9 @@ package struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// The first day of this day's month.
     package var startOfMonth: UTCDay { advanced(by: 1 - dayOfMonth) }
 
+    /// The first day of the month after this day's.
+    package var startOfNextMonth: UTCDay { startOfMonth.advanced(by: 31).startOfMonth }
+
     package static func < (left: UTCDay, right: UTCDay) -> Bool { left.daysSinceEpoch < right.daysSinceEpoch }
 }
 

@@ -46,10 +46,14 @@ package struct Slicing: Sendable, Hashable {
     package let unit: Unit
     /// How long the provider keeps its data; nil if it does not document that.
     package let kept: Duration?
+    /// How long after the end of a slice's UTC month the provider may still revise it; nil if its figures are final
+    /// three days after the slice's end.
+    package let revisedAfterMonth: Duration?
 
-    package init(unit: Unit, kept: Duration? = nil) {
+    package init(unit: Unit, kept: Duration? = nil, revisedAfterMonth: Duration? = nil) {
         self.unit = unit
         self.kept = kept
+        self.revisedAfterMonth = revisedAfterMonth
     }
 }
 

@@ -4,7 +4,7 @@ import UsageModel
 
 @Suite("The re-read schedule")
 struct RereadScheduleTests {
-    private let schedule = RereadSchedule.standard
+    private let schedule = RereadSchedule(Slicing(unit: .hour))
     /// Returns the slice of an hour, counted from the first.
     private func hour(_ number: Int) -> SliceID {
         SliceID(period: Period(start: .start + .hours(number), end: .start + .hours(number + 1)))
@@ -54,6 +54,30 @@ struct RereadScheduleTests {
         let lastRead = example.lastRead.map { slice.period.end + .minutes($0) }
         #expect(schedule.isDue(slice: slice, lastRead: lastRead, now: now) == example.isDue)
         #expect(schedule.settles(slice: slice, readAt: now) == example.settles)
+    }
+
+    @Test(
+        "a slice that the provider revises after its month is due once a day until then, and settles then",
+        arguments: [
+            ("2026-01-10T00:00:00Z", "2026-01-12T23:59:00Z", true),  // +72 h, of every slice
+            ("2026-01-13T00:00:00Z", "2026-01-13T23:59:00Z", false),
+            ("2026-01-13T00:10:00Z", "2026-01-14T00:00:00Z", true),
+            ("2026-01-14T00:00:00Z", "2026-01-16T05:00:00Z", true),
+            ("2026-01-16T05:00:00Z", "2026-01-16T23:59:00Z", false),
+            ("2026-02-07T00:00:00Z", "2026-02-08T09:00:00Z", true),
+            ("2026-02-08T00:00:00Z", "2026-02-08T23:59:00Z", false),
+            ("2026-02-08T00:00:00Z", "2026-02-09T00:00:00Z", true),
+            ("2026-02-09T00:00:00Z", "2026-09-09T00:00:00Z", false),
+        ])
+    func revisions(lastRead: String, now: String, isDue: Bool) throws {
+        let schedule = RereadSchedule(Slicing(unit: .day, revisedAfterMonth: .days(8)))
+        let slice = SliceID(period: try #require(UTCDay("2026-01-09")).period)
+        let lastRead = try #require(Timestamp(lastRead))
+        let now = try #require(Timestamp(now))
+        #expect(schedule.isDue(slice: slice, lastRead: lastRead, now: now) == isDue)
+        let revisionsEnd = try #require(Timestamp("2026-02-09T00:00:00Z"))
+        #expect(schedule.settles(slice: slice, readAt: now) == (now >= revisionsEnd))
+        #expect(schedule.shortestKept == .days(40))
     }
 
     @Test("a first sync reads all slices since the ledger's start, the open one first, then newest first")

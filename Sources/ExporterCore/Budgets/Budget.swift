@@ -76,7 +76,7 @@ package enum BudgetPeriod: Sendable, Hashable {
             (first, length) = (day.advanced(by: -day.weekday), 7)
         case .month:
             first = day.startOfMonth
-            length = first.distance(to: first.advanced(by: 31).startOfMonth)
+            length = first.distance(to: first.startOfNextMonth)
         case .every(let days, let anchor):
             let offset = anchor.distance(to: day) % days
             (first, length) = (day.advanced(by: -(offset < 0 ? offset + days : offset)), days)

@@ -47,7 +47,7 @@ enum FocusColumn: String, Sendable, CaseIterable {
         case .billingAccountID, .billingAccountName: charge.account
         case .billingCurrency: charge.currency.billingCode
         case .billingPeriodStart: charge.day.startOfMonth.focusDate
-        case .billingPeriodEnd: charge.day.startOfMonth.advanced(by: 32).startOfMonth.focusDate
+        case .billingPeriodEnd: charge.day.startOfNextMonth.focusDate
         case .chargePeriodStart: charge.day.focusDate
         case .chargePeriodEnd: charge.day.advanced(by: 1).focusDate
         case .chargeCategory: charge.category

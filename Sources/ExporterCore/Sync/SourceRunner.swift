@@ -186,8 +186,10 @@ actor SourceRunner {
     private func foldOldSlices() async throws {
         let now = clock.now
         guard isHistoryComplete, skew.isTrusted(at: now), foldedOn != now.day else { return }
-        let kept = min(source.slicing?.kept ?? UsageLedger.keptWithoutWord, retention)
-        try await ledger.fold(stored.id, before: (now - max(kept, RereadSchedule.shortestKept)).day.start)
+        let slicing = source.slicing ?? Slicing(unit: .day)
+        let kept = max(
+            min(slicing.kept ?? UsageLedger.keptWithoutWord, retention), RereadSchedule(slicing).shortestKept)
+        try await ledger.fold(stored.id, before: (now - kept).day.start)
         foldedOn = now.day
     }
 

@@ -136,6 +136,6 @@ extension FairStackAccountDetails {
 extension UTCDay {
     /// The calendar month of this day in UTC.
     fileprivate var calendarMonth: Period {
-        Period(start: startOfMonth.start, end: startOfMonth.advanced(by: 31).startOfMonth.start)
+        Period(start: startOfMonth.start, end: startOfNextMonth.start)
     }
 }

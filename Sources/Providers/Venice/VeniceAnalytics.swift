@@ -114,13 +114,13 @@ struct VeniceDayFigures: Decodable {
 
 /// The stored state of one day, kept as long as the ledger keeps the day's cells.
 struct VeniceDayMemory {
-    private(set) var names: VeniceDayNames
+    private(set) var names: SliceKeyNames
     /// The names of keys that the day does not know yet.
-    private let known: VeniceKeyNames
+    private let known: KeyNames
     /// Moved usage by family and rest.
     private(set) var moved: [String: VeniceMovedUsage]
 
-    init(names: VeniceDayNames, known: VeniceKeyNames, moved: [String: VeniceMovedUsage]) {
+    init(names: SliceKeyNames, known: KeyNames, moved: [String: VeniceMovedUsage]) {
         self.names = names
         self.known = known
         self.moved = moved

@@ -31,7 +31,7 @@ struct VeniceAnalyticsSource: UsageSource {
         var parts = VeniceParts()
         var read: Set<SliceID> = []
         /// Nil until the first day was read, because a key that cannot read it cannot read `api_keys` either.
-        var names: VeniceKeyNames?
+        var names: KeyNames?
     }
 
     func sync(_ context: any SyncContext) async throws {
@@ -74,7 +74,8 @@ struct VeniceAnalyticsSource: UsageSource {
         progress.names = known
         let names: [String: String]? = try await context.remembered(Self.namesName(day))
         let moved: [String: VeniceMovedUsage]? = try await context.remembered(Self.movedName(day))
-        var memory = VeniceDayMemory(names: VeniceDayNames(names ?? [:]), known: known, moved: moved ?? [:])
+        var memory = VeniceDayMemory(
+            names: SliceKeyNames(names ?? [:], reserved: VeniceKeyNames.reserved), known: known, moved: moved ?? [:])
         let earlier = due.lastRead == nil ? [] : try await context.cells(of: due.slice)
         var reading = Reading()
         reading.slices = [

@@ -11,7 +11,7 @@ struct VeniceBreach: Codable, Hashable {
     let limit: String
 
     /// Returns the label `key`.
-    func name(_ names: VeniceKeyNames) -> String {
+    func name(_ names: KeyNames) -> String {
         guard !keyID.isEmpty else { return VeniceKeyNames.webApp }
         return names.byID[keyID] ?? VeniceKeyNames.plain(id: keyID, description: nil)
     }

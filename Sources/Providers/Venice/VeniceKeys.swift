@@ -43,14 +43,14 @@ struct VeniceKeys: Decodable {
     ///   - names: the names of the day's keys.
     ///   - today: the UTC day, which determines the end of a budget's current period.
     static func gauges(
-        _ list: VeniceKeys?, _ names: inout VeniceDayNames, accountDIEM: VeniceAccountDIEM, today: UTCDay
+        _ list: VeniceKeys?, _ names: inout SliceKeyNames, accountDIEM: VeniceAccountDIEM, today: UTCDay
     ) -> [GaugeFamily: [GaugeSample]] {
         var gauges = Dictionary(uniqueKeysWithValues: families.map { ($0, [GaugeSample]()) })
         func add(_ family: GaugeFamily, _ labels: [String], _ value: Double?) {
             if let value { gauges[family]?.append(GaugeSample(labels, value)) }
         }
         let keys = list?.data.values ?? []
-        let wanted = VeniceKeyNames(of: keys.map { ($0.id.value?.value ?? "", $0.description.value?.value) })
+        let wanted = VeniceKeyNames.names(of: keys.map { ($0.id.value?.value ?? "", $0.description.value?.value) })
         for key in keys {
             let id = key.id.value?.value ?? ""
             let plain = wanted.byID[id] ?? VeniceKeyNames.plain(id: id, description: key.description.value?.value)
@@ -84,8 +84,7 @@ struct VeniceKeys: Decodable {
         case "EPOCH":
             return today.period
         case "MONTH":
-            let nextMonth = today.startOfMonth.advanced(by: 31).startOfMonth
-            return Period(start: today.startOfMonth.start, end: nextMonth.start)
+            return Period(start: today.startOfMonth.start, end: today.startOfNextMonth.start)
         default:
             return nil
         }

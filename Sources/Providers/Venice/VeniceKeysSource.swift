@@ -32,7 +32,8 @@ struct VeniceKeysSource: UsageSource {
             try JSONBody.decode(VeniceKeys.self, from: response) { context.remark($0) }
         }
         let stored: Names? = try await context.remembered(Self.namesName)
-        var names = VeniceDayNames(stored?.day == today.description ? stored?.byID ?? [:] : [:])
+        var names = SliceKeyNames(
+            stored?.day == today.description ? stored?.byID ?? [:] : [:], reserved: VeniceKeyNames.reserved)
         let diem = list?.needsDIEM == true ? try await accountDIEM(context) : .unknown
         var reading = Reading()
         reading.gauges = VeniceKeys.gauges(list, &names, accountDIEM: diem, today: today)

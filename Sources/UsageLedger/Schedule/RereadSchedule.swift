@@ -7,20 +7,27 @@ import UsageModel
 /// | open | at every sync |
 /// | closed | at the first sync after its end, so that its last minutes are not missing until the next offset |
 /// | closed | once after each further offset: +20 min, +1 h, +6 h, +24 h, +72 h after its end |
-/// | read after the last offset | not on schedule; only if a totals query shows a change, or on request |
+/// | closed, of a provider that revises a month after its end | then once a day, and once when the revisions end |
+/// | read after the last of these | not on schedule; only if a totals query shows a change, or on request |
 ///
 /// The schedule has no stored state: it depends only on when a slice was last read, so that a reading dated by a wrong
 /// clock is repeated once the clock is correct.
 package struct RereadSchedule: Sendable {
     /// Times after a slice's end, ascending.
-    private let offsets: [Duration]
+    private static let offsets: [Duration] = [.zero, .minutes(20), .hours(1), .hours(6), .hours(24), .hours(72)]
 
-    /// The default schedule.
-    package static let standard = RereadSchedule(
-        offsets: [.zero, .minutes(20), .hours(1), .hours(6), .hours(24), .hours(72)])
+    private let revisedAfterMonth: Duration?
+
+    /// Creates the schedule of a source's slices.
+    package init(_ slicing: Slicing) {
+        revisedAfterMonth = slicing.revisedAfterMonth
+    }
 
     /// The minimum retention of a slice's cells after its end: all scheduled readings and one day.
-    package static let shortestKept = Duration.hours(96)
+    package var shortestKept: Duration {
+        // The first slice of the longest month waits for its end.
+        max(.hours(72), revisedAfterMonth.map { .days(31) + $0 } ?? .zero) + .days(1)
+    }
 
     /// Whether a slice should be read now.
     ///
@@ -29,16 +36,29 @@ package struct RereadSchedule: Sendable {
     package func isDue(slice: SliceID, lastRead: Timestamp?, now: Timestamp) -> Bool {
         guard slice.period.start <= now else { return false }
         guard let lastRead, lastRead <= now, slice.period.end <= now else { return true }
-        return offsets.contains { offset in
-            let time = slice.period.end + offset
-            return lastRead < time && time <= now
-        }
+        return Self.offsets.contains { isDue(at: slice.period.end + $0, lastRead, now) }
+            || isDueForRevision(slice, lastRead, now)
     }
 
-    /// Whether a reading is the slice's last on schedule, because the final offset has passed.
+    private func isDueForRevision(_ slice: SliceID, _ lastRead: Timestamp, _ now: Timestamp) -> Bool {
+        guard let revisionsEnd = revisionsEnd(of: slice), revisionsEnd > slice.period.end else { return false }
+        let days = Int((min(now, revisionsEnd) - slice.period.end).wholeMilliseconds / 86_400_000)
+        return isDue(at: slice.period.end + .days(days), lastRead, now) || isDue(at: revisionsEnd, lastRead, now)
+    }
+
+    private func isDue(at time: Timestamp, _ lastRead: Timestamp, _ now: Timestamp) -> Bool {
+        lastRead < time && time <= now
+    }
+
+    /// When the provider's revisions of a slice's month end; nil if it has none.
+    private func revisionsEnd(of slice: SliceID) -> Timestamp? {
+        revisedAfterMonth.map { slice.period.start.day.startOfNextMonth.start + $0 }
+    }
+
+    /// Whether a reading is the slice's last on schedule, because its final time has passed.
     package func settles(slice: SliceID, readAt: Timestamp) -> Bool {
-        guard let last = offsets.last else { return slice.period.end <= readAt }
-        return slice.period.end + last <= readAt
+        let last = slice.period.end + (Self.offsets.last ?? .zero)
+        return max(last, revisionsEnd(of: slice) ?? last) <= readAt
     }
 }
 
@@ -55,14 +75,13 @@ package struct SlicePlan: Sendable {
     ///
     /// - Parameter states: the ledger's states of the source's slices, in any order.
     package init(
-        states: [SliceState], slicing: Slicing, ledgerStart: Timestamp, now: Timestamp,
-        schedule: RereadSchedule = .standard
+        states: [SliceState], slicing: Slicing, ledgerStart: Timestamp, now: Timestamp
     ) {
         known = KnownSlices(states, slicing: slicing)
         self.slicing = slicing
         self.ledgerStart = ledgerStart
         self.now = now
-        self.schedule = schedule
+        schedule = RereadSchedule(slicing)
     }
 
     /// Returns the slices to read now: the open one, then the others, newest first.

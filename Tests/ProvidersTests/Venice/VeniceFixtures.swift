@@ -57,7 +57,7 @@ func keyGauges(
     _ json: String, today: UTCDay, accountDIEM: VeniceAccountDIEM = .unknown
 ) throws -> [GaugeFamily: [GaugeSample]] {
     let list = try JSONBody.decode(VeniceKeys.self, from: veniceAnswer(json))
-    var names = VeniceDayNames([:])
+    var names = SliceKeyNames([:], reserved: VeniceKeyNames.reserved)
     return VeniceKeys.gauges(list, &names, accountDIEM: accountDIEM, today: today)
 }
 
