@@ -9,8 +9,6 @@ extension ConfiguredProvider {
     package static let venice = ConfiguredProvider(Venice.self, VeniceOptions(key: nil))
     package static let cheapestinference = ConfiguredProvider(CheapestInference.self, CheapestInferenceOptions())
     package static let useapi = ConfiguredProvider(UseAPI.self, UseAPIOptions(key: nil))
-
-    package static let all = [wavespeed, fairstack, venice, cheapestinference, useapi]
 }
 
 /// Options of single providers, for tests that know which provider an account has.

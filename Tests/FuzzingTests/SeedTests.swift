@@ -12,19 +12,19 @@ import Testing
         let target: FuzzTarget
         let file: URL
 
-        var testDescription: String { "\(target.rawValue)/\(file.lastPathComponent)" }
+        var testDescription: String { "\(target.name)/\(file.lastPathComponent)" }
     }
 
-    static let seeds: [Seed] = FuzzTarget.allCases.flatMap { target in
+    static let seeds: [Seed] = FuzzTarget.all.flatMap { target in
         let folder = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "../Fuzzing/Seeds/\(target.rawValue)").standardizedFileURL
+            .appending(path: "../Fuzzing/Seeds/\(target.name)").standardizedFileURL
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path())) ?? []
         return names.sorted().map { Seed(target: target, file: folder.appending(path: $0)) }
     }
 
     @Test("every target has seeds")
     func coverage() {
-        #expect(Set(Self.seeds.map(\.target)) == Set(FuzzTarget.allCases))
+        #expect(Set(Self.seeds.map(\.target)) == Set(FuzzTarget.all))
     }
 
     @Test("properties hold for each seed and its mutations", arguments: seeds)

@@ -4,7 +4,7 @@ import ProviderSimulator
 import TestSupport
 import UsageModel
 
-/// All five providers simulated in real time, for exporters that run in separate processes.
+/// All providers simulated in real time, for exporters that run in separate processes.
 struct ServedWorld {
     let world: DemoWorld
     let server: SimulatorServer

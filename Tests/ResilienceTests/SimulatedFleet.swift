@@ -10,7 +10,7 @@ import UsageModel
 @testable import ExporterWeb
 @testable import genai_usage_exporter
 
-/// All five simulated providers, and two exporters that read them at the same times: the tested one and an undisturbed
+/// All simulated providers, and two exporters that read them at the same times: the tested one and an undisturbed
 /// control. Whatever happens to the first, it must finally show the same values as the control.
 struct SimulatedFleet {
     /// Time of the providers and of the control exporter.

@@ -5,7 +5,7 @@ import ProviderSimulator
 import TestSupport
 import Testing
 
-/// Tests memory, page and ledger of an exporter while all sources of five accounts have the same fault, and a sixth
+/// Tests memory, page and ledger of an exporter while all sources of all accounts have the same fault, and another
 /// account is healthy.
 ///
 /// The bounds are for a debug build, relative to the process with healthy accounts only.

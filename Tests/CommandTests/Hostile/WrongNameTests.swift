@@ -37,7 +37,7 @@ import Testing
             #expect(outcome.status == 1)
             let scrape = try Scrape(Array(outcome.output.utf8))
             let failed = outcome.errors.split(separator: "\n").filter { $0.contains("sync failed") }
-            for provider in ProviderAccounts.Provider.allCases {
+            for provider in TestedProvider.all {
                 let labels = ["account": "\(provider)", "source": provider.usageSource]
                 #expect(scrape.value("genai_up", labels) == 0)
                 #expect(scrape.value("genai_syncs_total", labels.merging(["result": "network"]) { $1 }) == 1)

@@ -1,6 +1,7 @@
 import ConfigReading
 import ExporterCore
 import Foundation
+import Providers
 import Testing
 import UsageModel
 
@@ -10,7 +11,19 @@ struct ConfigurationProblemTests {
     func problems(name: String) throws {
         let found = ConfigurationFixtures.problems(try ConfigurationFixtures.text("\(name).bad.yml"))
         let expected = String(decoding: try ConfigurationFixtures.text("\(name).bad.expected"), as: UTF8.self)
-        #expect(found == expected.split(separator: "\n").map(String.init))
+        #expect(found == expected.split(separator: "\n").map { withNamesOfProviders(String($0)) })
+    }
+
+    /// Replaces what a new provider changes: `{providers}`, `{providers with KEY}` and `{keys of providers}`.
+    private func withNamesOfProviders(_ line: String) -> String {
+        let keys = allProviders.flatMap { $0.configKeys }
+        let distinct = keys.enumerated().filter { !keys[..<$0.offset].contains($0.element) }.map(\.element)
+        return line.replacing("{providers}", with: allProviders.map { $0.name }.joined(separator: ", "))
+            .replacing("{keys of providers}", with: distinct.joined(separator: ", "))
+            .replacing(/{providers with (\w+)}/) { match in
+                let names = allProviders.filter { $0.configKeys.contains(String(match.output.1)) }.map { $0.name }
+                return (names.count == 1 ? "provider " : "providers ") + names.joined(separator: ", ")
+            }
     }
 
     @Test("No invalid file makes a secret appear in a message", arguments: ConfigurationFixtures.bad)

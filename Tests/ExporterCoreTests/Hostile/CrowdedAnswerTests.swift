@@ -15,7 +15,7 @@ import UsageModel
             world.server.faults.stand(.crowd(models), at: "/")
             #expect(try await world.exporter.syncOnce())
             let scrape = try world.exporter.scrape()
-            for provider in ProviderAccounts.Provider.allCases {
+            for provider in TestedProvider.all {
                 let account = ["account": "\(provider)"]
                 #expect(scrape.value("genai_series", account) == Double(limit))
                 #expect(scrape.value("genai_series_overflowed_total", account) ?? 0 > 0)
@@ -26,19 +26,19 @@ import UsageModel
                 }
             }
             // Each element copies the healthy response's first one, `model-0`, which was used twice.
-            for provider in [ProviderAccounts.Provider.wavespeed, .fairstack] {
-                let cost: ExactDecimal = ProviderAccounts.cost * (2 * models)
+            for provider in [TestedProvider.wavespeed, .fairstack] {
+                let cost: ExactDecimal = TestedProvider.cost * (2 * models)
                 #expect(scrape.sum("genai_cost_usd_total", "\(provider)") == cost.doubleValue)
                 #expect(scrape.sum("genai_requests_total", "\(provider)") == Double(2 * models))
             }
-            let cost: ExactDecimal = ProviderAccounts.cost * models
+            let cost: ExactDecimal = TestedProvider.cost * models
             #expect(scrape.sum("genai_cost_usd_total", "venice") == cost.doubleValue)
             #expect(scrape.sum("genai_requests_total", "useapi") == Double(models))
         }
     }
 
-    @Test("a list beyond the maximum length is rejected", arguments: ProviderAccounts.Provider.allCases)
-    func longList(provider: ProviderAccounts.Provider) async throws {
+    @Test("a list beyond the maximum length is rejected", arguments: TestedProvider.all)
+    func longList(provider: TestedProvider) async throws {
         try await HostileWorld.run { world in
             world.server.faults.stand(.crowd(25_000), at: "/\(provider)")
             _ = try await world.exporter.syncOnce()

@@ -6,13 +6,13 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// One account's API becomes hostile and later recovers; the four others are unaffected.
+/// One account's API becomes hostile and later recovers; the others are unaffected.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct HostileUpstreamTests {
     @Test(
         "a hostile API is rejected with a clear error and affects no other value",
-        arguments: Hostility.all, ProviderAccounts.Provider.allCases)
+        arguments: Hostility.all, TestedProvider.all)
     func hostileAPI(
-        _ hostility: Hostility, _ provider: ProviderAccounts.Provider
+        _ hostility: Hostility, _ provider: TestedProvider
     ) async throws {
         try await HostileWorld.run { world in
             #expect(try await world.exporter.syncOnce())
@@ -40,7 +40,7 @@ import UsageModel
     }
 
     private func expectOutcome(
-        of hostility: Hostility, _ provider: ProviderAccounts.Provider, _ world: HostileWorld, _ scrape: Scrape
+        of hostility: Hostility, _ provider: TestedProvider, _ world: HostileWorld, _ scrape: Scrape
     ) async throws {
         let source = provider.usageSource
         let up = scrape.value("genai_up", ["account": "\(provider)", "source": source])
@@ -71,8 +71,8 @@ import UsageModel
     }
 
     /// Asserts that the other accounts' syncs succeed and their values are unchanged.
-    private func expectOthersUntouched(by hostile: ProviderAccounts.Provider, in scrape: Scrape, since before: Scrape) {
-        for other in ProviderAccounts.Provider.allCases where other != hostile {
+    private func expectOthersUntouched(by hostile: TestedProvider, in scrape: Scrape, since before: Scrape) {
+        for other in TestedProvider.all where other != hostile {
             for sample in scrape.samples("genai_up") where sample.labels["account"] == "\(other)" {
                 #expect(sample.value == 1, "\(sample.labels)")
             }
@@ -81,10 +81,10 @@ import UsageModel
     }
 
     /// Asserts that the account's values are the earlier ones plus two requests, by every label.
-    private func expectTwoMoreUses(of provider: ProviderAccounts.Provider, in after: Scrape, since before: Scrape) {
-        let isUsed = ["model": provider == .cheapestinference ? "" : "model-0"]
+    private func expectTwoMoreUses(of provider: TestedProvider, in after: Scrape, since before: Scrape) {
+        let isUsed = ["model": provider.hasModels ? "model-0" : ""]
         for family in ["genai_requests_total", "genai_cost_usd_total"] {
-            let step = family == "genai_requests_total" ? 2 : (ProviderAccounts.cost * 2).doubleValue
+            let step = family == "genai_requests_total" ? 2 : (TestedProvider.cost * 2).doubleValue
             for sample in before.samples(family) where sample.labels["account"] == "\(provider)" {
                 let grown = sample.value + (sample.labels["model", default: ""] == isUsed["model"] ? step : 0)
                 #expect(after.value(family, sample.labels) == grown, "\(family) \(sample.labels)")

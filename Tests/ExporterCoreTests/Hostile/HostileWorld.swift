@@ -1,6 +1,6 @@
 import ConfigReading
-import Providers
 import ExporterTestSupport
+import Foundation
 import ProviderSimulator
 import Testing
 import TestSupport
@@ -8,7 +8,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Five accounts, one per provider, in one exporter whose clock the test controls and whose log it captures.
+/// One account per provider, in one exporter whose clock the test controls and whose log it captures.
 struct HostileWorld {
     let clock: ManualClock
     let accounts: ProviderAccounts
@@ -30,12 +30,12 @@ struct HostileWorld {
                 environment.clock = clock
                 environment.random = SeededRandom(7)
                 environment.redaction = redaction
-                var configuration = configuration(at: baseURL)
+                var configuration = try configuration(at: baseURL, in: folder)
                 for index in configuration.accounts.indices {
                     configuration.accounts[index].seriesLimit = seriesLimit
                     configuration.accounts[index].successByModel = successByModel
                 }
-                try await withExporter(configuration, storage: folder, environment: environment) { exporter in
+                try await withExporter(configuration, storage: folder + "/data", environment: environment) { exporter in
                     try await body(
                         HostileWorld(clock: clock, accounts: accounts, server: server, exporter: exporter, lines: lines)
                     )
@@ -44,30 +44,12 @@ struct HostileWorld {
         }
     }
 
-    private static func configuration(at baseURL: String) -> ExporterConfiguration {
-        var configuration = ExporterConfiguration(
-            accounts: ProviderAccounts.Provider.allCases.compactMap { provider -> AccountConfiguration? in
-                guard let configured = ConfiguredProvider.all.first(where: { $0.name == provider.rawValue }) else {
-                    return nil
-                }
-                var account = AccountConfiguration(
-                    name: provider.rawValue, provider: configured, credential: .literal(provider.token))
-                account.baseURL = "\(baseURL)/\(provider)"
-                account.history = .days(1)
-                // The longest responses take a while on a busy machine.
-                account.timeout = .minutes(5)
-                if provider == .useapi { account.bots = [ProviderAccounts.bot] }
-                if provider == .cheapestinference {
-                    account.managementKey = .literal(provider.token)
-                    account.keys = [
-                        KeyConfiguration(
-                            name: ProviderAccounts.key.name, credential: .literal(ProviderAccounts.key.token))
-                    ]
-                }
-                return account
-            })
-        configuration.global.zeroFirst = .zero
-        return configuration
+    private static func configuration(at baseURL: String, in folder: String) throws -> ExporterConfiguration {
+        let path = folder + "/config.yml"
+        // The longest responses take a while on a busy machine.
+        try ProviderAccountsConfig.text(baseURL: baseURL, options: ["timeout: 5m"])
+            .write(toFile: path, atomically: true, encoding: .utf8)
+        return try ExporterConfiguration.load(path: path, environment: [:], today: friday.day)
     }
 
     /// Advances the clock and syncs all accounts; every provider's quota allows one request per hour.
@@ -78,8 +60,8 @@ struct HostileWorld {
     }
 
     /// The last error of a source.
-    func lastError(_ provider: ProviderAccounts.Provider, _ source: String) async throws -> String? {
-        try await exporter.overview().first { $0.name == provider.rawValue }?
+    func lastError(_ provider: TestedProvider, _ source: String) async throws -> String? {
+        try await exporter.overview().first { $0.name == provider.name }?
             .sources.first { $0.name == source }?.status.lastError
     }
 
@@ -96,8 +78,8 @@ extension Scrape {
     }
 
     /// The number of a source's syncs with the given result.
-    func syncs(_ provider: ProviderAccounts.Provider, _ source: String, _ result: String) -> Double? {
-        value("genai_syncs_total", ["account": provider.rawValue, "source": source, "result": result])
+    func syncs(_ provider: TestedProvider, _ source: String, _ result: String) -> Double? {
+        value("genai_syncs_total", ["account": provider.name, "source": source, "result": result])
     }
 
     /// The sum of a family over all series of an account.

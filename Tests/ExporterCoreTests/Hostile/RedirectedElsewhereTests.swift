@@ -7,8 +7,8 @@ import TestSupport
 
 /// An API that redirects to another host.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct RedirectedElsewhereTests {
-    @Test("no key is sent to another host", arguments: ProviderAccounts.Provider.allCases)
-    func redirect(provider: ProviderAccounts.Provider) async throws {
+    @Test("no key is sent to another host", arguments: TestedProvider.all)
+    func redirect(provider: TestedProvider) async throws {
         try await HostileWorld.run { world in
             #expect(try await world.exporter.syncOnce())
             let before = try world.exporter.scrape()

@@ -64,13 +64,13 @@ import Upstream
         #expect(notice([(call: call, status: status, headers: deprecated)], succeeded: false) == nil)
     }
 
-    @Test("every source of every provider reports it", arguments: ProviderAccounts.Provider.allCases)
-    func everySource(provider: ProviderAccounts.Provider) async throws {
+    @Test("every source of every provider reports it", arguments: TestedProvider.all)
+    func everySource(provider: TestedProvider) async throws {
         try await HostileWorld.run { world in
             world.server.faults.stand(
                 .headers(["Deprecation": "true", "Sunset": "Wed, 16 Sep 2026 00:00:00 GMT"]), at: "/\(provider)")
             let scrape = try await world.sync()
-            let syncs = scrape.samples("genai_up").filter { $0.labels["account"] == provider.rawValue }
+            let syncs = scrape.samples("genai_up").filter { $0.labels["account"] == provider.name }
             #expect(!syncs.isEmpty)
             for sync in syncs {
                 let labels = sync.labels.filter { $0.key != "__name__" }

@@ -46,8 +46,8 @@ enum Driver {
     /// The target named by the environment; exits with the list of targets if there is none.
     static func target() -> FuzzTarget {
         let name = ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? ""
-        guard let target = FuzzTarget(rawValue: name) else {
-            let names = FuzzTarget.allCases.map(\.rawValue).joined(separator: ", ")
+        guard let target = FuzzTarget.all.first(where: { $0.name == name }) else {
+            let names = FuzzTarget.all.map(\.name).joined(separator: ", ")
             FileHandle.standardError.write(Data("FUZZ_TARGET is one of \(names)\n".utf8))
             exit(2)
         }

@@ -1,15 +1,9 @@
+import TestSupport
+
 /// A reader of untrusted bytes, with the properties that must hold for all input.
-package enum FuzzTarget: String, CaseIterable, Sendable {
-    /// Responses of WaveSpeedAI.
-    case wavespeed
-    /// Responses of FairStack.
-    case fairstack
-    /// Responses of Venice.ai.
-    case venice
-    /// Responses of CheapestInference.
-    case cheapestinference
-    /// Responses of useapi.net.
-    case useapi
+package enum FuzzTarget: Hashable, Sendable {
+    /// Responses of a provider.
+    case provider(TestedProvider)
     /// The config file.
     case config
     /// The web config file.
@@ -19,12 +13,25 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     /// Round trip of label values, help texts and numbers through an exposition.
     case exposition
 
+    package static let all = TestedProvider.all.map(FuzzTarget.provider) + [.config, .webconfig, .accept, .exposition]
+
+    /// Its name, and that of its folder of seeds.
+    package var name: String {
+        switch self {
+        case .provider(let provider): provider.name
+        case .config: "config"
+        case .webconfig: "webconfig"
+        case .accept: "accept"
+        case .exposition: "exposition"
+        }
+    }
+
     /// Runs the reader on the bytes.
     ///
     /// - Throws: `BrokenProperty` if a property is violated; a trap is a finding, too.
     package func run(_ bytes: [UInt8]) throws {
         switch self {
-        case .wavespeed, .fairstack, .venice, .cheapestinference, .useapi: try ProviderRun(rawValue, bytes).check()
+        case .provider(let provider): try ProviderRun(provider, bytes).check()
         case .config: try ConfigurationRun(bytes).check()
         case .webconfig: try WebConfigurationRun(bytes).check()
         case .accept: try NegotiationRun(bytes).check()

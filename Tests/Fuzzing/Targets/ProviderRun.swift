@@ -1,5 +1,6 @@
-import ConfigReading
+import ExporterCore
 import Providers
+import TestSupport
 import UsageModel
 
 /// Syncs one source of a provider with an API that responds with the fuzzed bytes.
@@ -10,11 +11,10 @@ struct ProviderRun {
     private let source: any UsageSource
     private let context: CheckedVisit
 
-    /// - Throws: `BrokenProperty` if the provider does not exist.
-    init(_ provider: String, _ bytes: [UInt8]) throws(BrokenProperty) {
+    /// - Throws: `ConfigurationProblems` if the provider's options are not valid.
+    init(_ provider: TestedProvider, _ bytes: [UInt8]) throws {
         script = AnswerScript(bytes.dropFirst())
-        let sources = Self.sources(of: provider, script)
-        try ensure(!sources.isEmpty, "there is no provider \(provider)")
+        let sources = try Self.sources(of: provider, script)
         source = sources[Int((bytes.first ?? 0) &- UInt8(ascii: "0")) % sources.count]
         context = CheckedVisit(of: source)
     }
@@ -49,33 +49,23 @@ struct ProviderRun {
     }
 
     /// Every source of a provider, with each of its request variants.
-    private static func sources(of provider: String, _ script: AnswerScript) -> [any UsageSource] {
-        options[provider, default: []].flatMap { $0.sources(for: ProviderAccount { _, _ in script }) }
+    private static func sources(of provider: TestedProvider, _ script: AnswerScript) throws -> [any UsageSource] {
+        try options[provider, default: .success([])].get().flatMap {
+            $0.sources(for: ProviderAccount { _, _ in script })
+        }
     }
 
-    private static let options: [String: [any ProviderOptions]] = {
-        var waveSpeed = WaveSpeedOptions(key: nil)
-        waveSpeed.successByModel = false
-        waveSpeed.costByKey = true
-        var fairStack = FairStackOptions(key: nil)
-        fairStack.keys = [
-            KeyConfiguration(name: "web", id: "key_web"), KeyConfiguration(name: "batch", id: "key_batch"),
-        ]
-        var venice = [VeniceOptions(key: nil), VeniceOptions(key: nil)]
-        venice[1].endpoint = .usage
-        var inference = [
-            CheapestInferenceOptions(managementKey: .literal("mk")),
-            CheapestInferenceOptions(managementKey: .literal("mk")),
-        ]
-        inference[0].keys = ["web", "batch"].map { KeyConfiguration(name: $0, credential: .literal("sk-\($0)")) }
-        inference[1].keyIDs = ["key-uuid", "key_batch"]
-        var useAPI = UseAPIOptions(key: nil)
-        useAPI.bots = ["google-flow"]
-        useAPI.prices = ["imagen-4": ExactDecimal(micros: 20_000), "google-flow": ExactDecimal(2)]
-        return [
-            WaveSpeed.name: [WaveSpeedOptions(key: nil), waveSpeed],
-            FairStack.name: [fairStack, FairStackOptions(key: nil)], Venice.name: venice,
-            CheapestInference.name: inference, UseAPI.name: [useAPI],
-        ]
-    }()
+    /// The options of each provider's accounts, read once for all inputs.
+    private static let options = Dictionary(
+        uniqueKeysWithValues: TestedProvider.all.map { provider in
+            (provider, Result { try provider.fuzzedSettings.map { try options(of: provider, settings: $0) } })
+        })
+
+    private static func options(of provider: TestedProvider, settings: [String]) throws -> any ProviderOptions {
+        let lines = ["accounts:", "  - name: fuzzed", "    provider: \(provider)"] + settings.map { "    " + $0 }
+        let configuration = try ExporterConfiguration.load(
+            path: "config.yml", environment: [:], today: UTCDay(daysSinceEpoch: 20_000),
+            files: StagedFiles(contents: ["config.yml": Array(lines.joined(separator: "\n").utf8)]))
+        return configuration.accounts[0].provider.options
+    }
 }

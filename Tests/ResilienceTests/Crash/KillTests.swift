@@ -7,7 +7,7 @@ import Testing
 import TestSupport
 import UsageModel
 
-/// Kills the exporter at random times while all five providers report usage. No counter may decrease below a scraped
+/// Kills the exporter at random times while all providers report usage. No counter may decrease below a scraped
 /// value, no usage may be counted twice, and no provider's quota may be exceeded.
 ///
 /// An exporter reads every source as soon as it starts, so that kills hit commits, requests and waits alike. Days are

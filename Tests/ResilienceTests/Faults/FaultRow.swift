@@ -1,5 +1,6 @@
 import ProviderSimulator
 import Testing
+import TestSupport
 import UsageModel
 
 /// A fault between the exporter and the providers, and its visible effects.
@@ -35,11 +36,11 @@ extension FaultRow {
         #"{"error":{"message":"bad key "# + secrets.joined(separator: " ") + #"","code":"x"},"message":"bad "#
         + secrets.joined(separator: ", ") + #""}"#
 
-    /// Secrets that must not be exposed.
-    static let secrets = [
-        "demo-wavespeed-media", "demo-wavespeed-studio", "demo-fairstack-stack", "demo-venice-assistant",
-        "demo-mk-inference", "demo-sk-assistant", "demo-sk-search", "demo-sk-nightly-batch", "demo-useapi-clips",
-    ]
+    /// Secrets that must not be exposed: every key in the config of the demo accounts.
+    static let secrets: [String] = DemoWorld(clock: ManualClock(SimulatedFleet.friday), history: .days(1), load: 0.01)
+        .accounts.flatMap(\.settings).flatMap { line in
+            line.matches(of: /(?:api|management)_key: ([^ ,}]+)/).map { String($0.output.1) }
+        }
 
     /// The beginning of secrets that the simulated CheapestInference lists in responses, as its newer API does. They are in
     /// no config, so redaction does not know them.
@@ -47,9 +48,13 @@ extension FaultRow {
 
     /// Endpoints without gauges that are optional according to the providers' documentation: 404 means that they are not
     /// offered. Those with gauges fail if they were there before.
-    private static let optional: Set<String> = ["venice/usage_analytics"]
+    private static let optional = sources(\.optionalSources)
     /// The fleet's API responds 404 here, with or without these faults.
-    private static let missing = "wavespeed/predictions"
+    private static let missing = sources(\.sourcesMissingInDemo)
+
+    private static func sources(_ part: (TestedProvider) -> Set<String>) -> Set<String> {
+        Set(TestedProvider.all.flatMap { provider in part(provider).map { "\(provider)/\($0)" } })
+    }
 
     /// Timeout messages, without and with a partial response.
     private static let slowness = ["no complete response within", "the API is slow or hangs"]
@@ -72,15 +77,14 @@ extension FaultRow {
         FaultRow(name: "402", cause: .answers(.status(402)), result: .auth, says: ["HTTP 402"]),
         FaultRow(
             name: "403", cause: .answers(.status(403)), result: .auth, says: ["HTTP 403"],
-            // The API's response for a deactivated key.
-            spares: ["cheapestinference/usage", missing]),
+            spares: sources(\.sourcesWithoutPermission).union(missing)),
         FaultRow(
             name: "404", cause: .answers(.status(404)), result: .http4xx,
             says: ["this path does not exist", "the API has no statistics of the bot"],
-            spares: optional.union([missing])),
+            spares: optional.union(missing)),
         FaultRow(
             name: "410", cause: .answers(.status(410)), result: .gone,
-            says: ["the provider has closed this endpoint", "the API has no statistics of the bot"], spares: [missing]),
+            says: ["the provider has closed this endpoint", "the API has no statistics of the bot"], spares: missing),
         FaultRow(name: "429", cause: .answers(.status(429)), result: .rateLimited, says: ["too many requests"]),
         FaultRow(
             name: "429 with Retry-After in seconds", cause: .answers(.status(429, retryAfter: .seconds(40))),
@@ -105,13 +109,13 @@ extension FaultRow {
             says: slowness, isSlow: true),
         FaultRow(
             name: "truncated body", cause: .answers(.cutBody), result: .network,
-            says: ["the connection was closed before the response was complete"], spares: [missing]),
+            says: ["the connection was closed before the response was complete"], spares: missing),
         FaultRow(
             name: "HTML page instead of JSON", cause: .answers(.htmlPage(status: 200)), result: .decode,
             says: ["the response is HTML, not JSON"]),
         FaultRow(
             name: "truncated JSON", cause: .answers(.truncatedJSON), result: .decode,
-            says: ["the response is"], spares: [missing]),
+            says: ["the response is"], spares: missing),
         FaultRow(
             name: "deep JSON", cause: .answers(.deepJSON(depth: 500_000)), result: .decode,
             says: ["nested too deeply", "expected an object"]),

@@ -9,7 +9,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Four hundred days of all five providers with a manual clock. It measures memory, so it must run after all other
+/// Four hundred days of all providers with a manual clock. It measures memory, so it must run after all other
 /// tests, not in parallel.
 @Suite(.serialized) struct LongRunLoadTests {
     /// Retention of day sums and settled slices, in days.

@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 import UsageModel
 
-/// Storage faults of a running exporter that reads all five providers.
+/// Storage faults of a running exporter that reads all providers.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct StorageProcessTests {
     @Test("a full disk is reported, only durable values are served, and free space is enough to recover")
     func fullDisk() async throws {

@@ -8,7 +8,7 @@ import UsageModel
 
 @testable import ExporterCore
 
-/// Calendar boundaries and clock steps, for all five providers at once.
+/// Calendar boundaries and clock steps, for all providers at once.
 @Suite(.serialized) struct ClockTests {
     /// The last evening of months of every length, in leap years, and of a year.
     static let turns: [String] = [
