@@ -65,3 +65,136 @@ enum VeniceAccountDIEM {
     case exhausted
     case unknown
 }
+
+/// The used fields of the response of `api_keys`.
+struct VeniceKeys: Decodable {
+    struct Limits: Decodable {
+        let usd: Decoration<VeniceLimit>
+        let diem: Decoration<VeniceLimit>
+    }
+
+    /// Amounts of the current period, which the API sends for keys with a limit. USD excludes earned credits, although
+    /// they count towards the limit.
+    struct Usage: Decodable {
+        let usd: LenientDecimal?
+        let diem: LenientDecimal?
+    }
+
+    struct Key: Decodable {
+        let id: Decoration<LenientString>
+        let apiKeyType: Decoration<LenientString>
+        let description: Decoration<LenientString>
+        let createdAt: Decoration<VeniceMoment>
+        let lastUsedAt: Decoration<VeniceMoment>
+        let expiresAt: Decoration<VeniceMoment>
+        let consumptionLimits: Decoration<Limits>
+        let limitPeriod: Decoration<LenientString>
+        let currentPeriodUsage: Usage?
+    }
+
+    let data: BoundedArray<Key>
+
+    private static let families: [GaugeFamily] = [
+        .keyInfo, .keyCreated, .keyLastUsed, .keyExpiry, .budgetLimit, .budgetSpent, .budgetLimitCredits,
+        .budgetSpentCredits, .budgetPeriod, .budgetReset, .spendingAllowed,
+    ]
+
+    /// Whether a key may not spend USD, so that the account's DIEM decides whether it may spend.
+    var needsDIEM: Bool { data.values.contains { $0.isWithoutUSD && !$0.hasSpentItsDIEM } }
+
+    /// Returns the gauges of a list; without samples if there is no list, because the endpoint is missing.
+    ///
+    /// - Parameters:
+    ///   - names: the names of the day's keys.
+    ///   - today: the UTC day, which determines the end of a budget's current period.
+    static func gauges(
+        _ list: VeniceKeys?, _ names: inout SliceKeyNames, accountDIEM: VeniceAccountDIEM, today: UTCDay
+    ) -> [GaugeFamily: [GaugeSample]] {
+        var gauges = Dictionary(uniqueKeysWithValues: families.map { ($0, [GaugeSample]()) })
+        func add(_ family: GaugeFamily, _ labels: [String], _ value: Double?) {
+            if let value { gauges[family]?.append(GaugeSample(labels, value)) }
+        }
+        let keys = list?.data.values ?? []
+        let wanted = VeniceKeyNames.names(of: keys.map { ($0.id.value?.value ?? "", $0.description.value?.value) })
+        for key in keys {
+            let id = key.id.value?.value ?? ""
+            let plain = wanted.byID[id] ?? VeniceKeyNames.plain(id: id, description: key.description.value?.value)
+            let name = id.isEmpty ? plain : names.name(ofKey: id, otherwise: plain)
+            add(.keyInfo, [name, id, key.apiKeyType.value?.value ?? ""], 1)
+            add(.keyCreated, [name], key.createdAt.value?.value?.seconds)
+            add(.keyLastUsed, [name], key.lastUsedAt.value?.value?.seconds)
+            add(.keyExpiry, [name], key.expiresAt.value?.value?.seconds)
+            add(.spendingAllowed, [name], key.maySpend(accountDIEM).map { $0 ? 1 : 0 })
+            let labels = [name, "key"]
+            if let limit = key.usdBudget {
+                add(.budgetLimit, labels, limit)
+                add(.budgetSpent, labels, key.currentPeriodUsage?.usd?.value.doubleValue)
+            }
+            if let limit = key.diemBudget {
+                add(.budgetLimitCredits, labels + ["diem"], limit)
+                add(.budgetSpentCredits, labels + ["diem"], key.currentPeriodUsage?.diem?.value.doubleValue)
+            }
+            guard key.usdBudget != nil || key.diemBudget != nil,
+                let period = period(key.limitPeriod.value?.value, today: today)
+            else { continue }
+            add(.budgetPeriod, labels, (period.end - period.start).inSeconds)
+            add(.budgetReset, labels, period.end.seconds)
+        }
+        return gauges
+    }
+
+    /// Returns the current period of a budget: an epoch is a UTC day, a month a calendar month in UTC, a lifetime nil.
+    static func period(_ name: String?, today: UTCDay) -> Period? {
+        switch name?.uppercased() {
+        case "EPOCH":
+            return today.period
+        case "MONTH":
+            return Period(start: today.startOfMonth.start, end: today.startOfNextMonth.start)
+        default:
+            return nil
+        }
+    }
+}
+
+extension VeniceKeys.Key {
+    private var usdLimit: Double? { consumptionLimits.value?.usd.value?.value }
+    private var diemLimit: Double? { consumptionLimits.value?.diem.value?.value }
+
+    /// The budget in USD. A limit of 0 is not a budget: it means that the key may not spend USD.
+    var usdBudget: Double? { usdLimit.flatMap { $0 > 0 ? $0 : nil } }
+
+    /// The budget in DIEM. The meaning of 0 is not documented, so it yields none.
+    var diemBudget: Double? { diemLimit.flatMap { $0 > 0 ? $0 : nil } }
+
+    /// Whether the key may not spend USD, nor bundled and earned credits, which count towards the limit in USD.
+    var isWithoutUSD: Bool { usdLimit == 0 }
+
+    /// Whether the key has used up its own budget in DIEM.
+    var hasSpentItsDIEM: Bool {
+        guard let diemBudget, let spent = currentPeriodUsage?.diem?.value.doubleValue else { return false }
+        return spent >= diemBudget
+    }
+
+    /// Returns whether a key that may not spend USD may spend DIEM; nil for any other key, and if that is not known.
+    func maySpend(_ accountDIEM: VeniceAccountDIEM) -> Bool? {
+        guard isWithoutUSD else { return nil }
+        if hasSpentItsDIEM { return false }
+        switch accountDIEM {
+        case .exhausted: return false
+        // A limit of 0 DIEM may mean that the key has none to spend, or that it has no limit.
+        case .available: return diemLimit == 0 ? nil : true
+        case .unknown: return nil
+        }
+    }
+}
+
+/// A limit: a number; a negative one means no limit.
+struct VeniceLimit: Decodable {
+    /// Nil if there is no limit.
+    let value: Double?
+
+    init(from decoder: any Decoder) throws {
+        let number = try LenientDecimal(from: decoder).value
+        value = number.isNegative ? nil : number.doubleValue
+    }
+}
