@@ -7,8 +7,8 @@ import UsageModel
 /// The HTTP client for one account's API: authenticates calls, applies limits, retries, and reports failures with what
 /// to check.
 ///
-/// The credential is sent only in the `Authorization` header of requests to the base URL's origin. It never appears in
-/// failures and logs, and is redacted from text that an API returns.
+/// The credential is sent only in the header field that the call names, `Authorization` by default, of requests to the base
+/// URL's origin. It never appears in failures and logs, and is redacted from text that an API returns.
 package final class UpstreamClient: UpstreamAPI {
     private let settings: UpstreamSettings
     private let credential: Credential?
@@ -23,7 +23,7 @@ package final class UpstreamClient: UpstreamAPI {
     ///
     /// - Parameters:
     ///   - settings: the connection settings of the API.
-    ///   - credential: the bearer token of authenticated calls; nil if there is none.
+    ///   - credential: the key or token of authenticated calls; nil if there is none.
     ///   - fingerprintSalt: the key of the credential's hash, which sources may store.
     ///   - connections: the connection pools, shared by all accounts.
     ///   - clock: for waits between attempts and `Retry-After` dates; timeouts of requests use real time.
@@ -174,7 +174,13 @@ package final class UpstreamClient: UpstreamAPI {
         request.method = call.method == .get ? .GET : .POST
         request.headers.add(name: "Accept", value: "application/json")
         request.headers.add(name: "User-Agent", value: "genai-usage-exporter/\(settings.version)")
-        if let key { request.headers.add(name: "Authorization", value: "Bearer \(key)") }
+        for (name, value) in call.headers { request.headers.replaceOrAdd(name: name, value: value) }
+        if let key {
+            switch call.credentialField {
+            case .bearer: request.headers.replaceOrAdd(name: "Authorization", value: "Bearer \(key)")
+            case .named(let name): request.headers.replaceOrAdd(name: name, value: key)
+            }
+        }
         if let body = call.jsonBody {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(bytes: body))

@@ -33,11 +33,19 @@ package enum JSONBody {
             guard String(validating: response.body, as: UTF8.self) != nil else {
                 throw SourceFailure(.decode, "the response is not valid UTF-8, which JSON requires")
             }
-            throw SourceFailure(.decode, JSONMismatch.text(of: error))
-        } catch let error as SourceFailure {
-            throw error
+            throw failure(of: error)
         } catch {
-            throw SourceFailure(.decode, "the response does not match the API's documentation")
+            throw failure(of: error)
+        }
+    }
+
+    /// Returns the failure of a part of a document, for a type that decodes parts separately so that one that is invalid
+    /// does not affect the others.
+    package static func failure(of error: any Error) -> SourceFailure {
+        switch error {
+        case let error as DecodingError: SourceFailure(.decode, JSONMismatch.text(of: error))
+        case let failure as SourceFailure: failure
+        default: SourceFailure(.decode, "the response does not match the API's documentation")
         }
     }
 }

@@ -19,6 +19,10 @@ package struct UpstreamCall: Sendable {
     package let jsonBody: [UInt8]?
     /// Whether the account's credential is sent.
     package let authenticated: Bool
+    /// The header field that carries the credential.
+    package private(set) var credentialField = CredentialField.bearer
+    /// Header fields of this API besides those of every request, by name; never a secret.
+    package private(set) var headers: [String: String] = [:]
     /// The maximum size of the response in bytes, after decompression.
     package let longestAnswer: Int
     /// Called before each HTTP request of the call, including retries and redirects; nil if no permit is required.
@@ -77,6 +81,16 @@ package struct UpstreamCall: Sendable {
         return call
     }
 
+    /// Returns the same call with the credential in another header field, and with further header fields.
+    ///
+    /// - Parameter headers: values by name; they are not redacted anywhere, so none may be a secret.
+    package func sending(_ headers: [String: String], credentialIn field: CredentialField) -> UpstreamCall {
+        var call = self
+        call.headers = headers
+        call.credentialField = field
+        return call
+    }
+
     /// Returns the same call as one that the source works without.
     package var incidental: UpstreamCall {
         var call = self
@@ -86,6 +100,14 @@ package struct UpstreamCall: Sendable {
 
     /// Encodes text as one path segment, including `/`, `?` and `%`.
     package static func segment(_ text: String) -> String { PercentEncoding.strict(text) }
+}
+
+/// The header field that carries a credential.
+package enum CredentialField: Sendable, Hashable {
+    /// `Authorization: Bearer <key>`.
+    case bearer
+    /// A field that consists of the key, such as `x-api-key`.
+    case named(String)
 }
 
 /// The API of one account, used by sources.

@@ -49,6 +49,31 @@ import Upstream
         }
     }
 
+    @Test("A call can name the field of the key and add fields; the key is not in failures, and not sent without need")
+    func namedField() async throws {
+        let echo = ScriptedResponse.text(
+            403, #"{"error":{"message":"x-api-key \#(TestBench.key) is not allowed"}}"#,
+            headers: [("x-api-key", TestBench.key), ("Content-Type", "application/json")])
+        try await LoopbackServer.run([.status(302, headers: [("Location", "/moved")]), echo, .text(200, "{}")]) {
+            server in
+            try await TestBench.run { bench in
+                let client = bench.client(try UpstreamSettings(baseURL: server.url))
+                let call = UpstreamCall(.get, "/usage").sending(["api-version": "7"], credentialIn: .named("x-api-key"))
+                let failure = try await #require(throws: UpstreamFailure.self) { try await client.send(call) }
+                #expect(server.requests.map { $0.header("x-api-key") } == [TestBench.key, TestBench.key])
+                #expect(server.requests.map { $0.header("Authorization") } == [nil, nil])
+                #expect(server.requests.map { $0.header("api-version") } == ["7", "7"])
+                var dumped = ""
+                dump(failure, to: &dumped)
+                #expect(!dumped.contains(TestBench.key))
+                let open = UpstreamCall(.get, "/", authenticated: false)
+                    .sending([:], credentialIn: .named("x-api-key"))
+                _ = try await client.send(open)
+                #expect(server.requests.last?.header("x-api-key") == nil)
+            }
+        }
+    }
+
     @Test("The key is read for each call, and each key has its own client")
     func rotation() async throws {
         let keys = KeyRing(["first", "second"])
