@@ -74,7 +74,8 @@ extension JSONValue {
     }
 }
 
-/// A response whose first list of named objects (models, keys, rows) has a given number of elements. Each is a copy of
+/// A response whose first list of named objects (models, keys, rows, also with the name in an inner object) has a given
+/// number of elements. Each is a copy of
 /// the list's first element under a unique name: `crowd-0`, `crowd-1`, …
 struct Crowd: Sendable {
     private let head: [UInt8]
@@ -120,15 +121,22 @@ struct Crowd: Sendable {
 }
 
 extension JSONValue {
+    fileprivate var members: [Member] {
+        guard case .object(let members) = self else { return [] }
+        return members
+    }
+
+    fileprivate var hasName: Bool {
+        members.contains { Alteration.names.contains($0.name) && $0.value.text != nil }
+    }
+
     /// The same document with the first list of named objects replaced by `value`; `first` receives that list's first
     /// element.
     fileprivate func replacingCrowd(by value: JSONValue, _ first: inout JSONValue?) -> JSONValue {
         guard first == nil else { return self }
         switch self {
         case .array(let elements):
-            if case .object(let members)? = elements.first,
-                members.contains(where: { Alteration.names.contains($0.name) && $0.value.text != nil })
-            {
+            if let element = elements.first, element.hasName || element.members.contains(where: \.value.hasName) {
                 first = elements.first
                 return value
             }

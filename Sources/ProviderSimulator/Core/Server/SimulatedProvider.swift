@@ -10,7 +10,7 @@ package protocol SimulatedProvider: Sendable {
     /// The provider's name in the exporter's config; the server serves the API under `/<name>`.
     var name: String { get }
 
-    /// The name of the account or key that a bearer token belongs to; nil for an unknown token.
+    /// The name of the account or key that a token belongs to; nil for an unknown token.
     func account(ofToken token: String) -> String?
 
     /// The healthy response. `style` selects forms that the provider's documentation also allows.
@@ -30,22 +30,26 @@ package struct APIRequest: Sendable, Hashable {
     package let path: String
     /// The path inside the provider's API: `/api/v3/balance`.
     package let endpoint: String
-    /// The query parameters; the last value of a repeated one.
+    /// The query parameters; the last value of a repeated one, but all values of a list (`group_by[]`), joined by commas.
     package let query: [String: String]
+    /// The header fields besides the token, by name in lower case.
+    package let headers: [String: String]
     /// The body if it is JSON.
     package let body: JSONValue?
-    /// The account of the bearer token; nil without a token or with an unknown one. The token itself is not kept.
+    /// The account of the token (`Authorization: Bearer` or `x-api-key`); nil without a token or with an unknown one. The token
+    /// itself is not kept.
     package let account: String?
 
     package init(
         time: Timestamp, method: String, path: String, endpoint: String, query: [String: String] = [:],
-        body: JSONValue? = nil, account: String?
+        headers: [String: String] = [:], body: JSONValue? = nil, account: String?
     ) {
         self.time = time
         self.method = method
         self.path = path
         self.endpoint = endpoint
         self.query = query
+        self.headers = headers
         self.body = body
         self.account = account
     }

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
@@ -138,10 +139,14 @@ struct SimulatorResponder: HTTPResponder {
             method: request.method.rawValue,
             path: path,
             endpoint: String(path.dropFirst(name.count + 1)),
-            query: Dictionary(
-                request.uri.queryParameters.map { (String($0.key), String($0.value)) }, uniquingKeysWith: { $1 }),
+            query: Self.query(request),
+            headers: Dictionary(
+                request.headers.filter { !Self.tokenFields.contains($0.name) }.map {
+                    ($0.name.canonicalName, $0.value)
+                },
+                uniquingKeysWith: { $1 }),
             body: try? JSONDecoder().decode(JSONValue.self, from: Data(bytes.readableBytesView)),
-            account: Self.bearerToken(request).flatMap(provider.account(ofToken:)))
+            account: Self.token(request).flatMap(provider.account(ofToken:)))
         let ordinal = log.record(apiRequest)
         let exchange = Exchange(
             request: apiRequest, provider: provider, ordinal: ordinal, channel: context.channel, clock: clock)
@@ -149,9 +154,26 @@ struct SimulatorResponder: HTTPResponder {
         return try await fault.response(in: exchange, plan: faults)
     }
 
-    private static func bearerToken(_ request: Request) -> String? {
+    private static let apiKey = HTTPField.Name("x-api-key")
+    private static let tokenFields = Set([HTTPField.Name.authorization, apiKey].compactMap { $0 })
+
+    private static func token(_ request: Request) -> String? {
+        if let apiKey, let key = request.headers[apiKey] { return key }
         guard let value = request.headers[.authorization], value.lowercased().hasPrefix("bearer ") else { return nil }
         return String(value.dropFirst("bearer ".count))
+    }
+
+    private static func query(_ request: Request) -> [String: String] {
+        var query: [String: String] = [:]
+        for (encoded, value) in request.uri.queryParameters {
+            let name = encoded.removingPercentEncoding ?? String(encoded)
+            if name.hasSuffix("[]"), let earlier = query[name] {
+                query[name] = "\(earlier),\(value)"
+            } else {
+                query[name] = String(value)
+            }
+        }
+        return query
     }
 }
 
