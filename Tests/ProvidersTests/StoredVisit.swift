@@ -54,6 +54,15 @@ final class StoredVisit: SyncContext {
         }
     }
 
+    /// Returns the sums of a family by its labels, over the stored cells of one day or of all days.
+    func values(_ family: LedgerFamily, on day: UTCDay? = nil) -> [[String]: ExactDecimal] {
+        state.withLockedValue { state in
+            let cells = state.cells.filter { day == nil || $0.key.period.start.day == day }.values.joined()
+            return Dictionary(
+                cells.filter { $0.family == family }.map { ($0.labels, $0.value) }, uniquingKeysWith: +)
+        }
+    }
+
     var dueSlices: [DueSlice] { slices.filter { isDue($0) }.map(due) }
 
     var reopenable: [DueSlice] { slices.filter { lastRead($0) != nil && !isDue($0) }.map(due) }

@@ -46,6 +46,7 @@ package let allProviders: [any Provider.Type] = [
     Venice.self,
     CheapestInference.self,
     UseAPI.self,
+    Anthropic.self,
 ]
 
 /// The part of an account's config that belongs to its provider.
