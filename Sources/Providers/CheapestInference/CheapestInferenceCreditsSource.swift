@@ -48,8 +48,3 @@ struct CheapestInferenceCreditsSource: UsageSource {
         return track
     }
 }
-
-extension Timestamp {
-    /// The end of a running total's slice: the last second that RFC 3339 can represent.
-    static let neverEnding = Timestamp(seconds: 253_402_300_799)
-}

@@ -59,3 +59,8 @@ extension TopUpTrack: Codable {
         try fields.encodeIfPresent(fingerprint, forKey: .fingerprint)
     }
 }
+
+extension Timestamp {
+    /// The end of a running total's slice: the last second that RFC 3339 can represent.
+    static let neverEnding = Timestamp(seconds: 253_402_300_799)
+}
