@@ -46,6 +46,7 @@ package let allProviders: [any Provider.Type] = [
     Venice.self,
     CheapestInference.self,
     UseAPI.self,
+    OpenRouter.self,
     Anthropic.self,
 ]
 

@@ -1,0 +1,163 @@
+import Foundation
+import Upstream
+import UsageModel
+
+/// A query of `POST /api/v1/analytics/query`.
+struct OpenRouterQuery: Sendable {
+    enum Granularity: String, Sendable {
+        case hour, day
+    }
+
+    let granularity: Granularity
+    /// From a full hour to a full hour, or to the time of the query.
+    let range: Period
+    /// Whether the rows are split by model and key; otherwise each hour or day is one row.
+    var isSplit = true
+    /// The hash of the only key to read; nil for all.
+    var key: String?
+
+    /// The documented maximum of rows in a response.
+    static let mostRows = 10_000
+
+    private struct Body: Encodable {
+        struct Range: Encodable {
+            let start: String
+            let end: String
+        }
+
+        struct Filter: Encodable {
+            let field = "api_key_id"
+            let `operator` = "eq"
+            let value: String
+        }
+
+        let metrics = [
+            "request_count", "tokens_prompt", "tokens_completion", "cached_tokens", "credits_usage", "byok_usage",
+        ]
+        let dimensions: [String]
+        let granularity: String
+        let time_range: Range
+        let filters: [Filter]?
+        let limit = OpenRouterQuery.mostRows
+    }
+
+    /// Sends the query.
+    ///
+    /// - Throws: `UpstreamFailure`, or `SourceFailure` with the reason `decode`.
+    func send(to api: any UpstreamAPI, _ context: any SyncContext) async throws -> OpenRouterResponse {
+        let body = Body(
+            dimensions: isSplit ? ["model", "api_key_id"] : [], granularity: granularity.rawValue,
+            time_range: .init(start: range.start.description, end: range.end.description),
+            filters: key.map { [.init(value: $0)] })
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let call = UpstreamCall(.post, "/api/v1/analytics/query", jsonBody: Array(try encoder.encode(body)))
+        let requestedAt = context.now
+        let payload = try OpenRouterEnvelope<OpenRouterPayload>.payload(
+            of: try await api.send(call.openRouter), context)
+        return OpenRouterResponse(payload, requestedAt: requestedAt)
+    }
+}
+
+/// The response to a query.
+struct OpenRouterResponse {
+    /// Whether all rows of the range are listed.
+    enum Extent {
+        /// The response says so.
+        case whole
+        /// The response says that rows are missing, or has as many as it may have.
+        case truncated
+        /// The response does not say so.
+        case unstated
+    }
+
+    let rows: [OpenRouterRow]
+    let extent: Extent
+    /// Up to when usage is in it: the time of the query, or of an earlier one whose response was stored.
+    let asOf: Timestamp
+    /// The number of filters, and other parts of the query, that the API could not apply.
+    let warnings: Int
+
+    /// An older `cachedAt` is not a time.
+    private static let longestStored = Duration.days(1)
+
+    fileprivate init(_ payload: OpenRouterPayload, requestedAt: Timestamp) {
+        rows = payload.data.values
+        let stored = payload.cachedAt.value?.value ?? requestedAt
+        asOf = requestedAt - stored < Self.longestStored ? min(requestedAt, stored) : requestedAt
+        warnings = payload.warnings.value?.values.count ?? 0
+        switch payload.metadata?.truncated?.value {
+        case true?: extent = .truncated
+        case _ where rows.count >= OpenRouterQuery.mostRows: extent = .truncated
+        case false?: extent = .whole
+        case nil: extent = .unstated
+        }
+    }
+
+    /// Groups the rows by hour or day.
+    ///
+    /// - Parameter starts: the starts of the requested hours or days.
+    /// - Throws: `SourceFailure` for a row of another time, because its usage would be lost. One at the end of the range is
+    ///   ignored: the range may include its end, and that hour belongs to the next query.
+    func byStart(_ starts: [Timestamp], end: Timestamp) throws -> [Timestamp: [OpenRouterRow]] {
+        var grouped = Dictionary(uniqueKeysWithValues: starts.map { ($0, [OpenRouterRow]()) })
+        for row in rows where row.time != end || grouped[row.time] != nil {
+            guard grouped[row.time] != nil else {
+                throw SourceFailure(
+                    .decode, "analytics/query has a row of \(row.time), which was not requested")
+            }
+            grouped[row.time]?.append(row)
+        }
+        return grouped
+    }
+}
+
+private struct OpenRouterPayload: Decodable {
+    struct Metadata: Decodable {
+        let truncated: LenientFlag?
+    }
+
+    let data: BoundedArray<OpenRouterRow>
+    let metadata: Metadata?
+    let cachedAt: Decoration<LenientTimestamp>
+    let warnings: Decoration<LenientArray<LenientString>>
+}
+
+/// A row: the usage of one key and model in an hour or on a day.
+struct OpenRouterRow: Decodable, Hashable {
+    /// The start of the hour or day.
+    let time: Timestamp
+    /// The key's name, although the dimension is called an id; empty without a key.
+    let key: String
+    /// The model's permanent slug; empty without a model.
+    let model: String
+    let figures: OpenRouterFigures
+
+    private enum CodingKeys: String, CodingKey {
+        case date__hour, date__day, api_key_id, model
+        case credits_usage, byok_usage, request_count, tokens_prompt, tokens_completion, cached_tokens
+    }
+
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        let timeKey: CodingKeys = fields.contains(.date__day) ? .date__day : .date__hour
+        time = try fields.decode(LenientTimestamp.self, forKey: timeKey).value
+        key = try fields.decodeIfPresent(LenientString.self, forKey: .api_key_id)?.value ?? ""
+        model = try fields.decodeIfPresent(LenientString.self, forKey: .model)?.value ?? ""
+        // Read as no usage, a response of another form would revert what was counted.
+        for required in [CodingKeys.credits_usage, .request_count] where !fields.contains(required) {
+            throw DecodingError.keyNotFound(
+                required, .init(codingPath: fields.codingPath, debugDescription: "missing figure"))
+        }
+        func count(_ key: CodingKeys) throws -> Int? {
+            let count = try fields.decodeIfPresent(LenientInt.self, forKey: key)?.value
+            guard let count, count < 0 else { return count }
+            throw DecodingError.dataCorruptedError(forKey: key, in: fields, debugDescription: "negative count")
+        }
+        figures = OpenRouterFigures(
+            cost: try fields.decodeIfPresent(LenientDecimal.self, forKey: .credits_usage)?.value,
+            ownKeyCost: try fields.decodeIfPresent(LenientDecimal.self, forKey: .byok_usage)?.value,
+            requests: try count(.request_count), prompt: try count(.tokens_prompt),
+            cached: try count(.cached_tokens), completion: try count(.tokens_completion))
+    }
+}
