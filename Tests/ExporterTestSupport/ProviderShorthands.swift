@@ -8,6 +8,7 @@ extension ConfiguredProvider {
     package static let fairstack = ConfiguredProvider(FairStack.self, FairStackOptions(key: nil))
     package static let venice = ConfiguredProvider(Venice.self, VeniceOptions(key: nil))
     package static let cheapestinference = ConfiguredProvider(CheapestInference.self, CheapestInferenceOptions())
+    package static let openrouter = ConfiguredProvider(OpenRouter.self, OpenRouterOptions())
     package static let useapi = ConfiguredProvider(UseAPI.self, UseAPIOptions(key: nil))
 }
 
@@ -30,17 +31,21 @@ extension AccountConfiguration {
 
     package var managementKey: SecretSource? {
         get { provider.options.credentials[.management] }
-        set { edit(CheapestInferenceOptions.self) { $0.managementKey = newValue } }
+        set {
+            edit(CheapestInferenceOptions.self) { $0.managementKey = newValue }
+            edit(OpenRouterOptions.self) { $0.managementKey = newValue }
+        }
     }
 
     package var keys: [KeyConfiguration] {
         get {
             (provider.options as? FairStackOptions)?.keys ?? (provider.options as? CheapestInferenceOptions)?.keys
-                ?? []
+                ?? (provider.options as? OpenRouterOptions)?.keys ?? []
         }
         set {
             edit(FairStackOptions.self) { $0.keys = newValue }
             edit(CheapestInferenceOptions.self) { $0.keys = newValue }
+            edit(OpenRouterOptions.self) { $0.keys = newValue }
         }
     }
 

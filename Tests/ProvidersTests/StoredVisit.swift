@@ -4,7 +4,7 @@ import Upstream
 
 @testable import Providers
 
-/// A context that stores commits in memory and schedules days like the re-read schedule.
+/// A context that stores commits in memory and schedules days or hours like the re-read schedule.
 final class StoredVisit: SyncContext {
     private struct State {
         var now: Timestamp
@@ -17,11 +17,13 @@ final class StoredVisit: SyncContext {
     }
 
     let ledgerStart: Timestamp
+    private let unit: Slicing.Unit
     private let state: NIOLockedValueBox<State>
     private static let offsets: [Duration] = [.zero, .minutes(20), .hours(1), .hours(6), .hours(24), .hours(72)]
 
     /// Creates a context whose ledger starts the given number of days before today.
-    init(now: Timestamp, days: Int = 0) {
+    init(now: Timestamp, days: Int = 0, by unit: Slicing.Unit = .day) {
+        self.unit = unit
         ledgerStart = now.day.advanced(by: -days).start
         state = NIOLockedValueBox(State(now: now))
     }
@@ -69,7 +71,18 @@ final class StoredVisit: SyncContext {
 
     /// Newest first.
     private var slices: [SliceID] {
-        (0...max(0, ledgerStart.day.distance(to: now.day))).map { SliceID(period: now.day.advanced(by: -$0).period) }
+        switch unit {
+        case .day:
+            return (0...max(0, ledgerStart.day.distance(to: now.day))).map {
+                SliceID(period: now.day.advanced(by: -$0).period)
+            }
+        case .hour:
+            let count = Int((now.startOfHour - ledgerStart).inSeconds / 3600)
+            return (0...max(0, count)).map {
+                let start = now.startOfHour - .hours($0)
+                return SliceID(period: Period(start: start, end: start + .hours(1)))
+            }
+        }
     }
 
     private func lastRead(_ slice: SliceID) -> Timestamp? { state.withLockedValue { $0.lastRead[slice] } }
