@@ -4,7 +4,6 @@ import UsageModel
 extension TestedProvider {
     package static let anthropic = TestedProvider(
         name: "anthropic", usageSource: "usage", settings: ["api_key: \(token(of: "anthropic"))"],
-        sourcesWithoutPermission: ["api_keys", "rate_limits"],
         fuzzedSettings: [["api_key: key"], ["api_key: key", "endpoint: reports"]]
     ) { clock in
         let store = UsageEventStore(clock: clock)
