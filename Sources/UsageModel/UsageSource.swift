@@ -122,6 +122,9 @@ package struct DueSlice: Sendable, Hashable {
         self.lastRead = lastRead
         self.settles = settles
     }
+
+    /// The UTC day in which the slice begins.
+    package var day: UTCDay { slice.period.start.day }
 }
 
 /// A deprecation notice of an endpoint, from header fields or because the API has closed it.

@@ -24,7 +24,7 @@ package struct DemoWorld: Sendable {
     /// The items of the config's section `owners`. Every account has an owner.
     package let owners = [
         #"{ name: video, cost_center: "4711", accounts: [media, studio, clips] }"#,
-        #"{ name: support, cost_center: "0815", accounts: [assistant, inference, claude] }"#,
+        #"{ name: support, cost_center: "0815", accounts: [assistant, inference, claude, gpt] }"#,
         #"{ name: website, cost_center: "4712", accounts: [stack], keys: [web] }"#,
         "{ name: platform, accounts: [stack, router] }",
     ]
@@ -59,7 +59,7 @@ package struct DemoWorld: Sendable {
     /// The demo accounts of each provider. To add one, add a file next to its simulated API and a line here.
     private static let parts: [any DemoPart.Type] = [
         WaveSpeedDemo.self, FairStackDemo.self, VeniceDemo.self, CheapestInferenceDemo.self, UseAPIDemo.self,
-        OpenRouterDemo.self, AnthropicDemo.self,
+        OpenRouterDemo.self, AnthropicDemo.self, OpenAIDemo.self,
     ]
 }
 

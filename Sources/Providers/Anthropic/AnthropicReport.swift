@@ -104,7 +104,5 @@ struct AnthropicWindow {
 }
 
 extension DueSlice {
-    var day: UTCDay { slice.period.start.day }
-
     fileprivate var isInAnalytics: Bool { day >= AnthropicGeneration.firstAnalyticsDay }
 }

@@ -48,6 +48,7 @@ package let allProviders: [any Provider.Type] = [
     UseAPI.self,
     OpenRouter.self,
     Anthropic.self,
+    OpenAI.self,
 ]
 
 /// The part of an account's config that belongs to its provider.

@@ -12,7 +12,9 @@ package struct TestedProvider: Sendable {
     }
 
     /// All providers, in the order of the exporter's list.
-    package static let all = [wavespeed, fairstack, venice, cheapestinference, useapi, openrouter, anthropic]
+    package static let all = [
+        wavespeed, fairstack, venice, cheapestinference, useapi, openrouter, anthropic, openai,
+    ]
 
     /// Cost of each request, in USD.
     package static let cost = ExactDecimal(micros: 250_000)

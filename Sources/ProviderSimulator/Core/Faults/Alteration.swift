@@ -8,7 +8,7 @@ package enum Alteration: Sendable, Hashable {
     case longNames(characters: Int)
     /// Every name begins with a byte that is invalid in UTF-8.
     case invalidUTF8
-    /// Every number is negative, except those that are not amounts: codes and page numbers.
+    /// Every number is negative, except those that are not amounts: codes, page numbers and times of periods.
     case negativeAmounts
     /// Every amount is this JSON number: `1e300` fits no type used for money.
     case amounts(String)
@@ -19,7 +19,7 @@ package enum Alteration: Sendable, Hashable {
     ]
 
     /// Members whose numbers, at any depth, are not amounts.
-    private static let noAmounts: Set<String> = ["code", "status", "pagination"]
+    private static let noAmounts: Set<String> = ["code", "status", "pagination", "start_time", "end_time"]
 
     /// The body in UTF-8, except for the invalid bytes of `invalidUTF8`.
     func encoded(_ body: JSONValue) -> [UInt8] {
