@@ -75,8 +75,7 @@ extension JSONValue {
 }
 
 /// A response whose first list of named objects (models, keys, rows, also with the name in an inner object) has a given
-/// number of elements. Each is a copy of
-/// the list's first element under a unique name: `crowd-0`, `crowd-1`, …
+/// number of elements. Each is a copy of the list's first element under a unique name: `crowd-0`, `crowd-1`, …
 struct Crowd: Sendable {
     private let head: [UInt8]
     private let tail: [UInt8]
