@@ -134,6 +134,9 @@ extension Exporter {
     var usage: [String: Double] { get throws { try Scrape(store.current.body(.text004, .identity).bytes).usage } }
 }
 
+/// The accounts of every `DemoWorld`.
+let demoAccounts = DemoWorld(clock: ManualClock(SimulatedFleet.friday), history: .days(1), load: 0.01).accounts
+
 extension Scrape {
     /// Counters of usage, without those of the exporter's own work.
     var usage: [String: Double] {
@@ -142,10 +145,11 @@ extension Scrape {
         }
     }
 
-    /// Whether `accounts` accounts have synced sources, and the last sync of each source succeeded.
-    func isAllUp(accounts: Int) -> Bool {
+    /// Whether every demo account has synced sources, and the last sync of each source succeeded.
+    var isAllUp: Bool {
         let up = samples("genai_up")
-        return Set(up.map { $0.labels["account"] }).count == accounts && up.allSatisfy { $0.value == 1 }
+        return Set(up.map { $0.labels["account", default: ""] }) == Set(demoAccounts.map(\.name))
+            && up.allSatisfy { $0.value == 1 }
     }
 }
 
@@ -153,7 +157,7 @@ extension ExporterProcess {
     /// Scrapes once all sources are synced, because earlier faults would find sources without data.
     func healthyScrape() async throws -> Scrape {
         try await waitUntilReady()
-        return try await scrape { $0.isAllUp(accounts: 6) }
+        return try await scrape { $0.isAllUp }
     }
 }
 

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Redacts secrets in untrusted text, in each form of ``SecretSpellings``.
+/// Redacts secrets in untrusted text, in each form of ``SecretSpellings``, and words that an API has masked with asterisks,
+/// which still show the ends of a key (`sk-admin-****abcd`).
 struct Redaction: Sendable {
     private let secrets: [String]
 
@@ -11,9 +12,11 @@ struct Redaction: Sendable {
 
     func applied(to text: String) -> String {
         // Case-insensitive because a key may be part of a host name, which is returned in lower case.
-        secrets.reduce(text) {
+        let text = secrets.reduce(text) {
             $0.replacingOccurrences(of: $1, with: "<redacted>", options: [.caseInsensitive, .literal])
         }
+        return text.split(separator: " ", omittingEmptySubsequences: false)
+            .map { $0.contains("***") ? "<redacted>" : $0 }.joined(separator: " ")
     }
 }
 

@@ -49,7 +49,7 @@ import UsageModel
                 record(one)
                 let (found, wanted) = (one.spend, other.spend)
                 differing = Set(found.keys).union(wanted.keys).filter { found[$0] != wanted[$0] }.sorted()
-                if differing.isEmpty, found.count > 50, other.isAllUp(accounts: 6) { break }
+                if differing.isEmpty, found.count > 50, other.isAllUp { break }
                 try await Task.sleep(for: .milliseconds(500))
             }
             #expect(differing.isEmpty, "\(differing.prefix(5))")

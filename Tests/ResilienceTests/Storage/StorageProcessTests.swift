@@ -19,7 +19,7 @@ import UsageModel
             try fill(filling)
             try await syncNow(exporter)
             let scrape = try await exporter.scrape {
-                !$0.isAllUp(accounts: 6) && $0.value("genai_exporter_storage_errors_total") ?? 0 > 0
+                !$0.isAllUp && $0.value("genai_exporter_storage_errors_total") ?? 0 > 0
             }
             expectNothingFell(healthy.usage, scrape.usage)
             #expect(exporter.log.contains("reason=storage"))
@@ -40,7 +40,7 @@ import UsageModel
 
             try FileManager.default.removeItem(atPath: filling)
             try await syncNow(exporter)
-            let after = try await exporter.scrape { $0.isAllUp(accounts: 6) }
+            let after = try await exporter.scrape { $0.isAllUp }
             expectNothingFell(shown.counters, after.counters)
             #expect(after.samples("genai_syncs_total").contains { $0.labels["result"] == "storage" && $0.value > 0 })
             try await stop(exporter, of: world)
@@ -68,7 +68,7 @@ import UsageModel
             try await world.expectNoSecrets(of: exporter)
             try limit("unlimited")
             try await syncNow(exporter)
-            expectNothingFell(scrape.counters, try await exporter.scrape { $0.isAllUp(accounts: 6) }.counters)
+            expectNothingFell(scrape.counters, try await exporter.scrape { $0.isAllUp }.counters)
             try await stop(exporter, of: world)
         }
     }
@@ -93,7 +93,7 @@ import UsageModel
             try await world.expectNoSecrets(of: exporter)
             try disk.inside(exporter, ["umount", world.storage])
             try await syncNow(exporter)
-            expectNothingFell(scrape.counters, try await exporter.scrape { $0.isAllUp(accounts: 6) }.counters)
+            expectNothingFell(scrape.counters, try await exporter.scrape { $0.isAllUp }.counters)
             // Housekeeping logs the recovery of a logged fault at one of its next checks.
             while exporter.log.contains("cannot be used"), !exporter.log.contains("the storage can be used again") {
                 try await Task.sleep(for: .milliseconds(100))
@@ -113,7 +113,7 @@ import UsageModel
                 // Every scrape has usage, before, during and after the recovery.
                 #expect(families.allSatisfy { !scrape.samples($0).isEmpty })
                 let isSetAside = !scrape.samples("genai_exporter_storage_set_aside_timestamp_seconds").isEmpty
-                return isSetAside && scrape.isAllUp(accounts: 6)
+                return isSetAside && scrape.isAllUp
             }
             let names = rebuilt.samples("genai_exporter_storage_set_aside_timestamp_seconds").map(\.labels)
             let file = try #require(names.first?["file"])
@@ -141,7 +141,7 @@ import UsageModel
                 try await syncNow(exporter)
                 try await Task.sleep(for: .milliseconds(200))
             }
-            let after = try await exporter.scrape { $0.isAllUp(accounts: 6) }
+            let after = try await exporter.scrape { $0.isAllUp }
             expectNothingFell(healthy.counters, after.counters)
             exporter.signal(SIGKILL)
             try await exporter.waitForExit()
@@ -160,7 +160,7 @@ import UsageModel
             let second = try await ExporterProcess.run(world.serve + ["--web.listen-address", "127.0.0.1:0"])
             #expect(second.status == 3)
             #expect(second.complaint.contains("in use by process \(first.processIdentifier)"))
-            #expect(try await first.scrape().isAllUp(accounts: 6))
+            #expect(try await first.scrape().isAllUp)
             try await stop(first, of: world)
 
             for (mount, reason) in [("ro", "Read-only file system"), ("size=8k", "full")] {

@@ -26,6 +26,12 @@ import Testing
         }
     }
 
+    @Test("A key that the API has masked is redacted, with the ends that it shows")
+    func masked() {
+        let text = "Incorrect API key provided: sk-admin-********abcd. See the * in the docs."
+        #expect(Redaction([]).applied(to: text) == "Incorrect API key provided: <redacted> See the * in the docs.")
+    }
+
     @Test("Text without the secret is unchanged", arguments: ["", "sk-", "c2stNW", "%73%6B"])
     func otherText(text: String) {
         #expect(Redaction([Self.secret, ""]).applied(to: text) == text)
