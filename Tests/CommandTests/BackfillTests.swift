@@ -46,7 +46,7 @@ import UsageModel
                     "\(name)")
             }
             let expected = try await days(of: storage, before: firstOpenDay)
-            #expect(Set(expected.keys.compactMap { $0["provider"] }).count == 5)
+            #expect(Set(expected.keys.compactMap { $0["provider"] }).count == TestedProvider.all.count)
             for (name, days) in expected {
                 let series = try #require(points[name], "\(name)")
                 let byTimestamp = Dictionary(uniqueKeysWithValues: series.map { ($0.timestamp, $0.value) })
