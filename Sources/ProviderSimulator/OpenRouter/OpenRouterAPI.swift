@@ -37,6 +37,8 @@ package struct OpenRouterQuirks: Sendable, Hashable {
     package var namesDeletedKeys = true
     /// Whether rows split by key and model leave the web chat out.
     package var hidesWebChat = false
+    /// Whether rows split by key and model leave keys out that are no longer listed.
+    package var hidesDeletedKeys = false
 
     package enum TimeForm: Sendable, Hashable, CaseIterable {
         case space, rfc3339, shortest

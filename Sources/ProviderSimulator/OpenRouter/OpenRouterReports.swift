@@ -71,6 +71,9 @@ struct OpenRouterReports {
             charges = charges.filter { $0.key != nil && $0.key == filter["value"]?.text }
         }
         if !dimensions.isEmpty, quirks.hidesWebChat { charges = charges.filter { $0.key != nil } }
+        if !dimensions.isEmpty, quirks.hidesDeletedKeys {
+            charges = charges.filter { $0.key.map { names[$0] != nil } ?? true }
+        }
         var groups: [Group: Sums] = [:]
         for charge in charges {
             let group = Group(

@@ -3,7 +3,8 @@ import Upstream
 
 /// `GET /api/v1/activity`: the last 30 completed UTC days by model, and with a filter of one key.
 ///
-/// Each query of a key yields that key's part; what the keys do not have of the account's figures has no key.
+/// Each query of a key yields that key's part; what the keys do not have of the account's figures has no key. A day whose
+/// parts have more requests than the account fails.
 struct OpenRouterActivity {
     let api: any UpstreamAPI
 
@@ -35,29 +36,44 @@ struct OpenRouterActivity {
             return memory.isWhole(span.day) || lastRead < span.end
         }
         guard !due.isEmpty else { return }
-        guard let keys = memory.keys else {
+        guard let keys = try await memory.keys(api, context) else {
             throw SourceFailure(.decode, "activity is read key by key, but keys could not be listed")
         }
+        var parts = UnreadableParts()
         do {
-            try await read(due, keys, context, &memory)
+            for day in try await read(due, keys, context, memory.names) {
+                try await parts.isolate { try await commit(day, context, &memory) }
+            }
         } catch let failure as SourceFailure where failure.reason == .decode && due.count > 1 {
             // All days may be too many rows, and one day may be unreadable.
-            var parts = UnreadableParts()
-            for span in due { try await parts.isolate { try await read([span], keys, context, &memory) } }
-            try parts.check()
+            for span in due {
+                try await parts.isolate {
+                    for day in try await read([span], keys, context, memory.names) {
+                        try await commit(day, context, &memory)
+                    }
+                }
+            }
         }
+        try parts.check()
+    }
+
+    /// A day as it was read.
+    private struct Day {
+        let span: OpenRouterSpan
+        /// The usage of all keys.
+        let parts: OpenRouterUsage
+        let total: OpenRouterUsage
+        let readAt: Timestamp
     }
 
     private func read(
-        _ due: [OpenRouterSpan], _ keys: [OpenRouterListedKey], _ context: any SyncContext,
-        _ memory: inout OpenRouterMemory
-    ) async throws {
+        _ due: [OpenRouterSpan], _ keys: [OpenRouterListedKey], _ context: any SyncContext, _ names: OpenRouterKeyNames
+    ) async throws -> [Day] {
         let requestedAt = context.now
         let days = Set(due.map(\.day))
         let total = try await usage(of: days, key: nil, context) { _ in "" }
         var parts: [UTCDay: OpenRouterUsage] = [:]
         for key in keys where key.wasUsed {
-            let names = memory.names
             let byDay = try await usage(of: days, key: key.id, context) { names.label(ofKey: key.id, at: $0.start) }
             parts.merge(byDay) { sum, other in
                 var sum = sum
@@ -65,20 +81,33 @@ struct OpenRouterActivity {
                 return sum
             }
         }
-        for span in due {
-            let earlier = try await span.storedUsage(context)
-            var sum = parts[span.day] ?? OpenRouterUsage()
-            let difference = sum.addKeyless(of: total[span.day] ?? OpenRouterUsage())
-            if sum.isEmpty, !earlier.isEmpty {
-                throw SourceFailure(.decode, "activity has no usage of \(span.day), which had some; it stays")
-            }
-            sum.keepLabels(of: earlier)
-            var reading = Reading()
-            let cells = sum.cells + [Cell(.reconciliation, [], difference)]
-            reading.slices = span.readings(cells, readAt: requestedAt)
-            try memory.markWhole(span.day, in: &reading)
-            try await context.commit(reading)
+        return due.map { span in
+            Day(
+                span: span, parts: parts[span.day] ?? OpenRouterUsage(), total: total[span.day] ?? OpenRouterUsage(),
+                readAt: requestedAt)
         }
+    }
+
+    private func commit(_ day: Day, _ context: any SyncContext, _ memory: inout OpenRouterMemory) async throws {
+        let (span, earlier) = (day.span, try await day.span.storedUsage(context))
+        var sum = day.parts
+        // Costs may be negative, but no part of an account can have more requests than all of it.
+        guard sum.sum(.requests) <= day.total.sum(.requests) else {
+            throw SourceFailure(
+                .decode,
+                "activity has more requests of single keys than of the account on \(span.day), as if the filter of keys "
+                    + "were ignored; the day stays")
+        }
+        let difference = sum.addKeyless(of: day.total)
+        if sum.isEmpty, !earlier.isEmpty {
+            throw SourceFailure(.decode, "activity has no usage of \(span.day), which had some; it stays")
+        }
+        sum.keepLabels(of: earlier, hasTotal: true)
+        var reading = Reading()
+        let cells = sum.cells + [Cell(.reconciliation, [], difference)]
+        reading.slices = span.readings(cells, readAt: day.readAt)
+        try memory.markWhole(span.day, in: &reading)
+        try await context.commit(reading)
     }
 
     /// Reads the usage by model of some days, of one key or of all.

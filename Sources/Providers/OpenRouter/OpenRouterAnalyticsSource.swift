@@ -35,6 +35,8 @@ struct OpenRouterAnalyticsSource: UsageSource {
         /// Whether the totals of 31 days time out, so that each run has a query of its own.
         var totalsAreSlow = false
         var splits = 0
+        /// The rows and spans of the last query that listed all.
+        var density: [OpenRouterQuery.Granularity: (rows: Int, spans: Int)] = [:]
         /// Hours before this time are refused.
         var refusedBefore: Timestamp?
     }
@@ -60,7 +62,7 @@ struct OpenRouterAnalyticsSource: UsageSource {
             }
         }
         // Without a list of keys either, base_url is wrong.
-        if let missing, memory.keys == nil { throw missing }
+        if let missing, try await memory.keys(api, context) == nil { throw missing }
         do {
             try await OpenRouterActivity(api: api).read(context, &memory)
         } catch let failure as UpstreamFailure where failure.status == 404 {
@@ -83,7 +85,7 @@ struct OpenRouterAnalyticsSource: UsageSource {
         while let run = queue.next() { try await read(run, context, &progress, &queue) }
         try await progress.memory.analyticsWasRead(context)
         if progress.memory.isCheckDue(at: context.now) {
-            try await OpenRouterLifetimeCheck(api: api).run(context, progress.memory)
+            try await OpenRouterLifetimeCheck(api: api).run(context, &progress.memory)
             try await progress.memory.checked(context)
         }
         try progress.parts.check()
@@ -96,6 +98,12 @@ struct OpenRouterAnalyticsSource: UsageSource {
         if run.granularity == .hour, let refused = progress.refusedBefore, run.end <= refused {
             let days = OpenRouterSpan.days(of: run, in: progress.due).filter { !progress.memory.isWhole($0.day) }
             return queue.add(OpenRouterSpan.runs(days, longest: Self.hourlyDays))
+        }
+        // With as many rows as in the last query, this one would be truncated.
+        if let last = progress.density[run.granularity],
+            run.spans.count * last.rows > OpenRouterQuery.mostRows * last.spans, queue.halve(run)
+        {
+            return
         }
         let failure: any ReasonedFailure
         do {
@@ -138,6 +146,8 @@ struct OpenRouterAnalyticsSource: UsageSource {
             context.remark("analytics/query responded with warnings (\(response.warnings)); expected none")
         }
         guard response.extent != .truncated else { return .incomplete }
+        if response.extent == .whole { progress.density[run.granularity] = (response.rows.count, run.spans.count) }
+        try await progress.memory.lookUp(Set(response.rows.map(\.key)), api, context)
         let rows = try response.byStart(run.spans.map(\.start), end: range.end)
         var usage: [(span: OpenRouterSpan, usage: OpenRouterUsage, difference: ExactDecimal?)] = []
         for span in run.spans where span.start < response.asOf {
@@ -179,7 +189,8 @@ struct OpenRouterAnalyticsSource: UsageSource {
     private func queryByKey(
         _ run: OpenRouterRun, _ context: any SyncContext, _ progress: inout Progress
     ) async throws -> Outcome {
-        guard let span = run.spans.first, let range = run.range(at: context.now), let keys = progress.memory.keys,
+        guard let span = run.spans.first, let range = run.range(at: context.now),
+            let keys = try await progress.memory.keys(api, context),
             let total = try await totals(for: run, range, context, &progress)?.total(of: span, evenIfOpen: true)
         else { return .incomplete }
         var sum = OpenRouterUsage()
@@ -217,11 +228,7 @@ struct OpenRouterAnalyticsSource: UsageSource {
             if usage.isEmpty, !earlier.isEmpty {
                 throw SourceFailure(.decode, "analytics/query has no usage of \(span.start), which had some; it stays")
             }
-            // Days that were counted without cached tokens, because activity has none.
-            if span.isDay, earlier.amounts[.input] != nil, earlier.amounts[.cacheInput] == nil {
-                usage.joinCacheInput()
-            }
-            usage.keepLabels(of: earlier)
+            usage.keepLabels(of: earlier, hasTotal: difference != nil)
             var cells = usage.cells
             if let difference { cells.append(Cell(.reconciliation, [], difference)) }
             reading.slices += span.readings(cells, readAt: min(asOf, context.now))
@@ -243,32 +250,15 @@ struct OpenRouterAnalyticsSource: UsageSource {
         var totals: OpenRouterTotals?
         if !progress.totalsAreSlow {
             do {
-                totals = try await readTotals(run.granularity, Period(start: aligned, end: range.end), context)
+                totals = try await .read(run.granularity, Period(start: aligned, end: range.end), api, context)
             } catch let failure as UpstreamFailure where failure.status == 408 && aligned < range.start {
                 progress.totalsAreSlow = true
             }
         }
         let found: OpenRouterTotals
-        if let totals { found = totals } else { found = try await readTotals(run.granularity, range, context) }
+        if let totals { found = totals } else { found = try await .read(run.granularity, range, api, context) }
         progress.totals[run.granularity] = found
         return found.isRefused ? nil : found
-    }
-
-    /// Reads totals; they are refused if the query is, or its response cannot be decoded.
-    ///
-    /// - Throws: other failures, and a time-out: a shorter range may not time out.
-    private func readTotals(
-        _ granularity: OpenRouterQuery.Granularity, _ range: Period, _ context: any SyncContext
-    ) async throws -> OpenRouterTotals {
-        do {
-            let query = OpenRouterQuery(granularity: granularity, range: range, isSplit: false)
-            return try OpenRouterTotals(try await query.send(to: api, context), of: range)
-        } catch let failure as any ReasonedFailure
-            where failure.reason == .decode || (failure as? UpstreamFailure)?.status == 400
-        {
-            context.remark("analytics/query has no totals, so parts are not compared with them: \(failure.message)")
-            return OpenRouterTotals()
-        }
     }
 
     /// Returns the hours that left the re-read schedule and whose total is no longer what they hold, by one query over 31
@@ -283,7 +273,7 @@ struct OpenRouterAnalyticsSource: UsageSource {
         guard !candidates.isEmpty else { return [] }
         let totals: OpenRouterTotals
         do {
-            totals = try await readTotals(.hour, Period(start: oldest, end: context.now), context)
+            totals = try await .read(.hour, Period(start: oldest, end: context.now), api, context)
         } catch let failure as UpstreamFailure where failure.status == 408 {
             context.remark("late charges are found by schedule only: \(failure.message)")
             progress.totalsAreSlow = true
@@ -293,60 +283,13 @@ struct OpenRouterAnalyticsSource: UsageSource {
         var late: [DueSlice] = []
         for candidate in candidates {
             let span = OpenRouterSpan(slices: [candidate])
-            guard let total = totals.total(of: span)?.sum(.cost) else { continue }
+            guard let total = totals.total(of: span) else { continue }
             let cells = try await context.cells(of: candidate.slice)
-            if (total - OpenRouterLifetimeCheck.cost(of: cells)).magnitude >= Remainder.noise { late.append(candidate) }
+            // Requests of free models change no cost. Fewer requests than the parts have need not be a change.
+            let hasOtherCost =
+                (total.sum(.cost) - OpenRouterLifetimeCheck.cost(of: cells)).magnitude >= Remainder.noise
+            if hasOtherCost || total.sum(.requests) > OpenRouterUsage(cells).sum(.requests) { late.append(candidate) }
         }
         return late
-    }
-}
-
-/// The totals of hours or days, of one query.
-private struct OpenRouterTotals {
-    private let byStart: [Timestamp: OpenRouterUsage]
-    private let range: Period
-    private let asOf: Timestamp
-    let isRefused: Bool
-
-    /// The query is refused.
-    init() {
-        byStart = [:]
-        range = Period(start: Timestamp(seconds: 0), end: Timestamp(seconds: 0))
-        asOf = range.start
-        isRefused = true
-    }
-
-    init(_ response: OpenRouterResponse, of range: Period) throws {
-        guard response.extent != .truncated else {
-            throw SourceFailure(.decode, "analytics/query truncates the totals of hours, expected all of them")
-        }
-        var byStart: [Timestamp: OpenRouterUsage] = [:]
-        for row in response.rows { byStart[row.time, default: OpenRouterUsage()].add(row.figures, to: .unlisted) }
-        self.byStart = byStart
-        self.range = range
-        asOf = response.asOf
-        isRefused = false
-    }
-
-    /// Whether the hours of a range are in the totals; the last one may have been read before.
-    func covers(_ other: Period) -> Bool {
-        let hour = range.end.startOfHour
-        let end = hour == range.end ? hour : hour + .hours(1)
-        return !isRefused && range.start <= other.start && other.end <= end
-    }
-
-    /// Returns the total of an hour or day. One without a row has no usage.
-    ///
-    /// - Parameter evenIfOpen: whether one is returned that had not ended when the total was read; it is then too low.
-    func total(of span: OpenRouterSpan, evenIfOpen: Bool = false) -> OpenRouterUsage? {
-        guard covers(Period(start: span.start, end: min(span.end, range.end))), span.start < range.end,
-            evenIfOpen || span.end <= asOf
-        else { return nil }
-        if let total = byStart[span.start] { return total }
-        var none = OpenRouterUsage()
-        none.add(
-            OpenRouterFigures(cost: .zero, ownKeyCost: nil, requests: 0, prompt: nil, cached: nil, completion: nil),
-            to: .unlisted)
-        return none
     }
 }

@@ -103,25 +103,53 @@ struct OpenRouterKeyNames: Codable, Equatable {
 
     private(set) var byHash: [String: String] = [:]
     private var former: [Former] = []
-    private var readAt: Timestamp?
+    /// Names of usage that the list of keys did not have: those of deleted keys, or of usage without a key.
+    private var unlisted: Set<String> = []
+    private var listedAt: Timestamp?
+    /// The time of the last sync that used these names.
+    private(set) var usedAt: Timestamp?
 
     static let memoryName = "names"
+    /// The age at which the names are listed again. A new name is looked up at once.
+    private static let listedEach = Duration.hours(1)
+    /// More names than an account has deleted keys in 31 days.
+    private static let mostUnlisted = 10_000
     /// How long former names are kept: the re-read schedule and a day.
     private static let kept = Duration.hours(97)
 
+    /// Whether the names have to be listed again. A later time than now is of a clock that was set back.
+    func isDue(at now: Timestamp) -> Bool { listedAt.map { $0 > now || now - $0 >= Self.listedEach } ?? true }
+
+    /// Records that a sync uses the names.
+    mutating func use(at now: Timestamp) { usedAt = now }
+
+    /// Returns those names of usage that neither a key nor earlier usage had.
+    func unknown(of names: Set<String>) -> Set<String> {
+        names.subtracting(unlisted).subtracting(byHash.values).subtracting([""])
+    }
+
+    /// Records names of usage, so that those without a key are not looked up again.
+    mutating func see(_ names: Set<String>) {
+        let new = unknown(of: names)
+        unlisted = unlisted.count + new.count <= Self.mostUnlisted ? unlisted.union(new) : new
+    }
+
     /// Records the current names.
-    mutating func update(_ keys: [OpenRouterListedKey], at now: Timestamp) {
+    ///
+    /// - Parameter lastUse: when the former ones were last used; nil if never.
+    mutating func update(_ keys: [OpenRouterListedKey], lastUse: Timestamp?, at now: Timestamp) {
         former = former.filter { $0.through + Self.kept > now }
         var names: [String: String] = [:]
         for key in keys {
             let name = key.name.value?.value ?? ""
             names[key.id] = name
-            if let old = byHash[key.id], old != name, let readAt {
-                former.append(Former(hash: key.id, name: old, through: readAt.startOfHour))
+            if let old = byHash[key.id], old != name, let lastUse {
+                former.append(Former(hash: key.id, name: old, through: lastUse.startOfHour))
             }
         }
         byHash = names
-        readAt = now
+        unlisted.subtract(names.values)
+        listedAt = now
     }
 
     /// Returns the label of each current name in an hour or day, where they differ.

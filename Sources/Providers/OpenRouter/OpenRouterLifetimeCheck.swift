@@ -37,13 +37,13 @@ struct OpenRouterLifetimeCheck {
         let total_usage: LenientDecimal
     }
 
-    func run(_ context: any SyncContext, _ memory: OpenRouterMemory) async throws {
+    func run(_ context: any SyncContext, _ memory: inout OpenRouterMemory) async throws {
         var known: Memory = try await context.remembered(Self.memoryName) ?? Memory()
         let fingerprint = try api.credentialFingerprint()
         if known.fingerprint != fingerprint { known = Memory(fingerprint: fingerprint) }
         // A sample of a clock that was set back since has no known time.
         known.samples.removeAll { $0.at > context.now }
-        try await takeSample(&known, memory, context)
+        try await takeSample(&known, &memory, context)
         var reading = Reading()
         for (from, to) in zip(known.samples, known.samples.dropFirst()) {
             guard let difference = try await difference(from, to, memory, context) else { continue }
@@ -57,7 +57,7 @@ struct OpenRouterLifetimeCheck {
     }
 
     private func takeSample(
-        _ known: inout Memory, _ memory: OpenRouterMemory, _ context: any SyncContext
+        _ known: inout Memory, _ memory: inout OpenRouterMemory, _ context: any SyncContext
     ) async throws {
         let now = context.now
         // A request near the start or end of an hour may be in the total of one hour and in the usage of the next.
@@ -68,7 +68,7 @@ struct OpenRouterLifetimeCheck {
         do {
             let response = try await api.send(OpenRouterCreditsSource.call.incidental)
             let total = try OpenRouterEnvelope<Credits>.payload(of: response, context).total_usage.value
-            let keys = (memory.keys ?? []).compactMap { key in
+            let keys = (try await memory.keys(api, context) ?? []).compactMap { key in
                 key.usage.value.map { (key.id, $0.value.description) }
             }
             known.samples.append(

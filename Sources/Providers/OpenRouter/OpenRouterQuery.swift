@@ -161,3 +161,70 @@ struct OpenRouterRow: Decodable, Hashable {
             cached: try count(.cached_tokens), completion: try count(.tokens_completion))
     }
 }
+
+/// The totals of hours or days, of one query.
+struct OpenRouterTotals {
+    private let byStart: [Timestamp: OpenRouterUsage]
+    private let range: Period
+    private let asOf: Timestamp
+    let isRefused: Bool
+
+    /// Reads totals; they are refused if the query is, or its response cannot be decoded.
+    ///
+    /// - Throws: other failures, and a time-out: a shorter range may not time out.
+    static func read(
+        _ granularity: OpenRouterQuery.Granularity, _ range: Period, _ api: any UpstreamAPI, _ context: any SyncContext
+    ) async throws -> OpenRouterTotals {
+        do {
+            let query = OpenRouterQuery(granularity: granularity, range: range, isSplit: false)
+            return try OpenRouterTotals(try await query.send(to: api, context), of: range)
+        } catch let failure as any ReasonedFailure
+            where failure.reason == .decode || (failure as? UpstreamFailure)?.status == 400
+        {
+            context.remark("analytics/query has no totals, so parts are not compared with them: \(failure.message)")
+            return OpenRouterTotals()
+        }
+    }
+
+    /// The query is refused.
+    private init() {
+        byStart = [:]
+        range = Period(start: Timestamp(seconds: 0), end: Timestamp(seconds: 0))
+        asOf = range.start
+        isRefused = true
+    }
+
+    private init(_ response: OpenRouterResponse, of range: Period) throws {
+        guard response.extent != .truncated else {
+            throw SourceFailure(.decode, "analytics/query truncates the totals of hours, expected all of them")
+        }
+        var byStart: [Timestamp: OpenRouterUsage] = [:]
+        for row in response.rows { byStart[row.time, default: OpenRouterUsage()].add(row.figures, to: .unlisted) }
+        self.byStart = byStart
+        self.range = range
+        asOf = response.asOf
+        isRefused = false
+    }
+
+    /// Whether the hours of a range are in the totals; the last one may have been read before.
+    func covers(_ other: Period) -> Bool {
+        let hour = range.end.startOfHour
+        let end = hour == range.end ? hour : hour + .hours(1)
+        return !isRefused && range.start <= other.start && other.end <= end
+    }
+
+    /// Returns the total of an hour or day. One without a row has no usage.
+    ///
+    /// - Parameter evenIfOpen: whether one is returned that had not ended when the total was read; it is then too low.
+    func total(of span: OpenRouterSpan, evenIfOpen: Bool = false) -> OpenRouterUsage? {
+        guard covers(Period(start: span.start, end: min(span.end, range.end))), span.start < range.end,
+            evenIfOpen || span.end <= asOf
+        else { return nil }
+        if let total = byStart[span.start] { return total }
+        var none = OpenRouterUsage()
+        none.add(
+            OpenRouterFigures(cost: .zero, ownKeyCost: nil, requests: 0, prompt: nil, cached: nil, completion: nil),
+            to: .unlisted)
+        return none
+    }
+}

@@ -122,8 +122,12 @@ struct OpenRouterQueue {
 /// The values that the source `analytics` stores between syncs.
 struct OpenRouterMemory {
     private(set) var names: OpenRouterKeyNames
-    /// The account's keys now; nil if they could not be listed.
-    private(set) var keys: [OpenRouterListedKey]?
+    /// The account's keys, if they were listed in this sync.
+    private var listedKeys: [OpenRouterListedKey]?
+    /// Whether this sync has tried to list the keys.
+    private var hasTriedList = false
+    /// The time of the last sync that used the stored names.
+    private let lastUse: Timestamp?
     /// Days that are read as a whole.
     private var wholeDays: Set<String>
     /// When analytics is tried again; nil if it was not missing.
@@ -139,24 +143,49 @@ struct OpenRouterMemory {
 
     init(_ context: any SyncContext) async throws {
         names = try await context.remembered(OpenRouterKeyNames.memoryName) ?? OpenRouterKeyNames()
+        lastUse = names.usedAt
         wholeDays = try await context.remembered(Self.wholeDaysName) ?? []
         analyticsNext = try await context.memory(Self.analyticsName).flatMap { Timestamp($0) }
         nextCheck = try await context.memory(Self.checkName).flatMap { Timestamp($0) }
     }
 
-    /// Reads the names of the keys. If they cannot be read, the last known ones are used.
+    /// Lists the keys if their names are due.
     mutating func updateNames(_ api: any UpstreamAPI, _ context: any SyncContext) async throws {
+        names.use(at: context.now)
+        if names.isDue(at: context.now) { _ = try await keys(api, context) } else { try await storeNames(context) }
+    }
+
+    /// Lists the keys if usage has a new name, because a key was created or renamed.
+    mutating func lookUp(
+        _ used: Set<String>, _ api: any UpstreamAPI, _ context: any SyncContext
+    ) async throws {
+        guard !names.unknown(of: used).isEmpty else { return }
+        _ = try await keys(api, context)
+        names.see(used)
+        try await storeNames(context)
+    }
+
+    /// Returns the account's keys, which are listed at most once in a sync; nil if they cannot be listed: the last known
+    /// names are used then.
+    mutating func keys(_ api: any UpstreamAPI, _ context: any SyncContext) async throws -> [OpenRouterListedKey]? {
+        guard !hasTriedList else { return listedKeys }
+        hasTriedList = true
         do {
             let listed = try await OpenRouterKeyList.read(api, context)
-            keys = listed
-            names.update(listed, at: context.now)
-            var reading = Reading()
-            reading.memory[OpenRouterKeyNames.memoryName] = try RememberedJSON.text(of: names)
-            try await context.commit(reading)
+            names.update(listed, lastUse: lastUse, at: context.now)
+            listedKeys = listed
         } catch let failure as any ReasonedFailure where failure.reason != .storage {
             // A missing or refused list is a failure of the source `keys`; a refused key one of the next request.
             context.remark("cannot read the names of keys: \(failure.message)")
         }
+        try await storeNames(context)
+        return listedKeys
+    }
+
+    private func storeNames(_ context: any SyncContext) async throws {
+        var reading = Reading()
+        reading.memory[OpenRouterKeyNames.memoryName] = try RememberedJSON.text(of: names)
+        try await context.commit(reading)
     }
 
     func isWhole(_ day: UTCDay) -> Bool { wholeDays.contains(day.description) }

@@ -99,34 +99,58 @@ struct OpenRouterUsage: Equatable {
     /// another label would count twice. The sum of each quantity does not change.
     ///
     /// A series that is no longer listed, because its key was deleted or renamed, gets back what it had from series of
-    /// its model that gained; one without a model from series of its key, and the one without labels from any.
-    mutating func keepLabels(of earlier: OpenRouterUsage) {
-        for quantity in Quantity.allCases {
-            guard var now = amounts[quantity], let before = earlier.amounts[quantity] else { continue }
-            for lost in before.keys.sorted() where now[lost] == nil || lost == .unlisted {
-                var missing = (before[lost] ?? .zero) - (now[lost] ?? .zero)
-                func gain(_ series: Series) -> ExactDecimal { (now[series] ?? .zero) - (before[series] ?? .zero) }
-                let gainers = now.keys.filter { series in
-                    gain(series) > .zero
-                        && (lost == .unlisted || series.model == lost.model
-                            || lost.model.isEmpty && series.key == lost.key)
-                }.sorted()
-                for series in gainers where missing > .zero {
-                    let moved = min(missing, gain(series))
-                    missing -= moved
-                    now[lost, default: .zero] += moved
-                    let left = (now[series] ?? .zero) - moved
-                    now[series] = left.isZero && before[series] == nil ? nil : left
-                }
+    /// its model that gained; one without a model from series of its key, and the one without labels from any. Then each
+    /// series gets back what it lost from the remainder of the total, which may be that of hidden rows, and cached tokens
+    /// from input tokens and the reverse, because not all responses separate them.
+    ///
+    /// - Parameter hasTotal: whether the remainder of the total is in the usage. Without it, a series that is no longer
+    ///   listed keeps what it had, because its rows may be hidden.
+    mutating func keepLabels(of earlier: OpenRouterUsage, hasTotal: Bool) {
+        let listed = Set(amounts.values.flatMap(\.keys))
+        let known = Set(earlier.amounts.values.flatMap(\.keys)).sorted()
+        // Those that are gone first: the remainder is more likely theirs.
+        let series = known.filter { !listed.contains($0) } + known.filter { listed.contains($0) }
+        var sources: [(Quantity, from: Quantity)] = Quantity.allCases.map { ($0, from: $0) }
+        sources += [(.cacheInput, from: .input), (.input, from: .cacheInput)]
+        for (quantity, source) in sources {
+            for lost in series {
+                takeBack(quantity, to: lost, from: source, of: earlier, isGone: !listed.contains(lost))
             }
-            amounts[quantity] = now
+        }
+        guard !hasTotal else { return }
+        for (quantity, before) in earlier.amounts {
+            for (lost, amount) in before where !listed.contains(lost) {
+                amounts[quantity, default: [:]][lost] = amount
+            }
         }
     }
 
-    /// Puts cached tokens into the input, for a day that was counted without them.
-    mutating func joinCacheInput() {
-        for (series, amount) in amounts[.cacheInput] ?? [:] { add(amount, to: series, .input) }
-        amounts[.cacheInput] = nil
+    /// Gives a series back what it lost, as far as others gained.
+    ///
+    /// - Parameter source: the quantity that gained.
+    private mutating func takeBack(
+        _ quantity: Quantity, to lost: Series, from source: Quantity, of earlier: OpenRouterUsage, isGone: Bool
+    ) {
+        var missing = earlier.amount(quantity, of: lost) - amount(quantity, of: lost)
+        guard missing > .zero else { return }
+        var gainers = [lost]
+        if isGone || lost == .unlisted {
+            gainers += (amounts[source] ?? [:]).keys.filter { series in
+                lost == .unlisted || series.model == lost.model || lost.model.isEmpty && series.key == lost.key
+            }.sorted()
+        }
+        for series in gainers + [.unlisted] {
+            let moved = min(missing, amount(source, of: series) - earlier.amount(source, of: series))
+            guard moved > .zero else { continue }
+            missing -= moved
+            add(moved, to: lost, quantity)
+            let left = amount(source, of: series) - moved
+            amounts[source]?[series] = left.isZero && earlier.amounts[source]?[series] == nil ? nil : left
+        }
+    }
+
+    private func amount(_ quantity: Quantity, of series: Series) -> ExactDecimal {
+        amounts[quantity]?[series] ?? .zero
     }
 
     /// The cells of a slice.

@@ -134,6 +134,56 @@ import Upstream
         #expect(visit.remarks.contains { $0.contains("activity is read") })
     }
 
+    @Test("cached tokens that analytics had counted are not counted again as input")
+    func cachedTokens() async throws {
+        let world = OpenRouterWorld()
+        let today = now.day
+        world.change { $0.keys = [("aa", "a")] }
+        // A row of the bench has 100 tokens, 40 of which were cached.
+        world.add(now.startOfHour - .hours(3), "a", cost: "0.5")
+        let (api, visit) = (world.api, StoredVisit(now: now, by: .hour))
+        #expect(await visit.sync(api) == nil)
+        world.change { state in
+            state.status["/api/v1/analytics/query"] = 404
+            state.activity = { request in
+                let row = Self.row(today, model: "acme/demo-9", usage: "0.875", requests: 2)
+                return "{\"data\":[\(row.replacing("\"prompt_tokens\":50", with: "\"prompt_tokens\":150"))]}"
+            }
+        }
+        visit.advance(by: .hours(12))
+        #expect(await visit.sync(api) == nil)
+        let labels = ["a", "acme/demo-9"]
+        #expect(
+            visit.values(.tokens, on: today) == [
+                labels + ["input"]: ExactDecimal(110), labels + ["cache_input"]: ExactDecimal(40),
+                labels + ["output"]: ExactDecimal(125),
+            ])
+    }
+
+    @Test("a day whose keys have more requests than the account fails and stays, and the others are committed")
+    func ignoredFilter() async throws {
+        let (world, visit) = (world(), StoredVisit(now: now, days: 2, by: .hour))
+        let doubtful = yesterday
+        let api = world.api
+        world.change { state in
+            let inner = state.activity
+            // The parts of two keys are all that the account has.
+            state.keys = [("aa", "a"), ("bb", "b")]
+            state.activity = { request in
+                let row = Self.row(doubtful, model: "acme/demo-9", usage: "1", requests: 5)
+                let part = Self.row(doubtful, model: "acme/demo-9", usage: "0.75", requests: 3)
+                if request.query["api_key_hash"] == "bb" { return "{\"data\":[\(row)]}" }
+                return inner(request).replacing(part, with: row)
+            }
+        }
+        let failure = await visit.sync(api)
+        #expect(failure is PartialFailure && failure?.reason == .decode)
+        #expect(visit.sum(.cost, on: doubtful) == .zero)
+        #expect(visit.sum(.cost, on: doubtful.advanced(by: -1)) == ExactDecimal(1))
+        // The days are not read again one by one.
+        #expect(api.takeQueries().filter { $0.hasPrefix("/api/v1/activity") }.count == 3)
+    }
+
     @Test("where neither exists, the source fails", arguments: [true, false])
     func neither(hasKeys: Bool) async throws {
         let world = world()

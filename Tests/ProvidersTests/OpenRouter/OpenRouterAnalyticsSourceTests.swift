@@ -29,7 +29,7 @@ import Upstream
         #expect(visit.dueSlices.map(\.slice.period.start) == [hour])
     }
 
-    @Test("a sync with nothing new sends four requests, and one query for each run of hours that are due")
+    @Test("a sync with nothing new sends two requests, and one query for each run of hours that are due")
     func requests() async throws {
         let world = OpenRouterWorld()
         let (api, visit) = (world.api, visit(days: 2))
@@ -38,14 +38,62 @@ import Upstream
         visit.advance(by: .minutes(5))
         #expect(await visit.sync(api) == nil)
         #expect(
-            api.takeRequests() == [
-                "/api/v1/keys?include_disabled=true&offset=0", "/api/v1/workspaces?limit=100&offset=0",
-                "total hour 2026-11-02T13…2026-11-02T13", "hour 2026-11-02T13…2026-11-02T13",
-            ])
+            api.takeRequests() == ["total hour 2026-11-02T13…2026-11-02T13", "hour 2026-11-02T13…2026-11-02T13"])
         visit.advance(by: .minutes(36))
         #expect(await visit.sync(api) == nil)
         // The open hour and the one before; two that ended an hour, six hours and a day ago.
         #expect(api.takeQueries().filter { $0.hasPrefix("hour") }.count <= 6)
+    }
+
+    @Test("keys are listed each hour, and at once for a new name, but not again for the name of a deleted key")
+    func names() async throws {
+        let world = OpenRouterWorld()
+        let (api, visit) = (world.api, visit())
+        func lists(after minutes: Int) async -> Int {
+            visit.advance(by: .minutes(minutes))
+            #expect(await visit.sync(api) == nil)
+            return api.takeRequests().count { $0.hasPrefix("/api/v1/keys") }
+        }
+        #expect(await lists(after: 0) == 1)
+        world.add(hour, "a", cost: "1")
+        #expect(await lists(after: 5) == 0)
+        world.change { $0.keys.append(("cc", "new")) }
+        world.add(hour, "new", cost: "1")
+        #expect(await lists(after: 5) == 1)
+        world.add(hour, "deleted", cost: "1")
+        #expect(await lists(after: 5) == 1)
+        #expect(await lists(after: 5) == 0)
+        #expect(await lists(after: 55) == 1)
+        #expect(await lists(after: 5) == 0)
+        #expect(visit.sum(.keyCost) { $0 == ["new"] } == ExactDecimal(1))
+    }
+
+    @Test("the rows of one query show how many hours fit into the next")
+    func density() async throws {
+        let world = OpenRouterWorld()
+        for back in 0..<12 { world.add(hour - .hours(back), "a", cost: "1") }
+        let inner = world.api
+        // Two hours fit; each of the newest four has 4500 rows.
+        func dense(_ start: Timestamp) -> String {
+            openRouterBody(
+                (0..<9000).map { openRouterRow(start + .hours($0 % 2), "a", "m\($0)", cost: "0") })
+        }
+        let bodies = [hour - .hours(1): dense(hour - .hours(1)), hour - .hours(3): dense(hour - .hours(3))]
+        let truncated = openRouterBody([], truncated: true)
+        let api = OpenRouterBench { request in
+            guard request.isSplit else { return try inner.body(of: request) }
+            if request.range.end - request.range.start > .hours(2) { return truncated }
+            return try bodies[request.range.start] ?? inner.body(of: request)
+        }
+        let visit = visit()
+        #expect(await visit.sync(api) == nil)
+        let queries = api.takeQueries().filter { $0.hasPrefix("hour") }.map { $0.replacing("2026-11-02T", with: "") }
+        // Not 07…10, which would have 13500 rows.
+        #expect(
+            queries.prefix(7) == [
+                "hour 00…13", "hour 07…13", "hour 10…13", "hour 12…13", "hour 10…12", "hour 08…10", "hour 07…08",
+            ])
+        #expect(visit.dueSlices.count == 1)
     }
 
     @Test("at midnight, the day's first hour is not queried before any of it has passed")
@@ -283,6 +331,60 @@ import Upstream
         #expect(visit.sum(.keyCost) { $0 == ["a"] } == ExactDecimal(1))
         #expect(visit.sum(.keyCost) { $0 == ["b"] } == (try decimal("2.5")))
         #expect(visit.sum(.cost) == (try decimal("3.5")))
+    }
+
+    @Test("a deleted key whose rows are hidden keeps what was counted, in the open hour and after it")
+    func hiddenKey() async throws {
+        let world = OpenRouterWorld()
+        world.add(hour, "a", cost: "5")
+        world.add(hour, "b", cost: "1")
+        let (api, visit) = (world.api, visit())
+        #expect(await visit.sync(api) == nil)
+        world.change { state in
+            state.keys = [("bb", "b")]
+            state.hiddenKeys = ["a"]
+        }
+        for minutes in [10, 45, 45] {
+            visit.advance(by: .minutes(minutes))
+            #expect(await visit.sync(api) == nil)
+            #expect(visit.values(.keyCost) == [["a"]: ExactDecimal(5), ["b"]: ExactDecimal(1)])
+            #expect(visit.sum(.requests) == ExactDecimal(2))
+        }
+        // What the API lists and its total still differ.
+        #expect(visit.sum(.reconciliation) == ExactDecimal(5))
+    }
+
+    @Test("an hour that was read at once and then key by key counts usage without a key once")
+    func laterKeyByKey() async throws {
+        let world = OpenRouterWorld()
+        world.add(hour, "a", cost: "1", hash: "aa")
+        world.add(hour, "b", cost: "2", hash: "bb")
+        world.add(hour, "", cost: "4", model: "chat")
+        let (api, visit) = (world.api, visit())
+        #expect(await visit.sync(api) == nil)
+        world.change { $0.mostRows = 2 }
+        for minutes in [10, 45] {
+            visit.advance(by: .minutes(minutes))
+            #expect(await visit.sync(api) == nil)
+            #expect(visit.values(.keyCost) == [["a"]: ExactDecimal(1), ["b"]: ExactDecimal(2), [""]: ExactDecimal(4)])
+            #expect(visit.sum(.cost) { $0 == ["", "chat"] } == ExactDecimal(4))
+        }
+    }
+
+    @Test("late requests of a free model are found by the total of their hour")
+    func lateRequests() async throws {
+        let world = OpenRouterWorld()
+        world.add(hour - .days(6), "a", cost: "0", model: "acme/demo:free")
+        let (api, visit) = (world.api, visit(days: 10))
+        #expect(await visit.sync(api) == nil)
+        world.change { $0.rows[0].requests = 4 }
+        visit.advance(by: .minutes(61))
+        #expect(await visit.sync(api) == nil)
+        #expect(visit.sum(.requests) == ExactDecimal(4))
+        _ = api.takeQueries()
+        visit.advance(by: .minutes(61))
+        #expect(await visit.sync(api) == nil)
+        #expect(!api.takeQueries().contains { $0.hasPrefix("hour 2026-10-27") })
     }
 
     @Test("a charge that comes after the schedule is found by the total of its hour")

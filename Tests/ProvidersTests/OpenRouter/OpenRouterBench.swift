@@ -181,6 +181,8 @@ final class OpenRouterWorld: Sendable {
         var status: [String: Int] = [:]
         var activity: @Sendable (OpenRouterBench.Request) -> String = { _ in "{\"data\":[]}" }
         var totalUsage = ExactDecimal.zero
+        /// Keys whose rows are left out of split responses.
+        var hiddenKeys: Set<String> = []
         var hidesTotals = false
         var refusesTotals = false
     }
@@ -216,6 +218,7 @@ final class OpenRouterWorld: Sendable {
         for row in state.rows where request.range.contains(row.hour) && (request.key == nil || request.key == row.hash)
         {
             if state.hidesTotals, !request.isSplit { continue }
+            if state.hiddenKeys.contains(row.key), request.isSplit { continue }
             let time = isHourly ? row.hour : row.hour.day.start
             let id = request.isSplit ? "\(time) \(row.key) \(row.model)" : "\(time)"
             var sum = sums[id] ?? (time, row, .zero, 0)
