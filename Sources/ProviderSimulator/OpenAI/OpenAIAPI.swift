@@ -57,6 +57,12 @@ package struct OpenAIForms: Sendable {
     package var failures: [String: Int] = [:]
     /// Days that are not listed.
     package var hiddenDays: Set<UTCDay> = []
+    /// Days that are listed without rows.
+    package var emptyDays: Set<UTCDay> = []
+    /// Whether days without rows are not listed.
+    package var omitsIdleDays = false
+    /// How much later rows by dimensions include usage than the total does.
+    package var rowsLag = Duration.zero
     /// The part of a day's total that no row has, in USD.
     package var unlisted: [UTCDay: ExactDecimal] = [:]
     /// Whether pages that are not the last have no cursor.

@@ -35,11 +35,14 @@ struct OpenAILists {
         for day in stride(from: first, to: min(next, last.advanced(by: 1)), by: 1)
         where !forms.hiddenDays.contains(day) {
             var uses = account.store.uses(on: day).filter { projects.isEmpty || projects.contains($0.projectID[...]) }
+            if !groups.isEmpty { uses.removeAll { max($0.time, $0.visibleFrom) + forms.rowsLag > now } }
+            if forms.emptyDays.contains(day) { uses = [] }
             if groups.isEmpty, let amount = forms.unlisted[day] {
                 uses.append(OpenAIUse(time: day.start, keyID: nil, model: "", lines: [.init(nil, amount)]))
             }
             var results = rows(uses, groups)
             if forms.repeatsRows { results += results }
+            if forms.omitsIdleDays, results.isEmpty { continue }
             buckets.append([
                 "object": "bucket", "start_time": seconds(day.start), "end_time": seconds(day.period.end),
                 forms.writesResult ? "result" : "results": .array(results),

@@ -14,6 +14,9 @@ package enum OpenAI: Provider {
 
     package static let readsWholeOrganization = true
 
+    /// No limit is documented. It paces a listing of the keys of many projects.
+    package static let requestsPerMinute: Int? = 60
+
     package static let families = UsageFamilies(ledger: [.openAILineItemCost])
 }
 

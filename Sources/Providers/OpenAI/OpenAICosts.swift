@@ -78,11 +78,11 @@ struct OpenAICostDay: OpenAIDay {
         }
     }
 
-    /// Returns the cells of the day. The part of the total beyond the rows has no key, no model and no line item.
+    /// Returns the cells of the day. From a day after its end, the part of the total beyond the rows is counted without
+    /// key, model and line item.
     ///
     /// - Throws: `SourceFailure` if rows repeat and do not sum to the total, or if rows are missing.
-    func cells(_ labels: inout OpenAIKeyLabels, _ context: any SyncContext) async throws -> [Cell] {
-        labels.add(keyIDs)
+    func cells(_ state: inout OpenAIDayState, _ context: any SyncContext) async throws -> [Cell] {
         guard !hasRepeats || agrees else {
             throw SourceFailure(
                 .decode, "costs lists a line item of a key twice on \(due.day), and its rows do not sum to its total")
@@ -90,16 +90,25 @@ struct OpenAICostDay: OpenAIDay {
         var cost: [[String]: ExactDecimal] = [:]
         var items: [[String]: ExactDecimal] = [:]
         for row in rows {
-            let key = labels[row.keyID]
+            let key = state[row.keyID]
             cost[[key, OpenAILineItem.model(of: row.line_item?.whole ?? "")], default: .zero] += row.amount.value.value
             items[[key, row.line_item?.value ?? ""], default: .zero] += row.amount.value.value
         }
-        let remainder = Remainder(total: total, parts: [sum])
-        if !remainder.unlisted.isZero {
-            cost[["", ""], default: .zero] += remainder.unlisted
-            items[["", ""], default: .zero] += remainder.unlisted
+        let earlier = due.lastRead == nil ? [] : try await context.cells(of: due.slice)
+        // While the total changes, the earlier reading's is the last one known.
+        let before = Self.sums(.cost, earlier)
+        let remainder = Remainder(
+            total: total ?? (before.isEmpty ? nil : before.values.reduce(.zero, +)), parts: [sum])
+        // Rows may be listed later than the total includes them: they would then count under no key and under theirs.
+        if !remainder.unlisted.isZero, due.day.period.end + Self.rowsLateness <= context.now {
+            cost[Self.unlisted, default: .zero] += remainder.unlisted
+            items[Self.unlisted, default: .zero] += remainder.unlisted
         }
-        if due.lastRead != nil { try checkForMissingRows(cost, try await context.cells(of: due.slice)) }
+        Self.keepUnlisted(&cost, &items, before, Self.sums(.openAILineItemCost, earlier))
+        try checkForMissingRows(
+            cost, before,
+            gained: max(.zero, remainder.difference)
+                - max(.zero, Self.sums(.reconciliation, earlier)[[]] ?? .zero))
         var keys: [String: ExactDecimal] = [:]
         for (labels, amount) in cost { keys[labels[0], default: .zero] += amount }
         var cells = cost.map { Cell(.cost, $0, $1) } + items.map { Cell(.openAILineItemCost, $0, $1) }
@@ -108,23 +117,61 @@ struct OpenAICostDay: OpenAIDay {
         return cells
     }
 
-    /// Detects a response without some of its rows, while the total still includes them: what a key and model lose appears
-    /// without key and model, where it would count a second time, because counters never fall.
-    private func checkForMissingRows(_ cost: [[String]: ExactDecimal], _ earlier: [Cell]) throws {
-        var lost = ExactDecimal.zero
-        var gained = cost[["", ""]] ?? .zero
-        for cell in earlier where cell.family == .cost {
-            if cell.labels == ["", ""] {
-                gained -= cell.value
-            } else {
-                lost += max(.zero, cell.value - (cost[cell.labels] ?? .zero))
-            }
+    /// How long after a day's end its rows may be incomplete while its total is not; an assumption.
+    private static let rowsLateness = Duration.hours(24)
+
+    /// The labels of cost without key, and without model or line item.
+    private static let unlisted = ["", ""]
+
+    /// Keeps what was counted without a key there, once its rows are listed: under their key it would count a second
+    /// time, because counters never fall. It is taken from the series that gained; the sum does not change.
+    private static func keepUnlisted(
+        _ cost: inout [[String]: ExactDecimal], _ items: inout [[String]: ExactDecimal],
+        _ costBefore: [[String]: ExactDecimal], _ itemsBefore: [[String]: ExactDecimal]
+    ) {
+        // Line items nearly always have a text, so that what has none is the part that was counted beyond the rows.
+        let lost = (itemsBefore[unlisted] ?? .zero) - (items[unlisted] ?? .zero)
+        move(lost, in: &items, before: itemsBefore)
+        move(min(lost, (costBefore[unlisted] ?? .zero) - (cost[unlisted] ?? .zero)), in: &cost, before: costBefore)
+    }
+
+    /// Moves up to an amount from series that gained to the one without labels.
+    private static func move(
+        _ amount: ExactDecimal, in amounts: inout [[String]: ExactDecimal], before: [[String]: ExactDecimal]
+    ) {
+        var missing = amount
+        for labels in amounts.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) where labels != unlisted {
+            let now = amounts[labels] ?? .zero
+            let moved = min(missing, now - (before[labels] ?? .zero))
+            guard moved > .zero else { continue }
+            missing -= moved
+            amounts[unlisted, default: .zero] += moved
+            amounts[labels] = moved == now && before[labels] == nil ? nil : now - moved
         }
+    }
+
+    /// Detects a response without all or some of its rows. What a key and model lose would be a correction, and would
+    /// count a second time where the total still includes it.
+    ///
+    /// - Parameter gained: what the total has beyond the rows, minus what it had before.
+    private func checkForMissingRows(
+        _ cost: [[String]: ExactDecimal], _ before: [[String]: ExactDecimal], gained: ExactDecimal
+    ) throws {
+        let hadCost = before.contains { !$0.value.isZero }
+        let hadRows = before.contains { $0.key != Self.unlisted && !$0.value.isZero }
+        guard !rows.isEmpty || !hadCost || !hadRows && !(total ?? .zero).isZero else {
+            throw SourceFailure(.decode, "costs has no rows on \(due.day), but had some; the stored figures stay")
+        }
+        let lost = before.reduce(ExactDecimal.zero) { $0 + max(.zero, $1.value - (cost[$1.key] ?? .zero)) }
         guard lost > Remainder.noise, gained + Remainder.noise > lost else { return }
         throw SourceFailure(
             .decode,
             "costs lists less by key and line item on \(due.day) than before, but its total includes it; the stored "
                 + "figures stay")
+    }
+
+    private static func sums(_ family: LedgerFamily, _ cells: [Cell]) -> [[String]: ExactDecimal] {
+        Dictionary(cells.filter { $0.family == family }.map { ($0.labels, $0.value) }, uniquingKeysWith: +)
     }
 
     private static func areEqual(_ left: ExactDecimal?, _ right: ExactDecimal) -> Bool {

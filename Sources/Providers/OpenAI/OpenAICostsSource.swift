@@ -31,10 +31,17 @@ struct OpenAICostsSource: OpenAIDaySource {
         var days: [OpenAICostDay] = []
         for due in slices {
             do {
-                guard let total = try totals.rows(of: due.day, now: now),
-                    let rows = try lines.rows(of: due.day, now: now)
-                else { continue }
-                days.append(try OpenAICostDay(due, rows: rows, total: total))
+                let total = try totals.rows(of: due.day, now: now)
+                let rows = try lines.rows(of: due.day, now: now)
+                if total == nil || rows == nil {
+                    // The current day may not be listed yet. A past one that is not listed had no cost.
+                    guard due.day.period.end <= now else { continue }
+                    guard ((total ?? []) + (rows ?? [])).allSatisfy(\.amount.value.value.isZero) else {
+                        throw SourceFailure(
+                            .decode, "costs lists \(due.day) only in total, or only by line item and key")
+                    }
+                }
+                days.append(try OpenAICostDay(due, rows: rows ?? [], total: total ?? []))
             } catch let failure as SourceFailure {
                 failures.append(failure)
             }

@@ -10,8 +10,10 @@ protocol OpenAIDay {
 
     /// Returns the cells of the day.
     ///
-    /// - Throws: `SourceFailure` with the reason `decode` for figures that cannot be valid.
-    func cells(_ labels: inout OpenAIKeyLabels, _ context: any SyncContext) async throws -> [Cell]
+    /// - Parameter state: has the labels of the keys.
+    /// - Throws: `SourceFailure` with the reason `decode` for figures that cannot be valid, or of which earlier ones are
+    ///   missing.
+    func cells(_ state: inout OpenAIDayState, _ context: any SyncContext) async throws -> [Cell]
 }
 
 /// A source that reads a range of UTC days with each query. Its slices are days.
@@ -28,7 +30,7 @@ protocol OpenAIDaySource: UsageSource {
     /// Reads a range of days.
     ///
     /// - Parameters:
-    ///   - slices: the due days of the range, the newest first. One that is not listed yet is left out.
+    ///   - slices: the due days of the range, the newest first. The current one is left out if it is not listed yet.
     ///   - failures: receives the failures of single days.
     ///   - reading: receives values to store.
     func days(
@@ -62,14 +64,16 @@ extension OpenAIDaySource {
         var reading = Reading()
         var failures: [SourceFailure] = []
         let days = try await days(of: slices, range, context, &failures, &reading)
-        let ids = days.reduce(into: Set<String>()) { $0.formUnion($1.keyIDs) }
-        let known = try await keys.names(of: ids, context, &reading)
-        for day in days {
+        var states: [OpenAIDayState] = []
+        for day in days { states.append(try await OpenAIDayState(of: day.due.day, context)) }
+        let unlabelled = zip(days, states).reduce(into: Set<String>()) { $0.formUnion($1.1.unlabelled($1.0.keyIDs)) }
+        let known = try await keys.names(of: unlabelled, context, &reading)
+        for (day, var state) in zip(days, states) {
             do {
-                var labels = try await OpenAIKeyLabels(of: day.due.day, known: known, context)
-                let cells = try await day.cells(&labels, context)
+                state.add(day.keyIDs, known: known)
+                let cells = try await day.cells(&state, context)
                 reading.slices.append(SliceReading(day.due.slice, cells: cells, readAt: readAt))
-                try labels.remember(in: &reading, now: context.now)
+                try state.remember(in: &reading, now: context.now)
             } catch let failure as SourceFailure where failure.reason == .decode {
                 failures.append(failure)
             }
@@ -99,4 +103,62 @@ extension [DueSlice] {
         guard let newest = first, let oldest = last else { return nil }
         return oldest.day...newest.day
     }
+}
+
+/// The stored state of one UTC day: the labels `key` of its first reading, which it keeps, and the endpoints of `usage`
+/// that had requests.
+struct OpenAIDayState {
+    private struct Stored: Codable, Equatable {
+        var names: [String: String] = [:]
+        var endpoints: [OpenAIUsageEndpoint] = []
+    }
+
+    /// The endpoints of `usage` that had requests.
+    var endpoints: [OpenAIUsageEndpoint]
+
+    private let day: UTCDay
+    private let stored: Stored?
+    private var names: SliceKeyNames
+
+    /// The number of days to keep the state: the ledger keeps cells, which need it, for at most 100 days.
+    private static let daysRemembered = 100
+
+    /// Reads the state that earlier readings of the day stored.
+    init(of day: UTCDay, _ context: any SyncContext) async throws {
+        self.day = day
+        stored = try await context.remembered(Self.memoryName(day))
+        names = SliceKeyNames(stored?.names ?? [:])
+        endpoints = stored?.endpoints ?? []
+    }
+
+    /// Returns the keys without a label.
+    func unlabelled(_ ids: Set<String>) -> Set<String> { ids.filter { names.byID[$0] == nil } }
+
+    /// Adds the keys of a response. A name belongs to its key, whatever the order of keys without one.
+    ///
+    /// - Parameter known: the current names, for keys that the day does not know yet.
+    mutating func add(_ ids: Set<String>, known: KeyNames) {
+        let (named, others) = (ids.filter { known.byID[$0] != nil }, ids.filter { known.byID[$0] == nil })
+        for id in named.sorted() + others.sorted() {
+            _ = names.name(ofKey: id, otherwise: known.byID[id] ?? LongName.bounded(id))
+        }
+    }
+
+    /// The label of a key that was added; empty for usage of no key.
+    subscript(id: String?) -> String { id.map { names.byID[$0] ?? LongName.bounded($0) } ?? "" }
+
+    /// Adds the state to the values to store. On the current day, deletes that of days whose cells are no longer kept;
+    /// covers a month, so that no shorter outage leaves some behind.
+    func remember(in reading: inout Reading, now: Timestamp) throws {
+        if stored == nil, day == now.day {
+            for age in (Self.daysRemembered + 1)...(Self.daysRemembered + 31) {
+                reading.memory[Self.memoryName(day.advanced(by: -age))] = .some(nil)
+            }
+        }
+        let state = Stored(names: names.byID, endpoints: endpoints)
+        guard state != stored ?? Stored(), day.distance(to: now.day) <= Self.daysRemembered else { return }
+        reading.memory[Self.memoryName(day)] = try RememberedJSON.text(of: state)
+    }
+
+    private static func memoryName(_ day: UTCDay) -> String { "day \(day)" }
 }

@@ -12,9 +12,12 @@ struct OpenAIKeysSource: UsageSource {
     let slicing: Slicing? = nil
     let keys: OpenAIKeyDirectory
 
+    /// The maximum age of a shared listing: less than an hour, so that each hourly sync reads a new one.
+    private static let maximumAge = Duration.minutes(50)
+
     func sync(_ context: any SyncContext) async throws {
         var listed: [OpenAIKey] = []
-        switch try await keys.list(context) {
+        switch try await keys.list(context, since: max(context.now.day.start, context.now - Self.maximumAge)) {
         case .keys(let keys): listed = keys
         case .missing(let failure):
             // Figures of an earlier response must not disappear.
@@ -23,18 +26,17 @@ struct OpenAIKeysSource: UsageSource {
         }
         var reading = Reading()
         // The labels of the current day's first listing, as in its cost.
-        var labels = try await OpenAIKeyLabels(
-            of: context.now.day, known: KeyNames(of: listed.map(\.named)), context)
-        labels.add(Set(listed.map(\.id.whole)))
-        try labels.remember(in: &reading, now: context.now)
+        var state = try await OpenAIDayState(of: context.now.day, context)
+        state.add(Set(listed.map(\.id.whole)), known: KeyNames(of: listed.map(\.named)))
+        try state.remember(in: &reading, now: context.now)
         reading.gauges[.keyInfo] = listed.map { key in
-            GaugeSample([labels[key.id.whole], key.id.value, key.owner.value?.type.value?.value ?? ""], 1)
+            GaugeSample([state[key.id.whole], key.id.value, key.owner.value?.type.value?.value ?? ""], 1)
         }
         reading.gauges[.keyCreated] = listed.compactMap { key in
-            key.created_at.value.map { GaugeSample([labels[key.id.whole]], $0.value.seconds) }
+            key.created_at.value.map { GaugeSample([state[key.id.whole]], $0.value.seconds) }
         }
         reading.gauges[.keyLastUsed] = listed.compactMap { key in
-            key.last_used_at.value.map { GaugeSample([labels[key.id.whole]], $0.value.seconds) }
+            key.last_used_at.value.map { GaugeSample([state[key.id.whole]], $0.value.seconds) }
         }
         try await context.commit(reading)
     }
@@ -145,7 +147,7 @@ struct OpenAIRateLimitsSource: UsageSource {
             query: [(name: "limit", value: "100")], cursor: .after)
         var limits: [Limit] = []
         do {
-            limits = try await pager.read(Limit.self, context)
+            limits = try await pager.read(Limit.self, context).items
         } catch let failure as UpstreamFailure where failure.isUnavailable {
             // Figures of an earlier response must not disappear.
             guard try await context.gauges(.rateLimitRequestsPerMinute).isEmpty else { throw failure }

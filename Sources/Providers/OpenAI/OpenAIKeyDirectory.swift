@@ -17,8 +17,8 @@ struct OpenAIKey: Decodable {
 
 /// `GET /v1/organization/projects` and, for each of them, `…/projects/{id}/api_keys`: the keys of the account.
 ///
-/// The sources of an account share one directory, because a listing takes a request for each project. It is at most an
-/// hour old. No figure depends on what it keeps between syncs.
+/// The sources of an account share one directory, because a listing takes a request for each project. No figure depends
+/// on what it keeps between syncs.
 actor OpenAIKeyDirectory {
     /// The result of a listing.
     enum Listing {
@@ -32,8 +32,6 @@ actor OpenAIKeyDirectory {
         let id: LenientString
     }
 
-    /// Less than an hour, so that the hourly sync of `keys` reads a new listing.
-    private static let maximumAge = Duration.minutes(50)
     /// The maximum number of requests of a listing, besides the list of projects.
     private static let mostProjects = 500
     /// The longest valid id of a project in bytes; real ones have about 30.
@@ -53,12 +51,13 @@ actor OpenAIKeyDirectory {
 
     /// Returns the keys of the projects.
     ///
+    /// - Parameter oldest: the earliest time of a listing that may be used again.
     /// - Throws: `UpstreamFailure` or `SourceFailure` if a list cannot be read.
-    func list(_ context: any SyncContext) async throws -> Listing {
+    func list(_ context: any SyncContext, since oldest: Timestamp) async throws -> Listing {
         // A second caller waits for the listing of the first, and reads one only if that failed.
         while isListing { await withCheckedContinuation { waiting.append($0) } }
         let now = context.now
-        if let last, last.time <= now, now - last.time < Self.maximumAge { return last.listing }
+        if let last, last.time <= now, last.time >= oldest { return last.listing }
         isListing = true
         defer {
             isListing = false
@@ -114,7 +113,7 @@ actor OpenAIKeyDirectory {
     ) async throws -> [Entry] {
         let pager = OpenAIPager(
             api: api, path: path, query: [(name: "limit", value: "100")] + query, cursor: .after)
-        return try await pager.read(entry, context)
+        return try await pager.read(entry, context).items
     }
 }
 
@@ -128,25 +127,28 @@ private struct OpenAIKnownNames: Codable {
 }
 
 extension OpenAIKeyDirectory {
-    /// Returns the names of keys. They are requested once a day, and if an id has none once an hour. If they cannot be
-    /// read, the last known ones are used, and ids for keys without one.
+    /// Returns the names of keys. They are requested at the first label of a day, so that a new name takes effect at
+    /// midnight, and for an id without a name. If they cannot be read, the last known ones are used, and ids for keys
+    /// without one.
     ///
     /// - Parameters:
-    ///   - ids: the ids of the keys whose usage is committed.
+    ///   - ids: the ids of the keys that have no label on their day yet.
     ///   - reading: receives the names to store.
     nonisolated func names(
         of ids: Set<String>, _ context: any SyncContext, _ reading: inout Reading
     ) async throws -> KeyNames {
         let stored: OpenAIKnownNames? = try await context.remembered(OpenAIKnownNames.memoryName)
         var names = stored?.names ?? KeyNames()
-        let now = context.now
-        if let stored, stored.time <= now {
-            let isKnown = ids.isSubset(of: names.byID.keys)
-            guard now - stored.time >= (isKnown ? .days(1) : .hours(1)) else { return names }
-        }
         guard !ids.isEmpty else { return names }
+        let now = context.now
+        var oldest = now.day.start
+        if !ids.isSubset(of: names.byID.keys) {
+            // The key may be new. The sources share a listing, as syncs do that follow each other at once.
+            oldest = max(oldest, min(context.startedAt, now - .minutes(4)))
+        }
+        if let stored, stored.time <= now, stored.time >= oldest { return names }
         do {
-            switch try await list(context) {
+            switch try await list(context, since: oldest) {
             case .keys(let keys): names.update(KeyNames(of: keys.map(\.named)))
             case .missing(let failure): context.remark("keys have no names but their ids: \(failure.message)")
             }
@@ -162,50 +164,4 @@ extension OpenAIKeyDirectory {
 extension OpenAIKey {
     /// Its id and its name, for `KeyNames`.
     var named: (id: String, name: String?) { (id.whole, name.value?.value) }
-}
-
-/// The labels `key` of one UTC day, which keeps those of its first reading.
-struct OpenAIKeyLabels {
-    private let day: UTCDay
-    private let known: KeyNames
-    private let stored: [String: String]?
-    private var names: SliceKeyNames
-
-    /// The number of days to keep labels: the ledger keeps cells, which need them, for at most 100 days.
-    private static let daysRemembered = 100
-
-    /// Reads the labels of earlier readings of the day.
-    ///
-    /// - Parameter known: the current names, for keys that the day does not know yet.
-    init(of day: UTCDay, known: KeyNames, _ context: any SyncContext) async throws {
-        self.day = day
-        self.known = known
-        stored = try await context.remembered(Self.memoryName(day))
-        names = SliceKeyNames(stored ?? [:])
-    }
-
-    /// Adds the keys of a response. A name belongs to its key, whatever the order of keys without one.
-    mutating func add(_ ids: Set<String>) {
-        let (named, others) = (ids.filter { known.byID[$0] != nil }, ids.filter { known.byID[$0] == nil })
-        for id in named.sorted() + others.sorted() {
-            _ = names.name(ofKey: id, otherwise: known.byID[id] ?? LongName.bounded(id))
-        }
-    }
-
-    /// The label of a key that was added; empty for usage of no key.
-    subscript(id: String?) -> String { id.map { names.byID[$0] ?? LongName.bounded($0) } ?? "" }
-
-    /// Adds the labels to the values to store. On the current day, deletes those of days whose cells are no longer kept;
-    /// covers a month, so that no shorter outage leaves some behind.
-    func remember(in reading: inout Reading, now: Timestamp) throws {
-        if stored == nil, day == now.day {
-            for age in (Self.daysRemembered + 1)...(Self.daysRemembered + 31) {
-                reading.memory[Self.memoryName(day.advanced(by: -age))] = .some(nil)
-            }
-        }
-        guard names.byID != stored ?? [:], day.distance(to: now.day) <= Self.daysRemembered else { return }
-        reading.memory[Self.memoryName(day)] = try RememberedJSON.text(of: names.byID)
-    }
-
-    private static func memoryName(_ day: UTCDay) -> String { "names \(day)" }
 }

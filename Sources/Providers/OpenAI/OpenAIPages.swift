@@ -32,8 +32,11 @@ struct OpenAIPager {
 
     /// Reads the entries of all pages.
     ///
+    /// - Returns: the entries, and whether the last page states that it is the last.
     /// - Throws: `UpstreamFailure` with the reason `decode` if a page or all of them are too large, or a page is not JSON.
-    func read<Item: Decodable>(_ item: Item.Type, _ context: any SyncContext) async throws -> [Item] {
+    func read<Item: Decodable>(
+        _ item: Item.Type, _ context: any SyncContext
+    ) async throws -> (items: [Item], isWhole: Bool) {
         var items: [Item] = []
         var seen: Set<String> = []
         var position: String?
@@ -52,7 +55,7 @@ struct OpenAIPager {
             }
             let page = try JSONBody.decode(OpenAIPage<Item>.self, from: response) { context.remark($0) }
             items += page.data.values
-            guard let next = try next(after: page) else { return items }
+            guard let next = try next(after: page) else { return (items, page.has_more != nil) }
             guard seen.insert(next).inserted else {
                 throw SourceFailure(.decode, "\(path) repeated a cursor, so that its list has no end")
             }
@@ -119,14 +122,21 @@ struct OpenAIBucket<Row: OpenAIRow>: Decodable {
 /// The rows of `costs` or of an endpoint of `usage`, by UTC day.
 struct OpenAIDays<Row: OpenAIRow> {
     private let path: String
+    /// Whether the last page states that it is the last, so that a day that is not listed has no rows.
+    private var isWhole: Bool
     private var rows: [UTCDay: [Row]] = [:]
     private var failures: [UTCDay: SourceFailure] = [:]
 
     /// Sorts buckets by day. The rows of a day that is on two pages are joined; days that were not queried are ignored.
     ///
-    /// - Parameter now: the time of the request.
-    init(path: String, _ buckets: [OpenAIBucket<Row>], of days: ClosedRange<UTCDay>, now: Timestamp) {
+    /// - Parameters:
+    ///   - isWhole: whether the last page states that it is the last.
+    ///   - now: the time of the request.
+    init(
+        path: String, _ buckets: [OpenAIBucket<Row>], isWhole: Bool, of days: ClosedRange<UTCDay>, now: Timestamp
+    ) {
         self.path = path
+        self.isWhole = isWhole
         for bucket in buckets where days.contains(bucket.start.day) {
             let day = bucket.start.day
             // The day that is not over may be cut at the time of the request.
@@ -151,19 +161,20 @@ struct OpenAIDays<Row: OpenAIRow> {
     }
 
     mutating func merge(_ other: OpenAIDays) {
+        isWhole = isWhole && other.isWhole
         rows.merge(other.rows) { $0 + $1 }
         failures.merge(other.failures) { first, _ in first }
     }
 
-    /// Returns the rows of a day; nil if the day is not over and not listed yet.
+    /// Returns the rows of a day; nil if the day is not listed. Whether a day without usage is listed is not documented.
     ///
-    /// - Throws: `SourceFailure` if the day cannot be decoded, or is over and not listed: a day without usage is listed
-    ///   without rows.
+    /// - Throws: `SourceFailure` if the day cannot be decoded, or is over and not listed by a response that may have more
+    ///   pages.
     func rows(of day: UTCDay, now: Timestamp) throws -> [Row]? {
         if let failure = failures[day] { throw SourceFailure(failure.reason, "\(day): \(failure.message)") }
         if let rows = rows[day] { return rows }
-        guard day.period.end <= now else { return nil }
-        throw SourceFailure(.decode, "\(path) does not list \(day); a day without usage should be listed without rows")
+        guard !isWhole, day.period.end <= now else { return nil }
+        throw SourceFailure(.decode, "\(path) does not list \(day), nor state that it has no more pages (has_more)")
     }
 }
 
@@ -183,8 +194,8 @@ struct OpenAIQuery {
         let now = context.now
         let pager = OpenAIPager(api: api, path: path, query: query(days, now: now), cursor: .page)
         do {
-            let buckets = try await pager.read(OpenAIBucket<Row>.self, context)
-            return OpenAIDays(path: path, buckets, of: days, now: now)
+            let (buckets, isWhole) = try await pager.read(OpenAIBucket<Row>.self, context)
+            return OpenAIDays(path: path, buckets, isWhole: isWhole, of: days, now: now)
         } catch let failure as UpstreamFailure where failure.reason == .decode && days.count > 1 {
             let middle = days.lowerBound.advanced(by: days.count / 2)
             var read = try await read(middle...days.upperBound, row, context)

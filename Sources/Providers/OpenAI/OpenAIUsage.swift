@@ -58,12 +58,20 @@ struct OpenAIUsageDay: OpenAIDay {
 
     /// Returns the cells of the day. Negative counts yield none.
     ///
-    /// - Throws: `SourceFailure` for a row with counts that are missing or contradict each other.
-    func cells(_ labels: inout OpenAIKeyLabels, _ context: any SyncContext) async throws -> [Cell] {
-        labels.add(keyIDs)
+    /// - Throws: `SourceFailure` for a row with counts that are missing or contradict each other, or if an endpoint had
+    ///   requests at an earlier reading and has no rows now.
+    func cells(_ state: inout OpenAIDayState, _ context: any SyncContext) async throws -> [Cell] {
+        if let empty = state.endpoints.first(where: { endpoint in !rows.contains { $0.endpoint == endpoint } }) {
+            throw SourceFailure(
+                .decode, "\(empty.path) has no rows on \(due.day), but had some; the stored figures stay")
+        }
+        state.endpoints = OpenAIUsageEndpoint.allCases.filter { endpoint in
+            rows.contains { $0.endpoint == endpoint && $0.row.num_model_requests.value != 0 }
+                || state.endpoints.contains(endpoint)
+        }
         var cells: [Cell] = []
         for (endpoint, row) in rows {
-            let series = [labels[row.keyID], row.model?.value ?? ""]
+            let series = [state[row.keyID], row.model?.value ?? ""]
             let tokens = try row.tokens(endpoint, due.day)
             if row.isNegative {
                 context.remark("\(endpoint.path) has negative counts on \(due.day), which are ignored")

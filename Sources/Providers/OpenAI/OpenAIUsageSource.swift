@@ -39,14 +39,17 @@ struct OpenAIUsageSource: OpenAIDaySource {
         let present = responses.map(\.endpoint)
         if present != known { reading.memory[Self.memoryName] = try RememberedJSON.text(of: present) }
         var days: [OpenAIUsageDay] = []
-        slices: for due in slices {
+        for due in slices {
             do {
                 var day = OpenAIUsageDay(due)
+                var isListed = false
                 for (endpoint, response) in responses {
-                    guard let rows = try response.rows(of: due.day, now: now) else { continue slices }
+                    guard let rows = try response.rows(of: due.day, now: now) else { continue }
+                    isListed = true
                     try day.add(rows, of: endpoint)
                 }
-                days.append(day)
+                // The current day may not be listed yet. One that an endpoint does not list had no usage of it.
+                if isListed || due.day.period.end <= now { days.append(day) }
             } catch let failure as SourceFailure {
                 failures.append(failure)
             }

@@ -129,19 +129,64 @@ import Upstream
         #expect(context.sum(.reconciliation) == .zero)
     }
 
-    @Test("what the total has beyond its rows has no key and no model, and is shown as a difference")
+    @Test("what the total has beyond its rows is a difference, and a day after its end it has no key and no model")
     func remainder() async throws {
         api.change {
-            $0.costs[day(0)] = [.init(key: "key_a", item: "m, input", value: "5")]
-            $0.totals[day(0)] = "5.25"
+            for ago in [0, 1, 2] {
+                $0.costs[day(ago)] = [.init(key: "key_a", item: "m, input", value: "5")]
+                $0.totals[day(ago)] = "5.25"
+            }
         }
         try await sync()
-        #expect(cost("", "") == ExactDecimal("0.25"))
-        #expect(context.sum(.keyCost) { $0 == [""] } == ExactDecimal("0.25"))
-        #expect(context.sum(.openAILineItemCost) { $0 == ["", ""] } == ExactDecimal("0.25"))
-        #expect(context.sum(.reconciliation) == ExactDecimal("0.25"))
+        let extra = ExactDecimal("0.25") ?? .zero
+        let countedByAge: [Int: ExactDecimal] = [0: .zero, 1: .zero, 2: extra]
+        for (ago, counted) in countedByAge {
+            #expect(cost("", "", on: day(ago)) == counted)
+            #expect(context.sum(.keyCost, on: day(ago)) { $0 == [""] } == counted)
+            #expect(context.sum(.openAILineItemCost, on: day(ago)) { $0 == ["", ""] } == counted)
+            #expect(context.sum(.reconciliation, on: day(ago)) == extra)
+        }
         // The total was read again, because it could have changed in between.
         #expect(api.takeRequests().filter { $0.hasPrefix("costs") }.count == 3)
+    }
+
+    @Test("what was counted without a key stays there when its rows are listed")
+    func listedRemainder() async throws {
+        api.change {
+            $0.costs[day(2)] = [.init(key: "key_a", item: "m, input", value: "5")]
+            $0.totals[day(2)] = "6"
+        }
+        let visit = StoredVisit(now: Self.now, days: 2)
+        let source = OpenAICostsSource(api: api, projects: [], keys: keys)
+        try await source.sync(visit)
+        let counted: [[String]: ExactDecimal] = [["alpha", "m"]: ExactDecimal(5), ["", ""]: ExactDecimal(1)]
+        #expect(visit.values(.cost, on: day(2)) == counted)
+        // The rest appears in a new series, then that grows.
+        let steps: [(String, ExactDecimal?)] = [("1", nil), ("1", nil), ("1.5", ExactDecimal("0.5"))]
+        for (value, left) in steps {
+            api.change {
+                $0.costs[day(2)] = [
+                    .init(key: "key_a", item: "m, input", value: "5"),
+                    .init(key: "key_b", item: "m, input", value: value),
+                ]
+                $0.totals = [:]
+            }
+            // It is due again.
+            var earlier = Reading()
+            let slice = SliceID(period: day(2).period)
+            earlier.slices = [
+                SliceReading(slice, cells: try await visit.cells(of: slice), readAt: day(2).period.end)
+            ]
+            try await visit.commit(earlier)
+            try await source.sync(visit)
+            var expected = counted
+            expected[["beta", "m"]] = left
+            #expect(visit.values(.cost, on: day(2)) == expected)
+            #expect(visit.sum(.openAILineItemCost, on: day(2)) { $0 == ["", ""] } == ExactDecimal(1))
+            #expect(visit.sum(.openAILineItemCost, on: day(2)) == ExactDecimal(6) + (left ?? .zero))
+            #expect(visit.sum(.keyCost, on: day(2)) == ExactDecimal(6) + (left ?? .zero))
+            #expect(visit.sum(.reconciliation, on: day(2)) == .zero)
+        }
     }
 
     @Test("rows that exceed the total are only shown as a difference")
@@ -235,7 +280,22 @@ import Upstream
         }
     }
 
-    @Test("a past day that is not listed fails, today's is not read yet")
+    @Test("a past day that is listed in total only had no cost if the total is zero")
+    func zeroTotal() async throws {
+        let zero = #"{"amount":{"value":0,"currency":"usd"}}"#
+        let days = (0...2).map { ScriptedOpenAI.bucket(day($0), [zero]) }
+        api.change {
+            $0.override = { path, query in
+                path == "costs" ? ScriptedOpenAI.page(query.contains("group_by") ? [] : days) : nil
+            }
+        }
+        let visit = StoredVisit(now: Self.now, days: 2)
+        try await OpenAICostsSource(api: api, projects: [], keys: keys).sync(visit)
+        #expect(visit.dueSlices.map(\.day) == [day(0)])
+        #expect(visit.sum(.cost) == .zero)
+    }
+
+    @Test("a past day that neither query lists had no cost, today's is not read yet")
     func missingDays() async throws {
         api.change { state in
             for ago in 0...30 { state.costs[day(ago)] = [.init(key: "key_a", item: "m, input", value: "1")] }
@@ -247,10 +307,60 @@ import Upstream
         #expect(context.dueSlices.first?.lastRead == nil)
         let other = StoredVisit(now: Self.now, days: 3)
         api.change { $0.hidden = [day(2): "costs"] }
-        await #expect(throws: PartialFailure.self) {
-            try await OpenAICostsSource(api: api, projects: [], keys: keys).sync(other)
-        }
+        try await OpenAICostsSource(api: api, projects: [], keys: keys).sync(other)
         #expect(other.sum(.cost) == ExactDecimal(3))
+        #expect(other.dueSlices.map(\.day) == [day(0)])
+    }
+
+    @Test(
+        "a past day that only one query lists, or that may be on a further page, fails",
+        arguments: ["only total", "only rows", "no end"])
+    func unknownDay(form: String) async throws {
+        let row = #"{"amount":{"value":2,"currency":"usd"}}"#
+        let whole = ScriptedOpenAI.page((0...2).map { ScriptedOpenAI.bucket(day($0), [row]) })
+        let part = ScriptedOpenAI.page([0, 2].map { ScriptedOpenAI.bucket(day($0), [row]) })
+        api.change {
+            $0.override = { path, query in
+                guard path == "costs" else { return nil }
+                if form == "no end" { return part.replacing(#""has_more":false,"#, with: "") }
+                return query.contains("group_by") == (form == "only rows") ? whole : part
+            }
+        }
+        let visit = StoredVisit(now: Self.now, days: 2)
+        let failure = await #expect(throws: PartialFailure.self) {
+            try await OpenAICostsSource(api: api, projects: [], keys: keys).sync(visit)
+        }
+        #expect(failure?.reason == .decode)
+        #expect(visit.sum(.cost) == ExactDecimal(4))
+        #expect(visit.dueSlices.map(\.day) == [day(0), day(1)])
+    }
+
+    @Test(
+        "a day with cost that has none in a later response fails, and its figures stay",
+        arguments: ["no rows", "zero", "only a total", "not listed"])
+    func emptied(form: String) async throws {
+        api.change { state in
+            for ago in 0...1 {
+                state.costs[day(ago)] = [
+                    .init(key: "key_a", item: "m, input", value: "5"), .init(key: nil, item: "tools", value: "2"),
+                ]
+            }
+        }
+        try await sync()
+        // Yesterday's day is read again 24 hours after its end.
+        advance(by: .hours(10))
+        api.change { state in
+            state.costs[day(1)] = nil
+            state.costs[day(-1)] = [.init(key: "key_a", item: "m, input", value: "1")]
+            if form == "zero" { state.totals[day(1)] = "0" }
+            if form == "only a total" { state.totals[day(1)] = "3" }
+            if form == "not listed" { state.hidden = [day(1): "costs"] }
+        }
+        let failure = await #expect(throws: PartialFailure.self) { try await sync() }
+        #expect(failure?.reason == .decode)
+        #expect(failure?.message.contains("the stored figures stay") == true)
+        #expect(context.sum(.cost, on: day(1)) == ExactDecimal(7))
+        #expect(context.sum(.cost) == ExactDecimal(7 + 7 + 1))
     }
 
     /// Seconds after midnight.

@@ -79,7 +79,7 @@ import Upstream
         #expect(context.sum(.keyCost) { $0 == ["old"] } == ExactDecimal(1))
     }
 
-    @Test("names are listed once a day, and hourly while a key has none")
+    @Test("names are listed at the first reading of a day, and once for a key without one")
     func frequency() async throws {
         api.change { $0.keys = ["proj_1": [("key_a", "alpha")]] }
         use(["key_a"])
@@ -91,12 +91,59 @@ import Upstream
             try await sync(directory())
         }
         #expect(listings == 0)
-        use(["key_a", "key_unknown"])
+        use(["key_a", "key_deleted"])
         for _ in 0..<3 {
             advance(by: .minutes(20))
             try await sync(directory())
         }
         #expect(listings == 1)
+        advance(by: .minutes(40))
+        api.change { $0.costs[$0.now.day] = [.init(key: "key_a", item: "m, input", value: "1")] }
+        for _ in 0..<3 {
+            advance(by: .minutes(20))
+            try await sync(directory())
+        }
+        #expect(listings == 1)
+    }
+
+    @Test("a new key has its name at its first reading, at most one listing in four minutes")
+    func newKey() async throws {
+        api.change { $0.keys = ["proj_1": [("key_a", "alpha")]] }
+        use(["key_a"])
+        let keys = directory()
+        try await sync(keys)
+        advance(by: .minutes(5))
+        api.change { $0.keys["proj_1"]?.append(("key_b", "beta")) }
+        use(["key_a", "key_b"])
+        try await sync(keys)
+        #expect(labels == ["alpha", "beta"])
+        #expect(listings == 2)
+        advance(by: .minutes(3))
+        api.change { $0.keys["proj_1"]?.append(("key_c", "gamma")) }
+        use(["key_a", "key_b", "key_c"])
+        try await sync(keys)
+        #expect(labels == ["alpha", "beta", "key_c"])
+        #expect(listings == 0)
+    }
+
+    @Test("a new name takes effect at midnight in cost and in the key's gauges, whatever was listed before")
+    func midnight() async throws {
+        api.change { $0.keys = ["proj_1": [("key_a", "old")]] }
+        use(["key_a"])
+        let keys = directory()
+        try await sync(keys)
+        advance(by: .hours(8) + .minutes(40))
+        let visit = StoredVisit(now: context.now)
+        try await OpenAIKeysSource(keys: keys).sync(visit)
+        api.change { $0.keys = ["proj_1": [("key_a", "new")]] }
+        advance(by: .minutes(25))
+        visit.advance(by: .minutes(25))
+        api.change { $0.costs[$0.now.day] = [.init(key: "key_a", item: "m, input", value: "3")] }
+        try await OpenAIKeysSource(keys: keys).sync(visit)
+        try await sync(keys)
+        #expect(context.sum(.keyCost) { $0 == ["new"] } == ExactDecimal(3))
+        #expect(context.sum(.keyCost) { $0 == ["old"] } == ExactDecimal(1))
+        #expect(visit.gauges[.keyInfo]?.map(\.labels[0]) == ["new"])
     }
 
     @Test("the sources of an account share a listing")

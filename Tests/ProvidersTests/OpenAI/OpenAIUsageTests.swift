@@ -170,19 +170,61 @@ import Upstream
         #expect(context.readings.isEmpty)
     }
 
-    @Test("a day of which one endpoint is not listed is not committed without it")
-    func missingDay() async throws {
+    @Test("an endpoint that does not list a day had no requests on it, whatever lists idle days")
+    func idleDays() async throws {
         let row = ScriptedOpenAI.usage("key_a", "m", 1, #""input_tokens":1,"output_tokens":1"#)
         for ago in 0...2 { set([row], ago: ago) }
-        api.change { $0.hidden = [day(0): "usage/images"] }
-        try await sync()
-        #expect(context.sum(.requests) == ExactDecimal(2))
-        api.change { $0.hidden = [day(1): "usage/images"] }
-        let other = StoredVisit(now: Self.now, days: 2)
-        await #expect(throws: PartialFailure.self) {
-            try await OpenAIUsageSource(api: api, projects: [], keys: keys).sync(other)
+        // One endpoint does not list two past days, another one no day.
+        let text = ScriptedOpenAI.page([])
+        api.change {
+            $0.hidden = [day(4): "usage/completions", day(5): "usage/completions"]
+            $0.override = { path, _ in path == "usage/audio_speeches" ? text : nil }
         }
-        #expect(other.sum(.requests) == ExactDecimal(2))
+        try await sync()
+        #expect(context.sum(.requests) == ExactDecimal(3))
+        #expect(context.dueSlices.map(\.day) == [day(0)])
+        #expect(context.dueSlices.first?.lastRead == Self.now)
+        // It is used later on the day.
+        set([ScriptedOpenAI.usage("key_a", "tts", 2)], of: "audio_speeches")
+        api.change { $0.override = nil }
+        advance(by: .minutes(5))
+        try await sync()
+        #expect(context.sum(.requests) == ExactDecimal(5))
+    }
+
+    @Test("a day that no endpoint lists is not read yet if it is not over")
+    func unlistedToday() async throws {
+        let text = ScriptedOpenAI.page([])
+        api.change { $0.override = { path, _ in path.hasPrefix("usage") ? text : nil } }
+        try await sync()
+        #expect(context.dueSlices.map(\.day) == [day(0)])
+        #expect(context.dueSlices.first?.lastRead == nil)
+    }
+
+    @Test(
+        "an endpoint without rows on a day with requests fails the day, and its figures stay", arguments: [false, true])
+    func emptied(isListed: Bool) async throws {
+        for ago in 0...1 {
+            set([ScriptedOpenAI.usage("key_a", "m", 3, #""input_tokens":1,"output_tokens":1"#)], ago: ago)
+            set([ScriptedOpenAI.usage("key_a", "m", 4)], of: "images", ago: ago)
+        }
+        try await sync()
+        // Yesterday's day is read again 24 hours after its end.
+        advance(by: .hours(10))
+        set([], of: "images", ago: 1)
+        set([ScriptedOpenAI.usage("key_a", "m", 1)], of: "images", ago: -1)
+        if !isListed { api.change { $0.hidden = [day(1): "usage/images"] } }
+        let failure = await #expect(throws: PartialFailure.self) { try await sync() }
+        #expect(failure?.reason == .decode)
+        #expect(failure?.message.contains("usage/images has no rows") == true)
+        #expect(context.sum(.requests, on: day(1)) == ExactDecimal(7))
+        #expect(context.sum(.requests) == ExactDecimal(7 + 7 + 1))
+        // Rows that are listed again replace them.
+        set([ScriptedOpenAI.usage("key_a", "m", 5)], of: "images", ago: 1)
+        api.change { $0.hidden = [:] }
+        advance(by: .minutes(5))
+        try await sync()
+        #expect(context.sum(.requests, on: day(1)) == ExactDecimal(8))
     }
 
     @Test("40 days are two ranges of at most 31")
