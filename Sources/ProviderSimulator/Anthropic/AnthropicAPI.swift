@@ -88,6 +88,10 @@ package final class AnthropicConditions: Sendable {
         package var expiredCursors = 0
         /// The most rows of a page.
         package var longestPage = 1000
+        /// The end of each model's name in the older API; empty if both APIs call models the same.
+        package var olderModelSuffix = ""
+        /// Whether every fifth request is a web search, which the older API lists without its model.
+        package var separatesSearches = false
         /// Changes the rows of the newer API; for deviations.
         package var change: (@Sendable ([JSONValue], APIRequest) -> [JSONValue])?
 

@@ -75,7 +75,7 @@ struct AnthropicReports {
             Group(
                 day: day,
                 keyID: groups.contains("api_key_id") ? account.keyID(ofEvent: number, model: event.model) : nil,
-                model: groups.contains("model") ? event.model : nil)
+                model: groups.contains("model") ? olderName(of: event.model) : nil)
         } row: { group, figures in
             var members = tokens(figures.tokens)
             members += [
@@ -91,16 +91,31 @@ struct AnthropicReports {
         let isByDescription = try groups(allowed: ["description", "workspace_id"]).contains("description")
         return try buckets { number, event, day in
             guard isByDescription else { return Group(day: day) }
-            let description = (event.model.isEmpty ? "Code Execution Usage" : "\(event.model) Usage")
-            return Group(
-                day: day, model: event.model, description: description + (number % 7 == 0 ? " - Batch" : ""))
+            guard !event.model.isEmpty else { return Group(day: day, description: "Code Execution Usage") }
+            if account.conditions.current.separatesSearches, number % 5 == 0 {
+                return Group(day: day, description: "Web Search Usage")
+            }
+            let model = olderName(of: event.model)
+            return Group(day: day, model: model, description: "\(model) Usage" + (number % 7 == 0 ? " - Batch" : ""))
         } row: { group, figures in
             [
                 "currency": "USD", "amount": cents(figures.cost), "workspace_id": .null,
                 "description": text(group.description), "model": text(group.model),
-                "cost_type": isByDescription ? "tokens" : .null, "token_type": .null, "context_window": .null,
+                "cost_type": text(group.description.map(Self.costType)), "token_type": .null, "context_window": .null,
                 "service_tier": .null,
             ]
+        }
+    }
+
+    private func olderName(of model: String) -> String {
+        model.isEmpty ? "" : model + account.conditions.current.olderModelSuffix
+    }
+
+    private static func costType(_ description: String) -> String {
+        switch description {
+        case "Code Execution Usage": "code_execution"
+        case "Web Search Usage": "web_search"
+        default: "tokens"
         }
     }
 

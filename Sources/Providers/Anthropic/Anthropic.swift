@@ -14,6 +14,9 @@ package enum Anthropic: Provider {
     /// The base URL in Anthropic's documentation.
     package static let defaultBaseURL = "https://api.anthropic.com"
 
+    /// The documentation allows a poll a minute, and short bursts: the readings of one poll and their further pages.
+    package static let requestsPerMinute: Int? = 10
+
     package static let readsWholeOrganization = true
 
     /// Returns a call with the header fields that every request needs.

@@ -15,6 +15,8 @@ struct AnthropicDay {
     private var sums: [Series: ExactDecimal] = [:]
     /// Series of requests whose rows have no count.
     private var uncounted: Set<Series> = []
+    /// Whether the day has no rows.
+    private let isEmpty: Bool
 
     /// Sums the rows of a day.
     ///
@@ -22,6 +24,7 @@ struct AnthropicDay {
     /// - Throws: `SourceFailure` (`decode`) if a row cannot be read, or if a group is listed twice: the sum could be too high.
     init(_ day: UTCDay, _ rows: [AnthropicRow], label: (String) -> String) throws {
         self.day = day
+        isEmpty = rows.isEmpty
         var groups: Set<[String?]> = []
         for row in rows {
             guard groups.insert([row.keyID, row.model] + row.details).inserted else {
@@ -38,24 +41,10 @@ struct AnthropicDay {
         }
     }
 
-    /// Replaces the cost by model with the earlier cost by key and model, and what the models cost beyond it without a key.
-    ///
-    /// A day keeps the labels of its first reading: cost that moved from a key's series to the one without a key would be
-    /// counted twice, because the key's counter never falls.
-    mutating func keepKeys(of earlier: [Cell]) {
-        let kept = Self.sums(earlier).filter { $0.key.measure == .cost && !$0.key.key.isEmpty }
-        for (model, ofModel) in Dictionary(grouping: kept, by: \.key.model) {
-            let rest = Series(measure: .cost, key: "", model: model)
-            let beyond = ofModel.reduce(sums[rest] ?? .zero) { $0 - $1.value }
-            sums[rest] = beyond > .zero ? beyond : nil
-        }
-        sums.merge(kept) { $1 }
-    }
-
-    /// Keeps the requests of an earlier reading where this one has no count of them.
-    mutating func keepRequests(of earlier: [Cell], all: Bool) {
-        for (series, value) in Self.sums(earlier) where series.measure == .requests {
-            if sums[series] == nil, all || uncounted.contains(series) { sums[series] = value }
+    /// Keeps the requests of an earlier reading where this one has rows without a count of them.
+    mutating func keepRequests(of earlier: [Cell]) {
+        for (series, value) in Self.sums(earlier) where uncounted.contains(series) && sums[series] == nil {
+            sums[series] = value
         }
     }
 
@@ -65,10 +54,13 @@ struct AnthropicDay {
     ///   - totals: the rows of the day that are not split, at most one; empty if the total is not comparable.
     ///   - earlier: the cells of the last reading.
     ///   - hasKeys: whether cost is by key.
-    /// - Throws: `SourceFailure` (`decode`) for a total that cannot be read, and for parts that are missing although the
-    ///   total includes them.
+    /// - Throws: `SourceFailure` (`decode`) for a total that cannot be read, for parts that are missing although the total
+    ///   includes them, and if there is nothing at all although the day had figures.
     func cells(totals: [AnthropicRow], earlier: [Cell], hasKeys: Bool) throws -> [Cell] {
         guard totals.count <= 1 else { throw SourceFailure(.decode, "\(day) has two totals") }
+        guard !isEmpty || !totals.isEmpty || !earlier.hasFigures else {
+            throw SourceFailure(.decode, "\(day) has neither rows nor a total, but had usage; the stored figures stay")
+        }
         var sums = sums
         var cells: [Cell] = []
         let before = Self.sums(earlier)
@@ -104,6 +96,11 @@ struct AnthropicDay {
         }
         return sums
     }
+}
+
+extension [Cell] {
+    /// Whether any quantity is not zero.
+    var hasFigures: Bool { contains { !$0.value.isZero } }
 }
 
 extension AnthropicRow {

@@ -49,14 +49,18 @@ struct AnthropicReader {
     /// The totals come first: usage that arrives in between would otherwise be taken for a remainder of the total. If the time
     /// of refresh changes with each attempt, the figures are up to now, and the earliest of the times counts.
     ///
+    /// - Returns: nil if all due days were read at the last refresh already: only the totals are read then.
     /// - Throws: `UpstreamFailure` of a first page; `SourceFailure` (`decode`) for rows of other days or longer periods, and
     ///   if the cursors of each attempt expire.
-    func read(_ window: AnthropicWindow, _ generation: AnthropicGeneration) async throws -> AnthropicFigures {
+    func read(_ window: AnthropicWindow, _ generation: AnthropicGeneration) async throws -> AnthropicFigures? {
         for attempt in 1...Self.attempts {
             let requestedAt = context.now
             do {
                 var totals = Walk(report, window, generation, isGrouped: false)
                 try await totals.read(api)
+                if let refreshed = totals.refreshes.min(), window.isRead(until: refreshed, now: requestedAt) {
+                    return nil
+                }
                 var parts = Walk(report, window, generation, isGrouped: true)
                 try await parts.read(api)
                 let times = totals.refreshes.union(parts.refreshes)

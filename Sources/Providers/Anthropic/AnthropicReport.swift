@@ -2,7 +2,7 @@ import Upstream
 import UsageModel
 
 /// A generation of the API that reports cost and usage.
-enum AnthropicGeneration: Sendable {
+enum AnthropicGeneration: String, Sendable, Codable {
     /// `/v1/organizations/analytics/…`, a beta since 2026-10-29: cost, tokens and requests by key and model.
     case analytics
     /// `/v1/organizations/cost_report` and `…/usage_report/messages`: cost by model only, tokens by key and model.
@@ -36,6 +36,16 @@ enum AnthropicReport: String, Sendable {
 
     /// The rows of a page of the analytics: the maximum of their sibling endpoints.
     static let longestPage = 1000
+    /// The days of a page of the older API if they are split: a page has all rows of its days, whose number is unknown.
+    static let daysOfPage = 7
+
+    /// The size of a page: rows of the analytics, days of the older API.
+    private func pageSize(_ window: AnthropicWindow, _ generation: AnthropicGeneration, isGrouped: Bool) -> Int {
+        switch generation {
+        case .analytics: Self.longestPage
+        case .reports: isGrouped ? min(Self.daysOfPage, window.days.count) : AnthropicWindow.longest
+        }
+    }
 
     /// Returns the call for a page of a window.
     ///
@@ -49,7 +59,7 @@ enum AnthropicReport: String, Sendable {
         var query = [
             (name: "starting_at", value: "\(window.days.lowerBound.start)"),
             (name: isNew ? "time_bucket_width" : "bucket_width", value: "1d"),
-            (name: "limit", value: isNew ? "\(Self.longestPage)" : "\(AnthropicWindow.longest)"),
+            (name: "limit", value: "\(pageSize(window, generation, isGrouped: isGrouped))"),
         ]
         // Without an end, the response ends now.
         if let end = window.end(generation) { query.append((name: "ending_at", value: "\(end)")) }
@@ -80,14 +90,25 @@ struct AnthropicWindow {
         return end <= now ? end : nil
     }
 
-    /// Groups days into windows, newest first. None spans the first day of the analytics, because one request across it
-    /// would be rejected.
+    /// The newer and the older half of the days.
+    var halves: [AnthropicWindow] {
+        let middle = due.count / 2
+        return [due.prefix(middle), due.dropFirst(middle)].flatMap { Self.windows(of: Array($0), now: now) }
+    }
+
+    /// Whether no due day has more figures at a time of refresh than the stored ones.
+    func isRead(until refreshed: Timestamp, now: Timestamp) -> Bool {
+        due.allSatisfy { day in
+            // A later reading than now was dated by a clock that has been set back since.
+            day.lastRead.map { refreshed <= $0 && $0 <= now } ?? (refreshed <= day.slice.period.start)
+        }
+    }
+
+    /// Groups days into windows, newest first.
     static func windows(of due: [DueSlice], now: Timestamp) -> [AnthropicWindow] {
         var groups: [[DueSlice]] = []
         for slice in due.sorted(by: { $0.slice.period.start > $1.slice.period.start }) {
-            if let newest = groups.last?.first, slice.day.distance(to: newest.day) < longest,
-                slice.isInAnalytics == newest.isInAnalytics
-            {
+            if let newest = groups.last?.first, slice.day.distance(to: newest.day) < longest {
                 groups[groups.count - 1].append(slice)
             } else {
                 groups.append([slice])
@@ -98,11 +119,4 @@ struct AnthropicWindow {
             return AnthropicWindow(days: first.day...last.day, due: group, now: now)
         }
     }
-
-    /// Whether the analytics know the days.
-    var isInAnalytics: Bool { days.lowerBound >= AnthropicGeneration.firstAnalyticsDay }
-}
-
-extension DueSlice {
-    fileprivate var isInAnalytics: Bool { day >= AnthropicGeneration.firstAnalyticsDay }
 }

@@ -18,24 +18,34 @@ struct AnthropicReportSource: UsageSource {
     var reportsCost: Bool { report == .cost }
     var costViews: Set<LedgerFamily> { report == .cost && setting != .reports ? [.keyCost] : [] }
 
-    /// The name under which the last day is stored on which the account had no analytics.
+    /// The name under which the last UTC day is stored on which the newer generation was refused.
     static let refusedName = "no analytics on"
 
     /// The stored state of a day, so that it keeps the labels of its first reading.
     struct DayMemory: Codable, Equatable {
+        /// The generation that the day was read with. The two differ in keys, and may in models: what was counted under
+        /// the labels of one would be counted again under those of the other.
+        var generation: AnthropicGeneration
         /// The label of each key, by id.
         var names: [String: String] = [:]
-        /// Whether its cost was first read without keys.
-        var isWithoutKeys = false
 
         static func name(_ day: UTCDay) -> String { "day \(day)" }
     }
 
+    /// The due days by the generation to read them with.
+    private struct Plan {
+        var analytics: [DueSlice] = []
+        var reports: [DueSlice] = []
+        /// Those of `analytics` that have no figures yet, so that the older generation may read them too.
+        var movable: [DueSlice] = []
+    }
+
     /// The state of one sync.
     private struct Progress {
-        var generation: AnthropicGeneration
-        /// Whether the older generation may be read if the newer one is refused.
-        var mayFallBack: Bool
+        /// Whether the account has the newer generation.
+        var hasAnalytics = false
+        /// Why days are read with the older generation instead of the newer one, until that has succeeded.
+        var refusal: UpstreamFailure?
         /// Nil until a key without a label was found.
         var names: KeyNames?
         /// The first failure of a single day.
@@ -44,40 +54,86 @@ struct AnthropicReportSource: UsageSource {
 
     func sync(_ context: any SyncContext) async throws {
         var parts = UnreadableParts()
-        var progress = Progress(generation: .analytics, mayFallBack: setting == .auto)
-        if setting == .reports { progress.generation = .reports }
-        if setting == .auto, try await context.memory(Self.refusedName) == context.now.day.description {
-            progress.generation = .reports
+        var progress = Progress()
+        var plan = try await plan(context)
+        do {
+            try await read(plan.analytics, .analytics, context, &parts, &progress)
+        } catch let failure as UpstreamFailure
+            where !progress.hasAnalytics && (failure.isRefusedByAPI || [400, 404].contains(failure.status))
+        {
+            if plan.movable.count < plan.analytics.count || setting != .auto { parts.record(failure) }
+            if setting == .auto, !plan.movable.isEmpty {
+                progress.refusal = failure
+                plan.reports += plan.movable
+            }
         }
-        for window in AnthropicWindow.windows(of: context.dueSlices, now: context.now) {
-            try await parts.isolate { try await read(window, context, &progress) }
-            if let flaw = progress.flaw { parts.record(flaw) }
+        do {
+            try await read(plan.reports, .reports, context, &parts, &progress)
+        } catch let failure as UpstreamFailure where failure.isLasting {
+            parts.record(failure)
         }
         try parts.check()
     }
 
-    /// Reads a window and commits its days.
+    /// Chooses the generation of each due day: the one that its figures are of; for a day without figures, the newer one
+    /// unless the setting or today's refusal excludes it.
+    private func plan(_ context: any SyncContext) async throws -> Plan {
+        let refusedDay = try await context.memory(Self.refusedName)
+        let hasAnalytics = setting == .analytics || setting == .auto && refusedDay != "\(context.now.day)"
+        var plan = Plan()
+        for due in context.dueSlices {
+            let memory: DayMemory? = try await context.remembered(DayMemory.name(due.day))
+            if let memory, try await context.cells(of: due.slice).hasFigures {
+                switch memory.generation {
+                case .analytics: plan.analytics.append(due)
+                case .reports: plan.reports.append(due)
+                }
+            } else if hasAnalytics, due.day >= AnthropicGeneration.firstAnalyticsDay {
+                plan.analytics.append(due)
+                plan.movable.append(due)
+            } else {
+                plan.reports.append(due)
+            }
+        }
+        return plan
+    }
+
+    /// Reads days with one generation.
     private func read(
-        _ window: AnthropicWindow, _ context: any SyncContext, _ progress: inout Progress
+        _ days: [DueSlice], _ generation: AnthropicGeneration, _ context: any SyncContext,
+        _ parts: inout UnreadableParts, _ progress: inout Progress
+    ) async throws {
+        for window in AnthropicWindow.windows(of: days, now: context.now) {
+            try await parts.isolate { try await read(window, generation, context, &progress) }
+            if let flaw = progress.flaw { parts.record(flaw) }
+        }
+    }
+
+    /// Reads a window and commits its days. If a page of the older generation is too large, halves of the window are read,
+    /// the newer one first, which fails at once if its newest day cannot be read either.
+    private func read(
+        _ window: AnthropicWindow, _ generation: AnthropicGeneration, _ context: any SyncContext,
+        _ progress: inout Progress
     ) async throws {
         let reader = AnthropicReader(report: report, api: api, context: context)
-        var reading = Reading()
-        let figures: AnthropicFigures
-        if progress.generation == .analytics, window.isInAnalytics {
-            do {
-                figures = try await reader.read(window, .analytics)
-                progress.mayFallBack = false
-            } catch let failure as UpstreamFailure
-                where progress.mayFallBack && (failure.isRefusedByAPI || [400, 404].contains(failure.status))
-            {
-                figures = try await reader.read(window, .reports)
-                progress.generation = .reports
-                reading.memory[Self.refusedName] = "\(context.now.day)"
-                context.remark("the older API is read, without cost by key and requests: \(failure.message)")
+        let figures: AnthropicFigures?
+        do {
+            figures = try await reader.read(window, generation)
+        } catch let failure as UpstreamFailure
+            where failure.reason == .decode && generation == .reports && window.due.count > 1
+        {
+            for half in window.halves {
+                do {
+                    try await read(half, generation, context, &progress)
+                } catch let flaw as SourceFailure where flaw.reason == .decode {
+                    progress.flaw = progress.flaw ?? flaw
+                }
             }
-        } else {
-            figures = try await reader.read(window, .reports)
+            return
         }
+        if generation == .analytics { progress.hasAnalytics = true }
+        guard let figures else { return }
+        var reading = Reading()
         var flaw: SourceFailure?
         for due in window.due {
             do {
@@ -88,6 +144,11 @@ struct AnthropicReportSource: UsageSource {
         }
         if reading.slices.isEmpty, let flaw { throw flaw }
         progress.flaw = progress.flaw ?? flaw
+        if generation == .reports, let refusal = progress.refusal {
+            progress.refusal = nil
+            reading.memory[Self.refusedName] = "\(context.now.day)"
+            context.remark("the older API is read, without cost by key and requests: \(refusal.message)")
+        }
         if let names = progress.names { reading.memory[Self.namesName] = try RememberedJSON.text(of: names) }
         try await context.commit(reading)
     }
@@ -105,30 +166,22 @@ struct AnthropicReportSource: UsageSource {
         if let lastRead = due.lastRead, readAt < lastRead, lastRead <= figures.requestedAt { return }
         let rows = figures.parts[due.day] ?? []
         let stored: DayMemory? = try await context.remembered(DayMemory.name(due.day))
-        var memory = stored ?? DayMemory(isWithoutKeys: report == .cost && figures.generation == .reports)
-        var names = SliceKeyNames(memory.names)
-        if !memory.isWithoutKeys, progress.names == nil,
-            rows.contains(where: { $0.keyID.map { memory.names[$0] == nil } ?? false })
-        {
+        var names = SliceKeyNames(stored?.names ?? [:])
+        if progress.names == nil, rows.contains(where: { $0.keyID.map { names.byID[$0] == nil } ?? false }) {
             progress.names = try await AnthropicKeyList.names(context, api, storedAs: Self.namesName)
         }
         var day = try AnthropicDay(due.day, rows) { id in
-            if memory.isWithoutKeys { return "" }
-            return names.name(ofKey: id, otherwise: progress.names?.byID[id] ?? id)
+            names.name(ofKey: id, otherwise: progress.names?.byID[id] ?? id)
         }
-        memory.names = names.byID
-        let earlier = due.lastRead == nil ? [] : try await context.cells(of: due.slice)
-        let isOlder = figures.generation == .reports
-        if isOlder, !memory.isWithoutKeys { day.keepKeys(of: earlier) }
-        day.keepRequests(of: earlier, all: isOlder)
+        let earlier = try await context.cells(of: due.slice)
+        day.keepRequests(of: earlier)
         let cells = try day.cells(
             totals: figures.comparableTotal(of: due.slice), earlier: earlier,
-            hasKeys: report == .cost && !memory.isWithoutKeys)
+            hasKeys: report == .cost && figures.generation == .analytics)
         reading.slices.append(SliceReading(due.slice, cells: cells, readAt: readAt))
         if stored == nil { Self.forgetDays(before: due.day, in: &reading) }
-        if memory != stored ?? DayMemory() {
-            reading.memory[DayMemory.name(due.day)] = try RememberedJSON.text(of: memory)
-        }
+        let memory = DayMemory(generation: figures.generation, names: names.byID)
+        if memory != stored { reading.memory[DayMemory.name(due.day)] = try RememberedJSON.text(of: memory) }
     }
 
     /// Deletes the state of days that can no longer be read. Covers a month, so that no outage shorter than that leaves state

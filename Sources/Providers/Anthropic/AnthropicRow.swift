@@ -126,7 +126,7 @@ struct AnthropicPage<Quantities: AnthropicQuantities>: Decodable {
 
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        rows = try fields.decode(RequiredArray<AnthropicEntry<Quantities>>.self, forKey: .data).values.flatMap(\.rows)
+        rows = try fields.decode(BoundedArray<AnthropicEntry<Quantities>>.self, forKey: .data).values.flatMap(\.rows)
         let next = try fields.decodeIfPresent(LenientString.self, forKey: .next_page)?.whole
         nextPage = next.flatMap { $0.isEmpty ? nil : $0 }
         hasMore = try fields.decodeIfPresent(LenientFlag.self, forKey: .has_more)?.value ?? (nextPage != nil)

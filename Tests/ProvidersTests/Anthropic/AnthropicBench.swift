@@ -92,11 +92,17 @@ func analyticsPage(_ rows: [String], refreshed: String? = nil, next: String? = n
 }
 
 /// A page of the older API with one bucket.
-func bucket(_ day: Int, _ results: [String]) -> String {
-    """
-    {"data":[{"starting_at":"2026-11-\(two(day))T00:00:00Z","ending_at":"2026-11-\(two(day + 1))T00:00:00Z",
-    "results":[\(results.joined(separator: ","))]}],"has_more":false,"next_page":null}
-    """
+func bucket(_ day: Int, _ results: [String]) -> String { reportsPage([(day, results)]) }
+
+/// A page of the older API with buckets of days of November 2026.
+func reportsPage(_ buckets: [(day: Int, results: [String])]) -> String {
+    let data = buckets.map { day, results in
+        """
+        {"starting_at":"2026-11-\(two(day))T00:00:00Z","ending_at":"2026-11-\(two(day + 1))T00:00:00Z",
+        "results":[\(results.joined(separator: ","))]}
+        """
+    }
+    return #"{"data":[\#(data.joined(separator: ","))],"has_more":false,"next_page":null}"#
 }
 
 let noKeys = #"{"data":[],"has_more":false,"first_id":null,"last_id":null}"#

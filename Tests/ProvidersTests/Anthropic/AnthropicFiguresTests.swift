@@ -113,6 +113,20 @@ import Upstream
         #expect(tokens.values(.requests).isEmpty)
     }
 
+    @Test("the older reports list what is not tokens without a model: searches, code execution, sessions are summed")
+    func typesOfCost() async throws {
+        let types = ["web_search", "code_execution", "session_usage"].map {
+            #"{"amount":"10","currency":"USD","description":null,"model":null,"cost_type":"\#($0)","token_type":null}"#
+        }
+        let search = #"{"amount":"4","currency":"USD","model":"m","cost_type":"web_search"}"#
+        let tokens = #"{"amount":"100","currency":"USD","model":"m","cost_type":"tokens","token_type":"output_tokens"}"#
+        let visit = try await sync(
+            .cost, setting: .reports, days: 1, parts: bucket(19, types + [search, tokens]),
+            total: bucket(19, [#"{"amount":"134","currency":"USD","model":null,"cost_type":null}"#]))
+        #expect(visit.values(.cost) == [["", "m"]: ExactDecimal("1.04"), ["", ""]: ExactDecimal("0.3")])
+        #expect(visit.values(.reconciliation) == [[]: .zero])
+    }
+
     @Test("what the total has beyond the parts belongs to no key and model; a smaller total shows as a difference")
     func total() async throws {
         let parts = analyticsPage([costRow(19, key: "apikey_demo1", model: "m", cents: #""100""#)])

@@ -49,12 +49,43 @@ import Upstream
         ])
     func olderRequest(report: AnthropicReport, path: String, groups: [String]) async throws {
         let api = ScriptedAnthropic { _, _ in bucket(20, []) }
-        try await source(report, .reports, api).sync(StoredVisit(now: anthropicNow))
+        try await source(report, .reports, api).sync(StoredVisit(now: anthropicNow, days: 30))
         let calls = api.takeCalls()
         #expect(calls.map(\.path) == [path, path])
         #expect(calls.map { $0.values("group_by[]") } == [[], groups])
         #expect(calls.allSatisfy { $0.headers == ["anthropic-version": "2023-06-01"] })
-        #expect(calls.allSatisfy { $0.values("bucket_width") == ["1d"] && $0.values("limit") == ["31"] })
+        #expect(calls.allSatisfy { $0.values("bucket_width") == ["1d"] })
+        // A page has all rows of its days: few days, so that it does not become too large.
+        #expect(calls.map { $0.values("limit") } == [["31"], ["7"]])
+    }
+
+    @Test("if a page of the older reports is too large, ranges are halved down to single days")
+    func tooLarge() async throws {
+        let limit = NIOLockedValueBox(2)
+        let api = ScriptedAnthropic { call, _ in
+            guard call.isGrouped else { return bucket(20, []) }
+            guard Int(call.values("limit").first ?? "") ?? 0 <= limit.withLockedValue({ $0 }) else {
+                throw UpstreamFailure(reason: .decode, status: 200, message: "the response is too large")
+            }
+            let day = try #require(Timestamp(call.values("starting_at").first ?? "")).day
+            return day.month == 11
+                ? bucket(day.dayOfMonth, [#"{"api_key_id":null,"model":"m","output_tokens":1}"#]) : bucket(20, [])
+        }
+        let visit = StoredVisit(now: anthropicNow, days: 30)
+        try await source(.usage, .reports, api).sync(visit)
+        let read = visit.readings.flatMap(\.slices).map(\.slice)
+        #expect(read.count == 31)
+        #expect(Set(read).count == 31)
+        #expect(visit.values(.tokens, on: november20) == [["", "m", "output"]: 1])
+
+        // Not even one day can be read: the sync fails after the newest one.
+        limit.withLockedValue { $0 = 0 }
+        _ = api.takeCalls()
+        let failure = await #expect(throws: UpstreamFailure.self) {
+            try await source(.usage, .reports, api).sync(StoredVisit(now: anthropicNow, days: 30))
+        }
+        #expect(failure?.reason == .decode)
+        #expect(api.takeCalls().count <= 12)
     }
 
     @Test("history is read in ranges of at most 31 days, none across the first day of the analytics")
@@ -242,6 +273,61 @@ import Upstream
         #expect(visit.readings.last?.slices.allSatisfy { $0.readAt == visit.now } == true)
     }
 
+    @Test("until the next refresh only the totals are requested, and nothing is committed")
+    func sameRefresh() async throws {
+        let refreshed = NIOLockedValueBox("2026-11-20T12:00:00Z")
+        let api = ScriptedAnthropic { call, _ in
+            let first = call.values("starting_at").first ?? ""
+            let rows = [20, 19].filter { first <= "2026-11-\($0)T00:00:00Z" }
+                .map { costRow($0, model: call.isGrouped ? "m" : nil, cents: #""100""#) }
+            return analyticsPage(rows, refreshed: refreshed.withLockedValue { $0 })
+        }
+        let visit = StoredVisit(now: anthropicNow, days: 1)
+        try await source(.cost, .auto, api).sync(visit)
+        #expect(api.takeCalls().count == 2)
+        // Past midnight both days are due, and a third one has begun.
+        for hours in [1, 9] {
+            visit.advance(by: .hours(hours))
+            try await source(.cost, .auto, api).sync(visit)
+            #expect(api.takeCalls().map(\.isGrouped) == [false])
+        }
+        #expect(visit.readings.count == 1)
+        refreshed.withLockedValue { $0 = "2026-11-20T23:30:00Z" }
+        try await source(.cost, .auto, api).sync(visit)
+        #expect(api.takeCalls().map(\.isGrouped) == [false, true])
+        #expect(visit.sum(.cost) == 2)
+    }
+
+    @Test("a day that had usage and now has neither rows nor a total keeps its figures; null `data` fails")
+    func emptied() async throws {
+        let days = NIOLockedValueBox([20, 19, 18])
+        let api = ScriptedAnthropic { call, _ in
+            let days = days.withLockedValue { $0 }
+            return analyticsPage(
+                days.map { costRow($0, model: call.isGrouped ? "m" : nil, cents: #""100""#) })
+        }
+        let visit = StoredVisit(now: anthropicNow, days: 2)
+        try await source(.cost, .auto, api).sync(visit)
+        visit.advance(by: .hours(10))
+        days.withLockedValue { $0 = [20, 21] }
+        let partly = await #expect(throws: PartialFailure.self) { try await source(.cost, .auto, api).sync(visit) }
+        #expect(partly?.reason == .decode)
+        #expect(visit.sum(.cost) == 4)
+
+        for body in [analyticsPage([]), #"{"data":null,"has_more":false}"#] {
+            let empty = ScriptedAnthropic { _, _ in body }
+            let failure = await #expect(throws: SourceFailure.self) {
+                try await source(.cost, .auto, empty).sync(visit)
+            }
+            #expect(failure?.reason == .decode)
+            #expect(visit.sum(.cost) == 4)
+        }
+        let null = ScriptedAnthropic { _, _ in #"{"data":null,"has_more":false}"# }
+        await #expect(throws: SourceFailure.self) {
+            try await source(.cost, .auto, null).sync(StoredVisit(now: anthropicNow))
+        }
+    }
+
     @Test("after the clock was set back, a day is read although it counts as read later")
     func clockSetBack() async throws {
         let visit = StoredVisit(now: anthropicNow + .hours(5))
@@ -301,7 +387,7 @@ import Upstream
         visit.advance(by: .hours(1))
         try await source(.cost, .auto, api).sync(visit)
         #expect(api.takeCalls().filter(\.isKeyList).isEmpty)
-        rows.withLockedValue { $0 = [costRow(21, key: "apikey_aaa111", model: "m", cents: #""500""#)] }
+        rows.withLockedValue { $0.append(costRow(21, key: "apikey_aaa111", model: "m", cents: #""500""#)) }
         visit.advance(by: .hours(24))
         try await source(.cost, .auto, api).sync(visit)
         #expect(visit.values(.cost, on: november20.advanced(by: 1)) == [["front", "m"]: 5])
@@ -325,91 +411,140 @@ import Upstream
 
     // MARK: Generations
 
+    /// An organization whose analytics may refuse, and whose two generations differ: the older one lists the web searches
+    /// of a model without it, and calls the model `m-old`.
+    private func twoGenerations(
+        _ refusal: NIOLockedValueBox<Int?>, older: NIOLockedValueBox<Int?> = NIOLockedValueBox(nil),
+        cents: NIOLockedValueBox<[Int: Int]>
+    ) -> ScriptedAnthropic {
+        ScriptedAnthropic { call, _ in
+            if call.isKeyList { return #"{"data":[{"id":"apikey_a","name":"web"}],"has_more":false}"# }
+            let first = Timestamp(call.values("starting_at").first ?? "")?.day.dayOfMonth ?? 0
+            let days = cents.withLockedValue { $0 }.filter { $0.key >= first }.sorted { $0.key < $1.key }
+            guard call.path.contains("/analytics/") else {
+                if let status = older.withLockedValue({ $0 }) { throw anthropicFailure(status) }
+                return reportsPage(
+                    days.map { day, cents in
+                        guard call.isGrouped else { return (day, [#"{"amount":"\#(cents)","currency":"USD"}"#]) }
+                        return (
+                            day,
+                            [
+                                #"{"amount":"\#(cents - 10)","currency":"USD","model":"m-old","cost_type":"tokens"}"#,
+                                #"{"amount":"10","currency":"USD","model":null,"cost_type":"web_search"}"#,
+                            ]
+                        )
+                    })
+            }
+            if let status = refusal.withLockedValue({ $0 }) { throw anthropicFailure(status) }
+            return analyticsPage(
+                days.map { day, cents in
+                    costRow(
+                        day, key: call.isGrouped ? "apikey_a" : nil, model: call.isGrouped ? "m" : nil,
+                        cents: "\"\(cents)\"")
+                })
+        }
+    }
+
     @Test(
-        "without the analytics the older reports are read; the newer API is tried again once a day",
+        "without the analytics the older reports are read; the newer API is tried again once a day, for new days only",
         arguments: [400, 403, 404])
     func fallBack(status: Int) async throws {
-        let isNew = NIOLockedValueBox(false)
-        let api = ScriptedAnthropic { call, _ in
-            if call.isKeyList { return #"{"data":[{"id":"apikey_a","name":"web"}],"has_more":false}"# }
-            guard call.path.contains("/analytics/") else {
-                return bucket(20, [#"{"amount":"100","currency":"USD","model":"m"}"#])
-            }
-            guard isNew.withLockedValue({ $0 }) else { throw anthropicFailure(status) }
-            return analyticsPage(
-                call.isGrouped
-                    ? [
-                        costRow(20, key: "apikey_a", model: "m", cents: #""130""#),
-                        costRow(21, key: "apikey_a", model: "m", cents: #""40""#),
-                    ] : [])
-        }
+        let refusal = NIOLockedValueBox<Int?>(status)
+        let cents = NIOLockedValueBox([20: 100])
+        let api = twoGenerations(refusal, cents: cents)
         let visit = StoredVisit(now: anthropicNow)
         try await source(.cost, .auto, api).sync(visit)
-        #expect(visit.values(.cost) == [["", "m"]: 1])
+        #expect(visit.values(.cost) == [["", "m-old"]: ExactDecimal("0.9"), ["", ""]: ExactDecimal("0.1")])
         #expect(api.takeCalls().count == 3)
         #expect(visit.remarks.count == 1)
         visit.advance(by: .hours(1))
         try await source(.cost, .auto, api).sync(visit)
         #expect(api.takeCalls().allSatisfy { $0.path == "/v1/organizations/cost_report" })
 
-        // The day that was first read without keys stays without, or its cost would count twice.
-        isNew.withLockedValue { $0 = true }
+        // The day stays with the generation of its first reading, also while the organization has the newer one.
+        refusal.withLockedValue { $0 = nil }
+        cents.withLockedValue { $0 = [20: 130, 21: 40] }
         visit.advance(by: .hours(10))
         try await source(.cost, .auto, api).sync(visit)
-        #expect(visit.values(.cost, on: november20) == [["", "m"]: ExactDecimal("1.3")])
+        #expect(
+            visit.values(.cost, on: november20)
+                == [["", "m-old"]: ExactDecimal("1.2"), ["", ""]: ExactDecimal("0.1")])
         #expect(visit.values(.keyCost, on: november20).isEmpty)
         let next = november20.advanced(by: 1)
         #expect(visit.values(.cost, on: next) == [["web", "m"]: ExactDecimal("0.4")])
         #expect(visit.values(.keyCost, on: next) == [["web"]: ExactDecimal("0.4")])
     }
 
-    @Test("a day that was read by key keeps it with the older reports: what is new has no key")
-    func backToReports() async throws {
+    @Test("a day of the analytics is never read from the older reports: it waits until they can be read again")
+    func lostAnalytics() async throws {
+        let refusal = NIOLockedValueBox<Int?>(nil)
+        let cents = NIOLockedValueBox([20: 100])
+        let api = twoGenerations(refusal, cents: cents)
         let visit = StoredVisit(now: anthropicNow)
-        let new = ScriptedAnthropic { call, _ in
-            if call.isKeyList { return #"{"data":[{"id":"apikey_a","name":"web"}],"has_more":false}"# }
-            return analyticsPage(
-                call.isGrouped
-                    ? [
-                        costRow(20, key: "apikey_a", model: "m", cents: #""100""#),
-                        costRow(20, key: "apikey_a", model: "n", cents: #""50""#),
-                        costRow(20, model: "m", cents: #""10""#),
-                    ] : [])
-        }
-        try await source(.cost, .auto, new).sync(visit)
+        try await source(.cost, .auto, api).sync(visit)
+        #expect(visit.values(.cost) == [["web", "m"]: 1])
+
+        refusal.withLockedValue { $0 = 403 }
+        cents.withLockedValue { $0 = [20: 150] }
         visit.advance(by: .hours(1))
-        let old = ScriptedAnthropic { _, _ in
-            bucket(
-                20,
-                [
-                    #"{"amount":"160","currency":"USD","model":"m"}"#, #"{"amount":"20","currency":"USD","model":"n"}"#,
-                    #"{"amount":"5","currency":"USD","model":"o"}"#,
-                ])
+        _ = api.takeCalls()
+        let failure = await #expect(throws: UpstreamFailure.self) { try await source(.cost, .auto, api).sync(visit) }
+        #expect(failure?.status == 403)
+        #expect(api.takeCalls().map(\.path) == ["/v1/organizations/analytics/cost"])
+
+        // The next day is read from the older reports; that of the analytics is still a failure.
+        let next = november20.advanced(by: 1)
+        visit.advance(by: .hours(9))
+        cents.withLockedValue { $0 = [20: 150, 21: 40] }
+        for _ in 0..<2 {
+            let partly = await #expect(throws: PartialFailure.self) { try await source(.cost, .auto, api).sync(visit) }
+            #expect(partly?.reason == .auth)
+            #expect(visit.values(.cost, on: november20) == [["web", "m"]: 1])
+            #expect(
+                visit.values(.cost, on: next)
+                    == [["", "m-old"]: ExactDecimal("0.3"), ["", ""]: ExactDecimal("0.1")])
         }
-        try await source(.cost, .reports, old).sync(visit)
-        #expect(
-            visit.values(.cost) == [
-                ["web", "m"]: 1, ["web", "n"]: ExactDecimal("0.5"), ["", "m"]: ExactDecimal("0.6"),
-                ["", "o"]: ExactDecimal("0.05"),
-            ])
-        #expect(visit.values(.keyCost) == [["web"]: ExactDecimal("1.5"), [""]: ExactDecimal("0.65")])
+
+        refusal.withLockedValue { $0 = nil }
+        try await source(.cost, .auto, api).sync(visit)
+        #expect(visit.values(.cost, on: november20) == [["web", "m"]: ExactDecimal("1.5")])
+        #expect(visit.sum(.cost, on: next) == ExactDecimal("0.4"))
     }
 
-    @Test("requests that were counted stay where the older reports, or a null, have none")
+    @Test(
+        "days keep their generation when the option is changed; the older reports may be gone", arguments: [404, 410])
+    func changedOption(status: Int) async throws {
+        let cents = NIOLockedValueBox([20: 100])
+        let older = NIOLockedValueBox<Int?>(nil)
+        let api = twoGenerations(NIOLockedValueBox(nil), older: older, cents: cents)
+        let visit = StoredVisit(now: anthropicNow)
+        try await source(.cost, .reports, api).sync(visit)
+        cents.withLockedValue { $0 = [20: 150, 21: 40] }
+        visit.advance(by: .hours(10))
+        let next = november20.advanced(by: 1)
+        older.withLockedValue { $0 = status }
+        await #expect(throws: PartialFailure.self) { try await source(.cost, .analytics, api).sync(visit) }
+        #expect(visit.sum(.cost, on: november20) == 1)
+        #expect(visit.values(.cost, on: next) == [["web", "m"]: ExactDecimal("0.4")])
+        older.withLockedValue { $0 = nil }
+        try await source(.cost, .analytics, api).sync(visit)
+        #expect(visit.sum(.cost, on: november20) == ExactDecimal("1.5"))
+        #expect(visit.values(.cost, on: november20).keys.allSatisfy { $0[0].isEmpty })
+    }
+
+    @Test("requests that were counted stay where a null has no count")
     func keptRequests() async throws {
         let visit = StoredVisit(now: anthropicNow)
-        func sync(_ setting: AnthropicEndpointSetting, _ page: String) async throws {
-            let api = ScriptedAnthropic { call, _ in call.isGrouped ? page : analyticsPage([]) }
-            try await source(.usage, setting, api).sync(visit)
+        func sync(_ row: String) async throws {
+            let api = ScriptedAnthropic { call, _ in analyticsPage(call.isGrouped ? [row] : []) }
+            try await source(.usage, .analytics, api).sync(visit)
             visit.advance(by: .hours(1))
         }
-        try await sync(.analytics, analyticsPage([usageRow(20, model: "m", #""output_tokens":5,"requests":3"#)]))
-        try await sync(.reports, bucket(20, [#"{"model":"m","output_tokens":7}"#]))
+        try await sync(usageRow(20, model: "m", #""output_tokens":5,"requests":3"#))
+        try await sync(usageRow(20, model: "m", #""output_tokens":8,"requests":null"#))
         #expect(visit.values(.requests) == [["", "m"]: 3])
-        #expect(visit.values(.tokens) == [["", "m", "output"]: 7])
-        try await sync(.analytics, analyticsPage([usageRow(20, model: "m", #""output_tokens":8,"requests":null"#)]))
-        #expect(visit.values(.requests) == [["", "m"]: 3])
-        try await sync(.analytics, analyticsPage([usageRow(20, model: "m", #""output_tokens":9,"requests":4"#)]))
+        #expect(visit.values(.tokens) == [["", "m", "output"]: 8])
+        try await sync(usageRow(20, model: "m", #""output_tokens":9,"requests":4"#))
         #expect(visit.values(.requests) == [["", "m"]: 4])
     }
 
