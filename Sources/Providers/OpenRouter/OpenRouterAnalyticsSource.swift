@@ -180,7 +180,7 @@ struct OpenRouterAnalyticsSource: UsageSource {
             let difference = total.map { sum.addRemainder(of: $0) }
             usage.append((span, sum, difference))
         }
-        try await commit(usage, asOf: response.asOf, context, &progress)
+        try await commit(usage, of: range, asOf: response.asOf, context, &progress)
         return .done
     }
 
@@ -210,7 +210,7 @@ struct OpenRouterAnalyticsSource: UsageSource {
         // Usage of the open hour that has no key waits for the hour's end.
         let isClosed = progress.totals[run.granularity]?.total(of: span) != nil
         let difference = isClosed ? min(.zero, sum.addRemainder(of: total)) : nil
-        try await commit([(span, sum, difference)], asOf: asOf, context, &progress)
+        try await commit([(span, sum, difference)], of: range, asOf: asOf, context, &progress)
         return .done
     }
 
@@ -218,8 +218,8 @@ struct OpenRouterAnalyticsSource: UsageSource {
     ///
     /// - Throws: `SourceFailure` if an hour or day had usage and lost all of it.
     private func commit(
-        _ read: [(span: OpenRouterSpan, usage: OpenRouterUsage, difference: ExactDecimal?)], asOf: Timestamp,
-        _ context: any SyncContext, _ progress: inout Progress
+        _ read: [(span: OpenRouterSpan, usage: OpenRouterUsage, difference: ExactDecimal?)], of range: Period,
+        asOf: Timestamp, _ context: any SyncContext, _ progress: inout Progress
     ) async throws {
         var reading = Reading()
         for (span, usage, difference) in read {
@@ -228,6 +228,8 @@ struct OpenRouterAnalyticsSource: UsageSource {
             if usage.isEmpty, !earlier.isEmpty {
                 throw SourceFailure(.decode, "analytics/query has no usage of \(span.start), which had some; it stays")
             }
+            // The clock was set back, and an earlier query reached further into the hour.
+            if span.end > range.end, usage.sum(.requests) < earlier.sum(.requests) { continue }
             usage.keepLabels(of: earlier, hasTotal: difference != nil)
             var cells = usage.cells
             if let difference { cells.append(Cell(.reconciliation, [], difference)) }
