@@ -162,7 +162,8 @@ import UsageModel
             let byModel = "count by (model) (genai_cost_usd_total{job=\"demo\"})"
             try await wait { try prometheus.query(byModel).count >= 5 }
             // By /sd every account is a separate target, and together they have all series.
-            try await wait { try prometheus.query("count(up{job=\"probes\"} == 1) == 6").count == 1 }
+            let eachAccount = "count(count by (account) (genai_up{job=\"demo\"}))"
+            try await wait { try prometheus.query("count(up{job=\"probes\"} == 1) == \(eachAccount)").count == 1 }
             let accounts = "count by (account) (genai_cost_usd_total{job=\"probes\"})"
             let whole = "count by (account) (genai_cost_usd_total{job=\"demo\"})"
             try await wait {

@@ -83,9 +83,31 @@ struct AnthropicDay {
                         + "the stored figures stay")
             }
         }
+        keepUnlisted(&sums, before, hasTotal: !totals.isEmpty)
         cells += sums.map { $0.key.measure.cell(key: $0.key.key, model: $0.key.model, $0.value) }
         guard hasKeys else { return cells }
         return cells + sums.filter { $0.key.measure == .cost }.map { Cell(.keyCost, [$0.key.key], $0.value) }
+    }
+
+    /// Keeps what was counted without key and model there, once its rows are listed: under their key it would count a second
+    /// time, because counters never fall. It is taken from the series that gained. Without a total, none of it can be lost.
+    private func keepUnlisted(
+        _ sums: inout [Series: ExactDecimal], _ before: [Series: ExactDecimal], hasTotal: Bool
+    ) {
+        for (unlisted, earlier) in before where unlisted.isUnlisted {
+            var missing = earlier - (sums[unlisted] ?? .zero)
+            let gainers = sums.keys.filter { $0.measure == unlisted.measure && !$0.isUnlisted }
+                .sorted { ($0.key, $0.model) < ($1.key, $1.model) }
+            for series in gainers where missing > .zero {
+                let now = sums[series] ?? .zero
+                let moved = min(missing, now - (before[series] ?? .zero))
+                guard moved > .zero else { continue }
+                missing -= moved
+                sums[series] = moved == now && before[series] == nil ? nil : now - moved
+                sums[unlisted, default: .zero] += moved
+            }
+            if !hasTotal, missing > .zero { sums[unlisted, default: .zero] += missing }
+        }
     }
 
     private static func sums(_ cells: [Cell]) -> [Series: ExactDecimal] {

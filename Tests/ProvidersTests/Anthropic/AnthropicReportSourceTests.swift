@@ -208,6 +208,31 @@ import Upstream
         #expect(visit.readings.flatMap(\.slices).allSatisfy { $0.readAt == Timestamp("2026-11-20T10:00:00Z") })
     }
 
+    @Test("a remainder whose rows are listed later stays where it was counted, also while there is no total")
+    func laterRows() async throws {
+        // The cents of the total (nil: of another refresh than the rows), and of the row, at each sync.
+        let syncs: [(total: Int?, row: Int)] = [(250, 200), (nil, 200), (nil, 230), (250, 250), (300, 300), (280, 280)]
+        let expected: [(row: String, rest: String)] = [
+            ("2", "0.5"), ("2", "0.5"), ("2", "0.5"), ("2", "0.5"), ("2.5", "0.5"), ("2.5", "0.3"),
+        ]
+        let visit = StoredVisit(now: anthropicNow, days: 1)
+        for (index, sync) in syncs.enumerated() {
+            let api = ScriptedAnthropic { call, _ in
+                let isEarlier = call.isGrouped && sync.total == nil
+                let row =
+                    call.isGrouped
+                    ? costRow(19, model: "m", cents: "\"\(sync.row)\"")
+                    : costRow(19, cents: "\"\(sync.total ?? 999)\"")
+                return analyticsPage([row], refreshed: "2026-11-19T1\(index):\(isEarlier ? 1 : 3)0:00Z")
+            }
+            try await source(.cost, .auto, api).sync(visit)
+            let found = visit.values(.cost, on: november19)
+            #expect(found[["", "m"]] == ExactDecimal(expected[index].row), "\(index)")
+            #expect(found[["", ""]] == ExactDecimal(expected[index].rest), "\(index)")
+            visit.advance(by: .minutes(5))
+        }
+    }
+
     @Test("figures up to now, whose time of refresh is always another, count up to the earliest, without a remainder")
     func alwaysRefreshed() async throws {
         for pages in [1, 2] {
