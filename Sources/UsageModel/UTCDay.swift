@@ -72,6 +72,9 @@ package struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// The first day of the month after this day's.
     package var startOfNextMonth: UTCDay { startOfMonth.advanced(by: 31).startOfMonth }
 
+    /// The calendar month of this day in UTC.
+    package var calendarMonth: Period { Period(start: startOfMonth.start, end: startOfNextMonth.start) }
+
     package static func < (left: UTCDay, right: UTCDay) -> Bool { left.daysSinceEpoch < right.daysSinceEpoch }
 }
 

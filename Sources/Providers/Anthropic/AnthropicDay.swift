@@ -95,18 +95,12 @@ struct AnthropicDay {
         _ sums: inout [Series: ExactDecimal], _ before: [Series: ExactDecimal], hasTotal: Bool
     ) {
         for (unlisted, earlier) in before where unlisted.isUnlisted {
-            var missing = earlier - (sums[unlisted] ?? .zero)
+            let lost = earlier - (sums[unlisted] ?? .zero)
             let gainers = sums.keys.filter { $0.measure == unlisted.measure && !$0.isUnlisted }
                 .sorted { ($0.key, $0.model) < ($1.key, $1.model) }
-            for series in gainers where missing > .zero {
-                let now = sums[series] ?? .zero
-                let moved = min(missing, now - (before[series] ?? .zero))
-                guard moved > .zero else { continue }
-                missing -= moved
-                sums[series] = moved == now && before[series] == nil ? nil : now - moved
-                sums[unlisted, default: .zero] += moved
-            }
-            if !hasTotal, missing > .zero { sums[unlisted, default: .zero] += missing }
+            let moved = sums.takeGains(upTo: lost, from: gainers, since: before)
+            let kept = hasTotal ? moved : max(.zero, lost)
+            if !kept.isZero { sums[unlisted, default: .zero] += kept }
         }
     }
 

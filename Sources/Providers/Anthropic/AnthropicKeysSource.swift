@@ -25,21 +25,18 @@ struct AnthropicKeysSource: UsageSource {
         let stored: DayNames? = try await context.remembered(Self.namesName)
         var names = SliceKeyNames(stored?.day == today ? stored?.byID ?? [:] : [:])
         let wanted = KeyNames(of: keys.map { ($0.id.value, $0.name.value?.value) })
-        var gauges = Dictionary(uniqueKeysWithValues: Self.families.map { ($0, [GaugeSample]()) })
-        func add(_ family: GaugeFamily, _ labels: [String], _ value: Double?) {
-            if let value { gauges[family]?.append(GaugeSample(labels, value)) }
-        }
+        var gauges = KeyGauges(Self.families)
         var seen: Set<String> = []
         for key in keys where seen.insert(key.id.value).inserted {
             let id = key.id.value
             let label = names.name(ofKey: id, otherwise: wanted.byID[id] ?? id)
-            add(.keyInfo, [label, id, key.scope.value?.value ?? ""], 1)
-            add(.keyActive, [label], key.status.value.map { $0.value == "active" ? 1 : 0 })
-            add(.keyCreated, [label], key.created_at.value?.value.seconds)
-            add(.keyExpiry, [label], key.expires_at.value?.value.seconds)
+            gauges.add(.keyInfo, [label, id, key.scope.value?.value ?? ""], 1)
+            gauges.add(.keyActive, [label], key.status.value.map { $0.value == "active" ? 1 : 0 })
+            gauges.add(.keyCreated, [label], key.created_at.value?.value.seconds)
+            gauges.add(.keyExpiry, [label], key.expires_at.value?.value.seconds)
         }
         var reading = Reading()
-        reading.gauges = gauges
+        reading.gauges = gauges.all
         let used = DayNames(day: today, byID: names.byID)
         if used != stored { reading.memory[Self.namesName] = try RememberedJSON.text(of: used) }
         try await context.commit(reading)

@@ -106,17 +106,8 @@ struct AnthropicWindow {
 
     /// Groups days into windows, newest first.
     static func windows(of due: [DueSlice], now: Timestamp) -> [AnthropicWindow] {
-        var groups: [[DueSlice]] = []
-        for slice in due.sorted(by: { $0.slice.period.start > $1.slice.period.start }) {
-            if let newest = groups.last?.first, slice.day.distance(to: newest.day) < longest {
-                groups[groups.count - 1].append(slice)
-            } else {
-                groups.append([slice])
-            }
-        }
-        return groups.compactMap { group in
-            guard let first = group.last, let last = group.first else { return nil }
-            return AnthropicWindow(days: first.day...last.day, due: group, now: now)
+        due.ranges(of: longest).compactMap { range in
+            range.days.map { AnthropicWindow(days: $0, due: range, now: now) }
         }
     }
 }

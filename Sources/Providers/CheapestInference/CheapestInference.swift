@@ -29,12 +29,7 @@ package struct CheapestInferenceOptions: ProviderOptions {
 
     package init(_ mapping: ConfigurationMapping, secrets: SecretReader) {
         managementKey = secrets.secret("management_key", in: mapping)
-        keys = KeyConfiguration.list(in: mapping) { mapping in
-            mapping.rejectUnknownKeys(known: ["name"] + SecretReader.keys("api_key"))
-            let name = mapping.required("name").flatMap { $0.label() }
-            let credential = secrets.requiredSecret("api_key", in: mapping)
-            return name.map { KeyConfiguration(name: $0, credential: credential) }
-        }
+        keys = KeyConfiguration.credentialed(in: mapping, secrets: secrets)
         keyIDs = mapping["key_ids"]?.distinctTexts(of: "key ids", read: { $0.identifier() }) ?? []
         guard !SecretReader.isNamed("management_key", in: mapping) else { return }
         if mapping["keys"]?.list(of: "keys")?.isEmpty ?? true {

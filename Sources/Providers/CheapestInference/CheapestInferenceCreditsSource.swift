@@ -39,10 +39,10 @@ struct CheapestInferenceCreditsSource: UsageSource {
         try await context.commit(reading)
     }
 
-    private func track(_ total: ExactDecimal, _ context: any SyncContext) async throws -> TopUpTrack {
+    private func track(_ total: ExactDecimal, _ context: any SyncContext) async throws -> LifetimeGrowth {
         let fingerprint = try api.credentialFingerprint()
-        guard var track: TopUpTrack = try await context.remembered(Self.trackName) else {
-            return TopUpTrack(total: total, fingerprint: fingerprint)
+        guard var track: LifetimeGrowth = try await context.remembered(Self.trackName) else {
+            return LifetimeGrowth(total: total, fingerprint: fingerprint)
         }
         track.observe(total: total, fingerprint: fingerprint)
         return track

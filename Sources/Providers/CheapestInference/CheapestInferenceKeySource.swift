@@ -28,9 +28,6 @@ struct CheapestInferenceKeySource: UsageSource {
     let costViews: Set<LedgerFamily> = [.keyCost]
     let keys: [Key]
 
-    /// The longest gap between readings across a midnight after which usage can still be assigned to a day.
-    static let longestGap = Duration.hours(1)
-
     private static let families: [GaugeFamily] = [
         .budgetLimit, .budgetSpent, .budgetReset, .budgetPeriod, .rateLimitRequestsPerMinute,
         .rateLimitTokensPerMinute, .planInfo, .planExpiry, .keyInfo, .keyActive, .keyCreated, .spendingAllowed,
@@ -62,7 +59,7 @@ struct CheapestInferenceKeySource: UsageSource {
                 try await gauges.keep([key.name], of: unaffected, from: context)
                 for family in Self.permissions { gauges.add(family, [key.name], 0) }
             } catch let error as any ReasonedFailure where error.reason != .storage {
-                failure = failure ?? Self.failure(error, of: key.name)
+                failure = failure ?? error.ofKey(key.name)
                 try await gauges.keep([key.name], from: context)
             }
         }
@@ -119,13 +116,6 @@ struct CheapestInferenceKeySource: UsageSource {
     private static func limit(_ limit: Decoration<LenientDecimal>?) -> Double? {
         limit?.value.flatMap { $0.value > .zero ? $0.value.doubleValue : nil }
     }
-
-    /// Adds the key's name to the failure's message; keeps its `Retry-After`.
-    private static func failure(_ error: any ReasonedFailure, of key: String) -> any ReasonedFailure {
-        let message = "key \(key): \(error.message)"
-        guard let upstream = error as? UpstreamFailure else { return SourceFailure(error.reason, message) }
-        return upstream.rephrased(message)
-    }
 }
 
 /// The stored state of the keys: their budget periods, and the days with known cost.
@@ -176,7 +166,7 @@ private struct KeyHistory {
         var days = coverage[lastName ?? name] ?? KeyCoverage(from: now)
         let attribution = days.attribution(at: now)
         let hasGrown = before.map { $0.spent != track.spent || $0.start != track.start } ?? true
-        days.observe(at: now, hasGrown: hasGrown, longestGap: CheapestInferenceKeySource.longestGap)
+        days.observe(at: now, hasGrown: hasGrown, longestGap: KeyCoverage.longestGap)
         coverage[name] = days
         tracks[name] = track
         if let fingerprint { namesByFingerprint[fingerprint] = name }
@@ -190,7 +180,7 @@ private struct KeyHistory {
 
     /// Records a deactivated key, which has no usage.
     mutating func observeDeactivated(_ name: String, at now: Timestamp) {
-        coverage[name]?.observe(at: now, hasGrown: false, longestGap: CheapestInferenceKeySource.longestGap)
+        coverage[name]?.observe(at: now, hasGrown: false, longestGap: KeyCoverage.longestGap)
     }
 
     /// Stores the state. Keys that are no longer configured cover no day; former names of renamed keys have no usage.

@@ -132,10 +132,3 @@ extension FairStackAccountDetails {
         return gauges
     }
 }
-
-extension UTCDay {
-    /// The calendar month of this day in UTC.
-    fileprivate var calendarMonth: Period {
-        Period(start: startOfMonth.start, end: startOfNextMonth.start)
-    }
-}

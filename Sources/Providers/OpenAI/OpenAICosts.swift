@@ -139,15 +139,9 @@ struct OpenAICostDay: OpenAIDay {
     private static func move(
         _ amount: ExactDecimal, in amounts: inout [[String]: ExactDecimal], before: [[String]: ExactDecimal]
     ) {
-        var missing = amount
-        for labels in amounts.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) where labels != unlisted {
-            let now = amounts[labels] ?? .zero
-            let moved = min(missing, now - (before[labels] ?? .zero))
-            guard moved > .zero else { continue }
-            missing -= moved
-            amounts[unlisted, default: .zero] += moved
-            amounts[labels] = moved == now && before[labels] == nil ? nil : now - moved
-        }
+        let gainers = amounts.keys.filter { $0 != unlisted }.sorted { $0.lexicographicallyPrecedes($1) }
+        let moved = amounts.takeGains(upTo: amount, from: gainers, since: before)
+        if !moved.isZero { amounts[unlisted, default: .zero] += moved }
     }
 
     /// Detects a response without all or some of its rows. What a key and model lose would be a correction, and would

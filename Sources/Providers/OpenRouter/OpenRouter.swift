@@ -42,12 +42,7 @@ package struct OpenRouterOptions: ProviderOptions {
 
     package init(_ mapping: ConfigurationMapping, secrets: SecretReader) {
         managementKey = secrets.secret("management_key", in: mapping)
-        keys = KeyConfiguration.list(in: mapping) { mapping in
-            mapping.rejectUnknownKeys(known: ["name"] + SecretReader.keys("api_key"))
-            let name = mapping.required("name").flatMap { $0.label() }
-            let credential = secrets.requiredSecret("api_key", in: mapping)
-            return name.map { KeyConfiguration(name: $0, credential: credential) }
-        }
+        keys = KeyConfiguration.credentialed(in: mapping, secrets: secrets)
         let listsKeys = mapping["keys"]?.list(of: "keys")?.isEmpty == false
         if SecretReader.isNamed("management_key", in: mapping) {
             guard listsKeys else { return }

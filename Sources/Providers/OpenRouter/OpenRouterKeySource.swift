@@ -24,9 +24,6 @@ struct OpenRouterKeySource: UsageSource {
     let costViews: Set<LedgerFamily> = [.keyCost]
     let keys: [Key]
 
-    /// The longest gap between readings across a midnight after which usage can still be assigned to a day.
-    static let longestGap = Duration.hours(1)
-
     private static let families = OpenRouterBudget.families + [.keyExpiry]
 
     private struct Response: Decodable {
@@ -40,7 +37,7 @@ struct OpenRouterKeySource: UsageSource {
 
     func sync(_ context: any SyncContext) async throws {
         var reading = Reading()
-        var gauges = OpenRouterGauges(Self.families)
+        var gauges = KeyGauges(Self.families)
         var failure: (any ReasonedFailure)?
         var succeeded = 0
         for key in keys {
@@ -48,12 +45,8 @@ struct OpenRouterKeySource: UsageSource {
                 try await read(key, context, &reading, &gauges)
                 succeeded += 1
             } catch let error as any ReasonedFailure where error.reason != .storage {
-                failure = failure ?? Self.failure(error, of: key.name)
-                for family in Self.families {
-                    for sample in try await context.gauges(family) where sample.labels.first == key.name {
-                        gauges.add(family, sample.labels, sample.value)
-                    }
-                }
+                failure = failure ?? error.ofKey(key.name)
+                try await gauges.keep([key.name], from: context)
             }
         }
         if let failure, succeeded == 0 { throw failure }
@@ -66,7 +59,7 @@ struct OpenRouterKeySource: UsageSource {
     }
 
     private func read(
-        _ key: Key, _ context: any SyncContext, _ reading: inout Reading, _ gauges: inout OpenRouterGauges
+        _ key: Key, _ context: any SyncContext, _ reading: inout Reading, _ gauges: inout KeyGauges
     ) async throws {
         let requestedAt = context.now
         let response = try await key.api.send(UpstreamCall(.get, "/api/v1/key"))
@@ -84,7 +77,7 @@ struct OpenRouterKeySource: UsageSource {
         let before = track.counted
         track.observe(total: usage.usage.value, fingerprint: fingerprint)
         let attribution = track.days.attribution(at: requestedAt)
-        track.days.observe(at: requestedAt, hasGrown: track.counted != before, longestGap: Self.longestGap)
+        track.days.observe(at: requestedAt, hasGrown: track.counted != before, longestGap: KeyCoverage.longestGap)
         reading.memory[memory] = try RememberedJSON.text(of: track)
         reading.coverage[key.name] = track.days.coverage
         reading.slices.append(
@@ -92,13 +85,6 @@ struct OpenRouterKeySource: UsageSource {
                 SliceID(scope: key.name, period: Period(start: Timestamp(seconds: 0), end: .neverEnding)),
                 cells: [Cell(.cost, [key.name, ""], track.counted), Cell(.keyCost, [key.name], track.counted)],
                 readAt: requestedAt, attribution: attribution))
-    }
-
-    /// Adds the key's name to the failure's message; keeps its `Retry-After`.
-    private static func failure(_ error: any ReasonedFailure, of key: String) -> any ReasonedFailure {
-        let message = "key \(key): \(error.message)"
-        guard let upstream = error as? UpstreamFailure else { return SourceFailure(error.reason, message) }
-        return upstream.rephrased(message)
     }
 }
 
@@ -109,28 +95,22 @@ struct OpenRouterKeySource: UsageSource {
 struct OpenRouterKeyTrack: Codable, Equatable {
     /// The days for which the cost is known.
     var days: KeyCoverage
-    private var countedText = ExactDecimal.zero.description
-    private var highestText: String
-    private var fingerprint: String?
+    private var growth: LifetimeGrowth
 
     init(total: ExactDecimal, fingerprint: String?, at now: Timestamp) {
         days = KeyCoverage(from: now)
-        highestText = total.description
-        self.fingerprint = fingerprint
+        growth = LifetimeGrowth(total: total, fingerprint: fingerprint)
     }
 
     /// USD since the first reading.
-    var counted: ExactDecimal { ExactDecimal(countedText) ?? .zero }
+    var counted: ExactDecimal { growth.counted }
 
     /// Records a reading.
     mutating func observe(total: ExactDecimal, fingerprint: String?) {
-        if let fingerprint, fingerprint != self.fingerprint {
-            self.fingerprint = fingerprint
-            highestText = total.description
+        if let fingerprint, fingerprint != growth.fingerprint {
+            growth.restart(at: total, fingerprint: fingerprint)
+        } else {
+            growth.observe(total: total, fingerprint: fingerprint)
         }
-        let rise = total - (ExactDecimal(highestText) ?? total)
-        guard rise >= Remainder.noise else { return }
-        countedText = (counted + rise).description
-        highestText = total.description
     }
 }

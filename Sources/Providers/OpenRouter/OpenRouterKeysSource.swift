@@ -16,7 +16,7 @@ struct OpenRouterKeysSource: UsageSource {
     func sync(_ context: any SyncContext) async throws {
         let keys = try await OpenRouterKeyList.read(api, context)
         let names = KeyNames(of: keys.map { (id: String($0.id.prefix(Self.idLength)), name: $0.name.value?.value) })
-        var gauges = OpenRouterGauges([.keyInfo, .keyActive, .keyCreated, .keyExpiry] + OpenRouterBudget.families)
+        var gauges = KeyGauges([.keyInfo, .keyActive, .keyCreated, .keyExpiry] + OpenRouterBudget.families)
         for key in keys {
             let id = String(key.id.prefix(Self.idLength))
             let label = names.byID[id] ?? id
@@ -62,8 +62,8 @@ struct OpenRouterCreditsSource: UsageSource {
         reading.gauges[.balanceUSD] = [GaugeSample([], (total - credits.total_usage.value).doubleValue)]
         if !total.isNegative {
             let fingerprint = try api.credentialFingerprint()
-            let known: TopUpTrack? = try await context.remembered(Self.trackName)
-            var track = known ?? TopUpTrack(total: total, fingerprint: fingerprint)
+            let known: LifetimeGrowth? = try await context.remembered(Self.trackName)
+            var track = known ?? LifetimeGrowth(total: total, fingerprint: fingerprint)
             track.observe(total: total, fingerprint: fingerprint)
             reading.memory[Self.trackName] = try RememberedJSON.text(of: track)
             reading.slices.append(
@@ -88,7 +88,7 @@ struct OpenRouterBudget {
     /// Adds the gauges of a budget; none without a limit.
     ///
     /// - Parameter today: the UTC day, which determines the current period: resets are at midnight UTC.
-    func add(to gauges: inout OpenRouterGauges, key: String, today: UTCDay) {
+    func add(to gauges: inout KeyGauges, key: String, today: UTCDay) {
         guard let limit, !limit.isNegative else { return }
         let labels = [key, "key"]
         gauges.add(.budgetLimit, labels, limit.doubleValue)
@@ -105,23 +105,8 @@ struct OpenRouterBudget {
         case "weekly":
             Period(
                 start: today.advanced(by: -today.weekday).start, end: today.advanced(by: 7 - today.weekday).start)
-        case "monthly":
-            Period(start: today.startOfMonth.start, end: today.startOfMonth.advanced(by: 31).startOfMonth.start)
+        case "monthly": today.calendarMonth
         default: nil
         }
-    }
-}
-
-/// The gauges of some families, which lose their earlier samples.
-struct OpenRouterGauges {
-    private(set) var all: [GaugeFamily: [GaugeSample]]
-
-    init(_ families: [GaugeFamily]) {
-        all = Dictionary(uniqueKeysWithValues: families.map { ($0, []) })
-    }
-
-    /// Adds a figure; nil adds no series.
-    mutating func add(_ family: GaugeFamily, _ labels: [String], _ value: Double?) {
-        if let value { all[family, default: []].append(GaugeSample(labels, value)) }
     }
 }

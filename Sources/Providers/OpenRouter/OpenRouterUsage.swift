@@ -131,7 +131,7 @@ struct OpenRouterUsage: Equatable {
     private mutating func takeBack(
         _ quantity: Quantity, to lost: Series, from source: Quantity, of earlier: OpenRouterUsage, isGone: Bool
     ) {
-        var missing = earlier.amount(quantity, of: lost) - amount(quantity, of: lost)
+        let missing = earlier.amount(quantity, of: lost) - amount(quantity, of: lost)
         guard missing > .zero else { return }
         var gainers = [lost]
         if isGone || lost == .unlisted {
@@ -139,14 +139,9 @@ struct OpenRouterUsage: Equatable {
                 lost == .unlisted || series.model == lost.model || lost.model.isEmpty && series.key == lost.key
             }.sorted()
         }
-        for series in gainers + [.unlisted] {
-            let moved = min(missing, amount(source, of: series) - earlier.amount(source, of: series))
-            guard moved > .zero else { continue }
-            missing -= moved
-            add(moved, to: lost, quantity)
-            let left = amount(source, of: series) - moved
-            amounts[source]?[series] = left.isZero && earlier.amounts[source]?[series] == nil ? nil : left
-        }
+        let moved = amounts[source]?.takeGains(
+            upTo: missing, from: gainers + [.unlisted], since: earlier.amounts[source] ?? [:])
+        if let moved, !moved.isZero { add(moved, to: lost, quantity) }
     }
 
     private func amount(_ quantity: Quantity, of series: Series) -> ExactDecimal {

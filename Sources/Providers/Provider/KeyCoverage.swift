@@ -12,6 +12,10 @@ struct KeyCoverage: Codable, Equatable {
     private var from: Timestamp
     private(set) var readAt: Timestamp
 
+    /// The longest gap between readings across a midnight after which usage can still be assigned to a day, for keys that
+    /// are read every minute.
+    static let longestGap = Duration.hours(1)
+
     /// Starts the coverage of a key at its first reading. Earlier days are unknown, and the current day is incomplete.
     init(from now: Timestamp) {
         from = now

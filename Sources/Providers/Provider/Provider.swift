@@ -117,6 +117,18 @@ package struct KeyConfiguration: Sendable, Hashable {
         self.credential = credential
     }
 
+    /// Reads the list `keys` of names and API keys; names must differ.
+    static func credentialed(
+        in mapping: ConfigurationMapping, secrets: SecretReader
+    ) -> [KeyConfiguration] {
+        list(in: mapping) { mapping in
+            mapping.rejectUnknownKeys(known: ["name"] + SecretReader.keys("api_key"))
+            let name = mapping.required("name").flatMap { $0.label() }
+            let credential = secrets.requiredSecret("api_key", in: mapping)
+            return name.map { KeyConfiguration(name: $0, credential: credential) }
+        }
+    }
+
     /// Reads the list `keys`; names and ids must differ.
     ///
     /// - Parameter key: reads one item of the list; reports a problem and returns nil if it is not valid.

@@ -26,6 +26,28 @@ struct Remainder {
     }
 }
 
+extension Dictionary where Value == ExactDecimal {
+    /// Takes up to an amount from series, in their order, as far as each gained since an earlier reading.
+    ///
+    /// For usage that moved between labels and has to stay where it was counted first: under the new ones it would count a
+    /// second time, because counters never fall. A new series that only had what was taken is removed.
+    ///
+    /// - Returns: the amount taken.
+    mutating func takeGains(
+        upTo limit: ExactDecimal, from series: some Sequence<Key>, since earlier: [Key: ExactDecimal]
+    ) -> ExactDecimal {
+        var taken = ExactDecimal.zero
+        for key in series {
+            let now = self[key] ?? .zero
+            let moved = Swift.min(limit - taken, now - (earlier[key] ?? .zero))
+            guard moved > .zero else { continue }
+            taken += moved
+            self[key] = moved == now && earlier[key] == nil ? nil : now - moved
+        }
+        return taken
+    }
+}
+
 /// Detects an incomplete response: it lists fewer models than before while its total stays.
 ///
 /// The part of the total beyond the list belongs to the empty model. Usage that was counted for a model and moved there

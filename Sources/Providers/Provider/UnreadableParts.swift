@@ -1,3 +1,4 @@
+import Upstream
 import UsageModel
 
 /// Collects failures of single parts (days, slices) of a sync whose other parts could be read.
@@ -45,5 +46,14 @@ struct UnreadableParts {
         guard let first else { return }
         if hasRead { throw PartialFailure(first) }
         throw first
+    }
+}
+
+extension ReasonedFailure {
+    /// The same failure with a key's name in its message, and with its `Retry-After`.
+    func ofKey(_ name: String) -> any ReasonedFailure {
+        let message = "key \(name): \(self.message)"
+        guard let upstream = self as? UpstreamFailure else { return SourceFailure(reason, message) }
+        return upstream.rephrased(message)
     }
 }

@@ -110,37 +110,34 @@ struct VeniceKeys: Decodable {
     static func gauges(
         _ list: VeniceKeys?, _ names: inout SliceKeyNames, accountDIEM: VeniceAccountDIEM, today: UTCDay
     ) -> [GaugeFamily: [GaugeSample]] {
-        var gauges = Dictionary(uniqueKeysWithValues: families.map { ($0, [GaugeSample]()) })
-        func add(_ family: GaugeFamily, _ labels: [String], _ value: Double?) {
-            if let value { gauges[family]?.append(GaugeSample(labels, value)) }
-        }
+        var gauges = KeyGauges(families)
         let keys = list?.data.values ?? []
         let wanted = VeniceKeyNames.names(of: keys.map { ($0.id.value?.value ?? "", $0.description.value?.value) })
         for key in keys {
             let id = key.id.value?.value ?? ""
             let plain = wanted.byID[id] ?? VeniceKeyNames.plain(id: id, description: key.description.value?.value)
             let name = id.isEmpty ? plain : names.name(ofKey: id, otherwise: plain)
-            add(.keyInfo, [name, id, key.apiKeyType.value?.value ?? ""], 1)
-            add(.keyCreated, [name], key.createdAt.value?.value?.seconds)
-            add(.keyLastUsed, [name], key.lastUsedAt.value?.value?.seconds)
-            add(.keyExpiry, [name], key.expiresAt.value?.value?.seconds)
-            add(.spendingAllowed, [name], key.maySpend(accountDIEM).map { $0 ? 1 : 0 })
+            gauges.add(.keyInfo, [name, id, key.apiKeyType.value?.value ?? ""], 1)
+            gauges.add(.keyCreated, [name], key.createdAt.value?.value?.seconds)
+            gauges.add(.keyLastUsed, [name], key.lastUsedAt.value?.value?.seconds)
+            gauges.add(.keyExpiry, [name], key.expiresAt.value?.value?.seconds)
+            gauges.add(.spendingAllowed, [name], key.maySpend(accountDIEM).map { $0 ? 1 : 0 })
             let labels = [name, "key"]
             if let limit = key.usdBudget {
-                add(.budgetLimit, labels, limit)
-                add(.budgetSpent, labels, key.currentPeriodUsage?.usd?.value.doubleValue)
+                gauges.add(.budgetLimit, labels, limit)
+                gauges.add(.budgetSpent, labels, key.currentPeriodUsage?.usd?.value.doubleValue)
             }
             if let limit = key.diemBudget {
-                add(.budgetLimitCredits, labels + ["diem"], limit)
-                add(.budgetSpentCredits, labels + ["diem"], key.currentPeriodUsage?.diem?.value.doubleValue)
+                gauges.add(.budgetLimitCredits, labels + ["diem"], limit)
+                gauges.add(.budgetSpentCredits, labels + ["diem"], key.currentPeriodUsage?.diem?.value.doubleValue)
             }
             guard key.usdBudget != nil || key.diemBudget != nil,
                 let period = period(key.limitPeriod.value?.value, today: today)
             else { continue }
-            add(.budgetPeriod, labels, (period.end - period.start).inSeconds)
-            add(.budgetReset, labels, period.end.seconds)
+            gauges.add(.budgetPeriod, labels, (period.end - period.start).inSeconds)
+            gauges.add(.budgetReset, labels, period.end.seconds)
         }
-        return gauges
+        return gauges.all
     }
 
     /// Returns the current period of a budget: an epoch is a UTC day, a month a calendar month in UTC, a lifetime nil.
@@ -149,7 +146,7 @@ struct VeniceKeys: Decodable {
         case "EPOCH":
             return today.period
         case "MONTH":
-            return Period(start: today.startOfMonth.start, end: today.startOfNextMonth.start)
+            return today.calendarMonth
         default:
             return nil
         }

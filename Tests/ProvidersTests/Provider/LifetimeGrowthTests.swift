@@ -4,13 +4,13 @@ import UsageModel
 
 @testable import Providers
 
-@Suite struct TopUpTrackTests {
+@Suite struct LifetimeGrowthTests {
     private func counted(_ totals: [String]) throws -> ExactDecimal {
-        var track: TopUpTrack?
+        var track: LifetimeGrowth?
         for text in totals {
             let total = try #require(ExactDecimal(text))
             guard var next = track else {
-                track = TopUpTrack(total: total, fingerprint: nil)
+                track = LifetimeGrowth(total: total, fingerprint: nil)
                 continue
             }
             next.observe(total: total, fingerprint: nil)
@@ -35,7 +35,7 @@ import UsageModel
 
     @Test("a lower total with another credential is a new base, a higher one a top-up")
     func otherCredential() {
-        var track = TopUpTrack(total: ExactDecimal(1000), fingerprint: "a")
+        var track = LifetimeGrowth(total: ExactDecimal(1000), fingerprint: "a")
         track.observe(total: ExactDecimal(20), fingerprint: "b")
         track.observe(total: ExactDecimal(50), fingerprint: "b")
         #expect(track.counted == ExactDecimal(30))
@@ -48,12 +48,14 @@ import UsageModel
 
     @Test("a stored track continues, and damaged text is an error rather than 0")
     func storage() throws {
-        var track = TopUpTrack(total: ExactDecimal(100), fingerprint: "a")
+        var track = LifetimeGrowth(total: ExactDecimal(100), fingerprint: "a")
         track.observe(total: ExactDecimal(micros: 100_000_001), fingerprint: "a")
         let text = try RememberedJSON.text(of: track)
-        #expect(try JSONDecoder().decode(TopUpTrack.self, from: Data(text.utf8)) == track)
+        #expect(try JSONDecoder().decode(LifetimeGrowth.self, from: Data(text.utf8)) == track)
         let damaged = text.replacing("100.000001", with: "x")
         #expect(damaged != text)
-        #expect(throws: DecodingError.self) { _ = try JSONDecoder().decode(TopUpTrack.self, from: Data(damaged.utf8)) }
+        #expect(throws: DecodingError.self) {
+            _ = try JSONDecoder().decode(LifetimeGrowth.self, from: Data(damaged.utf8))
+        }
     }
 }

@@ -1,17 +1,17 @@
 import UsageModel
 
-/// The top-ups since the first reading, computed from the provider's total since the account's creation. A value type,
-/// stored as JSON.
+/// The growth since the first reading of a total that the provider counts since the creation of an account or key: of
+/// top-ups, or of cost. A value type, stored as JSON.
 ///
-/// The first total is the base, because the API does not report when earlier amounts were paid. Only a rise above the
+/// The first total is the base, because the API does not report when earlier amounts arose. Only a rise above the
 /// highest total so far counts, so that a total that falls and recovers counts nothing twice. If the total falls and the
 /// credential is another one, the account may be another one too, and the lower total is the new base.
-struct TopUpTrack: Equatable {
-    /// USD paid in since the first reading.
+struct LifetimeGrowth: Equatable {
+    /// USD since the first reading.
     private(set) var counted = ExactDecimal.zero
     private var highest: ExactDecimal
     /// A keyed hash of the credential of the last reading; nil if unknown.
-    private var fingerprint: String?
+    private(set) var fingerprint: String?
 
     init(total: ExactDecimal, fingerprint: String?) {
         highest = total
@@ -32,7 +32,15 @@ struct TopUpTrack: Equatable {
     }
 }
 
-extension TopUpTrack: Codable {
+extension LifetimeGrowth {
+    /// Continues with another total as the base, because the credential is certainly another key's.
+    mutating func restart(at total: ExactDecimal, fingerprint: String) {
+        highest = total
+        self.fingerprint = fingerprint
+    }
+}
+
+extension LifetimeGrowth: Codable {
     private enum CodingKeys: String, CodingKey {
         case counted, highest, fingerprint
     }
