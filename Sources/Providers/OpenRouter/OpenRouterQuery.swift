@@ -152,7 +152,8 @@ struct OpenRouterRow: Decodable, Hashable {
         func count(_ key: CodingKeys) throws -> Int? {
             let count = try fields.decodeIfPresent(LenientInt.self, forKey: key)?.value
             guard let count, count < 0 else { return count }
-            throw DecodingError.dataCorruptedError(forKey: key, in: fields, debugDescription: "negative count")
+            throw JSONMismatch.error(
+                at: fields.codingPath + [key], expected: "a number of at least 0", found: "a negative one")
         }
         figures = OpenRouterFigures(
             cost: try fields.decodeIfPresent(LenientDecimal.self, forKey: .credits_usage)?.value,

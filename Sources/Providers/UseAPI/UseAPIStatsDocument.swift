@@ -56,7 +56,7 @@ struct UseAPIDocument {
 extension UpstreamResponse {
     /// Returns the response with another body, which is a part of its own.
     fileprivate func part(_ json: [UInt8]) -> UpstreamResponse {
-        UpstreamResponse(status: status, headers: headers, body: json)
+        UpstreamResponse(status: status, headers: headers, body: json, request: request)
     }
 }
 

@@ -8,7 +8,7 @@ import UsageModel
 /// to check.
 ///
 /// The credential is sent only in the header field that the call names, `Authorization` by default, of requests to the base
-/// URL's origin. It never appears in failures and logs, and is redacted from text that an API returns.
+/// URL's origin. It never appears in failures and logs, and is redacted from what an API returns.
 package final class UpstreamClient: UpstreamAPI {
     private let settings: UpstreamSettings
     private let credential: Credential?
@@ -103,7 +103,8 @@ package final class UpstreamClient: UpstreamAPI {
     /// - Throws: `CancellationError`, or `UpstreamFailure` if no request could be made.
     private func attempt(_ call: UpstreamCall) async throws -> Result<UpstreamResponse, FailedAttempt> {
         let key = call.authenticated ? try credential?.value() : nil
-        let classifier = ResponseClassifier(call: call, settings: settings, redaction: try redaction(key))
+        let classifier = ResponseClassifier(
+            call: call, settings: settings, redaction: try redaction(key), keyInBody: KeyInBody(key))
         return try await connections.withClient(for: settings) { client in
             try await attempt(call, key: key, classifier: classifier, client: client)
         }

@@ -7,13 +7,20 @@ package enum JSONBody {
     ///
     /// - Parameter remark: called for each decoration (``Decoration``) that could not be decoded, with its path and the
     ///   expected and found kinds of value.
-    /// - Throws: `SourceFailure` with the reason `decode`, the path and the expected and found kinds of value
-    ///   (`data.items[3].cost: expected a number, found text`), never the value itself.
+    /// - Throws: `SourceFailure` with the reason `decode`, the request, the path and the expected and found kinds of value
+    ///   (`GET /v1/costs: data.items[3].cost: expected a number, found text`), never the value itself.
     package static func decode<T: Decodable>(
         _ type: T.Type, from response: UpstreamResponse, remark: (String) -> Void = { _ in }
     ) throws -> T {
         let remarks = DecodingRemarks()
-        let value = try decode(type, from: response, remarks)
+        let value: T
+        do {
+            value = try decode(type, from: response, remarks)
+        } catch {
+            let failure = failure(of: error)
+            guard !response.request.isEmpty else { throw failure }
+            throw SourceFailure(failure.reason, "\(response.request): \(failure.message)")
+        }
         for text in remarks.all { remark("\(text); the field is ignored") }
         return value
     }
@@ -33,9 +40,7 @@ package enum JSONBody {
             guard String(validating: response.body, as: UTF8.self) != nil else {
                 throw SourceFailure(.decode, "the response is not valid UTF-8, which JSON requires")
             }
-            throw failure(of: error)
-        } catch {
-            throw failure(of: error)
+            throw error
         }
     }
 
@@ -50,13 +55,13 @@ package enum JSONBody {
     }
 }
 
-/// The mismatch that a lenient type reports: the expected and found kinds of value, never the value.
-struct JSONMismatch: Error {
+/// The mismatch that a type with its own decoding reports: the expected and found kinds of value, never the value.
+package struct JSONMismatch: Error {
     let expected: String
     let found: String
 
     /// Creates a decoding error that `JSONBody` formats with these texts.
-    static func error(at path: [any CodingKey], expected: String, found: String) -> DecodingError {
+    package static func error(at path: [any CodingKey], expected: String, found: String) -> DecodingError {
         .dataCorrupted(
             .init(
                 codingPath: path, debugDescription: "expected \(expected), found \(found)",

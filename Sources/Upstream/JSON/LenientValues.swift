@@ -26,12 +26,15 @@ package struct LenientDecimal: Decodable, Sendable, Hashable {
             }
             found = "a number out of range"
         } else if let text = try? container.decode(String.self) {
-            let value = ExactDecimal(text.trimmingWhitespace())
+            let digits = text.trimmingWhitespace()
+            let value = ExactDecimal(digits)
             if let value, Self.isPlausible(value) {
                 self.value = value
                 return
             }
-            found = value == nil ? "non-numeric text" : "a number out of range"
+            // `ExactDecimal` does not represent `1e300`; `Double` would also read `NaN` and `0x1p3`.
+            let isNumber = value != nil || Double(digits) != nil && digits.allSatisfy("0123456789+-.eE".contains)
+            found = isNumber ? "a number out of range" : "non-numeric text"
         } else {
             found = JSONKind.found(in: container)
         }

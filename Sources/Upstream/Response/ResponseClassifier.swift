@@ -6,6 +6,7 @@ struct ResponseClassifier: Sendable {
     let call: UpstreamCall
     let settings: UpstreamSettings
     let redaction: Redaction
+    let keyInBody: KeyInBody
 
     /// The maximum number of redirects of one attempt.
     static let maximumRedirects = 3
@@ -28,7 +29,10 @@ struct ResponseClassifier: Sendable {
             guard !HTMLPage.isHTML(headers: response.headers, body: response.body) else {
                 return .failure(failure(.decode, response, HTMLPage.hint), .conclusive)
             }
-            return .answer(UpstreamResponse(status: response.status, headers: response.headers, body: response.body))
+            return .answer(
+                UpstreamResponse(
+                    status: response.status, headers: response.headers, body: keyInBody.redacted(from: response.body),
+                    request: redaction.applied(to: request)))
         case 300...399:
             return redirected(response, url: url, redirects: redirects)
         default:
@@ -79,6 +83,10 @@ struct ResponseClassifier: Sendable {
             meaning = call.meanings[response.status] ?? StatusMeaning(of: response.status, isHTML: isHTML)
         }
         var text = "HTTP \(response.status): \(meaning.text)"
+        let base = settings.baseURL.path
+        if response.status == 404, !base.isEmpty, call.path.hasPrefix(base + "/") {
+            text += "; base_url ends in \(base), with which the path begins too: remove it there"
+        }
         if let apiMessage { text += "; the API says: \(apiMessage)" }
         let failure = failure(
             meaning.reason, response, text, retryAfter: retryAfter?.wait(from: now), apiMessage: apiMessage,
@@ -95,12 +103,13 @@ struct ResponseClassifier: Sendable {
             retryAfter: retryAfter, apiMessage: apiMessage, message: message(text), isLasting: isLasting)
     }
 
+    private var request: String { "\(call.method.rawValue) \(settings.baseURL.path)\(call.path)" }
+
     /// Formats a message with method, URL without query, proxy and the given text, redacted.
     private func message(_ text: String) -> String {
         let proxy = settings.proxy.map { " through the proxy \($0)" } ?? ""
         return redaction.applied(
-            to: "\(call.method.rawValue) \(settings.baseURL.path)\(call.path) at \(settings.baseURL.origin)\(proxy): "
-                + text)
+            to: "\(request) at \(settings.baseURL.origin)\(proxy): \(text)")
     }
 }
 

@@ -5,10 +5,13 @@ package struct UpstreamResponse: Sendable {
     /// 200 to 299.
     package let status: Int
     package let headers: UpstreamHeaders
-    /// The decompressed body.
+    /// The decompressed body, with the call's own key redacted.
     package let body: [UInt8]
+    /// Method and path of the request, for messages: `GET /v1/costs`; empty if unknown.
+    package let request: String
 
-    package init(status: Int, headers: UpstreamHeaders, body: [UInt8]) {
+    package init(status: Int, headers: UpstreamHeaders, body: [UInt8], request: String = "") {
+        self.request = request
         self.status = status
         self.headers = headers
         self.body = body

@@ -20,6 +20,77 @@ struct Redaction: Sendable {
     }
 }
 
+/// Redacts a call's own key in the body of a response, because an API that repeats it as a name (of a model, a key, a line
+/// item) would put it into labels, the status page and the ledger.
+///
+/// Finds the key literally, and with characters in the escapes of JSON (`\/`, `\u002f`).
+struct KeyInBody: Sendable {
+    /// Shorter keys are not redacted, because they may be part of an ordinary name; APIs issue longer ones.
+    static let shortestKey = 12
+
+    private static let replacement = Array("<redacted>".utf8)
+    private static let backslash = UInt8(ascii: "\\")
+
+    private let key: [UInt8]
+
+    /// - Parameter key: the key; nil if the call sends none.
+    init(_ key: String?) {
+        let bytes = Array((key ?? "").utf8)
+        self.key = bytes.count < Self.shortestKey ? [] : bytes
+    }
+
+    /// Returns the body with the key replaced.
+    func redacted(from body: [UInt8]) -> [UInt8] {
+        guard let first = key.first else { return body }
+        let found = Set([first, Self.backslash]).flatMap { occurrences(beginningWith: $0, in: body) }
+        guard !found.isEmpty else { return body }
+        var redacted: [UInt8] = []
+        var end = 0
+        for range in found.sorted(by: { $0.lowerBound < $1.lowerBound }) where range.lowerBound >= end {
+            redacted += body[end..<range.lowerBound]
+            redacted += Self.replacement
+            end = range.upperBound
+        }
+        return redacted + body[end...]
+    }
+
+    private func occurrences(beginningWith first: UInt8, in body: [UInt8]) -> [Range<Int>] {
+        body.withUnsafeBytes { bytes in
+            var found: [Range<Int>] = []
+            var start = 0
+            // `memchr`, because most bytes of a large document are not looked at otherwise.
+            while start < bytes.count, let base = bytes.baseAddress,
+                let hit = memchr(base + start, Int32(first), bytes.count - start)
+            {
+                let index = UnsafeRawPointer(hit) - base
+                if let end = end(ofKeyAt: index, in: bytes) { found.append(index..<end) }
+                start = found.last.map { max($0.upperBound, index + 1) } ?? index + 1
+            }
+            return found
+        }
+    }
+
+    private func end(ofKeyAt start: Int, in bytes: UnsafeRawBufferPointer) -> Int? {
+        var index = start
+        for expected in key {
+            guard let (byte, length) = character(at: index, in: bytes), byte == expected else { return nil }
+            index += length
+        }
+        return index
+    }
+
+    /// Returns the character at a position of a JSON text and the number of bytes that it takes; nil at the end, and if it
+    /// is not ASCII, which keys are.
+    private func character(at index: Int, in bytes: UnsafeRawBufferPointer) -> (UInt8, length: Int)? {
+        guard index < bytes.count else { return nil }
+        guard bytes[index] == Self.backslash, index + 1 < bytes.count else { return (bytes[index], 1) }
+        guard bytes[index + 1] == UInt8(ascii: "u") else { return (bytes[index + 1], 2) }
+        guard index + 6 <= bytes.count else { return nil }
+        let digits = String(decoding: bytes[(index + 2)..<(index + 6)], as: UTF8.self)
+        return UInt8(digits, radix: 16).map { ($0, 6) }
+    }
+}
+
 /// The forms in which APIs and proxies repeat a secret: literally, percent-encoded, and as part of Base64 text.
 package enum SecretSpellings {
     /// Base64 forms of shorter secrets would match ordinary text.

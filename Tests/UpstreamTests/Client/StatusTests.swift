@@ -40,6 +40,33 @@ import UsageModel
         }
     }
 
+    @Test(
+        "404 names a path that base_url and the call both have",
+        arguments: [("/v1", "/v1/usage", true), ("/api", "/v1/usage", false), ("", "/v1/usage", false)])
+    func repeatedPath(base: String, path: String, isNamed: Bool) async throws {
+        try await LoopbackServer.run([.status(404)]) { server in
+            try await TestBench.run { bench in
+                let settings = try UpstreamSettings(baseURL: server.url + base)
+                let message = try await bench.failure(settings, UpstreamCall(.get, path)).message
+                #expect(message.contains("base_url ends in /v1, with which the path begins too") == isNamed)
+            }
+        }
+    }
+
+    @Test("A response that cannot be decoded names its request, without the query")
+    func undecodable() async throws {
+        try await LoopbackServer.run([.text(200, #"{"cost": "much"}"#)]) { server in
+            try await TestBench.run { bench in
+                let client = bench.client(try UpstreamSettings(baseURL: server.url + "/api"))
+                let response = try await client.send(UpstreamCall(.get, "/usage", query: [("key", "a")]))
+                let failure = #expect(throws: SourceFailure.self) {
+                    try JSONBody.decode([String: LenientDecimal].self, from: response)
+                }
+                #expect(failure?.message == "GET /api/usage: cost: expected a number, found non-numeric text")
+            }
+        }
+    }
+
     @Test("An API's own meaning of a status is applied")
     func meaning() async throws {
         try await LoopbackServer.run([.text(596, #"{"error":"session"}"#)]) { server in

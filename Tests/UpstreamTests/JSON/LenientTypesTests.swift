@@ -66,7 +66,9 @@ extension Result where Failure == SourceFailure {
             ("1e-400", "a number out of range"), ("1e19", "a number out of range"),
             ("1000000000000001", "a number out of range"), ("\"1e16\"", "a number out of range"),
             ("-1e30", "a number out of range"), ("true", "true or false"), ("null", "null"), ("[1]", "a list"),
-            (#"{"a":1}"#, "an object"), ("\"1e999999999999\"", "non-numeric text"),
+            (#"{"a":1}"#, "an object"),
+            ("\"1e999999999999\"", "a number out of range"), ("\"1e300\"", "a number out of range"),
+            ("\"0x1p3\"", "non-numeric text"),
         ])
     func noDecimal(json: String, found: String) {
         #expect(read(json, as: LenientDecimal.self, \.value).message == "v: expected a number, found \(found)")

@@ -37,3 +37,37 @@ import Testing
         #expect(Redaction([Self.secret, ""]).applied(to: text) == text)
     }
 }
+
+@Suite struct KeyInBodyTests {
+    private static let key = "sk-live/9f2+c81="
+
+    @Test(
+        "A response that repeats the key is decoded without it",
+        arguments: [
+            ("[\"sk-live/9f2+c81=\"]", "[\"<redacted>\"]"),
+            ("{\"a sk-live/9f2+c81=sk-live/9f2+c81= b\":1}", "{\"a <redacted><redacted> b\":1}"),
+            (#"["sk-live\/9f2\u002Bc81\u003d"]"#, #"["<redacted>"]"#),
+            (#"["\u0073k-live/9f2+c81=", "\n"]"#, #"["<redacted>", "\n"]"#),
+            (#"["ssk-live/9f2+c81="]"#, #"["s<redacted>"]"#),
+            ("sk-live/9f2+c81=", "<redacted>"),
+        ])
+    func repeated(body: String, shown: String) {
+        #expect(String(decoding: KeyInBody(Self.key).redacted(from: Array(body.utf8)), as: UTF8.self) == shown)
+    }
+
+    @Test(
+        "Every other body is unchanged",
+        arguments: [
+            "", "s", "\\", #"\u00"#, #"\u00zz"#, #"["sk-live/9f2+c81"#, #"["sk-live\"#, #"["sk-live\u002"#,
+            "[\"SK-LIVE/9F2+C81=\"]",
+        ])
+    func other(body: String) {
+        #expect(KeyInBody(Self.key).redacted(from: Array(body.utf8)) == Array(body.utf8))
+    }
+
+    @Test("A key that may be part of an ordinary name is not looked for", arguments: [nil, "", "key", "abcdefghijk"])
+    func shortKey(key: String?) {
+        let body = Array("{\"key\": \"abcdefghijkl\"}".utf8)
+        #expect(KeyInBody(key).redacted(from: body) == body)
+    }
+}

@@ -4,14 +4,19 @@ import UsageModel
 
 /// A defect in the values of a response that is otherwise complete and in its documented form.
 package enum Alteration: Sendable, Hashable {
-    /// Every name (model, key, linked account, SKU) gets a prefix of N `x`. Names stay distinct by their suffix.
-    case longNames(characters: Int)
+    /// Every name (model, key, linked account, SKU, line item) gets a prefix. Names stay distinct by their suffix.
+    case namesBeginning(with: String)
     /// Every name begins with a byte that is invalid in UTF-8.
     case invalidUTF8
     /// Every number is negative, except those that are not amounts: codes, page numbers and times of periods.
     case negativeAmounts
     /// Every amount is this JSON number: `1e300` fits no type used for money.
     case amounts(String)
+
+    /// Every name gets a prefix of N `x`.
+    package static func longNames(characters: Int) -> Alteration {
+        .namesBeginning(with: String(repeating: "x", count: characters))
+    }
 
     /// Members that hold names.
     static let names: Set<String> = [
@@ -24,8 +29,7 @@ package enum Alteration: Sendable, Hashable {
     /// The body in UTF-8, except for the invalid bytes of `invalidUTF8`.
     func encoded(_ body: JSONValue) -> [UInt8] {
         switch self {
-        case .longNames(let characters):
-            let start = String(repeating: "x", count: characters)
+        case .namesBeginning(let start):
             return body.mapNames { start + $0 }.encoded()
         case .invalidUTF8:
             return body.mapNames { Self.mark + $0 }.encoded().replacing(Array(Self.mark.utf8), with: [0xFF])
