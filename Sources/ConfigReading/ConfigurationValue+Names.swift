@@ -18,11 +18,12 @@ extension ConfigurationValue {
         return text
     }
 
-    /// Reads a provider's id. It becomes part of a URL, so only visible ASCII is valid.
+    /// Reads a provider's id. It becomes part of a URL, so only visible ASCII is valid, and no sign that divides a URL.
     package func identifier() -> String? {
-        let expected = "an id of at most 256 letters, digits and signs, without spaces"
+        let expected = "an id of at most 256 letters, digits and signs, without spaces, /, \\, ?, # and %"
         guard let text = text(expected) else { return nil }
-        guard text.utf8.count <= 256, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+        let isPart = text.utf8.allSatisfy { (0x21...0x7E).contains($0) } && !text.contains(where: #"/\?#%"#.contains)
+        guard text.utf8.count <= 256, isPart else {
             mismatch(expected)
             return nil
         }

@@ -88,7 +88,9 @@ package struct SecretReader {
     package static func keys(_ prefix: String) -> [String] { ["\(prefix)_env", "\(prefix)_file", prefix] }
 
     /// Reads the secret; nil if none is configured, or if a problem was reported.
-    package func secret(_ prefix: String, in mapping: ConfigurationMapping) -> SecretSource? {
+    package func secret(
+        _ prefix: String, in mapping: ConfigurationMapping, otherKinds: [String: String] = [:]
+    ) -> SecretSource? {
         let named = Self.keys(prefix).filter { mapping[$0] != nil }
         if named.count > 1, let last = named.last {
             let message = "\(named.joined(separator: ", ")) all name the same secret: keep one of them"
@@ -96,16 +98,20 @@ package struct SecretReader {
         }
         guard let key = named.first, var value = mapping[key] else { return nil }
         value.isSecret = true
-        if key.hasSuffix("_env") { return environmentVariable(value) }
-        return key.hasSuffix("_file") ? file(value) : literal(value)
+        if key.hasSuffix("_env") { return environmentVariable(value, otherKinds) }
+        return key.hasSuffix("_file") ? file(value, otherKinds) : literal(value, otherKinds)
     }
 
     /// Reads the secret, and reports a problem if none is configured.
-    package func requiredSecret(_ prefix: String, in mapping: ConfigurationMapping) -> SecretSource? {
+    ///
+    /// - Parameter otherKinds: how keys begin that the API probably refuses, and what is expected instead.
+    package func requiredSecret(
+        _ prefix: String, in mapping: ConfigurationMapping, otherKinds: [String: String] = [:]
+    ) -> SecretSource? {
         if !Self.isNamed(prefix, in: mapping) {
             mapping.value.problem("missing key: expected one of \(Self.keys(prefix).joined(separator: ", "))")
         }
-        return secret(prefix, in: mapping)
+        return secret(prefix, in: mapping, otherKinds: otherKinds)
     }
 
     /// Returns whether the mapping configures this secret, valid or not.
@@ -113,7 +119,7 @@ package struct SecretReader {
         keys(prefix).contains { mapping[$0] != nil }
     }
 
-    private func environmentVariable(_ value: ConfigurationValue) -> SecretSource? {
+    private func environmentVariable(_ value: ConfigurationValue, _ otherKinds: [String: String]) -> SecretSource? {
         let expected = "the name of an environment variable such as WAVESPEED_API_KEY"
         guard let name = value.text(expected) else { return nil }
         guard Self.isVariableName(name) else {
@@ -133,14 +139,14 @@ package struct SecretReader {
         case .failure(let flaw): value.problem("\(variable) \(flaw.description)")
         case .success(let secret):
             redaction.register(secret)
-            warn(of: secret, variable, value)
+            warn(of: secret, variable, value, otherKinds)
             return .environment(name: name, value: secret)
         }
         return nil
     }
 
     /// Reads a secret in a file; nil if a problem was reported.
-    package func file(_ value: ConfigurationValue) -> SecretSource? {
+    package func file(_ value: ConfigurationValue, _ otherKinds: [String: String] = [:]) -> SecretSource? {
         var value = value
         value.isSecret = true
         guard let path = value.text("the path of a file that holds the key") else { return nil }
@@ -148,7 +154,7 @@ package struct SecretReader {
         do {
             let secret = try source.value(files: files)
             redaction.register(secret)
-            warn(of: secret, "the key file", value)
+            warn(of: secret, "the key file", value, otherKinds)
             return source
         } catch {
             if !isNeeded { return source }
@@ -164,10 +170,14 @@ package struct SecretReader {
         }
     }
 
-    /// Warns of a secret that is probably not only the key. A password may have such characters.
-    private func warn(of secret: String, _ place: String, _ value: ConfigurationValue) {
-        guard let doubt = SecretText.doubt(secret) else { return }
-        log.warning("\(place) \(doubt)", at: value.node.mark?.place, path: value.path)
+    /// Warns of a secret that is probably not only the key, or another key. A password may have such characters.
+    private func warn(of secret: String, _ place: String, _ value: ConfigurationValue, _ otherKinds: [String: String]) {
+        if let doubt = SecretText.doubt(secret) {
+            log.warning("\(place) \(doubt)", at: value.node.mark?.place, path: value.path)
+        }
+        for (beginning, problem) in otherKinds where secret.hasPrefix(beginning) {
+            log.warning("\(place) begins with \(beginning): \(problem)", at: value.node.mark?.place, path: value.path)
+        }
     }
 
     /// Whether a file is one of systemd's credentials, and this process is not the service that has it. An operator may
@@ -177,7 +187,7 @@ package struct SecretReader {
         return path.hasPrefix("/run/credentials/") && own.map { !path.hasPrefix($0 + "/") } ?? true
     }
 
-    private func literal(_ value: ConfigurationValue) -> SecretSource? {
+    private func literal(_ value: ConfigurationValue, _ otherKinds: [String: String]) -> SecretSource? {
         guard let text = value.text("the key as text") else { return nil }
         switch SecretText.check(text.utf8) {
         case .failure(let flaw):
@@ -185,6 +195,7 @@ package struct SecretReader {
             return nil
         case .success(let secret):
             registerLiteral(secret, value)
+            warn(of: secret, "the key", value, otherKinds)
             return .literal(secret)
         }
     }

@@ -26,7 +26,16 @@ package enum Anthropic: Provider {
         var headers = ["anthropic-version": "2023-06-01"]
         headers["anthropic-beta"] = beta
         return UpstreamCall(.get, path, query: query).sending(headers, credentialIn: .named("x-api-key"))
+            .explained(by: meanings)
     }
+
+    private static let meanings = [
+        401: StatusMeaning(
+            .auth, "the API key is missing or wrong: an admin key of the organization (sk-ant-admin01-…) is needed"),
+        403: StatusMeaning(
+            .auth,
+            "the API key lacks permission to read this: an admin key of the organization (sk-ant-admin01-…) is needed"),
+    ]
 }
 
 /// The options of an Anthropic account.
@@ -39,7 +48,13 @@ package struct AnthropicOptions: ProviderOptions {
     package init(key: SecretSource?) { self.key = key }
 
     package init(_ mapping: ConfigurationMapping, secrets: SecretReader) {
-        key = secrets.requiredSecret("api_key", in: mapping)
+        key = secrets.requiredSecret(
+            "api_key", in: mapping,
+            otherKinds: [
+                "sk-ant-api": "a key of a workspace is refused here: "
+                    + "an admin key (sk-ant-admin01-…) is expected, or one that is bound to no workspace",
+                "sk-ant-oat": "OAuth tokens are not supported: an admin key (sk-ant-admin01-…) is expected",
+            ])
         endpoint = mapping["endpoint"]?.choice(AnthropicEndpointSetting.self) ?? .auto
     }
 

@@ -44,8 +44,8 @@ struct AnthropicReportSource: UsageSource {
     private struct Progress {
         /// Whether the account has the newer generation.
         var hasAnalytics = false
-        /// Why days are read with the older generation instead of the newer one, until that has succeeded.
-        var refusal: UpstreamFailure?
+        /// Whether days are read with the older generation instead of the newer one, until that has succeeded.
+        var isRefused = false
         /// Nil until a key without a label was found.
         var names: KeyNames?
         /// The first failure of a single day.
@@ -63,7 +63,8 @@ struct AnthropicReportSource: UsageSource {
         {
             if plan.movable.count < plan.analytics.count || setting != .auto { parts.record(failure) }
             if setting == .auto, !plan.movable.isEmpty {
-                progress.refusal = failure
+                context.remark("the older API is read, without cost by key and requests: \(failure.message)")
+                progress.isRefused = true
                 plan.reports += plan.movable
             }
         }
@@ -144,10 +145,9 @@ struct AnthropicReportSource: UsageSource {
         }
         if reading.slices.isEmpty, let flaw { throw flaw }
         progress.flaw = progress.flaw ?? flaw
-        if generation == .reports, let refusal = progress.refusal {
-            progress.refusal = nil
+        if generation == .reports, progress.isRefused {
+            progress.isRefused = false
             reading.memory[Self.refusedName] = "\(context.now.day)"
-            context.remark("the older API is read, without cost by key and requests: \(refusal.message)")
         }
         if let names = progress.names { reading.memory[Self.namesName] = try RememberedJSON.text(of: names) }
         try await context.commit(reading)

@@ -18,6 +18,20 @@ package enum OpenAI: Provider {
     package static let requestsPerMinute: Int? = 60
 
     package static let families = UsageFamilies(ledger: [.openAILineItemCost])
+
+    /// Returns a call with the meanings of refusals.
+    static func call(_ path: String, query: [(name: String, value: String)] = []) -> UpstreamCall {
+        UpstreamCall(.get, path, query: query).explained(by: meanings)
+    }
+
+    private static let meanings = [
+        401: StatusMeaning(
+            .auth, "the API key is missing or wrong: an admin key of the organization (sk-admin-…) is needed"),
+        403: StatusMeaning(
+            .auth,
+            "the API key lacks permission to read this: an admin key of the organization (sk-admin-…) is needed, "
+                + "with the scope api.usage.read if it is restricted"),
+    ]
 }
 
 extension LedgerFamily {
@@ -38,7 +52,12 @@ package struct OpenAIOptions: ProviderOptions {
     package init(key: SecretSource?) { self.key = key }
 
     package init(_ mapping: ConfigurationMapping, secrets: SecretReader) {
-        key = secrets.requiredSecret("api_key", in: mapping)
+        let expected = "is refused here: an admin key of the organization (sk-admin-…) is expected"
+        key = secrets.requiredSecret(
+            "api_key", in: mapping,
+            otherKinds: [
+                "sk-proj-": "a key of a project \(expected)", "sk-svcacct-": "a key of a service account \(expected)",
+            ])
         projects =
             mapping["project_ids"]?.distinctTexts(of: "ids of projects such as proj_abc", read: { $0.identifier() })
             ?? []

@@ -64,6 +64,12 @@ extension OpenAIDaySource {
         var reading = Reading()
         var failures: [SourceFailure] = []
         let days = try await days(of: slices, range, context, &failures, &reading)
+        for due in slices where due.day.period.end > readAt && !days.contains(where: { $0.due.day == due.day }) {
+            if try await context.cells(of: due.slice).contains(where: { !$0.value.isZero }) {
+                failures.append(
+                    SourceFailure(.decode, "\(name) does not list \(due.day), which had figures; they stay"))
+            }
+        }
         var states: [OpenAIDayState] = []
         for day in days { states.append(try await OpenAIDayState(of: day.due.day, context)) }
         let unlabelled = zip(days, states).reduce(into: Set<String>()) { $0.formUnion($1.1.unlabelled($1.0.keyIDs)) }

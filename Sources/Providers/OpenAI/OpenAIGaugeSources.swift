@@ -56,7 +56,7 @@ struct OpenAISpendLimitSource: UsageSource {
     func sync(_ context: any SyncContext) async throws {
         let path = project.map { "/v1/organization/projects/\(UpstreamCall.segment($0))" } ?? "/v1/organization"
         let response = try await api.sendIfPresent(
-            UpstreamCall(.get, path + "/spend_limit"), mayBeForbidden: true, for: [.budgetLimit, .spendingAllowed],
+            OpenAI.call(path + "/spend_limit"), mayBeForbidden: true, for: [.budgetLimit, .spendingAllowed],
             context)
         let limit = try response.map { response in
             try JSONBody.decode(OpenAISpendLimit.self, from: response) { context.remark($0) }

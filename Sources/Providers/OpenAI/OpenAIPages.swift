@@ -65,7 +65,7 @@ struct OpenAIPager {
     }
 
     private func call(at position: String?) -> UpstreamCall {
-        UpstreamCall(.get, path, query: query + (position.map { [(name: cursor.rawValue, value: $0)] } ?? []))
+        OpenAI.call(path, query: query + (position.map { [(name: cursor.rawValue, value: $0)] } ?? []))
     }
 
     private func next<Item>(after page: OpenAIPage<Item>) throws -> String? {

@@ -23,7 +23,7 @@ struct OpenAIUsageSource: OpenAIDaySource {
         let now = context.now
         let known: [OpenAIUsageEndpoint] = try await context.remembered(Self.memoryName) ?? []
         var responses: [(endpoint: OpenAIUsageEndpoint, days: OpenAIDays<OpenAIUsageRow>)] = []
-        var missing: UpstreamFailure?
+        var missing: (endpoints: [String], failure: UpstreamFailure)?
         for endpoint in OpenAIUsageEndpoint.allCases {
             let query = OpenAIQuery(
                 api: api, path: endpoint.path, groups: ["model", "api_key_id"], projects: projects)
@@ -31,11 +31,14 @@ struct OpenAIUsageSource: OpenAIDaySource {
                 responses.append((endpoint, try await query.read(range, OpenAIUsageRow.self, context)))
             } catch let failure as UpstreamFailure where failure.isUnavailable && !known.contains(endpoint) {
                 // Once an endpoint has responded it must not be missing: its usage would be undone.
-                missing = missing ?? failure
-                context.remark("the usage of \(endpoint.rawValue) is not read: \(failure.message)")
+                missing = ((missing?.endpoints ?? []) + [endpoint.rawValue], missing?.failure ?? failure)
             }
         }
-        if let missing, responses.isEmpty { throw missing }
+        if let missing {
+            if responses.isEmpty { throw missing.failure }
+            let endpoints = missing.endpoints.joined(separator: ", ")
+            context.remark("the usage of \(endpoints) is not read: \(missing.failure.message)")
+        }
         let present = responses.map(\.endpoint)
         if present != known { reading.memory[Self.memoryName] = try RememberedJSON.text(of: present) }
         var days: [OpenAIUsageDay] = []

@@ -24,7 +24,7 @@ struct HistoryConfigOption: ParsableArguments {
         options.file = file ?? ConfigOptions.defaultFile
         guard file != nil || FileManager.default.fileExists(atPath: options.file) else {
             logger.warning(
-                "no config file: every account of the storage is written, under the provider's own labels; give --config.file if the exporter renames or hashes labels"
+                "no config file: every account of the storage is written, under the provider's own labels and without owners; give --config.file if the exporter renames or hashes labels, or has owners"
             )
             return nil
         }

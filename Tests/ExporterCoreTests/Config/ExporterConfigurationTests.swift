@@ -275,6 +275,24 @@ struct ExporterConfigurationTests {
         #expect(warnings.allSatisfy { $0.message.contains(doubt ?? "") && !$0.message.contains("1234567890ab") })
     }
 
+    @Test(
+        "A key of a kind that the API refuses is a warning, and is not repeated",
+        arguments: [
+            ("openai", "sk-proj-0a1b2c3d4e5f", true), ("openai", "sk-admin-0a1b2c3d4e5f", false),
+            ("anthropic", "sk-ant-api03-0a1b2c3d4e5f", true), ("anthropic", "sk-ant-admin01-0a1b2c3d4e5f", false),
+        ])
+    func otherKindOfKey(provider: String, key: String, isWarned: Bool) throws {
+        for (name, value) in [("api_key", key), ("api_key_env", "KEY")] {
+            let text = "accounts: [{ name: a, provider: \(provider), \(name): \(value) }]"
+            let warnings = try ExporterConfiguration.load(
+                path: "/etc/exporter/config.yml", environment: ["KEY": key], today: ConfigurationFixtures.today,
+                files: MemoryFiles(["/etc/exporter/config.yml": text])
+            ).warnings
+            #expect(warnings.map(\.path) == (isWarned ? ["accounts[0].\(name)"] : []))
+            #expect(warnings.allSatisfy { $0.message.contains("an admin key") && !$0.message.contains("0a1b2c3d4e5f") })
+        }
+    }
+
     @Test("keys of accounts whose cost is not reported by key are a warning, one for each entry of owners")
     func keysWithoutCost() throws {
         func warnings(_ settings: String, _ owner: String) throws -> [ConfigurationProblem] {

@@ -168,6 +168,8 @@ import Upstream
         let failure = await #expect(throws: (any Error).self) { try await sync() } as? any ReasonedFailure
         #expect(failure?.reason == (status == 500 ? .http5xx : status == 404 ? .http4xx : .auth))
         #expect(context.readings.isEmpty)
+        // The failure says it, and no remark repeats it.
+        #expect(context.remarks.isEmpty)
     }
 
     @Test("an endpoint that does not list a day had no requests on it, whatever lists idle days")
@@ -199,6 +201,27 @@ import Upstream
         try await sync()
         #expect(context.dueSlices.map(\.day) == [day(0)])
         #expect(context.dueSlices.first?.lastRead == nil)
+    }
+
+    @Test("a current day that had figures and is no longer listed is a failure, and its figures stay")
+    func unlistedAgain() async throws {
+        set([ScriptedOpenAI.usage("key_a", "m", 3, #""input_tokens":1,"output_tokens":1"#)])
+        try await sync()
+        let text = ScriptedOpenAI.page([])
+        api.change { $0.override = { path, _ in path.hasPrefix("usage") ? text : nil } }
+        advance(by: .minutes(5))
+        let failure = await #expect(throws: (any Error).self) { try await sync() } as? any ReasonedFailure
+        #expect(failure?.reason == .decode)
+        #expect(failure?.message.contains("does not list \(day(0)), which had figures") == true)
+        #expect(context.sum(.requests) == ExactDecimal(3))
+    }
+
+    @Test("endpoints that are left out are one remark")
+    func leftOut() async throws {
+        api.change { $0.failures = ["usage/images": 403, "usage/embeddings": 404] }
+        try await sync()
+        #expect(context.remarks.filter { $0.contains("is not read") }.count == 1)
+        #expect(context.remarks.contains { $0.hasPrefix("the usage of embeddings, images is not read") })
     }
 
     @Test(
