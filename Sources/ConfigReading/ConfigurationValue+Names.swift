@@ -23,7 +23,7 @@ extension ConfigurationValue {
         let expected = "an id of at most 256 letters, digits and signs, without spaces, /, \\, ?, # and %"
         guard let text = text(expected) else { return nil }
         let isPart = text.utf8.allSatisfy { (0x21...0x7E).contains($0) } && !text.contains(where: #"/\?#%"#.contains)
-        guard text.utf8.count <= 256, isPart else {
+        guard text.utf8.count <= 256, isPart, text != ".", text != ".." else {
             mismatch(expected)
             return nil
         }

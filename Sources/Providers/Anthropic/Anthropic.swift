@@ -26,16 +26,18 @@ package enum Anthropic: Provider {
         var headers = ["anthropic-version": "2023-06-01"]
         headers["anthropic-beta"] = beta
         return UpstreamCall(.get, path, query: query).sending(headers, credentialIn: .named("x-api-key"))
-            .explained(by: meanings)
+            .explained(by: meanings(isAnalytics: beta != nil))
     }
 
-    private static let meanings = [
-        401: StatusMeaning(
-            .auth, "the API key is missing or wrong: an admin key of the organization (sk-ant-admin01-…) is needed"),
-        403: StatusMeaning(
-            .auth,
-            "the API key lacks permission to read this: an admin key of the organization (sk-ant-admin01-…) is needed"),
-    ]
+    private static func meanings(isAnalytics: Bool) -> [Int: StatusMeaning] {
+        let needed = "an admin key of the organization (sk-ant-admin01-…) is needed"
+        let refusal = "the API key lacks permission to read this: \(needed)"
+        return [
+            401: StatusMeaning(.auth, "the API key is missing or wrong: \(needed)"),
+            403: StatusMeaning(
+                .auth, isAnalytics ? "the organization does not have this API, or \(refusal)" : refusal),
+        ]
+    }
 }
 
 /// The options of an Anthropic account.
@@ -51,8 +53,8 @@ package struct AnthropicOptions: ProviderOptions {
         key = secrets.requiredSecret(
             "api_key", in: mapping,
             otherKinds: [
-                "sk-ant-api": "a key of a workspace is refused here: "
-                    + "an admin key (sk-ant-admin01-…) is expected, or one that is bound to no workspace",
+                "sk-ant-api": "if it is bound to a workspace, it is refused here: "
+                    + "an admin key of the organization (sk-ant-admin01-…) is expected",
                 "sk-ant-oat": "OAuth tokens are not supported: an admin key (sk-ant-admin01-…) is expected",
             ])
         endpoint = mapping["endpoint"]?.choice(AnthropicEndpointSetting.self) ?? .auto

@@ -137,7 +137,8 @@ struct AnthropicReader {
                 throw SourceFailure(
                     .decode, "\(path) has more than \(AnthropicReader.mostRows) rows for \(window.text)")
             }
-            for row in page.rows {
+            for var row in page.rows {
+                row.quantities = row.quantities.mapError { SourceFailure($0.reason, "\(path): \($0.message)") }
                 let day = row.period.start.day
                 guard row.period.start == day.start, row.period.start < row.period.end,
                     row.period.end <= day.advanced(by: 1).start

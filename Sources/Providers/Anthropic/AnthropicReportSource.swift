@@ -63,7 +63,9 @@ struct AnthropicReportSource: UsageSource {
         {
             if plan.movable.count < plan.analytics.count || setting != .auto { parts.record(failure) }
             if setting == .auto, !plan.movable.isEmpty {
-                context.remark("the older API is read, without cost by key and requests: \(failure.message)")
+                context.remark(
+                    "the newer API is refused, so the older one is read, without cost by key and requests: "
+                        + failure.message)
                 progress.isRefused = true
                 plan.reports += plan.movable
             }

@@ -41,7 +41,7 @@ struct AnthropicRow {
     /// The further dimensions, in which rows of one key and model differ.
     let details: [String?]
     /// The quantities, or why they cannot be read: that concerns only the day of the row.
-    let quantities: Result<[AnthropicMeasure: ExactDecimal], SourceFailure>
+    var quantities: Result<[AnthropicMeasure: ExactDecimal], SourceFailure>
 }
 
 /// The quantities of a row of either report.

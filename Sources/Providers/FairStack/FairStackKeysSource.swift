@@ -50,7 +50,7 @@ struct FairStackKeyList: Decodable {
 
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        try fields.requireField(besides: .error, in: "api-keys", expected: "keys")
+        try fields.requireField(besides: .error, expected: "keys")
         keys = try fields.decode(RequiredArray<Decoration<Key>>.self, forKey: .keys)
     }
 

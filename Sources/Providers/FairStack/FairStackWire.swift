@@ -132,7 +132,7 @@ struct FairStackCredits: Decodable {
 
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        try fields.requireField(besides: .error, in: "credits", expected: "balance or caps")
+        try fields.requireField(besides: .error, expected: "balance or caps")
         balance = try fields.decodeIfPresent(FairStackMoney.self, forKey: .balance)
         caps = try fields.decode(Decoration<Caps>.self, forKey: .caps)
     }
@@ -193,7 +193,7 @@ struct FairStackAccountDetails: Decodable {
 
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        try fields.requireField(besides: .error, in: "account", expected: "credits, spending_cap or plan")
+        try fields.requireField(besides: .error, expected: "credits, spending_cap or plan")
         credits = try fields.decodeIfPresent(Credits.self, forKey: .credits)
         spending_cap = try fields.decode(Decoration<SpendingCap>.self, forKey: .spending_cap)
         plan = try fields.decode(Decoration<Plan>.self, forKey: .plan)
@@ -205,10 +205,10 @@ extension KeyedDecodingContainer {
     ///
     /// - Parameter error: the key of the error.
     /// - Throws: `SourceFailure` with the reason `decode`.
-    func requireField(besides error: Key, in endpoint: String, expected: String) throws {
+    func requireField(besides error: Key, expected: String) throws {
         let hasError = contains(error) && (try? decodeNil(forKey: error)) != true
         guard !hasError, allKeys.contains(where: { $0.stringValue != error.stringValue }) else {
-            throw SourceFailure(.decode, "\(endpoint): expected \(expected), found none of them or an error")
+            throw SourceFailure(.decode, "expected \(expected), found none of them or an error")
         }
     }
 }

@@ -29,8 +29,8 @@ package enum OpenAI: Provider {
             .auth, "the API key is missing or wrong: an admin key of the organization (sk-admin-…) is needed"),
         403: StatusMeaning(
             .auth,
-            "the API key lacks permission to read this: an admin key of the organization (sk-admin-…) is needed, "
-                + "with the scope api.usage.read if it is restricted"),
+            "the API key lacks permission to read this: an admin key of the organization (sk-admin-…) is needed; "
+                + "a restricted one needs the permission for this"),
     ]
 }
 

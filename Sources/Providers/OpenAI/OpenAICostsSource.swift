@@ -35,7 +35,10 @@ struct OpenAICostsSource: OpenAIDaySource {
                 let rows = try lines.rows(of: due.day, now: now)
                 if total == nil || rows == nil {
                     // The current day may not be listed yet. A past one that is not listed had no cost.
-                    guard due.day.period.end <= now else { continue }
+                    guard due.day.period.end <= now else {
+                        try await checkUnlisted(due, context)
+                        continue
+                    }
                     guard ((total ?? []) + (rows ?? [])).allSatisfy(\.amount.value.value.isZero) else {
                         throw SourceFailure(
                             .decode, "costs lists \(due.day) only in total, or only by line item and key")

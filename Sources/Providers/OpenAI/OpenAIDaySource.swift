@@ -54,6 +54,16 @@ extension OpenAIDaySource {
         try parts.check()
     }
 
+    /// Checks that the current day, which may not be listed yet, was not listed before either.
+    ///
+    /// - Throws: `SourceFailure` if it has figures.
+    func checkUnlisted(_ due: DueSlice, _ context: any SyncContext) async throws {
+        let earlier = try await context.cells(of: due.slice)
+        guard earlier.allSatisfy({ $0.value.isZero || $0.family == .reconciliation }) else {
+            throw SourceFailure(.decode, "\(name) no longer lists \(due.day), or only in part; the stored figures stay")
+        }
+    }
+
     /// Reads a range of days and commits those that are valid, in one transaction.
     ///
     /// - Returns: the failures of single days.
@@ -64,12 +74,6 @@ extension OpenAIDaySource {
         var reading = Reading()
         var failures: [SourceFailure] = []
         let days = try await days(of: slices, range, context, &failures, &reading)
-        for due in slices where due.day.period.end > readAt && !days.contains(where: { $0.due.day == due.day }) {
-            if try await context.cells(of: due.slice).contains(where: { !$0.value.isZero }) {
-                failures.append(
-                    SourceFailure(.decode, "\(name) does not list \(due.day), which had figures; they stay"))
-            }
-        }
         var states: [OpenAIDayState] = []
         for day in days { states.append(try await OpenAIDayState(of: day.due.day, context)) }
         let unlabelled = zip(days, states).reduce(into: Set<String>()) { $0.formUnion($1.1.unlabelled($1.0.keyIDs)) }

@@ -98,7 +98,7 @@ struct OpenAISpendLimit: Decodable {
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         guard fields.contains(.threshold_amount) else {
-            throw SourceFailure(.decode, "spend_limit responded without threshold_amount; is base_url the OpenAI API?")
+            throw SourceFailure(.decode, "the response has no threshold_amount; is base_url the OpenAI API?")
         }
         threshold_amount = try fields.decodeIfPresent(LenientDecimal.self, forKey: .threshold_amount)
         currency = try fields.decode(Decoration<LenientString>.self, forKey: .currency)

@@ -79,7 +79,8 @@ actor OpenAIKeyDirectory {
             }
         }
         // An id becomes part of a path.
-        let readable = ids.filter { (1...Self.longestID).contains($0.utf8.count) }.prefix(Self.mostProjects)
+        let readable = ids.filter { (1...Self.longestID).contains($0.utf8.count) && $0 != "." && $0 != ".." }.prefix(
+            Self.mostProjects)
         if readable.count < ids.count {
             let count = ids.count - readable.count
             context.remark("the keys of \(count) projects are not listed: too many projects, or invalid ids")

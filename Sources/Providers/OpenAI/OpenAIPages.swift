@@ -51,7 +51,8 @@ struct OpenAIPager {
             }
             // Invalid text in a bucket would otherwise be a failure of its day with another message.
             guard String(validating: response.body, as: UTF8.self) != nil else {
-                throw SourceFailure(.decode, "the response is not valid UTF-8, which JSON requires")
+                throw response.failure(
+                    SourceFailure(.decode, "the response is not valid UTF-8, which JSON requires"))
             }
             let page = try JSONBody.decode(OpenAIPage<Item>.self, from: response) { context.remark($0) }
             items += page.data.values
@@ -145,14 +146,14 @@ struct OpenAIDays<Row: OpenAIRow> {
             guard bucket.start == day.start, isWhole || isCut else {
                 let end = bucket.end.map(\.description) ?? "an unknown time"
                 failures[day] = SourceFailure(
-                    .decode, "\(path) has a bucket from \(bucket.start) to \(end), which is not a UTC day")
+                    .decode, "a bucket from \(bucket.start) to \(end) is not a UTC day")
                 continue
             }
             switch bucket.rows {
             case .success(let more):
                 let groups = Set(rows[day, default: []].map(\.group))
                 if more.contains(where: { groups.contains($0.group) }) {
-                    failures[day] = SourceFailure(.decode, "\(path) lists the day and the same rows on two pages")
+                    failures[day] = SourceFailure(.decode, "the day and the same rows are on two pages")
                 }
                 rows[day, default: []] += more
             case .failure(let failure): failures[day] = failure
@@ -171,7 +172,7 @@ struct OpenAIDays<Row: OpenAIRow> {
     /// - Throws: `SourceFailure` if the day cannot be decoded, or is over and not listed by a response that may have more
     ///   pages.
     func rows(of day: UTCDay, now: Timestamp) throws -> [Row]? {
-        if let failure = failures[day] { throw SourceFailure(failure.reason, "\(day): \(failure.message)") }
+        if let failure = failures[day] { throw SourceFailure(failure.reason, "\(path), \(day): \(failure.message)") }
         if let rows = rows[day] { return rows }
         guard !isWhole, day.period.end <= now else { return nil }
         throw SourceFailure(.decode, "\(path) does not list \(day), nor state that it has no more pages (has_more)")

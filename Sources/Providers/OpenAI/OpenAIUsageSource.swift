@@ -23,7 +23,7 @@ struct OpenAIUsageSource: OpenAIDaySource {
         let now = context.now
         let known: [OpenAIUsageEndpoint] = try await context.remembered(Self.memoryName) ?? []
         var responses: [(endpoint: OpenAIUsageEndpoint, days: OpenAIDays<OpenAIUsageRow>)] = []
-        var missing: (endpoints: [String], failure: UpstreamFailure)?
+        var missing: [(endpoint: OpenAIUsageEndpoint, failure: UpstreamFailure)] = []
         for endpoint in OpenAIUsageEndpoint.allCases {
             let query = OpenAIQuery(
                 api: api, path: endpoint.path, groups: ["model", "api_key_id"], projects: projects)
@@ -31,13 +31,14 @@ struct OpenAIUsageSource: OpenAIDaySource {
                 responses.append((endpoint, try await query.read(range, OpenAIUsageRow.self, context)))
             } catch let failure as UpstreamFailure where failure.isUnavailable && !known.contains(endpoint) {
                 // Once an endpoint has responded it must not be missing: its usage would be undone.
-                missing = ((missing?.endpoints ?? []) + [endpoint.rawValue], missing?.failure ?? failure)
+                missing.append((endpoint, failure))
             }
         }
-        if let missing {
-            if responses.isEmpty { throw missing.failure }
-            let endpoints = missing.endpoints.joined(separator: ", ")
-            context.remark("the usage of \(endpoints) is not read: \(missing.failure.message)")
+        if let first = missing.first, responses.isEmpty { throw first.failure }
+        // One remark for each status: an admin key may be refused by all endpoints but one.
+        for (_, missing) in Dictionary(grouping: missing, by: \.failure.status) {
+            let endpoints = missing.map(\.endpoint.rawValue).joined(separator: ", ")
+            context.remark("the usage of \(endpoints) is not read: \(missing[0].failure.message)")
         }
         let present = responses.map(\.endpoint)
         if present != known { reading.memory[Self.memoryName] = try RememberedJSON.text(of: present) }
@@ -52,7 +53,11 @@ struct OpenAIUsageSource: OpenAIDaySource {
                     try day.add(rows, of: endpoint)
                 }
                 // The current day may not be listed yet. One that an endpoint does not list had no usage of it.
-                if isListed || due.day.period.end <= now { days.append(day) }
+                guard isListed || due.day.period.end <= now else {
+                    try await checkUnlisted(due, context)
+                    continue
+                }
+                days.append(day)
             } catch let failure as SourceFailure {
                 failures.append(failure)
             }

@@ -21,6 +21,33 @@ struct UseAPIDocument {
         where isCounted: ((UseAPIRow) -> Bool)? = nil,
         remark: (String) -> Void = { _ in }
     ) throws {
+        let rest: [UInt8]
+        do {
+            (listed, rest) = try Self.read(response, into: &rows, where: isCounted)
+        } catch let failure as SourceFailure {
+            throw response.failure(failure)
+        }
+        guard rest.count <= Self.longestHead else {
+            throw SourceFailure(.decode, "stats has more than \(Self.longestHead) bytes in addition to its rows")
+        }
+        head = try JSONBody.decode(
+            UseAPIStatsHead.self, from: response.part(rest, request: response.request), remark: remark)
+        guard head.error?.isSet != true else {
+            throw SourceFailure(.decode, "stats returned an error object with HTTP \(response.status)")
+        }
+        // Usage counted for another day would be counted twice.
+        if let date = head.date?.value, !date.isEmpty, Timestamp(date)?.day != day {
+            throw SourceFailure(.decode, "stats returned another date than the requested \(day)")
+        }
+        guard head.total != nil || head.summary.value != nil || listed > 0 else {
+            throw SourceFailure(.decode, "stats responded without `total`; is base_url the useapi.net API?")
+        }
+    }
+
+    /// Adds the rows of a response; returns their number and the response without them.
+    private static func read(
+        _ response: UpstreamResponse, into rows: inout UseAPIRows, where isCounted: ((UseAPIRow) -> Bool)?
+    ) throws -> (listed: Int, rest: [UInt8]) {
         var listed = 0
         var document = JSONArraySplitter(response.body, list: "data")
         let rest = try document.read { batch in
@@ -35,27 +62,13 @@ struct UseAPIDocument {
                 throw SourceFailure(failure.reason, "data, from row \(batch.first) on: \(failure.message)")
             }
         }
-        guard rest.count <= Self.longestHead else {
-            throw SourceFailure(.decode, "stats has more than \(Self.longestHead) bytes in addition to its rows")
-        }
-        head = try JSONBody.decode(UseAPIStatsHead.self, from: response.part(rest), remark: remark)
-        self.listed = listed
-        guard head.error?.isSet != true else {
-            throw SourceFailure(.decode, "stats returned an error object with HTTP \(response.status)")
-        }
-        // Usage counted for another day would be counted twice.
-        if let date = head.date?.value, !date.isEmpty, Timestamp(date)?.day != day {
-            throw SourceFailure(.decode, "stats returned another date than the requested \(day)")
-        }
-        guard head.total != nil || head.summary.value != nil || listed > 0 else {
-            throw SourceFailure(.decode, "stats responded without `total`; is base_url the useapi.net API?")
-        }
+        return (listed, rest)
     }
 }
 
 extension UpstreamResponse {
     /// Returns the response with another body, which is a part of its own.
-    fileprivate func part(_ json: [UInt8]) -> UpstreamResponse {
+    fileprivate func part(_ json: [UInt8], request: String = "") -> UpstreamResponse {
         UpstreamResponse(status: status, headers: headers, body: json, request: request)
     }
 }

@@ -57,7 +57,7 @@ extension WaveSpeedUsageResponse {
         guard try fields.allKeys.contains(where: { try !fields.decodeNil(forKey: $0) }) else {
             throw SourceFailure(
                 .decode,
-                "usage_stats responded without per_model_usage, daily_usage and summary; "
+                "the response has no per_model_usage, daily_usage and summary; "
                     + "is base_url the WaveSpeedAI API?")
         }
         per_model_usage = try fields.decode(LenientArray<ModelUsage>.self, forKey: .per_model_usage)
@@ -79,7 +79,7 @@ struct WaveSpeedBalance: Decodable {
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         guard fields.contains(.balance) else {
-            throw SourceFailure(.decode, "balance responded without data.balance; is base_url the WaveSpeedAI API?")
+            throw SourceFailure(.decode, "the response has no data.balance; is base_url the WaveSpeedAI API?")
         }
         balance = try fields.decodeIfPresent(LenientDecimal.self, forKey: .balance)
     }

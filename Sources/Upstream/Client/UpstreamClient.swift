@@ -8,7 +8,7 @@ import UsageModel
 /// to check.
 ///
 /// The credential is sent only in the header field that the call names, `Authorization` by default, of requests to the base
-/// URL's origin. It never appears in failures and logs, and is redacted from what an API returns.
+/// URL's origin. It never appears in failures and logs, and is redacted in the bodies of its own responses.
 package final class UpstreamClient: UpstreamAPI {
     private let settings: UpstreamSettings
     private let credential: Credential?

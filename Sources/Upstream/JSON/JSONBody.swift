@@ -17,9 +17,7 @@ package enum JSONBody {
         do {
             value = try decode(type, from: response, remarks)
         } catch {
-            let failure = failure(of: error)
-            guard !response.request.isEmpty else { throw failure }
-            throw SourceFailure(failure.reason, "\(response.request): \(failure.message)")
+            throw response.failure(failure(of: error))
         }
         for text in remarks.all { remark("\(text); the field is ignored") }
         return value

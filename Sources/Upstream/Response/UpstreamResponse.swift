@@ -5,7 +5,7 @@ package struct UpstreamResponse: Sendable {
     /// 200 to 299.
     package let status: Int
     package let headers: UpstreamHeaders
-    /// The decompressed body, with the call's own key redacted.
+    /// The decompressed body, with the call's own key redacted unless it has fewer than 12 characters.
     package let body: [UInt8]
     /// Method and path of the request, for messages: `GET /v1/costs`; empty if unknown.
     package let request: String
@@ -15,6 +15,11 @@ package struct UpstreamResponse: Sendable {
         self.status = status
         self.headers = headers
         self.body = body
+    }
+
+    /// Returns a failure to read this response, with the request in its message.
+    package func failure(_ failure: SourceFailure) -> SourceFailure {
+        request.isEmpty ? failure : SourceFailure(failure.reason, "\(request): \(failure.message)")
     }
 }
 

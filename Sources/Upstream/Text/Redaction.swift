@@ -39,55 +39,67 @@ struct KeyInBody: Sendable {
         self.key = bytes.count < Self.shortestKey ? [] : bytes
     }
 
-    /// Returns the body with the key replaced.
+    /// Returns the body with the key replaced. JSON stays valid, because an escape is read as a whole.
     func redacted(from body: [UInt8]) -> [UInt8] {
         guard let first = key.first else { return body }
-        let found = Set([first, Self.backslash]).flatMap { occurrences(beginningWith: $0, in: body) }
-        guard !found.isEmpty else { return body }
-        var redacted: [UInt8] = []
-        var end = 0
-        for range in found.sorted(by: { $0.lowerBound < $1.lowerBound }) where range.lowerBound >= end {
-            redacted += body[end..<range.lowerBound]
-            redacted += Self.replacement
-            end = range.upperBound
+        return body.withUnsafeBytes { bytes in
+            var redacted: [UInt8] = []
+            var copied = 0
+            var index = 0
+            var next = (first: -1, backslash: -1)
+            while true {
+                // The nearest of the two, without a look at the bytes before it.
+                if next.first < index { next.first = Self.position(of: first, from: index, in: bytes) }
+                if next.backslash < index { next.backslash = Self.position(of: Self.backslash, from: index, in: bytes) }
+                index = min(next.first, next.backslash)
+                guard index < bytes.count else { break }
+                guard let end = end(ofKeyAt: index, in: bytes) else {
+                    index += Self.character(at: index, in: bytes).length
+                    continue
+                }
+                if copied == 0 { redacted.reserveCapacity(bytes.count) }
+                redacted += bytes[copied..<index]
+                redacted += Self.replacement
+                copied = end
+                index = end
+            }
+            guard copied > 0 else { return body }
+            redacted += bytes[copied...]
+            return redacted
         }
-        return redacted + body[end...]
     }
 
-    private func occurrences(beginningWith first: UInt8, in body: [UInt8]) -> [Range<Int>] {
-        body.withUnsafeBytes { bytes in
-            var found: [Range<Int>] = []
-            var start = 0
-            // `memchr`, because most bytes of a large document are not looked at otherwise.
-            while start < bytes.count, let base = bytes.baseAddress,
-                let hit = memchr(base + start, Int32(first), bytes.count - start)
-            {
-                let index = UnsafeRawPointer(hit) - base
-                if let end = end(ofKeyAt: index, in: bytes) { found.append(index..<end) }
-                start = found.last.map { max($0.upperBound, index + 1) } ?? index + 1
-            }
-            return found
-        }
+    /// Returns the position of a byte at or after `start`, or the number of bytes if there is none.
+    private static func position(of byte: UInt8, from start: Int, in bytes: UnsafeRawBufferPointer) -> Int {
+        guard start < bytes.count, let base = bytes.baseAddress,
+            let found = memchr(base + start, Int32(byte), bytes.count - start)
+        else { return bytes.count }
+        return UnsafeRawPointer(found) - base
     }
 
     private func end(ofKeyAt start: Int, in bytes: UnsafeRawBufferPointer) -> Int? {
         var index = start
         for expected in key {
-            guard let (byte, length) = character(at: index, in: bytes), byte == expected else { return nil }
+            guard index < bytes.count else { return nil }
+            let (byte, length) = Self.character(at: index, in: bytes)
+            guard byte == expected else { return nil }
             index += length
         }
         return index
     }
 
-    /// Returns the character at a position of a JSON text and the number of bytes that it takes; nil at the end, and if it
-    /// is not ASCII, which keys are.
-    private func character(at index: Int, in bytes: UnsafeRawBufferPointer) -> (UInt8, length: Int)? {
-        guard index < bytes.count else { return nil }
-        guard bytes[index] == Self.backslash, index + 1 < bytes.count else { return (bytes[index], 1) }
-        guard bytes[index + 1] == UInt8(ascii: "u") else { return (bytes[index + 1], 2) }
-        guard index + 6 <= bytes.count else { return nil }
-        let digits = String(decoding: bytes[(index + 2)..<(index + 6)], as: UTF8.self)
-        return UInt8(digits, radix: 16).map { ($0, 6) }
+    /// Returns the character at a position of a JSON text, nil if it is not one of ASCII or an escape of a control
+    /// character, and the number of bytes that it takes.
+    private static func character(at index: Int, in bytes: UnsafeRawBufferPointer) -> (UInt8?, length: Int) {
+        guard bytes[index] == backslash, index + 1 < bytes.count else { return (bytes[index], 1) }
+        switch bytes[index + 1] {
+        case UInt8(ascii: "u"):
+            guard index + 6 <= bytes.count else { return (nil, 2) }
+            let digits = String(decoding: bytes[(index + 2)..<(index + 6)], as: UTF8.self)
+            return (UInt8(digits, radix: 16), 6)
+        case UInt8(ascii: "/"), backslash, UInt8(ascii: "\""): return (bytes[index + 1], 2)
+        default: return (nil, 2)
+        }
     }
 }
 

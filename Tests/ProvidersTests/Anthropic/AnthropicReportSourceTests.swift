@@ -598,7 +598,7 @@ import Upstream
         }
         #expect(visit.memories.isEmpty)
         // Why the newer API is not read is not in the failure, which is the older one's.
-        #expect(visit.remarks.allSatisfy { $0.contains("the older API is read") && $0.contains("HTTP 403") })
+        #expect(visit.remarks.allSatisfy { $0.contains("the newer API is refused") && $0.contains("HTTP 403") })
         #expect(visit.remarks.count == 2)
     }
 

@@ -212,16 +212,19 @@ import Upstream
         advance(by: .minutes(5))
         let failure = await #expect(throws: (any Error).self) { try await sync() } as? any ReasonedFailure
         #expect(failure?.reason == .decode)
-        #expect(failure?.message.contains("does not list \(day(0)), which had figures") == true)
+        #expect(failure?.message.contains("no longer lists \(day(0))") == true)
         #expect(context.sum(.requests) == ExactDecimal(3))
     }
 
-    @Test("endpoints that are left out are one remark")
+    @Test("endpoints that are left out are one remark for each reason")
     func leftOut() async throws {
-        api.change { $0.failures = ["usage/images": 403, "usage/embeddings": 404] }
+        api.change { $0.failures = ["usage/images": 403, "usage/embeddings": 404, "usage/audio_speeches": 403] }
         try await sync()
-        #expect(context.remarks.filter { $0.contains("is not read") }.count == 1)
-        #expect(context.remarks.contains { $0.hasPrefix("the usage of embeddings, images is not read") })
+        #expect(
+            Set(context.remarks) == [
+                "the usage of images, audio_speeches is not read: HTTP 403",
+                "the usage of embeddings is not read: HTTP 404",
+            ])
     }
 
     @Test(

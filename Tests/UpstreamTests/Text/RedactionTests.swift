@@ -48,6 +48,8 @@ import Testing
             ("{\"a sk-live/9f2+c81=sk-live/9f2+c81= b\":1}", "{\"a <redacted><redacted> b\":1}"),
             (#"["sk-live\/9f2\u002Bc81\u003d"]"#, #"["<redacted>"]"#),
             (#"["\u0073k-live/9f2+c81=", "\n"]"#, #"["<redacted>", "\n"]"#),
+            (#"["a\\sk-live/9f2+c81=\\"]"#, #"["a\\<redacted>\\"]"#),
+            (#"["sk-sk-live/9f2+c81=sk"]"#, #"["sk-<redacted>sk"]"#),
             (#"["ssk-live/9f2+c81="]"#, #"["s<redacted>"]"#),
             ("sk-live/9f2+c81=", "<redacted>"),
         ])
@@ -58,7 +60,8 @@ import Testing
     @Test(
         "Every other body is unchanged",
         arguments: [
-            "", "s", "\\", #"\u00"#, #"\u00zz"#, #"["sk-live/9f2+c81"#, #"["sk-live\"#, #"["sk-live\u002"#,
+            "", "s", "\\", #"["\\u0073k-live/9f2+c81="]"#, #"["\sk-live/9f2+c81"]"#, #"\u00"#, #"\u00zz"#,
+            #"["sk-live/9f2+c81"#, #"["sk-live\"#, #"["sk-live\u002"#,
             "[\"SK-LIVE/9F2+C81=\"]",
         ])
     func other(body: String) {
