@@ -112,6 +112,14 @@ struct FairStackBreakdown: Equatable {
         }
     }
 
+    /// The families of which the response has a total.
+    var totals: Set<LedgerFamily> {
+        var totals: Set<LedgerFamily> = []
+        if cost.total != nil { totals.formUnion([.cost, .credits]) }
+        if count.total != nil { totals.insert(.requests) }
+        return totals
+    }
+
     /// Whether nothing was used: every figure is 0 or missing.
     var isZero: Bool { [cost, count].allSatisfy(\.isZero) }
 

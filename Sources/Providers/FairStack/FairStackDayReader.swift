@@ -52,7 +52,7 @@ struct FairStackDayReader {
         if !queried.isEmpty, !isHistory { isConsistent = try await upstream.usage(on: date) == day.whole }
         memory.record(figures, isConfirmed: isConsistent && figures.agrees(with: day.whole))
         let cells = day.cells(after: earlier, keepsRest: !isConsistent)
-        try VanishedModels.check(cells, against: earlier, in: "usage")
+        try IncompleteDay.check(cells, against: earlier, totals: day.whole.totals, in: "usage")
         return (SliceReading(due.slice, cells: cells, readAt: requestedAt), memory)
     }
 

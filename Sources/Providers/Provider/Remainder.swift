@@ -48,19 +48,30 @@ extension Dictionary where Value == ExactDecimal {
     }
 }
 
-/// Detects an incomplete response: it lists fewer models than before while its total stays.
+/// Detects an incomplete response: it lists fewer models than before while its total stays, or has no total any more.
 ///
 /// The part of the total beyond the list belongs to the empty model. Usage that was counted for a model and moved there
-/// would be counted twice, because the model's counter never falls.
-enum VanishedModels {
+/// would be counted twice, because the model's counter never falls. Without the total, that part is not known.
+enum IncompleteDay {
     /// Checks the cells of a slice against its earlier cells.
     ///
-    /// - Throws: `SourceFailure` (`decode`) if models with usage are no longer listed and the empty model has gained.
-    static func check(_ cells: [Cell], against earlier: [Cell], in endpoint: String) throws {
+    /// - Parameters:
+    ///   - totals: the families of which the response has a total.
+    ///   - endpoint: the endpoint, for the message.
+    /// - Throws: `SourceFailure` (`decode`) if models with usage are no longer listed and the empty model has gained, or if
+    ///   the empty model has lost usage because there is no total.
+    static func check(
+        _ cells: [Cell], against earlier: [Cell], totals: Set<LedgerFamily>, in endpoint: String
+    ) throws {
         for family in [LedgerFamily.cost, .credits, .requests] {
             let (before, now) = (sums(family, earlier), sums(family, cells))
             let gone = before.filter { !$0.key.isEmpty && !$0.value.isZero && now[$0.key] == nil }
             let gained = (now[""] ?? .zero) - (before[""] ?? .zero)
+            guard totals.contains(family) || gained > -Remainder.noise else {
+                throw SourceFailure(
+                    .decode,
+                    "\(endpoint) has no total any more, which had more than its models; the stored figures stay")
+            }
             guard !gone.isEmpty, gained > Remainder.noise else { continue }
             throw SourceFailure(
                 .decode,

@@ -27,6 +27,14 @@ struct WaveSpeedDay {
     /// The outcomes of the whole day; nil if the response has no count of successes.
     private(set) var outcomes: Outcomes?
 
+    /// The families of which the response has a total.
+    var totals: Set<LedgerFamily> {
+        var totals: Set<LedgerFamily> = []
+        if totalCost != nil { totals.insert(.cost) }
+        if totalCount != nil { totals.insert(.requests) }
+        return totals
+    }
+
     /// Whether the response shows no usage.
     var isEmpty: Bool { models.isEmpty && (totalCost ?? .zero).isZero && (totalCount ?? 0) == 0 }
 

@@ -223,7 +223,7 @@ struct WaveSpeedUsageSource: UsageSource {
             throw SourceFailure(.decode, "usage_stats has no usage for \(day), but the range query does")
         }
         let earlier = due.lastRead == nil ? [] : try await context.cells(of: due.slice)
-        try VanishedModels.check(usage.cells(outcomes: [:]), against: earlier, in: name)
+        try IncompleteDay.check(usage.cells(outcomes: [:]), against: earlier, totals: usage.totals, in: name)
         let reader = WaveSpeedOutcomeReader(
             day: day, usage: usage, known: state.outcomes.last(of: day),
             queriedAt: state.outcomes.queried(on: day),

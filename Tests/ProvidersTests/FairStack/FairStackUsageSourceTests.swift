@@ -31,6 +31,26 @@ import Upstream
         #expect(requests.count == 2)
     }
 
+    @Test("a day without the total that had more than its models fails, and its figures stay")
+    func missingTotal() async throws {
+        let context = StoredVisit(now: noon, days: 2)
+        world.charge(5, on: today)
+        // A row without a name is in the total only.
+        world.charge(3, on: today, model: "")
+        _ = try await sync(context)
+        #expect(context.sum(.cost, on: today) == micros(8))
+        world.behave { $0.hasTotals = false }
+        world.charge(1, on: today)
+        context.advance(by: .minutes(5))
+        let failure = await #expect(throws: (any Error).self) { _ = try await sync(context) } as? any ReasonedFailure
+        #expect(failure?.message.contains("has no total any more") == true)
+        #expect(context.sum(.cost, on: today) == micros(8))
+        world.behave { $0.hasTotals = true }
+        context.advance(by: .minutes(5))
+        _ = try await sync(context)
+        #expect(context.sum(.cost, on: today) == micros(9))
+    }
+
     @Test func monthWithoutUsageNeedsOneQueryOfItsRange() async throws {
         let context = StoredVisit(now: noon, days: 30)
         world.charge(5, on: daysAgo(9))

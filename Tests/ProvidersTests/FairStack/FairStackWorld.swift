@@ -25,6 +25,8 @@ final class FairStackWorld: Sendable {
         var isDown = false
         /// Whether `daily` returns an error object.
         var hasBrokenDaily = false
+        /// Whether `usage` has totals, besides the rows by model.
+        var hasTotals = true
         /// The amount that is added to the micros in `daily`.
         var dailyOffset = 0
     }
@@ -70,7 +72,7 @@ final class FairStackWorld: Sendable {
             return #"{"model":"\#(model)","count":\#(charges.count),"cost":{"micro":\#(micro)}}"#
         }
         let total = counted.reduce(0) { $0 + $1.micro }
-        return #"{"total_cost":{"micro":\#(total)},"generation_count":\#(counted.count),"#
-            + #""by_model":[\#(models.joined(separator: ","))]}"#
+        let totals = #""total_cost":{"micro":\#(total)},"generation_count":\#(counted.count),"#
+        return "{" + (behaviour.hasTotals ? totals : "") + #""by_model":[\#(models.joined(separator: ","))]}"#
     }
 }

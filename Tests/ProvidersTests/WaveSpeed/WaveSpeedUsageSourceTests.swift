@@ -193,6 +193,27 @@ import Upstream
         #expect(context.gauges[.balanceUSD] == nil)
     }
 
+    @Test(
+        "a day without the total that had more than its models fails, and its figures stay",
+        arguments: ["", #","summary":{"total_cost":3}"#, #","summary":{"total_requests":3}"#])
+    func missingTotal(summary: String) async throws {
+        let models = #"{"per_model_usage":[{"model_uuid":"a","total_cost":2,"total_count":2}]"#
+        world.behave { $0.data = models + #","summary":{"total_cost":3,"total_requests":3}}"# }
+        try await sync()
+        #expect(context.sum(.cost, on: day(0)) == ExactDecimal(3))
+        world.behave { $0.data = models + summary + "}" }
+        advance(by: .minutes(5))
+        let failure = await #expect(throws: (any Error).self) { try await sync() } as? any ReasonedFailure
+        #expect(failure?.message.contains("has no total any more") == true)
+        #expect(context.sum(.cost, on: day(0)) == ExactDecimal(3))
+        #expect(context.sum(.requests, on: day(0)) == ExactDecimal(3))
+        // A model that is listed now has the rest, as the total says.
+        world.behave { $0.data = models + #","summary":{"total_cost":2,"total_requests":2}}"# }
+        advance(by: .minutes(5))
+        try await sync()
+        #expect(context.sum(.cost, on: day(0)) == ExactDecimal(2))
+    }
+
     @Test func invalidPriceIsSkipped() throws {
         let row =
             #"{"model_uuid":"m","total_cost":1,"total_count":1,"unit_price":"","last_used_date":[],"model_type":{}}"#
