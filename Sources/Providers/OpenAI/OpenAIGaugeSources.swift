@@ -106,11 +106,11 @@ struct OpenAISpendLimit: Decodable {
         enforcement = try fields.decode(Decoration<Enforcement>.self, forKey: .enforcement)
     }
 
-    /// The limit in USD; nil for none, for a negative one and for another currency.
+    /// The limit in USD; nil for none, for a negative one, for 0 that is not enforced, and for another currency.
     var limit: ExactDecimal? {
-        guard let cents = threshold_amount?.value, !cents.isNegative, currency.value?.whole.lowercased() == "usd" else {
-            return nil
-        }
+        guard let cents = threshold_amount?.value, cents > .zero || cents.isZero && isEnforcing,
+            currency.value?.whole.lowercased() == "usd"
+        else { return nil }
         return ExactDecimal("\(cents)e-2")
     }
 

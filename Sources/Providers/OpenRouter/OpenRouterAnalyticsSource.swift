@@ -22,7 +22,7 @@ struct OpenRouterAnalyticsSource: UsageSource {
     static let longestRun = 4 * 24
     /// The days for which hours, and the totals of hours, are requested at once. Some figures are kept for 31 days only.
     static let hourlyDays = 31
-    /// Ranges that a sync halves because they cannot be decoded: enough to find one hour among 96.
+    /// Ranges that a sync halves because they cannot be decoded or do not arrive: enough to find one hour among 96.
     static let mostSplits = 8
 
     /// Collects what a sync read.
@@ -122,7 +122,8 @@ struct OpenRouterAnalyticsSource: UsageSource {
                 return queue.add(run)
             }
             failure = error
-        } catch let error as SourceFailure where error.reason == .decode {
+        } catch let error as any ReasonedFailure where [.decode, .timeout].contains(error.reason) {
+            // An API that does not respond at all is not queried for ever smaller ranges.
             if progress.splits < Self.mostSplits, queue.halve(run) {
                 progress.splits += 1
                 return
@@ -253,7 +254,7 @@ struct OpenRouterAnalyticsSource: UsageSource {
         if !progress.totalsAreSlow {
             do {
                 totals = try await .read(run.granularity, Period(start: aligned, end: range.end), api, context)
-            } catch let failure as UpstreamFailure where failure.status == 408 && aligned < range.start {
+            } catch let failure as UpstreamFailure where failure.reason == .timeout && aligned < range.start {
                 progress.totalsAreSlow = true
             }
         }
@@ -276,7 +277,7 @@ struct OpenRouterAnalyticsSource: UsageSource {
         let totals: OpenRouterTotals
         do {
             totals = try await .read(.hour, Period(start: oldest, end: context.now), api, context)
-        } catch let failure as UpstreamFailure where failure.status == 408 {
+        } catch let failure as UpstreamFailure where failure.reason == .timeout {
             context.remark("late charges are found by schedule only: \(failure.message)")
             progress.totalsAreSlow = true
             return []

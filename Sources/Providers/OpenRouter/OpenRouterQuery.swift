@@ -54,7 +54,7 @@ struct OpenRouterQuery: Sendable {
         let call = UpstreamCall(.post, "/api/v1/analytics/query", jsonBody: Array(try encoder.encode(body)))
         let requestedAt = context.now
         let payload = try OpenRouterEnvelope<OpenRouterPayload>.payload(
-            of: try await api.send(call.openRouter), context)
+            of: try await api.send(call.openRouter.splitAfterTimeout), context)
         return OpenRouterResponse(payload, requestedAt: requestedAt)
     }
 }

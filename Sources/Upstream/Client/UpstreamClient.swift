@@ -76,7 +76,9 @@ package final class UpstreamClient: UpstreamAPI {
                 let decision = settings.retryPolicy.decision(
                     retries: retries, outcome: failed.outcome, waited: waited, now: clock.now,
                     randomUnit: random.unit())
-                guard case .retry(let wait) = decision, retries < call.mostRetries else { throw failed.failure }
+                guard case .retry(let wait) = decision, retries < call.mostRetries,
+                    call.retriesTimeouts || failed.failure.reason != .timeout
+                else { throw failed.failure }
                 last = failed.failure
                 logger.debug(
                     "retrying",

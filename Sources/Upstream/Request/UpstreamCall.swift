@@ -29,6 +29,8 @@ package struct UpstreamCall: Sendable {
     package private(set) var permit: (@Sendable () async throws -> Void)?
     /// The maximum number of retries, regardless of the account's settings.
     var mostRetries: Int { permit == nil ? .max : 1 }
+    /// Whether a request that timed out is sent again.
+    private(set) var retriesTimeouts = true
     /// The API's own meanings of statuses, where they differ from the standard.
     package private(set) var meanings: [Int: StatusMeaning] = [:]
     /// Whether the source works without this call, so that the end of its endpoint is not the source's.
@@ -88,6 +90,13 @@ package struct UpstreamCall: Sendable {
         var call = self
         call.headers = headers
         call.credentialField = field
+        return call
+    }
+
+    /// Returns the same call without retries after a timeout, for a query of which the source requests less then.
+    package var splitAfterTimeout: UpstreamCall {
+        var call = self
+        call.retriesTimeouts = false
         return call
     }
 

@@ -279,6 +279,7 @@ struct ExporterConfigurationTests {
         "A key of a kind that the API refuses is a warning, and is not repeated",
         arguments: [
             ("openai", "sk-proj-0a1b2c3d4e5f", true), ("openai", "sk-admin-0a1b2c3d4e5f", false),
+            ("openai", "sk-svcacct-0a1b2c3d4e5f", true), ("anthropic", "sk-ant-oat01-0a1b2c3d4e5f", true),
             ("anthropic", "sk-ant-api03-0a1b2c3d4e5f", true), ("anthropic", "sk-ant-admin01-0a1b2c3d4e5f", false),
         ])
     func otherKindOfKey(provider: String, key: String, isWarned: Bool) throws {

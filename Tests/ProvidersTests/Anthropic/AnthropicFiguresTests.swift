@@ -72,6 +72,14 @@ import Upstream
         #expect(visit.values(.requests) == [["batch", "m"]: 5])
     }
 
+    @Test("code execution has requests without a model, and no tokens")
+    func codeExecution() async throws {
+        let visit = try await sync(
+            .usage, parts: analyticsPage([usageRow(20, key: "apikey_demo2", #""requests":3"#)]))
+        #expect(visit.values(.requests) == [["batch", ""]: 3])
+        #expect(visit.values(.tokens).isEmpty)
+    }
+
     @Test("what is null or missing has no series: requests, types of tokens, keys, models")
     func absent() async throws {
         let rows = [

@@ -251,6 +251,14 @@ import Upstream
             500, true
         ),
         (#"{"threshold_amount":null,"currency":"usd","interval":"month","enforcement":null}"#, nil, false),
+        (
+            #"{"threshold_amount":0,"currency":"usd","interval":"month","enforcement":{"status":"inactive"}}"#, nil,
+            false
+        ),
+        (
+            #"{"threshold_amount":0,"currency":"usd","interval":"month","enforcement":{"status":"enforcing"}}"#, 0,
+            true
+        ),
         (#"{"threshold_amount":-1,"currency":"usd","interval":"month"}"#, nil, false),
         (#"{"threshold_amount":100,"currency":"eur","interval":"month"}"#, nil, false),
         (#"{"threshold_amount":100,"interval":"month"}"#, nil, false),

@@ -156,11 +156,14 @@ import Upstream
         #expect(visit.dueSlices.filter { $0.lastRead == nil }.map(\.slice.period.start) == [past])
     }
 
-    @Test("a query that times out is halved")
-    func timeOut() async throws {
+    @Test("a query that times out is halved, with 408 or without a response", arguments: [false, true])
+    func timeOut(hangs: Bool) async throws {
         let world = OpenRouterWorld()
         for back in 0..<12 { world.add(hour - .hours(back), "a", cost: "1") }
-        world.change { $0.mostHours = 4 }
+        world.change {
+            $0.mostHours = 4
+            $0.hangs = hangs
+        }
         let (api, visit) = (world.api, visit())
         #expect(await visit.sync(api) == nil)
         #expect(visit.sum(.cost) == ExactDecimal(12))

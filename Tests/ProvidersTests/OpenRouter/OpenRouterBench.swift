@@ -185,6 +185,8 @@ final class OpenRouterWorld: Sendable {
         var hiddenKeys: Set<String> = []
         var hidesTotals = false
         var refusesTotals = false
+        /// Whether queries over more than `mostHours` have no response at all, instead of 408.
+        var hangs = false
     }
 
     private let state = NIOLockedValueBox(State())
@@ -211,7 +213,7 @@ final class OpenRouterWorld: Sendable {
         let isHourly = request.granularity == "hour"
         if isHourly, let since = state.hoursSince, request.range.start < since { throw openRouterFailure(400) }
         if let most = state.mostHours, request.isSplit, request.range.end - request.range.start > .hours(most) {
-            throw openRouterFailure(408)
+            throw state.hangs ? UpstreamFailure(reason: .timeout, message: "no response") : openRouterFailure(408)
         }
         if state.refusesTotals, !request.isSplit { throw openRouterFailure(400) }
         var sums: [String: (time: Timestamp, row: Row, cost: ExactDecimal, requests: Int)] = [:]

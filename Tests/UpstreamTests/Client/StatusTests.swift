@@ -67,6 +67,18 @@ import UsageModel
         }
     }
 
+    @Test("A query of which less can be requested is not sent again after a timeout", arguments: [408, 503])
+    func splitAfterTimeout(status: Int) async throws {
+        try await LoopbackServer.run([.status(status)]) { server in
+            try await TestBench.run { bench in
+                let call = UpstreamCall(.post, "/query", jsonBody: Array("{}".utf8)).splitAfterTimeout
+                let failure = try await bench.failure(UpstreamSettings(baseURL: server.url), call)
+                #expect(failure.reason == (status == 408 ? .timeout : .http5xx))
+                #expect(server.requests.count == (status == 408 ? 1 : 5))
+            }
+        }
+    }
+
     @Test("An API's own meaning of a status is applied")
     func meaning() async throws {
         try await LoopbackServer.run([.text(596, #"{"error":"session"}"#)]) { server in
