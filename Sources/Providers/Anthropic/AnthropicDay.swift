@@ -114,11 +114,6 @@ struct AnthropicDay {
     }
 }
 
-extension [Cell] {
-    /// Whether any quantity is not zero.
-    var hasFigures: Bool { contains { !$0.value.isZero } }
-}
-
 extension AnthropicRow {
     /// The quantities; throws with the day if they cannot be read.
     fileprivate func measures(of day: UTCDay) throws -> [AnthropicMeasure: ExactDecimal] {

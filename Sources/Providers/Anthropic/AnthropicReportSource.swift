@@ -44,7 +44,7 @@ struct AnthropicReportSource: UsageSource {
     private struct Progress {
         /// Whether the account has the newer generation.
         var hasAnalytics = false
-        /// Whether days are read with the older generation instead of the newer one, until that has succeeded.
+        /// Whether days are read with the older generation because the newer one was refused.
         var isRefused = false
         /// Nil until a key without a label was found.
         var names: KeyNames?
@@ -147,10 +147,7 @@ struct AnthropicReportSource: UsageSource {
         }
         if reading.slices.isEmpty, let flaw { throw flaw }
         progress.flaw = progress.flaw ?? flaw
-        if generation == .reports, progress.isRefused {
-            progress.isRefused = false
-            reading.memory[Self.refusedName] = "\(context.now.day)"
-        }
+        if generation == .reports, progress.isRefused { reading.memory[Self.refusedName] = "\(context.now.day)" }
         if let names = progress.names { reading.memory[Self.namesName] = try RememberedJSON.text(of: names) }
         try await context.commit(reading)
     }

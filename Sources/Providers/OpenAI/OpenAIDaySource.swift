@@ -58,8 +58,8 @@ extension OpenAIDaySource {
     ///
     /// - Throws: `SourceFailure` if it has figures.
     func checkUnlisted(_ due: DueSlice, _ context: any SyncContext) async throws {
-        let earlier = try await context.cells(of: due.slice)
-        guard earlier.allSatisfy({ $0.value.isZero || $0.family == .reconciliation }) else {
+        let earlier = try await context.cells(of: due.slice).filter { $0.family != .reconciliation }
+        guard !earlier.hasFigures else {
             throw SourceFailure(.decode, "\(name) no longer lists \(due.day), or only in part; the stored figures stay")
         }
     }

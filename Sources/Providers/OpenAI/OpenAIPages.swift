@@ -50,10 +50,7 @@ struct OpenAIPager {
                     message: "the pages of \(path) exceed the limit of \(Self.mostBytes) bytes")
             }
             // Invalid text in a bucket would otherwise be a failure of its day with another message.
-            guard String(validating: response.body, as: UTF8.self) != nil else {
-                throw response.failure(
-                    SourceFailure(.decode, "the response is not valid UTF-8, which JSON requires"))
-            }
+            try JSONBody.checkEncoding(of: response)
             let page = try JSONBody.decode(OpenAIPage<Item>.self, from: response) { context.remark($0) }
             items += page.data.values
             guard let next = try next(after: page) else { return (items, page.has_more != nil) }

@@ -36,9 +36,9 @@ struct OpenAIUsageSource: OpenAIDaySource {
         }
         if let first = missing.first, responses.isEmpty { throw first.failure }
         // One remark for each status: an admin key may be refused by all endpoints but one.
-        for (_, missing) in Dictionary(grouping: missing, by: \.failure.status) {
-            let endpoints = missing.map(\.endpoint.rawValue).joined(separator: ", ")
-            context.remark("the usage of \(endpoints) is not read: \(missing[0].failure.message)")
+        for same in Dictionary(grouping: missing, by: \.failure.status).values {
+            let endpoints = same.map(\.endpoint.rawValue).joined(separator: ", ")
+            context.remark("the usage of \(endpoints) is not read: \(same[0].failure.message)")
         }
         let present = responses.map(\.endpoint)
         if present != known { reading.memory[Self.memoryName] = try RememberedJSON.text(of: present) }

@@ -85,3 +85,8 @@ enum IncompleteDay {
             cells.filter { $0.family == family }.map { ($0.labels[1], $0.value) }, uniquingKeysWith: +)
     }
 }
+
+extension [Cell] {
+    /// Whether any quantity is not zero.
+    var hasFigures: Bool { contains { !$0.value.isZero } }
+}

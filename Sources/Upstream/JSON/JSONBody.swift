@@ -35,12 +35,22 @@ package enum JSONBody {
             return try decoder.decode(type, from: Data(response.body))
         } catch let error as DecodingError {
             // Checked only after a failure, because invalid text in unused fields is accepted.
-            guard String(validating: response.body, as: UTF8.self) != nil else {
-                throw SourceFailure(.decode, "the response is not valid UTF-8, which JSON requires")
-            }
-            throw error
+            throw isUTF8(response) ? error : notUTF8
         }
     }
+
+    /// Checks that a body is UTF-8, for a type that decodes parts separately: invalid text would otherwise fail one part.
+    ///
+    /// - Throws: `SourceFailure` with the reason `decode` and the request.
+    package static func checkEncoding(of response: UpstreamResponse) throws {
+        guard isUTF8(response) else { throw response.failure(notUTF8) }
+    }
+
+    private static func isUTF8(_ response: UpstreamResponse) -> Bool {
+        String(validating: response.body, as: UTF8.self) != nil
+    }
+
+    private static let notUTF8 = SourceFailure(.decode, "the response is not valid UTF-8, which JSON requires")
 
     /// Returns the failure of a part of a document, for a type that decodes parts separately so that one that is invalid
     /// does not affect the others.

@@ -3,6 +3,8 @@ import Foundation
 /// Redacts secrets in untrusted text, in each form of ``SecretSpellings``, and words that an API has masked with asterisks,
 /// which still show the ends of a key (`sk-admin-****abcd`).
 struct Redaction: Sendable {
+    static let replacement = "<redacted>"
+
     private let secrets: [String]
 
     init(_ secrets: [String]) {
@@ -13,10 +15,10 @@ struct Redaction: Sendable {
     func applied(to text: String) -> String {
         // Case-insensitive because a key may be part of a host name, which is returned in lower case.
         let text = secrets.reduce(text) {
-            $0.replacingOccurrences(of: $1, with: "<redacted>", options: [.caseInsensitive, .literal])
+            $0.replacingOccurrences(of: $1, with: Self.replacement, options: [.caseInsensitive, .literal])
         }
         return text.split(separator: " ", omittingEmptySubsequences: false)
-            .map { $0.contains("***") ? "<redacted>" : $0 }.joined(separator: " ")
+            .map { $0.contains("***") ? Self.replacement[...] : $0 }.joined(separator: " ")
     }
 }
 
@@ -28,7 +30,7 @@ struct KeyInBody: Sendable {
     /// Shorter keys are not redacted, because they may be part of an ordinary name; APIs issue longer ones.
     static let shortestKey = 12
 
-    private static let replacement = Array("<redacted>".utf8)
+    private static let replacement = Array(Redaction.replacement.utf8)
     private static let backslash = UInt8(ascii: "\\")
 
     private let key: [UInt8]
@@ -69,7 +71,7 @@ struct KeyInBody: Sendable {
         }
     }
 
-    /// Returns the position of a byte at or after `start`, or the number of bytes if there is none.
+    /// Returns the position of a byte at or after `start`, or the number of bytes without one.
     private static func position(of byte: UInt8, from start: Int, in bytes: UnsafeRawBufferPointer) -> Int {
         guard start < bytes.count, let base = bytes.baseAddress,
             let found = memchr(base + start, Int32(byte), bytes.count - start)
